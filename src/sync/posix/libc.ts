@@ -1,0 +1,42 @@
+// The one place where koffi is used: the C library's functions that Node does not offer.
+import koffi from 'koffi';
+
+const library = koffi.load('libc.so.6');
+
+/** The result of a system call that failed: its errno and the name of the call. */
+export class ErrnoError extends Error {
+  readonly errno: number;
+  readonly code: string;
+  readonly syscall: string;
+
+  constructor(syscall: string, errno: number, subject: string) {
+    const code = errnoName(errno);
+    super(`${syscall} ${subject}: ${code}`);
+    this.name = 'ErrnoError';
+    this.errno = errno;
+    this.code = code;
+    this.syscall = syscall;
+  }
+}
+
+/** The symbolic name (`ENOSPC`) of an errno value, or `E<number>` where it has none. */
+export function errnoName(errno: number): string {
+  for (const [name, value] of Object.entries(koffi.os.errno)) if (value === errno) return name;
+  return `E${errno}`;
+}
+
+/** The errno that the last call of a declared function left on this thread. */
+export function lastErrno(): number {
+  return koffi.errno();
+}
+
+/** Declares a C function by its prototype, for example `int fsync(int fd)`. Paths are passed as NUL-ended Buffers. */
+// biome-ignore lint/suspicious/noExplicitAny: koffi types a foreign function only by its C prototype
+export function declareFunction(prototype: string): (...args: any[]) => any {
+  return library.func(prototype);
+}
+
+/** A path's bytes with the NUL that C expects; a string is taken as UTF-8. */
+export function cPath(path: Uint8Array | string): Buffer {
+  return Buffer.concat([typeof path === 'string' ? Buffer.from(path) : path, Buffer.from([0])]);
+}
