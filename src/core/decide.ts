@@ -1,0 +1,181 @@
+// Decisions: which events a command leads to in a state, or why it is refused. Pure: the facts come with the command.
+import { DeskPodError } from './errors.ts';
+import type { CheckpointSealed, HostFacts, PodCreated, PodEvent, RestoreCompleted } from './events.ts';
+import type { Checkpoint, PodState } from './state.ts';
+
+/** What a checkpoint brings along; its number is given by the decision. */
+export type SealedContent = Omit<CheckpointSealed, 'type' | 'v' | 'number'>;
+
+/** What can be asked of a pod, in the imperative, with the facts that the asking room found. */
+export type Command =
+  | { readonly type: 'createPod'; readonly pod: Omit<PodCreated, 'type' | 'v' | 'epoch'> }
+  | { readonly type: 'changeKeyring'; readonly keyring: string; readonly generation: number }
+  | { readonly type: 'addBase'; readonly name: string; readonly sha256: string; readonly sizeBytes: number }
+  | { readonly type: 'startSession'; readonly host: HostFacts }
+  | {
+      readonly type: 'resumeSession';
+      readonly checkpoint: number;
+      readonly host: HostFacts;
+      readonly resumeMs: number;
+    }
+  | { readonly type: 'sealCheckpoint'; readonly content: SealedContent }
+  | { readonly type: 'suspendSession'; readonly content: SealedContent }
+  | { readonly type: 'stopSession' }
+  | { readonly type: 'loseSession'; readonly cause: string }
+  | { readonly type: 'recordPackages'; readonly packages: readonly string[] }
+  | { readonly type: 'addHome'; readonly url: string }
+  | { readonly type: 'removeHome'; readonly url: string }
+  | {
+      readonly type: 'acknowledgeHome';
+      readonly url: string;
+      readonly seq: number;
+      readonly recordHash: string;
+      readonly sentBytes: number;
+    }
+  | { readonly type: 'completeRestore'; readonly restore: Omit<RestoreCompleted, 'type' | 'v' | 'epoch'> };
+
+/**
+ * The events that `command` leads to in `state`.
+ *
+ * @throws DeskPodError POD_EXISTS, SESSION_ALREADY_RUNNING, SESSION_NOT_RUNNING, CHECKPOINT_NOT_FOUND, BASE_NOT_FOUND,
+ * HOME_UNKNOWN or HOME_ALREADY_KNOWN where the state forbids it; the state is then unchanged.
+ */
+export function decide(state: PodState, command: Command): PodEvent[] {
+  if (command.type !== 'createPod' && state.podId === '') {
+    throw new DeskPodError('POD_NOT_FOUND', 'the log holds no pod yet');
+  }
+  switch (command.type) {
+    case 'createPod':
+      if (state.podId !== '')
+        throw new DeskPodError('POD_EXISTS', `the log belongs to pod ${state.podId} already`);
+      return [{ type: 'pod.created', v: 1, epoch: 1, ...command.pod }];
+    case 'changeKeyring':
+      return [{ type: 'keyring.changed', v: 1, keyring: command.keyring, generation: command.generation }];
+    case 'addBase':
+      return [
+        {
+          type: 'base.added',
+          v: 1,
+          name: command.name,
+          sha256: command.sha256,
+          sizeBytes: command.sizeBytes,
+        },
+      ];
+    case 'startSession':
+      refuseRunning(state);
+      if (state.base === undefined)
+        throw new DeskPodError('BASE_NOT_FOUND', 'the pod has no base to start from');
+      return [{ type: 'session.started', v: 1, base: state.base.sha256, host: command.host }];
+    case 'resumeSession':
+      refuseRunning(state);
+      findImages(state, command.checkpoint);
+      return [
+        {
+          type: 'session.resumed',
+          v: 1,
+          checkpoint: command.checkpoint,
+          host: command.host,
+          resumeMs: command.resumeMs,
+        },
+      ];
+    case 'sealCheckpoint':
+      return [sealed(state, command.content)];
+    case 'suspendSession': {
+      requireRunning(state);
+      const checkpoint = sealed(state, command.content);
+      return [checkpoint, { type: 'session.suspended', v: 1, checkpoint: checkpoint.number }];
+    }
+    case 'stopSession':
+      requireRunning(state);
+      return [{ type: 'session.stopped', v: 1 }];
+    case 'loseSession':
+      requireRunning(state);
+      return [{ type: 'session.lost', v: 1, cause: command.cause }];
+    case 'recordPackages':
+      return [{ type: 'packages.installed', v: 1, packages: [...command.packages] }];
+    case 'addHome':
+      if (state.homes.some((home) => home.url === command.url)) {
+        throw new DeskPodError('HOME_ALREADY_KNOWN', `${command.url} is a home of this pod already`, {
+          hint: 'Run `deskpod sync` to bring it up to date.',
+        });
+      }
+      return [{ type: 'home.added', v: 1, url: command.url }];
+    case 'removeHome':
+      requireHome(state, command.url);
+      return [{ type: 'home.removed', v: 1, url: command.url }];
+    case 'acknowledgeHome':
+      requireHome(state, command.url);
+      return [
+        {
+          type: 'home.acknowledged',
+          v: 1,
+          url: command.url,
+          seq: command.seq,
+          recordHash: command.recordHash,
+          sentBytes: command.sentBytes,
+        },
+      ];
+    case 'completeRestore':
+      findCheckpoint(state, command.restore.checkpoint);
+      return [{ type: 'restore.completed', v: 1, epoch: state.epoch + 1, ...command.restore }];
+  }
+}
+
+/**
+ * The checkpoint with this number.
+ *
+ * @throws DeskPodError CHECKPOINT_NOT_FOUND, naming the numbers that there are.
+ */
+export function findCheckpoint(state: PodState, number: number): Checkpoint {
+  const found = state.checkpoints.find((checkpoint) => checkpoint.number === number);
+  if (found === undefined) {
+    const last = state.checkpoints.at(-1)?.number ?? 0;
+    throw new DeskPodError(
+      'CHECKPOINT_NOT_FOUND',
+      `checkpoint ${number} is not in the log, which has ${last}`,
+      {
+        hint: 'List them with `deskpod checkpoints`.',
+        details: { number, last },
+      },
+    );
+  }
+  return found;
+}
+
+function findImages(state: PodState, number: number): void {
+  if (findCheckpoint(state, number).images === undefined) {
+    throw new DeskPodError('CHECKPOINT_NOT_FOUND', `checkpoint ${number} holds files only, no processes`, {
+      hint: 'Start a fresh session with `deskpod start --fresh`.',
+      details: { number },
+    });
+  }
+}
+
+function sealed(state: PodState, content: SealedContent): CheckpointSealed {
+  const last = state.checkpoints.at(-1)?.number ?? 0;
+  return { type: 'checkpoint.sealed', v: 1, number: last + 1, ...content };
+}
+
+function refuseRunning(state: PodState): void {
+  if (state.session.status === 'running') {
+    throw new DeskPodError('SESSION_ALREADY_RUNNING', 'the session of this pod is running already', {
+      hint: 'See it with `deskpod view`, or end it with `deskpod suspend`.',
+    });
+  }
+}
+
+function requireRunning(state: PodState): void {
+  if (state.session.status !== 'running') {
+    throw new DeskPodError('SESSION_NOT_RUNNING', `no session is running (it is ${state.session.status})`, {
+      hint: 'Start it with `deskpod start`.',
+    });
+  }
+}
+
+function requireHome(state: PodState, url: string): void {
+  if (!state.homes.some((home) => home.url === url)) {
+    throw new DeskPodError('HOME_UNKNOWN', `${url} is not a home of this pod`, {
+      hint: 'List its homes with `deskpod home list`.',
+    });
+  }
+}

@@ -1,0 +1,224 @@
+// Every fact that a log can hold. Events are forever: a changed shape gets a new `v`, an old one is never edited.
+import { DeskPodError } from './errors.ts';
+import type { Root } from './root.ts';
+
+/** What a pod contains: a desktop with a session, or just a folder. */
+export type PodKind = 'desktop' | 'tree';
+
+/** Why a checkpoint was made. `install` and `files` hold no processes unless `images` says so. */
+export type CheckpointReason = 'suspend' | 'live' | 'files' | 'install' | 'schedule' | 'dock';
+
+/** A host, as far as resuming on another one needs to know it. */
+export interface HostFacts {
+  readonly kernel: string;
+  readonly machine: string;
+}
+
+export interface PodCreated {
+  readonly type: 'pod.created';
+  readonly v: 1;
+  readonly podId: string;
+  readonly deviceId: string;
+  readonly epoch: 1;
+  readonly kind: PodKind;
+  readonly name: string;
+  /** SHA-256 of the keyring object, hexadecimal. */
+  readonly keyring: string;
+  /** How the vault is encrypted; a tree pod has none. */
+  readonly vault: 'fscrypt' | 'luks' | 'none';
+}
+
+export interface KeyringChanged {
+  readonly type: 'keyring.changed';
+  readonly v: 1;
+  readonly keyring: string;
+  readonly generation: number;
+}
+
+export interface BaseAdded {
+  readonly type: 'base.added';
+  readonly v: 1;
+  readonly name: string;
+  /** SHA-256 of the image file, which is also its object name. */
+  readonly sha256: string;
+  readonly sizeBytes: number;
+}
+
+export interface SessionStarted {
+  readonly type: 'session.started';
+  readonly v: 1;
+  readonly base: string;
+  readonly host: HostFacts;
+}
+
+export interface SessionResumed {
+  readonly type: 'session.resumed';
+  readonly v: 1;
+  /** Number of the checkpoint whose processes go on. */
+  readonly checkpoint: number;
+  readonly host: HostFacts;
+  readonly resumeMs: number;
+}
+
+export interface SessionSuspended {
+  readonly type: 'session.suspended';
+  readonly v: 1;
+  readonly checkpoint: number;
+}
+
+export interface SessionStopped {
+  readonly type: 'session.stopped';
+  readonly v: 1;
+}
+
+/** The session was found gone: its host died, its drive was pulled, or it ended by itself. */
+export interface SessionLost {
+  readonly type: 'session.lost';
+  readonly v: 1;
+  readonly cause: string;
+}
+
+export interface PackagesInstalled {
+  readonly type: 'packages.installed';
+  readonly v: 1;
+  readonly packages: readonly string[];
+}
+
+export interface CheckpointSealed {
+  readonly type: 'checkpoint.sealed';
+  readonly v: 1;
+  /** Counts from 1 over the whole life of the pod, across devices. */
+  readonly number: number;
+  readonly reason: CheckpointReason;
+  /** Manifest of the layer, or of a tree pod's folder. */
+  readonly files: Root;
+  /** Manifest of the process images; absent for a checkpoint of files only. */
+  readonly images?: Root;
+  /** SHA-256 of the base under the layer; absent for a tree pod. */
+  readonly base?: string;
+  /** Names (SHA-256 of ciphertext) of the packs that this checkpoint added. */
+  readonly packs: readonly string[];
+  readonly stats: CheckpointStats;
+}
+
+export interface CheckpointStats {
+  readonly fileCount: number;
+  /** Length of all files, in bytes. */
+  readonly fileBytes: number;
+  /** Length of the raw process images, in bytes. */
+  readonly imageBytes: number;
+  /** Bytes of the packs that it added. */
+  readonly storedBytes: number;
+  /** How long the session stood still, in milliseconds. */
+  readonly pauseMs: number;
+}
+
+export interface HomeAdded {
+  readonly type: 'home.added';
+  readonly v: 1;
+  readonly url: string;
+}
+
+export interface HomeRemoved {
+  readonly type: 'home.removed';
+  readonly v: 1;
+  readonly url: string;
+}
+
+/** Home has everything up to `seq`, and its head says so. */
+export interface HomeAcknowledged {
+  readonly type: 'home.acknowledged';
+  readonly v: 1;
+  readonly url: string;
+  readonly seq: number;
+  /** SHA-256 of the record `seq`, hexadecimal. */
+  readonly recordHash: string;
+  readonly sentBytes: number;
+}
+
+/** This device was rebuilt from home; the device of the epoch before is fenced. */
+export interface RestoreCompleted {
+  readonly type: 'restore.completed';
+  readonly v: 1;
+  readonly url: string;
+  readonly epoch: number;
+  readonly deviceId: string;
+  /** Checkpoint that the files of this device stand at. */
+  readonly checkpoint: number;
+}
+
+/** Any fact of a pod's log. */
+export type PodEvent =
+  | PodCreated
+  | KeyringChanged
+  | BaseAdded
+  | SessionStarted
+  | SessionResumed
+  | SessionSuspended
+  | SessionStopped
+  | SessionLost
+  | PackagesInstalled
+  | CheckpointSealed
+  | HomeAdded
+  | HomeRemoved
+  | HomeAcknowledged
+  | RestoreCompleted;
+
+const VERSIONS: { readonly [type in PodEvent['type']]: number } = {
+  'pod.created': 1,
+  'keyring.changed': 1,
+  'base.added': 1,
+  'session.started': 1,
+  'session.resumed': 1,
+  'session.suspended': 1,
+  'session.stopped': 1,
+  'session.lost': 1,
+  'packages.installed': 1,
+  'checkpoint.sealed': 1,
+  'home.added': 1,
+  'home.removed': 1,
+  'home.acknowledged': 1,
+  'restore.completed': 1,
+};
+
+/** An event with its place in the log and the wall-clock time of its device. */
+export interface LoggedEvent {
+  readonly seq: number;
+  readonly atMs: number;
+  readonly event: PodEvent;
+}
+
+/** The bytes of an event as a record carries them: UTF-8 JSON. */
+export function encodeEvent(event: PodEvent): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(event));
+}
+
+/**
+ * The event in a record's payload. The record's MAC has vouched for the bytes, so only the type and its version are
+ * checked here.
+ *
+ * @throws DeskPodError EVENT_UNKNOWN if a newer version of the program wrote it.
+ */
+export function decodeEvent(payload: Uint8Array): PodEvent {
+  const found: unknown = parseJson(payload);
+  const { type, v } = (found ?? {}) as { type?: unknown; v?: unknown };
+  if (
+    typeof type !== 'string' ||
+    !Object.hasOwn(VERSIONS, type) ||
+    VERSIONS[type as PodEvent['type']] !== v
+  ) {
+    throw new DeskPodError('EVENT_UNKNOWN', `event ${String(type)} version ${String(v)} is not known here`, {
+      hint: 'Use the version of deskpod that last wrote this pod, or a newer one.',
+      details: { type, v },
+    });
+  }
+  return found as PodEvent;
+}
+
+function parseJson(payload: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
+  } catch (cause) {
+    throw new DeskPodError('RECORD_DAMAGED', 'the payload of a log record is not JSON', { cause });
+  }
+}

@@ -1,0 +1,129 @@
+// The state of a pod: a pure fold of its log.
+import type { CheckpointSealed, LoggedEvent, PodKind } from './events.ts';
+
+/** A checkpoint as the state remembers it. */
+export interface Checkpoint extends Omit<CheckpointSealed, 'type' | 'v'> {
+  readonly seq: number;
+  readonly atMs: number;
+}
+
+/** What is known of a home: where it is, and how far it has acknowledged. */
+export interface HomeState {
+  readonly url: string;
+  /** Last position that this home acknowledged; 0 before the first sync. */
+  readonly seq: number;
+  readonly recordHash: string;
+  readonly atMs: number;
+}
+
+/**
+ * `none`: never started, or stopped. `running`: alive as far as the log knows. `suspended`: its processes are those of
+ * `checkpoint`, and the layer has not changed since. `lost`: it ended without a checkpoint.
+ */
+export type SessionState =
+  | { readonly status: 'none' }
+  | { readonly status: 'running'; readonly sinceMs: number }
+  | { readonly status: 'suspended'; readonly checkpoint: number }
+  | { readonly status: 'lost'; readonly cause: string };
+
+/** Everything that the log says, at one position of it. */
+export interface PodState {
+  /** Position in the log that this state reflects; 0 before the first event. */
+  readonly seq: number;
+  readonly podId: string;
+  readonly deviceId: string;
+  readonly epoch: number;
+  readonly kind: PodKind;
+  readonly name: string;
+  readonly vault: 'fscrypt' | 'luks' | 'none';
+  readonly createdAtMs: number;
+  readonly keyring: string;
+  /** SHA-256 of the base in use; undefined for a tree pod. */
+  readonly base: { readonly sha256: string; readonly name: string; readonly sizeBytes: number } | undefined;
+  readonly session: SessionState;
+  readonly checkpoints: readonly Checkpoint[];
+  readonly homes: readonly HomeState[];
+  readonly packages: readonly string[];
+}
+
+/** The state before the first event. */
+export const INITIAL_STATE: PodState = {
+  seq: 0,
+  podId: '',
+  deviceId: '',
+  epoch: 0,
+  kind: 'desktop',
+  name: '',
+  vault: 'none',
+  createdAtMs: 0,
+  keyring: '',
+  base: undefined,
+  session: { status: 'none' },
+  checkpoints: [],
+  homes: [],
+  packages: [],
+};
+
+/** The state after one more event. Total: every event of the union has its case, or this does not compile. */
+export function evolve(state: PodState, { seq, atMs, event }: LoggedEvent): PodState {
+  const next: PodState = { ...state, seq };
+  switch (event.type) {
+    case 'pod.created': {
+      const { podId, deviceId, epoch, kind, name, keyring, vault } = event;
+      return { ...next, podId, deviceId, epoch, kind, name, keyring, vault, createdAtMs: atMs };
+    }
+    case 'keyring.changed':
+      return { ...next, keyring: event.keyring };
+    case 'base.added':
+      return { ...next, base: { sha256: event.sha256, name: event.name, sizeBytes: event.sizeBytes } };
+    case 'session.started':
+    case 'session.resumed':
+      return { ...next, session: { status: 'running', sinceMs: atMs } };
+    case 'session.suspended':
+      return { ...next, session: { status: 'suspended', checkpoint: event.checkpoint } };
+    case 'session.stopped':
+      return { ...next, session: { status: 'none' } };
+    case 'session.lost':
+      return { ...next, session: { status: 'lost', cause: event.cause } };
+    case 'packages.installed':
+      return { ...next, packages: [...new Set([...state.packages, ...event.packages])].sort() };
+    case 'checkpoint.sealed': {
+      const { type: _type, v: _v, ...checkpoint } = event;
+      return { ...next, checkpoints: [...state.checkpoints, { ...checkpoint, seq, atMs }] };
+    }
+    case 'home.added':
+      return { ...next, homes: [...state.homes, { url: event.url, seq: 0, recordHash: '', atMs: 0 }] };
+    case 'home.removed':
+      return { ...next, homes: state.homes.filter((home) => home.url !== event.url) };
+    case 'home.acknowledged': {
+      const { url, seq: acknowledgedSeq, recordHash } = event;
+      const acknowledged: HomeState = { url, seq: acknowledgedSeq, recordHash, atMs };
+      return { ...next, homes: state.homes.map((home) => (home.url === url ? acknowledged : home)) };
+    }
+    case 'restore.completed': {
+      const { epoch, deviceId, checkpoint } = event;
+      const sealed = state.checkpoints.find((candidate) => candidate.number === checkpoint);
+      const session: SessionState =
+        sealed?.images === undefined ? { status: 'none' } : { status: 'suspended', checkpoint };
+      return { ...next, epoch, deviceId, session };
+    }
+    default:
+      return unreachable(event);
+  }
+}
+
+/** The state that a run of events leads to. */
+export function fold(events: Iterable<LoggedEvent>, from: PodState = INITIAL_STATE): PodState {
+  let state = from;
+  for (const logged of events) state = evolve(state, logged);
+  return state;
+}
+
+/** The newest checkpoint, or undefined before the first. */
+export function latestCheckpoint(state: PodState): Checkpoint | undefined {
+  return state.checkpoints.at(-1);
+}
+
+function unreachable(event: never): never {
+  throw new TypeError(`event without a fold: ${JSON.stringify(event)}`);
+}
