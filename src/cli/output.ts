@@ -1,0 +1,124 @@
+// What the program prints: results for people or as JSON on stdout, progress and errors on stderr.
+import { DeskPodError } from '../core/errors.ts';
+import type { Progress, ProgressListener } from '../core/progress.ts';
+import { formatBytes, formatDuration } from './units.ts';
+
+const MIN_REDRAW_MS = 100;
+
+/** How a command was asked to print. */
+export interface OutputOptions {
+  /** One JSON object on stdout instead of text. */
+  readonly json?: boolean;
+  /** Progress as JSON lines on stdout, then the object: implies `json`. */
+  readonly ndjson?: boolean;
+  /** Show causes and traces of errors. */
+  readonly debug?: boolean;
+}
+
+/** Prints one command's progress, result and failure. */
+export class Output {
+  readonly #options: OutputOptions;
+  #step = '';
+  #stepSinceMs = 0;
+  #drawnAtMs = 0;
+  #lineOpen = false;
+
+  constructor(options: OutputOptions) {
+    this.#options = options;
+  }
+
+  /** True if a program, not a person, reads stdout. */
+  get isMachine(): boolean {
+    return this.#options.json === true || this.#options.ndjson === true;
+  }
+
+  /** Hand this to whatever reports progress. */
+  readonly progress: ProgressListener = (progress) => {
+    if (this.#options.ndjson === true) {
+      process.stdout.write(`${JSON.stringify({ type: 'progress', ...progress })}\n`);
+      return;
+    }
+    if (this.#options.json === true) return;
+    const nowMs = performance.now();
+    const isNewStep = progress.step !== this.#step;
+    if (isNewStep) {
+      this.#endLine();
+      this.#step = progress.step;
+      this.#stepSinceMs = nowMs;
+    }
+    if (!process.stderr.isTTY) {
+      if (isNewStep) process.stderr.write(`${progress.step}\n`);
+      return;
+    }
+    if (!isNewStep && nowMs - this.#drawnAtMs < MIN_REDRAW_MS) return;
+    this.#drawnAtMs = nowMs;
+    this.#lineOpen = true;
+    process.stderr.write(`\r\u001b[K${describe(progress, nowMs - this.#stepSinceMs)}`);
+  };
+
+  /** A remark for people, on stderr; machines do not get it. */
+  note(text: string): void {
+    this.#endLine();
+    if (!this.isMachine) process.stderr.write(`${text}\n`);
+  }
+
+  /** The command's result: `value` for machines, `text` for people. */
+  result(value: object, text: string): void {
+    this.#endLine();
+    if (this.#options.ndjson === true) {
+      process.stdout.write(`${JSON.stringify({ type: 'result', ...value })}\n`);
+    } else if (this.#options.json === true) process.stdout.write(`${JSON.stringify(value)}\n`);
+    else if (text !== '') process.stdout.write(`${text}\n`);
+  }
+
+  /** Tells the failure: what happened, and the next step. */
+  failure(error: unknown): void {
+    this.#endLine();
+    const known = error instanceof DeskPodError ? error : undefined;
+    const message = error instanceof Error ? error.message : String(error);
+    if (this.isMachine) {
+      const value = {
+        type: 'error',
+        code: known?.code ?? 'INTERNAL',
+        message,
+        ...(known?.hint === undefined ? {} : { hint: known.hint }),
+        ...(known === undefined ? {} : { details: known.details }),
+      };
+      process.stdout.write(`${JSON.stringify({ error: value })}\n`);
+    }
+    process.stderr.write(`deskpod: ${message}\n`);
+    if (known?.hint !== undefined) process.stderr.write(`  ${known.hint}\n`);
+    if (known === undefined) process.stderr.write('  This is a defect of deskpod; please report it.\n');
+    if (this.#options.debug === true || known === undefined) {
+      for (let cause: unknown = error, depth = 0; cause !== undefined && depth < 8; depth += 1) {
+        process.stderr.write(`${cause instanceof Error ? cause.stack : String(cause)}\n`);
+        cause = cause instanceof Error ? cause.cause : undefined;
+      }
+    }
+  }
+
+  #endLine(): void {
+    if (this.#lineOpen) process.stderr.write('\n');
+    this.#lineOpen = false;
+  }
+}
+
+function describe(progress: Progress, elapsedMs: number): string {
+  const parts = [progress.step];
+  const { doneBytes, totalBytes, doneFiles } = progress;
+  if (doneFiles !== undefined) parts.push(`${doneFiles} files`);
+  if (doneBytes !== undefined) {
+    parts.push(
+      totalBytes === undefined
+        ? formatBytes(doneBytes)
+        : `${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}`,
+    );
+    const bytesPerMs = doneBytes / Math.max(elapsedMs, 1);
+    if (elapsedMs > 500 && bytesPerMs > 0) {
+      parts.push(`${formatBytes(bytesPerMs * 1000)}/s`);
+      if (totalBytes !== undefined)
+        parts.push(`${formatDuration((totalBytes - doneBytes) / bytesPerMs)} left`);
+    }
+  }
+  return parts.join(' · ');
+}

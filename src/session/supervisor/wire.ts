@@ -1,0 +1,37 @@
+// The supervisor's wire: requests as HTTP over a unix socket, answers as JSON lines, errors that keep their code.
+import { DeskPodError, ERROR_CODES, type ErrorCode } from '../../core/errors.ts';
+import type { Progress } from '../../core/progress.ts';
+
+/** One line of an answer. The last line is a result or an error. */
+export type AnswerLine =
+  | { readonly progress: Progress }
+  | { readonly result: unknown }
+  | { readonly error: WireError };
+
+/** A DeskPodError as it crosses the socket. */
+export interface WireError {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+  readonly trace?: string;
+}
+
+/** Any failure, made ready for the wire. */
+export function toWireError(error: unknown): WireError {
+  const trace = error instanceof Error ? { trace: error.stack ?? error.message } : {};
+  if (!(error instanceof DeskPodError)) return { code: 'INTERNAL', message: String(error), ...trace };
+  const { code, message, hint, details } = error;
+  return { code, message, details, ...(hint === undefined ? {} : { hint }), ...trace };
+}
+
+/** The failure that crossed the wire, thrown again on this side with its code. */
+export function fromWireError(wire: WireError): Error {
+  const cause = wire.trace === undefined ? {} : { cause: new Error(wire.trace) };
+  if (!Object.hasOwn(ERROR_CODES, wire.code)) return new Error(wire.message, cause);
+  return new DeskPodError(wire.code as ErrorCode, wire.message, {
+    ...(wire.hint === undefined ? {} : { hint: wire.hint }),
+    ...(wire.details === undefined ? {} : { details: wire.details }),
+    ...cause,
+  });
+}
