@@ -1,0 +1,93 @@
+// The keyring: the pod's secrets, sealed once for each key that may open them.
+import { ByteReader, ByteWriter, equalBytes, utf8 } from './bytes.ts';
+import { DeskPodError } from './errors.ts';
+import { HASH_BYTES, type Sealing } from './hashing.ts';
+import { ID_BYTES } from './segment.ts';
+
+const MAGIC = 'DPY1';
+const VERSION = 1;
+const SLOT_KINDS = ['passphrase', 'recovery'] as const;
+const SLOT_MIN_BYTES = 1 + 1 + 8 + 4;
+
+/** What opens a slot. */
+export type SlotKind = (typeof SLOT_KINDS)[number];
+
+/** One way to open the keyring. */
+export interface KeyringSlot {
+  readonly kind: SlotKind;
+  /** What the user calls it. */
+  readonly label: string;
+  readonly createdAtMs: number;
+  /** A standard age file, whose plaintext is the pod's secrets. */
+  readonly sealed: Uint8Array;
+}
+
+/** The slots of a pod's keyring; each change makes the next generation. */
+export interface Keyring {
+  readonly podId: Uint8Array;
+  readonly generation: number;
+  readonly slots: readonly KeyringSlot[];
+}
+
+/** The bytes of a keyring. */
+export function encodeKeyring(keyring: Keyring, { hashing, logKey }: Sealing): Uint8Array {
+  const signed = new ByteWriter(1024)
+    .text(MAGIC)
+    .u8(VERSION)
+    .fixed(keyring.podId, ID_BYTES)
+    .u32(keyring.generation)
+    .u32(keyring.slots.length);
+  for (const slot of keyring.slots) {
+    signed
+      .u8(SLOT_KINDS.indexOf(slot.kind) + 1)
+      .prefixed(utf8(slot.label))
+      .u64(slot.createdAtMs)
+      .u32(slot.sealed.length)
+      .bytes(slot.sealed);
+  }
+  return signed.fixed(hashing.hmac(logKey, signed.finish()), HASH_BYTES).finish();
+}
+
+/**
+ * What a keyring says, with nothing proven: a slot must be opened first, and its logKey then proves the rest with
+ * {@link decodeKeyring}. Throws KEYRING_DAMAGED or FORMAT_UNKNOWN.
+ */
+export function peekKeyring(bytes: Uint8Array): Keyring {
+  const reader = new ByteReader(bytes, 'KEYRING_DAMAGED', 'keyring');
+  reader.magic(MAGIC);
+  reader.version(VERSION);
+  const podId = reader.take(ID_BYTES);
+  const generation = reader.u32();
+  const slotCount = reader.count(reader.u32(), SLOT_MIN_BYTES);
+  const slots: KeyringSlot[] = [];
+  for (let i = 0; i < slotCount; i++) {
+    const kind = SLOT_KINDS[reader.u8() - 1];
+    if (kind === undefined)
+      throw reader.damaged('expected a slot for a passphrase or a recovery key, got another');
+    const label = textOf(reader);
+    const createdAtMs = reader.u64();
+    slots.push({ kind, label, createdAtMs, sealed: reader.take(reader.u32()) });
+  }
+  reader.take(HASH_BYTES);
+  reader.end();
+  return { podId, generation, slots };
+}
+
+/** What a keyring says, proven by its MAC. Throws KEYRING_DAMAGED or FORMAT_UNKNOWN. */
+export function decodeKeyring(bytes: Uint8Array, { hashing, logKey }: Sealing): Keyring {
+  const keyring = peekKeyring(bytes);
+  const signed = bytes.subarray(0, bytes.length - HASH_BYTES);
+  if (!equalBytes(bytes.subarray(signed.length), hashing.hmac(logKey, signed))) {
+    throw new DeskPodError('KEYRING_DAMAGED', 'keyring: expected the MAC of its bytes, got another');
+  }
+  return keyring;
+}
+
+function textOf(reader: ByteReader): string {
+  const bytes = reader.prefixed();
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw reader.damaged('expected a label in UTF-8, got other bytes');
+  }
+}

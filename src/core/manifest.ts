@@ -1,0 +1,277 @@
+// The manifest: the list of what a checkpoint contains, read and written as a stream.
+import { ByteReader, ByteWriter, concatBytes } from './bytes.ts';
+import { DeskPodError } from './errors.ts';
+import { HASH_BYTES } from './hashing.ts';
+import { comparePaths, isDirectlyIn, isWithin, pathFault } from './path-order.ts';
+
+const MAGIC = 'DPM1';
+const VERSION = 1;
+const HEADER_BYTES = 5;
+const ENTRY_KINDS = [
+  'file',
+  'directory',
+  'symlink',
+  'fifo',
+  'socket',
+  'character-device',
+  'block-device',
+] as const;
+const SPARSE_FLAG = 1;
+
+/** The longest entry, in bytes: room for the chunk ids of a file of about 1 TiB. */
+export const MANIFEST_ENTRY_MAX_BYTES = 64 * 1024 * 1024;
+
+/** What an entry is. */
+export type EntryKind = (typeof ENTRY_KINDS)[number];
+
+/** An extended attribute. */
+export interface Xattr {
+  readonly name: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/** One entry of a manifest. Every field is there for every kind; those that mean nothing for it are zero or empty. */
+export interface ManifestEntry {
+  /** Relative, raw bytes; empty only for the folder that holds everything, which may come first. */
+  readonly path: Uint8Array;
+  readonly kind: EntryKind;
+  /** Permission bits with setuid, setgid and sticky: 0 to 0o7777. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mtimeNs: bigint;
+  /** The length of a file's content. */
+  readonly sizeBytes: number;
+  /** Of devices. */
+  readonly rdevMajor: number;
+  readonly rdevMinor: number;
+  /** Of symlinks. */
+  readonly target: Uint8Array;
+  /** 0: none. Members of a group share an inode; groups are numbered 1, 2, 3… as they first appear. */
+  readonly hardlinkGroup: number;
+  /** Of files: runs of zeros are to be holes. */
+  readonly isSparse: boolean;
+  /** Best sorted by name, so that equal trees give equal manifests. */
+  readonly xattrs: readonly Xattr[];
+  /** Of files, and of a hardlink group only at its first member: the chunks whose concatenation is the content. */
+  readonly chunkIds: readonly Uint8Array[];
+}
+
+/** Writes a manifest entry by entry. */
+export class ManifestEncoder {
+  readonly #order = new EntryOrder();
+  #entryCount = 0;
+
+  /** The bytes that open a manifest. */
+  start(): Uint8Array {
+    return new ByteWriter(HEADER_BYTES).text(MAGIC).u8(VERSION).finish();
+  }
+
+  /** The bytes of the next entry. MANIFEST_DAMAGED if it may not stand here, so that no such manifest is written. */
+  entry(entry: ManifestEntry): Uint8Array {
+    const fault = this.#order.fault(entry);
+    if (fault !== undefined) throw new DeskPodError('MANIFEST_DAMAGED', `manifest entry: ${fault}`);
+    const body = encodeEntry(entry);
+    if (body.length > MANIFEST_ENTRY_MAX_BYTES) {
+      throw new RangeError(
+        `expected an entry of at most ${MANIFEST_ENTRY_MAX_BYTES} bytes, got ${body.length}`,
+      );
+    }
+    this.#entryCount++;
+    return new ByteWriter(4 + body.length).u32(body.length).bytes(body).finish();
+  }
+
+  /** The bytes that end the manifest. */
+  end(): Uint8Array {
+    return new ByteWriter(8).u32(0).u32(this.#entryCount).finish();
+  }
+}
+
+/**
+ * Reads a manifest that comes in pieces. Throws MANIFEST_DAMAGED for entries that are malformed, out of order, or
+ * could lead out of the folder they are restored to; FORMAT_UNKNOWN for a later version.
+ */
+export class ManifestDecoder {
+  readonly #order = new EntryOrder();
+  #pending: Uint8Array[] = [];
+  #pendingBytes = 0;
+  /** How many bytes must be there before anything more can be read. */
+  #wantedBytes = HEADER_BYTES;
+  #state: 'header' | 'entries' | 'ended' = 'header';
+  #entryCount = 0;
+
+  /** Takes the next piece and returns the entries that it completes. They are views of copied or given bytes. */
+  push(piece: Uint8Array): ManifestEntry[] {
+    const entries: ManifestEntry[] = [];
+    this.#pending.push(piece);
+    this.#pendingBytes += piece.length;
+    if (this.#pendingBytes < this.#wantedBytes) return entries;
+    const bytes = this.#pending.length === 1 ? piece : concatBytes(this.#pending);
+    const reader = new ByteReader(bytes, 'MANIFEST_DAMAGED', 'manifest');
+    while (reader.remaining >= this.#wantedBytes && this.#state !== 'ended') this.#step(reader, entries);
+    if (this.#state === 'ended') reader.end();
+    this.#pending = [bytes.subarray(reader.offset)];
+    this.#pendingBytes = reader.remaining;
+    return entries;
+  }
+
+  /** Says that there are no more pieces. Throws MANIFEST_DAMAGED if the manifest did not end. */
+  end(): void {
+    if (this.#state !== 'ended') {
+      throw new DeskPodError(
+        'MANIFEST_DAMAGED',
+        `manifest: expected its end after ${this.#entryCount} entries, got none`,
+      );
+    }
+  }
+
+  #step(reader: ByteReader, entries: ManifestEntry[]): void {
+    if (this.#state === 'header') {
+      reader.magic(MAGIC);
+      reader.version(VERSION);
+      this.#state = 'entries';
+      this.#wantedBytes = 8; // every entry is longer than 4 bytes, and the end is 8
+      return;
+    }
+    const length = reader.u32();
+    if (length === 0) {
+      const count = reader.u32();
+      if (count !== this.#entryCount)
+        throw reader.damaged(`expected ${count} entries, got ${this.#entryCount}`);
+      this.#state = 'ended';
+      this.#wantedBytes = 0;
+      return;
+    }
+    if (length < 4 || length > MANIFEST_ENTRY_MAX_BYTES) {
+      throw reader.damaged(`expected an entry of at most ${MANIFEST_ENTRY_MAX_BYTES} bytes, got ${length}`);
+    }
+    if (reader.remaining < length) {
+      reader.rewind(4);
+      this.#wantedBytes = 4 + length;
+      return;
+    }
+    this.#wantedBytes = 8;
+    const entry = decodeEntry(new ByteReader(reader.take(length), 'MANIFEST_DAMAGED', 'manifest entry'));
+    const fault = this.#order.fault(entry);
+    if (fault !== undefined) throw reader.damaged(fault);
+    this.#entryCount++;
+    entries.push(entry);
+  }
+}
+
+/** Judges whether each entry may stand after those before it. */
+class EntryOrder {
+  #last: Uint8Array | undefined;
+  readonly #folders: Uint8Array[] = [new Uint8Array(0)];
+  #groupCount = 0;
+
+  fault({ path, kind, hardlinkGroup, chunkIds }: ManifestEntry): string | undefined {
+    const isTop = path.length === 0 && this.#last === undefined && kind === 'directory';
+    const broken = isTop ? undefined : pathFault(path);
+    if (broken !== undefined) return `expected a relative path, got ${broken}`;
+    if (this.#last !== undefined && comparePaths(this.#last, path) >= 0) {
+      return 'expected each path once and in order, got one that belongs earlier';
+    }
+    while (this.#folders.length > 1 && !isWithin(path, this.#folders.at(-1) ?? path)) this.#folders.pop();
+    if (!isTop && !isDirectlyIn(path, this.#folders.at(-1) ?? path))
+      return 'expected a folder before what it holds';
+    if (hardlinkGroup > this.#groupCount + 1) return 'expected hardlink groups in order of appearance';
+    if (hardlinkGroup !== 0 && hardlinkGroup <= this.#groupCount && chunkIds.length > 0) {
+      return 'expected content at the first member of a hardlink group only';
+    }
+    if (hardlinkGroup > this.#groupCount) this.#groupCount = hardlinkGroup;
+    if (kind === 'directory' && !isTop) this.#folders.push(path);
+    this.#last = path;
+    return undefined;
+  }
+}
+
+function encodeEntry(entry: ManifestEntry): Uint8Array {
+  if (entry.mode > 0o7777) throw new RangeError(`expected a mode of at most 0o7777, got ${entry.mode}`);
+  const writer = new ByteWriter(128 + entry.path.length + entry.chunkIds.length * HASH_BYTES)
+    .u8(ENTRY_KINDS.indexOf(entry.kind) + 1)
+    .prefixed(entry.path)
+    .u16(entry.mode)
+    .u32(entry.uid)
+    .u32(entry.gid)
+    .i64(entry.mtimeNs)
+    .u64(entry.sizeBytes)
+    .u32(entry.rdevMajor)
+    .u32(entry.rdevMinor)
+    .prefixed(entry.target)
+    .u32(entry.hardlinkGroup)
+    .u8(entry.isSparse ? SPARSE_FLAG : 0)
+    .varint(entry.xattrs.length);
+  for (const { name, value } of entry.xattrs) writer.prefixed(name).prefixed(value);
+  writer.varint(entry.chunkIds.length);
+  for (const id of entry.chunkIds) writer.fixed(id, HASH_BYTES);
+  const bytes = writer.finish();
+  // what could not be read back must not be written
+  decodeEntry(new ByteReader(bytes, 'MANIFEST_DAMAGED', 'manifest entry'));
+  return bytes;
+}
+
+function decodeEntry(reader: ByteReader): ManifestEntry {
+  const kind = ENTRY_KINDS[reader.u8() - 1];
+  if (kind === undefined) throw reader.damaged('expected a kind from 1 to 7, got another');
+  const entry: ManifestEntry = {
+    kind,
+    path: reader.prefixed(),
+    mode: reader.u16(),
+    uid: reader.u32(),
+    gid: reader.u32(),
+    mtimeNs: reader.i64(),
+    sizeBytes: reader.u64(),
+    rdevMajor: reader.u32(),
+    rdevMinor: reader.u32(),
+    target: reader.prefixed(),
+    hardlinkGroup: reader.u32(),
+    isSparse: sparseOf(reader),
+    xattrs: xattrsOf(reader),
+    chunkIds: chunkIdsOf(reader),
+  };
+  reader.end();
+  const fault = fieldFault(entry);
+  if (fault !== undefined) throw reader.damaged(fault);
+  return entry;
+}
+
+function fieldFault(entry: ManifestEntry): string | undefined {
+  const { kind } = entry;
+  const isDevice = kind === 'character-device' || kind === 'block-device';
+  if (entry.mode > 0o7777) return `expected a mode of at most 0o7777, got ${entry.mode}`;
+  if (kind !== 'file' && (entry.chunkIds.length > 0 || entry.sizeBytes > 0 || entry.isSparse)) {
+    return `expected content in a file only, got a ${kind} with some`;
+  }
+  if (kind === 'symlink' ? entry.target.length === 0 || entry.target.includes(0) : entry.target.length > 0) {
+    return `expected a target without NUL for a symlink only, got a ${kind}`;
+  }
+  if (!isDevice && (entry.rdevMajor > 0 || entry.rdevMinor > 0))
+    return `expected no device number for a ${kind}`;
+  if (kind === 'directory' && entry.hardlinkGroup > 0) return 'expected no hard links to a directory';
+  return undefined;
+}
+
+function sparseOf(reader: ByteReader): boolean {
+  const flags = reader.u8();
+  if (flags > SPARSE_FLAG) throw reader.damaged(`expected flags 0 or 1, got ${flags}`);
+  return flags === SPARSE_FLAG;
+}
+
+function xattrsOf(reader: ByteReader): Xattr[] {
+  const count = reader.count(reader.varint(), 2);
+  const xattrs: Xattr[] = [];
+  for (let i = 0; i < count; i++) {
+    const name = reader.prefixed();
+    if (name.length === 0 || name.includes(0)) throw reader.damaged('expected an attribute name, got none');
+    xattrs.push({ name, value: reader.prefixed() });
+  }
+  return xattrs;
+}
+
+function chunkIdsOf(reader: ByteReader): Uint8Array[] {
+  const count = reader.count(reader.varint(), HASH_BYTES);
+  const ids: Uint8Array[] = [];
+  for (let i = 0; i < count; i++) ids.push(reader.take(HASH_BYTES));
+  return ids;
+}

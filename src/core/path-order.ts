@@ -1,0 +1,54 @@
+// Paths inside a pod: raw bytes, relative, in an order that puts a folder before what it holds.
+const SLASH = 0x2f;
+const DOT = 0x2e;
+
+/** The longest path that Linux takes from a program, in bytes; deeper trees are walked by folder. */
+export const PATH_MAX_BYTES = 64 * 1024;
+
+/**
+ * Compares by components, each in raw byte order: a folder comes before its contents, and these before the folder's
+ * later siblings.
+ */
+export function comparePaths(a: Uint8Array, b: Uint8Array): number {
+  const shared = Math.min(a.length, b.length);
+  for (let i = 0; i < shared; i++) {
+    const left = a[i];
+    const right = b[i];
+    if (left === right) continue;
+    // a component that ends is before one that goes on
+    if (left === SLASH) return -1;
+    if (right === SLASH) return 1;
+    return (left ?? 0) - (right ?? 0);
+  }
+  return a.length - b.length;
+}
+
+/** What is wrong with a path, or undefined if it is relative, without empty, `.` or `..` components and without NUL. */
+export function pathFault(path: Uint8Array): string | undefined {
+  if (path.length > PATH_MAX_BYTES) return `a path of ${path.length} bytes`;
+  let start = 0;
+  for (let i = 0; i <= path.length; i++) {
+    if (i < path.length && path[i] === 0) return 'a NUL in a path';
+    if (i < path.length && path[i] !== SLASH) continue;
+    const length = i - start;
+    if (length === 0) return 'an empty path component';
+    if (length === 1 && path[start] === DOT) return 'the path component "."';
+    if (length === 2 && path[start] === DOT && path[start + 1] === DOT) return 'the path component ".."';
+    start = i + 1;
+  }
+  return undefined;
+}
+
+/** True if `path` lies directly in `folder`; the empty path is the folder that holds everything. */
+export function isDirectlyIn(path: Uint8Array, folder: Uint8Array): boolean {
+  if (!isWithin(path, folder)) return false;
+  return path.indexOf(SLASH, folder.length === 0 ? 0 : folder.length + 1) === -1;
+}
+
+/** True if `path` lies in `folder` at any depth. */
+export function isWithin(path: Uint8Array, folder: Uint8Array): boolean {
+  if (folder.length === 0) return path.length > 0;
+  if (path.length <= folder.length || path[folder.length] !== SLASH) return false;
+  for (let i = 0; i < folder.length; i++) if (path[i] !== folder[i]) return false;
+  return true;
+}
