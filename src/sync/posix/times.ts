@@ -1,0 +1,24 @@
+// Modification times to the nanosecond, also of symlinks.
+import { cPath, declareFunction, ErrnoError, lastErrno } from './libc.ts';
+
+const utimensat = declareFunction(
+  'int utimensat(int dirfd, const uint8_t *path, const int64_t *times, int flags)',
+);
+
+const AT_FDCWD = -100;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+const UTIME_OMIT = 0x3ffffffen;
+const NS_PER_SECOND = 1_000_000_000n;
+
+/**
+ * Sets the modification time of a path (of a symlink: its own), in nanoseconds since 1970, before it negative.
+ * The access time stays as it is.
+ * @throws ErrnoError
+ */
+export function setMtimeNs(path: Uint8Array | string, mtimeNs: bigint): void {
+  const nanoseconds = ((mtimeNs % NS_PER_SECOND) + NS_PER_SECOND) % NS_PER_SECOND;
+  const seconds = (mtimeNs - nanoseconds) / NS_PER_SECOND;
+  const times = new BigInt64Array([0n, UTIME_OMIT, seconds, nanoseconds]);
+  if (Number(utimensat(AT_FDCWD, cPath(path), times, AT_SYMLINK_NOFOLLOW)) < 0)
+    throw new ErrnoError('utimensat', lastErrno(), Buffer.from(path).toString());
+}
