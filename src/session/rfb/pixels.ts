@@ -1,0 +1,109 @@
+// The framebuffer as RGBA, and the raw rectangles that change it.
+
+import type { ByteSource } from './byte-source.ts';
+import { displayFault } from './fault.ts';
+
+/** The largest side of a display. */
+export const SIDE_LIMIT_PIXELS = 16_384;
+
+/** The largest display: 8K, which is 127 MiB as RGBA. */
+export const AREA_LIMIT_PIXELS = 7680 * 4320;
+
+/** Raw rectangles are taken in bands of about this size. */
+const BAND_BYTES = 256 * 1024;
+
+/** A rectangle of the display, in pixels. */
+export interface Rectangle {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** What the display shows, 4 bytes a pixel: red, green, blue, 255. It belongs to the client that fills it. */
+export class Framebuffer {
+  #width = 0;
+  #height = 0;
+  #rgba = new Uint8Array(0);
+
+  constructor(width: number, height: number) {
+    this.resize(width, height);
+  }
+
+  /** Pixels in a row. */
+  get width(): number {
+    return this.#width;
+  }
+
+  /** Rows. */
+  get height(): number {
+    return this.#height;
+  }
+
+  /** The live bytes: they change with the next update. */
+  get rgba(): Uint8Array {
+    return this.#rgba;
+  }
+
+  /** Red, green and blue of one pixel as 0xRRGGBB. Throws RangeError outside the display. */
+  colorAt(x: number, y: number): number {
+    const offset = (y * this.#width + x) * 4;
+    const [red, green, blue] = this.#rgba.subarray(offset, offset + 3);
+    if (x < 0 || x >= this.#width || red === undefined || green === undefined || blue === undefined) {
+      throw new RangeError(`pixel ${x},${y} of a display of ${this.#width}x${this.#height}`);
+    }
+    return (red << 16) | (green << 8) | blue;
+  }
+
+  /** Takes a new size; the content is black until it is sent. Throws DISPLAY_FAILED on a size beyond the limits. */
+  resize(width: number, height: number): void {
+    const tooLarge =
+      width > SIDE_LIMIT_PIXELS || height > SIDE_LIMIT_PIXELS || width * height > AREA_LIMIT_PIXELS;
+    if (width === 0 || height === 0 || tooLarge) {
+      throw displayFault(`expected a size from 1x1 up to 7680x4320, got ${width}x${height}`, {
+        width,
+        height,
+      });
+    }
+    if (width === this.#width && height === this.#height) return;
+    this.#width = width;
+    this.#height = height;
+    this.#rgba = new Uint8Array(width * height * 4);
+    for (let alpha = 3; alpha < this.#rgba.length; alpha += 4) this.#rgba[alpha] = 255;
+  }
+
+  /** Puts `rowCount` whole rows of pixels (4 bytes each, the fourth is ignored) at x, y. */
+  putRows(x: number, y: number, width: number, rowCount: number, pixels: Uint8Array): void {
+    const rowBytes = width * 4;
+    for (let row = 0; row < rowCount; row++) {
+      const start = ((y + row) * this.#width + x) * 4;
+      this.#rgba.set(pixels.subarray(row * rowBytes, (row + 1) * rowBytes), start);
+      for (let alpha = start + 3; alpha < start + rowBytes; alpha += 4) this.#rgba[alpha] = 255;
+    }
+  }
+}
+
+/** Throws DISPLAY_FAILED unless the rectangle lies inside the display. */
+export function checkInside(framebuffer: Framebuffer, { x, y, width, height }: Rectangle): void {
+  if (x + width <= framebuffer.width && y + height <= framebuffer.height) return;
+  throw displayFault(
+    `expected a rectangle inside ${framebuffer.width}x${framebuffer.height}, got ${width}x${height} at ${x},${y}`,
+    { x, y, width, height },
+  );
+}
+
+/** Reads a rectangle in raw encoding into the framebuffer. Throws DISPLAY_FAILED if it lies outside. */
+export async function readRawRectangle(
+  source: ByteSource,
+  framebuffer: Framebuffer,
+  rectangle: Rectangle,
+): Promise<void> {
+  checkInside(framebuffer, rectangle);
+  const { x, y, width, height } = rectangle;
+  if (width === 0) return;
+  const bandRows = Math.max(1, Math.floor(BAND_BYTES / (width * 4)));
+  for (let row = 0; row < height; row += bandRows) {
+    const rowCount = Math.min(bandRows, height - row);
+    framebuffer.putRows(x, y + row, width, rowCount, await source.read(rowCount * width * 4));
+  }
+}
