@@ -1,0 +1,28 @@
+// Paths as bytes: names on Linux need not be UTF-8.
+
+const SLASH = Buffer.from('/');
+
+/** A path's bytes; a string is taken as UTF-8. */
+export function pathBytes(path: Uint8Array | string): Buffer {
+  return typeof path === 'string'
+    ? Buffer.from(path)
+    : Buffer.from(path.buffer, path.byteOffset, path.length);
+}
+
+/** `folder/relative`, or the folder itself if `relative` is empty. */
+export function joinPath(folder: Uint8Array, relative: Uint8Array): Buffer {
+  return relative.length === 0 ? pathBytes(folder) : Buffer.concat([folder, SLASH, relative]);
+}
+
+/** A path for people: UTF-8, with `\xff` for bytes that are not and for control characters, which could steer a terminal. */
+export function displayPath(path: Uint8Array | string): string {
+  const bytes = pathBytes(path);
+  const text = bytes.toString();
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  if (!/[\u0000-\u001f\u007f-\u009f\ufffd]/.test(text)) return text;
+  let shown = '';
+  for (const byte of bytes)
+    shown +=
+      byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`;
+  return shown;
+}
