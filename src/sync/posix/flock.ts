@@ -1,5 +1,14 @@
 // A lock on a file that the kernel drops when its holder dies: nobody ever cleans one up by hand.
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { declareFunction, ErrnoError, lastErrno } from './libc.ts';
 
 const callFlock = declareFunction('int flock(int fd, int operation)');

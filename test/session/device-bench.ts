@@ -1,0 +1,75 @@
+// A place for tests of devices: a temporary folder, image files, and an end that leaves nothing mounted.
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type DeskPodError, type ErrorCode, isDeskPodError } from '../../src/core/errors.ts';
+import { type MountedDevice, mountDevice } from '../../src/session/device.ts';
+import { formatDevice } from '../../src/session/device-format.ts';
+import { run } from '../../src/sync/process.ts';
+
+export const MEBIBYTE = 1024 * 1024;
+
+/** What one test uses; `close` ends it whatever happened. */
+export class DeviceBench {
+  readonly dir: string;
+  readonly #endings: (() => Promise<unknown>)[] = [];
+
+  constructor(dir: string) {
+    this.dir = dir;
+  }
+
+  static async open(): Promise<DeviceBench> {
+    return new DeviceBench(await mkdtemp(join(tmpdir(), 'deskpod-device-')));
+  }
+
+  path(name: string): string {
+    return join(this.dir, name);
+  }
+
+  /** A formatted image file of 200 MiB. */
+  async image(name = 'device.img', sizeBytes = 200 * MEBIBYTE): Promise<string> {
+    await formatDevice({ path: this.path(name), sizeBytes });
+    return this.path(name);
+  }
+
+  /** A formatted and mounted device on an image file. */
+  async mounted(name = 'device.img', sizeBytes = 200 * MEBIBYTE): Promise<MountedDevice> {
+    return this.mount(await this.image(name, sizeBytes));
+  }
+
+  async mount(path: string): Promise<MountedDevice> {
+    const device = await mountDevice(path, { isFresh: true });
+    this.atEnd(() => device.unmount());
+    return device;
+  }
+
+  /** A block device: a loop device on a new file. */
+  async blockDevice(name = 'block.img', sizeBytes = 200 * MEBIBYTE): Promise<string> {
+    await run('truncate', ['-s', String(sizeBytes), this.path(name)]);
+    const { stdout } = await run('losetup', ['--find', '--show', this.path(name)]);
+    this.atEnd(() => run('losetup', ['-d', stdout]));
+    return stdout;
+  }
+
+  /** Something to undo at the end, the last first. */
+  atEnd(ending: () => Promise<unknown>): void {
+    this.#endings.push(ending);
+  }
+
+  async close(): Promise<void> {
+    for (const ending of this.#endings.reverse()) await ending();
+    await rm(this.dir, { recursive: true, force: true });
+  }
+}
+
+/** Runs `action`, which must throw a DeskPodError of this code, and returns it. */
+export async function failureOf(code: ErrorCode, action: () => Promise<unknown>): Promise<DeskPodError> {
+  try {
+    await action();
+  } catch (error) {
+    if (isDeskPodError(error, code)) return error;
+    throw error;
+  }
+  assert.fail(`expected ${code}, nothing was thrown`);
+}

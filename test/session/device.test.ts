@@ -1,0 +1,208 @@
+// Mounting and letting go of a device: what is shown, what is refused, and that nothing lingers.
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { access, mkdir, open, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { formatDevice, mountDevice, unmountDevice } from '../../src/session/device.ts';
+import { isOutOfSpace, reportDeviceFull } from '../../src/session/device-full.ts';
+import { findTarget, findUses } from '../../src/session/device-target.ts';
+import { findLeftovers } from '../../src/session/leftovers.ts';
+import { readMounts } from '../../src/session/mount-table.ts';
+import { run } from '../../src/sync/process.ts';
+import { DeviceBench, failureOf, MEBIBYTE } from './device-bench.ts';
+
+describe('mountDevice', () => {
+  let bench: DeviceBench;
+  beforeEach(async () => {
+    bench = await DeviceBench.open();
+  });
+  afterEach(() => bench.close());
+
+  it('mounts an image, keeps what is written, and leaves neither mount, loop device nor folder', async () => {
+    const device = await bench.mounted();
+    await writeFile(`${device.mountDir}/deskpod.pod`, 'marker');
+    await device.unmount();
+    await requireNothingLeft(device);
+
+    const again = await mountDevice(bench.path('device.img'));
+    bench.atEnd(() => again.unmount());
+    assert.equal(await readFile(`${again.mountDir}/deskpod.pod`, 'utf8'), 'marker');
+    assert.equal(again.fsUuid, device.fsUuid);
+    assert.equal(again.repair, undefined);
+    assert.equal(again.isAdopted, false);
+  });
+
+  it('mounts a block device and gives it free', async () => {
+    const drive = await bench.blockDevice();
+    await formatDevice({ path: drive });
+    const device = await bench.mount(drive);
+    assert.match((await findUses(await findTarget(drive))).join(), /mounted on \/run\/deskpod\//);
+    await device.unmount();
+    assert.deepEqual(await findUses(await findTarget(drive)), []);
+  });
+
+  it('gives nothing on the drive any rights, and other users no way in', async () => {
+    const { mountDir, staging } = await bench.mounted();
+    const options = (await run('findmnt', ['-n', '-o', 'OPTIONS', mountDir])).stdout.split(',');
+    for (const option of ['nosuid', 'nodev', 'noexec', 'nosymfollow'])
+      assert.ok(options.includes(option), option);
+    assert.equal((await stat(staging.privateDir)).mode & 0o777, 0o700);
+    assert.equal((await stat(staging.mergedDir)).mode & 0o777, 0o711);
+    const asNobody = ['--reuid=65534', '--regid=65534', '--clear-groups'];
+    await run('setpriv', [...asNobody, 'stat', staging.mergedDir]);
+    await assert.rejects(run('setpriv', [...asNobody, 'stat', mountDir]));
+  });
+
+  it('lets an overlay execute programs and follow links of an upper layer on the device', async () => {
+    const { mountDir } = await bench.mounted();
+    for (const dir of ['lower', 'merged']) await mkdir(bench.path(dir));
+    for (const dir of ['upper', 'work']) await mkdir(`${mountDir}/${dir}`);
+    const merged = bench.path('merged');
+    const layers = `lowerdir=${bench.path('lower')},upperdir=${mountDir}/upper,workdir=${mountDir}/work`;
+    await run('mount', ['-t', 'overlay', '-o', `${layers},index=on,nfs_export=on`, 'overlay', merged]);
+    bench.atEnd(() => run('umount', [merged]));
+    await run('cp', ['/bin/echo', `${merged}/echo`]);
+    await symlink('echo', `${merged}/link`);
+    assert.equal((await run(`${merged}/link`, ['hello'])).stdout, 'hello');
+    await assert.rejects(run(`${mountDir}/upper/echo`, ['hello']));
+  });
+
+  it('can be unmounted twice', async () => {
+    const device = await bench.mounted();
+    await device.unmount();
+    await unmountDevice(device);
+  });
+
+  it('is for one process at a time, and names the one that has it', async () => {
+    const device = await bench.mounted();
+    const failure = await failureOf('POD_BUSY', () => mountDevice(device.path, { isFresh: true }));
+    assert.match(failure.message, new RegExp(`process ${process.pid} `));
+  });
+
+  it('refuses a device that is mounted elsewhere', async () => {
+    const path = await bench.image();
+    const elsewhere = bench.path('elsewhere');
+    await mkdir(elsewhere);
+    await run('mount', ['-o', 'loop', path, elsewhere]);
+    bench.atEnd(() => run('umount', [elsewhere]));
+    const failure = await failureOf('DEVICE_IN_USE', () => mountDevice(path, { isFresh: true }));
+    assert.ok(failure.message.includes(elsewhere), failure.message);
+  });
+
+  it('refuses what is not there, has no ext4, or another one', async () => {
+    await failureOf('DEVICE_NOT_FOUND', () => mountDevice(bench.path('nothing.img')));
+    await writeFile(bench.path('noise.img'), Buffer.alloc(64 * 1024, 0x5a));
+    await failureOf('DEVICE_NOT_A_POD', () => mountDevice(bench.path('noise.img')));
+    const other = bench.path('other.img');
+    await run('truncate', ['-s', '130M', other]);
+    await run('mkfs.ext4', ['-q', '-F', '-L', 'photos', other]);
+    const failure = await failureOf('DEVICE_NOT_A_POD', () => mountDevice(other));
+    assert.match(failure.message, /ext4 "photos"/);
+  });
+
+  it('refuses a device without a marker and lets it go again', async () => {
+    const path = await bench.image();
+    await failureOf('DEVICE_NOT_A_POD', () => mountDevice(path));
+    assert.deepEqual(await findUses(await findTarget(path)), []);
+  });
+
+  const hostile: [string, (mountDir: string) => Promise<unknown>][] = [
+    ['a marker that is a symbolic link', (dir) => symlink('/etc/passwd', `${dir}/deskpod.pod`)],
+    ['a marker that is a device node', (dir) => run('mknod', [`${dir}/deskpod.pod`, 'c', '1', '5'])],
+    ['a marker that is a folder', (dir) => mkdir(`${dir}/deskpod.pod`)],
+    ['a repository that is a symbolic link', (dir) => symlink('/etc', `${dir}/repository`)],
+    ['a repository that is a file', (dir) => writeFile(`${dir}/repository`, '')],
+    ['a vault that is a symbolic link', (dir) => symlink('/tmp', `${dir}/vault`)],
+    ['a vault file that is a pipe', (dir) => run('mkfifo', [`${dir}/vault.luks`])],
+  ];
+  for (const [title, plant] of hostile) {
+    it(`refuses ${title}`, async () => {
+      const device = await bench.mounted();
+      await plant(device.mountDir);
+      if (!title.includes('marker')) await writeFile(`${device.mountDir}/deskpod.pod`, 'marker');
+      await device.unmount();
+      const failure = await failureOf('DEVICE_NOT_A_POD', () => mountDevice(device.path));
+      assert.match(failure.message, /deskpod\.pod|repository|vault/);
+      await requireNothingLeft(device);
+    });
+  }
+
+  it('checks a device that was pulled out before it mounts it, and says so', async () => {
+    const device = await bench.mounted();
+    await writeFile(`${device.mountDir}/deskpod.pod`, 'marker');
+    await run('sync', ['-f', device.mountDir]);
+    // What a drive holds that was pulled out now: its bytes with the journal not yet emptied.
+    await run('cp', ['--sparse=always', device.path, bench.path('pulled.img')]);
+    await device.unmount();
+    const pulled = await mountDevice(bench.path('pulled.img'));
+    bench.atEnd(() => pulled.unmount());
+    assert.match(pulled.repair ?? '', /clean|recover/);
+    assert.equal(await readFile(`${pulled.mountDir}/deskpod.pod`, 'utf8'), 'marker');
+  });
+
+  it('names the process that has a file open instead of letting go, and lets go later', async () => {
+    const device = await bench.mounted();
+    await writeFile(`${device.mountDir}/open.txt`, 'text');
+    const sleeper = await holdOpen(`${device.mountDir}/open.txt`);
+    const failure = await failureOf('DEVICE_IN_USE', () => device.unmount());
+    assert.match(failure.message, new RegExp(`pid ${sleeper.pid}\\) with .*open.txt`));
+    await end(sleeper);
+    await device.unmount();
+    await requireNothingLeft(device);
+  });
+
+  it('does not let go under an overlay that is built on it, and names it', async () => {
+    const device = await bench.mounted();
+    const merged = bench.path('merged');
+    for (const dir of [merged, `${device.mountDir}/upper`, `${device.mountDir}/work`]) await mkdir(dir);
+    const layers = `lowerdir=/etc,upperdir=${device.mountDir}/upper,workdir=${device.mountDir}/work`;
+    await run('mount', ['-t', 'overlay', '-o', layers, 'overlay', merged]);
+    const failure = await failureOf('DEVICE_IN_USE', () => device.unmount());
+    assert.ok(failure.message.includes(merged), failure.message);
+    await run('umount', [merged]);
+    await device.unmount();
+  });
+
+  it('reports a full device as such, whoever met it', async () => {
+    const { mountDir } = await bench.mounted('full.img', 130 * MEBIBYTE);
+    const fill = async () => {
+      const file = await open(`${mountDir}/filler`, 'w');
+      try {
+        const block = Buffer.alloc(8 * MEBIBYTE);
+        for (;;) await file.writeFile(block);
+      } finally {
+        await file.close();
+      }
+    };
+    const failure = await failureOf('DEVICE_FULL', () => reportDeviceFull(mountDir, 'the checkpoint', fill));
+    assert.match(failure.message, /no space for the checkpoint: .* free of \d+(\.\d)? MiB/);
+    const copying = () => run('cp', ['/bin/bash', `${mountDir}/bash`]);
+    await failureOf('DEVICE_FULL', () => reportDeviceFull(mountDir, 'a program', copying));
+    assert.equal(isOutOfSpace(new Error('wrapped', { cause: failure })), true);
+    assert.equal(isOutOfSpace(new Error('something else')), false);
+    await rm(`${mountDir}/filler`);
+  });
+});
+
+async function requireNothingLeft(device: { path: string; staging: Parameters<typeof findLeftovers>[0] }) {
+  const { mountPoints, loopDevices } = await findLeftovers(device.staging);
+  assert.deepEqual({ mountPoints, loopDevices }, { mountPoints: [], loopDevices: [] });
+  assert.deepEqual(await findUses(await findTarget(device.path)), []);
+  assert.ok(!(await readMounts()).some(({ mountPoint }) => mountPoint.startsWith(device.staging.dir)));
+  await assert.rejects(access(device.staging.dir));
+}
+
+/** A process that has a file open; it runs once it has said so. */
+async function holdOpen(path: string): Promise<ChildProcess> {
+  const child = spawn('sh', ['-c', 'exec 3<"$1"; echo ready; exec sleep 300', 'sh', path], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  if (child.stdout !== null) await once(child.stdout, 'data');
+  return child;
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  const ended = once(child, 'exit');
+  child.kill('SIGKILL');
+  await ended;
+}
