@@ -53,6 +53,9 @@ export interface ChainPosition {
   readonly previous: Uint8Array;
 }
 
+/** Where a record must stand, as far as its reader knows. */
+export type ExpectedPosition = Pick<ChainPosition, 'seq'> & Partial<ChainPosition>;
+
 /** Bytes written together with the hash that the next record needs. */
 export interface EncodedRecord {
   readonly bytes: Uint8Array;
@@ -97,7 +100,7 @@ export function decodeRecord(
   bytes: Uint8Array,
   offset: number,
   sealing: Sealing,
-  expected?: ChainPosition,
+  expected?: ExpectedPosition,
   fileOffset = 0,
 ): LogRecord | TornRecord {
   try {
@@ -112,7 +115,7 @@ function readRecord(
   bytes: Uint8Array,
   offset: number,
   { hashing, logKey }: Sealing,
-  expected: ChainPosition | undefined,
+  expected: ExpectedPosition | undefined,
 ): LogRecord | TornRecord {
   const frame = new ByteReader(bytes, 'RECORD_DAMAGED', 'record', offset);
   frame.magic(MAGIC.slice(0, Math.min(MAGIC.length, frame.remaining)));
@@ -145,7 +148,7 @@ function readRecord(
   return record;
 }
 
-function checkChain(record: LogRecord, expected: ChainPosition, offset: number): void {
+function checkChain(record: LogRecord, expected: ExpectedPosition, offset: number): void {
   if (record.seq !== expected.seq) {
     throw new DeskPodError(
       'RECORD_DAMAGED',
@@ -153,7 +156,7 @@ function checkChain(record: LogRecord, expected: ChainPosition, offset: number):
       { details: { offset, expectedSeq: expected.seq, actualSeq: record.seq } },
     );
   }
-  if (!equalBytes(record.previous, expected.previous)) {
+  if (expected.previous !== undefined && !equalBytes(record.previous, expected.previous)) {
     throw new DeskPodError(
       'RECORD_DAMAGED',
       `record ${record.seq}: at ${offset} bytes: expected the hash of the record before, got another`,
