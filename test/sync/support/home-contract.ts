@@ -1,0 +1,184 @@
+// The contract of a home: one suite for every kind.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { isDeskPodError } from '../../../src/core/errors.ts';
+import type { Home } from '../../../src/sync/home.ts';
+import { makeTempFolder } from './temp-folder.ts';
+
+/** A pod for the tests. */
+export const POD = '00112233445566778899aabbccddeeff';
+
+/** Writes an object of a repository as DeskPod names them; gives its path. */
+export function writeObject(repository: string, bytes: Uint8Array): string {
+  const name = createHash('sha256').update(bytes).digest('hex');
+  const path = `packs/${name.slice(0, 2)}/${name}.age`;
+  mkdirSync(dirname(join(repository, path)), { recursive: true });
+  writeFileSync(join(repository, path), bytes, { mode: 0o600 });
+  return path;
+}
+
+/** Describes what every home does. `open` gives the home at a folder, which `place` tells the test where to look for. */
+export function describeHome(kind: string, open: (folder: string) => Home): void {
+  describe(`a home: ${kind}`, () => {
+    let temp: ReturnType<typeof makeTempFolder>;
+    let folder: string;
+    let repository: string;
+    let home: Home;
+    beforeEach(() => {
+      temp = makeTempFolder();
+      folder = join(temp.path, "the home's; $place");
+      repository = join(temp.path, 'repository');
+      mkdirSync(repository);
+      home = open(folder);
+    });
+    afterEach(() => temp.remove());
+
+    it('is missing until it is made, and ready then', async () => {
+      assert.equal((await home.probe()).state, 'missing');
+      assert.ok(!existsSync(folder));
+      await home.initialise();
+      await home.initialise();
+      assert.equal((await home.probe()).state, 'ready');
+      assert.deepEqual(await home.listPods(), []);
+      assert.equal(await home.head(POD), undefined);
+    });
+
+    it('is not made under a folder that is not there', async () => {
+      const nowhere = open(join(temp.path, 'not', 'mounted'));
+      await assert.rejects(nowhere.initialise(), (error) => isDeskPodError(error, 'HOME_NOT_FOUND'));
+      assert.ok(!existsSync(join(temp.path, 'not')));
+    });
+
+    it('is not taken for one without its marker, and nothing is written there', async () => {
+      mkdirSync(folder);
+      const object = writeObject(repository, Buffer.from('object'));
+      for (const act of [
+        () => home.head(POD),
+        () => home.listPods(),
+        () => home.push(repository, POD, [object]),
+        () => home.writeHead(POD, Buffer.from('head')),
+        () => home.pull(POD, repository),
+        () => home.verifyObjects(POD),
+      ])
+        await assert.rejects(act, (error) => isDeskPodError(error, 'HOME_NOT_FOUND'));
+      assert.deepEqual(readdirSync(folder), []);
+    });
+
+    it('gives back what was sent to it, for its owner only', async () => {
+      await home.initialise();
+      const objects = [1, 2, 3].map((n) => writeObject(repository, Buffer.alloc(100_000 * n, n)));
+      const seen: (number | undefined)[] = [];
+      await home.push(repository, POD, objects, {
+        onProgress: ({ doneBytes, totalBytes }) => {
+          assert.equal(totalBytes, 600_000);
+          seen.push(doneBytes);
+        },
+      });
+      assert.equal(seen.at(-1), 600_000);
+      await home.writeHead(POD, Buffer.from('first head'));
+      await home.writeHead(POD, Buffer.from('other head'));
+      assert.deepEqual(await home.listPods(), [POD]);
+      assert.equal(Buffer.from((await home.head(POD)) ?? []).toString(), 'other head');
+      const modes = execFileSync('find', [join(folder, 'pods'), '-printf', '%y%m\n'], { encoding: 'utf8' });
+      assert.deepEqual(new Set(modes.trim().split('\n')), new Set(['d700', 'f600']));
+      const other = join(temp.path, 'other');
+      mkdirSync(other);
+      await home.pull(POD, other);
+      for (const object of objects)
+        assert.deepEqual(readFileSync(join(other, object)), readFileSync(join(repository, object)));
+      assert.ok(!existsSync(join(other, 'head')));
+    });
+
+    it('fetches only the objects that are named', async () => {
+      await home.initialise();
+      const objects = ['a', 'b'].map((text) => writeObject(repository, Buffer.from(text)));
+      await home.push(repository, POD, objects);
+      const other = join(temp.path, 'other');
+      mkdirSync(other);
+      await home.pull(POD, other, { objects: objects.slice(0, 1) });
+      assert.deepEqual(
+        objects.map((object) => existsSync(join(other, object))),
+        [true, false],
+      );
+    });
+
+    it('keeps the object it has, and says so if that is short', async () => {
+      await home.initialise();
+      const object = writeObject(repository, Buffer.from('whole'));
+      await home.push(repository, POD, [object]);
+      truncateSync(join(folder, 'pods', POD, object), 2);
+      await assert.rejects(home.push(repository, POD, [object]), (error) => {
+        assert.ok(isDeskPodError(error, 'HOME_DAMAGED'));
+        assert.deepEqual(error.details.objects, [object]);
+        return true;
+      });
+    });
+
+    it('is sent nothing if the repository lacks an object', async () => {
+      await home.initialise();
+      const object = writeObject(repository, Buffer.from('gone'));
+      rmSync(join(repository, object));
+      await assert.rejects(home.push(repository, POD, [object]), (error) =>
+        isDeskPodError(error, 'OBJECT_MISSING'),
+      );
+    });
+
+    it('has its former head after rsync was killed, and goes on when sent to again', async () => {
+      await home.initialise();
+      await home.push(repository, POD, [writeObject(repository, Buffer.from('first'))]);
+      await home.writeHead(POD, Buffer.from('former head'));
+      const objects = [1, 2, 3, 4].map((n) => writeObject(repository, Buffer.alloc(48_000_000, n)));
+      let isKilled = false;
+      const push = home.push(repository, POD, objects, {
+        onProgress: ({ doneBytes = 0 }) => {
+          if (isKilled || doneBytes === 0) return;
+          isKilled = true;
+          for (const pid of children('rsync')) process.kill(pid, 'SIGKILL');
+        },
+      });
+      await assert.rejects(push, (error) => isDeskPodError(error, 'HOME_UNREACHABLE'));
+      assert.ok(isKilled);
+      assert.equal(Buffer.from((await home.head(POD)) ?? []).toString(), 'former head');
+      await home.push(repository, POD, objects);
+      for (const object of objects)
+        assert.equal(statSync(join(folder, 'pods', POD, object)).size, 48_000_000);
+      await home.writeHead(POD, Buffer.from('later head'));
+      assert.equal(Buffer.from((await home.head(POD)) ?? []).toString(), 'later head');
+    });
+
+    it('stops sending when told to', async () => {
+      await home.initialise();
+      const objects = [1, 2].map((n) => writeObject(repository, Buffer.alloc(48_000_000, n)));
+      const stop = new AbortController();
+      const push = home.push(repository, POD, objects, {
+        signal: stop.signal,
+        onProgress: () => stop.abort(),
+      });
+      await assert.rejects(push, (error) => isDeskPodError(error, 'CANCELLED'));
+    });
+  });
+}
+
+/** Ids of the processes that this one has started and that run `program`. */
+function children(program: string): number[] {
+  const listing = execFileSync('ps', ['-o', 'pid=,comm=', '--ppid', String(process.pid)], {
+    encoding: 'utf8',
+  });
+  return listing
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, name]) => name === program)
+    .map(([pid]) => Number(pid));
+}
