@@ -1,0 +1,165 @@
+// The viewer's server: the page over HTTP on loopback, the display and the status over WebSockets.
+
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { DeskPodError } from '../../core/errors.ts';
+import { Access, checkToken } from './access.ts';
+import { CLOSE_CODE } from './bridge.ts';
+import { Displays } from './displays.ts';
+import { answerWith } from './page-answers.ts';
+import { listPageFiles, pageHeaders } from './page-files.ts';
+import { Presence } from './presence.ts';
+import { StatusChannel, type ViewerStatus } from './status-channel.ts';
+
+const ADDRESS = '127.0.0.1';
+const DISPLAY_MESSAGE_LIMIT_BYTES = 2 * 1024 * 1024; // a clipboard text at its limit, and what is around it
+const STATUS_MESSAGE_LIMIT_BYTES = 1024;
+const CONNECTION_LIMIT = 64;
+const REQUEST_TIMEOUT_MS = 10_000;
+const CLOSE_TIMEOUT_MS = 1000;
+const DEFAULT_GRACE_MS = 3000;
+
+/** How to serve a viewer. */
+export interface ViewerOptions {
+  /** Connects to the session's display; called once for each page that shows it. */
+  readonly rfbConnect: () => Promise<Duplex>;
+  /** The first one-time token (22 or more characters of base64url); a random one if absent. */
+  readonly token?: string;
+  /** The port on 127.0.0.1; 0, the default, takes a free one. */
+  readonly port?: number;
+  /** How long the last viewer may be away before `onClose`; 3000 by default. */
+  readonly graceMs?: number;
+  /** What the page calls the desktop. */
+  readonly title?: string;
+  /** The first viewer has come. */
+  readonly onOpen?: () => void;
+  /** The last viewer has been away for the grace time. Not called after `disconnectAll` until `reconnect`. */
+  readonly onClose?: () => void;
+  /** The page's suspend button was pressed; without it the page has no such button. */
+  readonly onSuspend?: () => void;
+}
+
+/** A viewer that is being served. */
+export interface Viewer {
+  /** The first one-time address to open in a browser. */
+  readonly url: string;
+  readonly port: number;
+  /** Connections of viewers at the moment. */
+  readonly viewerCount: number;
+  /** Another one-time address, for another browser or after the first was used. */
+  issueUrl(): string;
+  /** Tells every open page what happens now; connections stay as they are. */
+  tell(status: ViewerStatus): void;
+  /** Tells every page, ends every connection to the display, and admits none. Resolves when all are closed. */
+  disconnectAll(status: ViewerStatus): Promise<void>;
+  /** The session is back: pages connect again on their own. */
+  reconnect(): void;
+  /** Ends everything; no event is fired any more. */
+  close(): Promise<void>;
+}
+
+/** Serves the viewer of a session on 127.0.0.1 only; the caller closes it. Throws VIEWER_FAILED if it cannot listen. */
+export async function serveViewer(options: ViewerOptions): Promise<Viewer> {
+  if (options.token !== undefined) checkToken(options.token);
+  const files = await listPageFiles();
+  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS });
+  server.maxConnections = CONNECTION_LIMIT;
+  const port = await listen(server, options.port ?? 0);
+  const host = `${ADDRESS}:${port}`;
+  const access = new Access(host);
+  const urlOf = (token: string) => `http://${host}/open/${token}`;
+  const url = urlOf(access.issueToken(options.token));
+
+  const presence = new Presence(options.graceMs ?? DEFAULT_GRACE_MS, options);
+  const about = { title: options.title ?? 'Desktop', canSuspend: options.onSuspend !== undefined };
+  const channel = new StatusChannel(about, () => options.onSuspend?.());
+  const displays = new Displays(options.rfbConnect);
+  server.on('request', answerWith(access, files, pageHeaders(host)));
+  server.on('upgrade', upgradeWith(access, presence, channel, displays));
+
+  return {
+    url,
+    port,
+    get viewerCount() {
+      return presence.viewerCount;
+    },
+    issueUrl: () => urlOf(access.issueToken()),
+    tell: (status) => channel.tell(status),
+    disconnectAll: async (status) => {
+      presence.hold(true);
+      channel.tell(status);
+      await displays.endAll(CLOSE_CODE.suspended, status.text);
+    },
+    reconnect: () => {
+      displays.admit();
+      presence.hold(false);
+      channel.tell({ state: 'running', text: 'The desktop is running.' });
+    },
+    close: async () => {
+      presence.stop();
+      await Promise.all([displays.endAll(CLOSE_CODE.viewerClosed, 'the viewer was closed'), channel.close()]);
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+function upgradeWith(
+  access: Access,
+  presence: Presence,
+  channel: StatusChannel,
+  displays: Displays,
+): Upgrade {
+  const common = { noServer: true, clientTracking: false, perMessageDeflate: false } as const;
+  const times = { closeTimeout: CLOSE_TIMEOUT_MS };
+  const displaySockets = new WebSocketServer({
+    ...common,
+    ...times,
+    maxPayload: DISPLAY_MESSAGE_LIMIT_BYTES,
+  });
+  const statusSockets = new WebSocketServer({ ...common, ...times, maxPayload: STATUS_MESSAGE_LIMIT_BYTES });
+  return (request, socket, head) => {
+    socket.on('error', () => socket.destroy());
+    if (!access.isOwnOrigin(request) || !access.holdsCookie(request)) return refuse(socket, '403 Forbidden');
+    const enter = (webSocket: WebSocket) => webSocket.once('close', presence.enter());
+    if (request.url === `${access.room}display`) {
+      displaySockets.handleUpgrade(request, socket, head, (webSocket) => {
+        enter(webSocket);
+        displays.add(webSocket);
+      });
+    } else if (request.url === `${access.room}status`) {
+      statusSockets.handleUpgrade(request, socket, head, (webSocket) => {
+        enter(webSocket);
+        channel.add(webSocket);
+      });
+    } else {
+      refuse(socket, '404 Not Found');
+    }
+  };
+}
+
+function refuse(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+async function listen(server: Server, port: number): Promise<number> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, ADDRESS, () => resolve());
+    });
+  } catch (cause) {
+    throw new DeskPodError('VIEWER_FAILED', `viewer: cannot listen on ${ADDRESS}:${port}`, {
+      hint: 'choose another port, or 0 for any free one',
+      details: { address: ADDRESS, port },
+      cause,
+    });
+  }
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new TypeError('a TCP server has a port');
+  return address.port;
+}

@@ -1,0 +1,190 @@
+// The RFB client against byte-literal messages, most of them hostile.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { deflateSync } from 'node:zlib';
+import { connectRfb, type RfbClient } from '../../src/session/rfb/client.ts';
+
+const VERSION = Buffer.from('RFB 003.008\n');
+const NONE = [1, 1, 0, 0, 0, 0];
+const INIT_2X2 = [0, 2, 0, 2, 32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 0, 8, 16, 0, 0, 0, 0, 0, 0, 1, 0x78];
+const HELLO = [...VERSION, ...NONE, ...INIT_2X2];
+const EMPTY_UPDATE = [0, 0, 0, 0];
+
+describe('an RFB client of a display that breaks the protocol', () => {
+  let folder: string;
+  let server: Server;
+  let sockets: Socket[];
+  let client: RfbClient | undefined;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'deskpod-wire-'));
+    sockets = [];
+    client = undefined;
+  });
+
+  afterEach(async () => {
+    client?.close();
+    for (const socket of sockets) socket.destroy();
+    if (server.listening) await new Promise((resolve) => server.close(resolve));
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  /** Connects to a display that sends `bytes` at once, whatever it is asked. */
+  async function connectTo(bytes: readonly number[], timeoutMs = 2000): Promise<RfbClient> {
+    server = createServer((socket) => {
+      sockets.push(socket);
+      socket.on('error', () => socket.destroy());
+      socket.resume();
+      socket.write(Buffer.from(bytes));
+    });
+    const path = join(folder, 'rfb');
+    server.listen(path);
+    await once(server, 'listening');
+    client = await connectRfb(path, { timeoutMs });
+    return client;
+  }
+
+  /** Expects the client to fail over `bytes`, sent after a right handshake and a first answer. */
+  async function expectFailure(bytes: readonly number[], message: RegExp): Promise<void> {
+    const failing = async () => {
+      const connected = await connectTo([...HELLO, ...EMPTY_UPDATE, ...bytes]);
+      await connected.requestUpdate();
+    };
+    await assert.rejects(failing(), { code: 'DISPLAY_FAILED', message });
+  }
+
+  it('takes raw pixels, a last rectangle and a new size', async () => {
+    const pixels = [1, 2, 3, 0, 4, 5, 6, 0];
+    const raw = [0, 0, 0, 1, 0, 2, 0, 1, 0, 0, 0, 0, ...pixels]; // 2x1 at 0,1
+    const size = [0, 0, 0, 0, 0, 3, 0, 1, 0xff, 0xff, 0xff, 0x21]; // 3x1
+    const last = [0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0x20];
+    const connected = await connectTo([...HELLO, ...EMPTY_UPDATE]);
+    assert.deepEqual([connected.width, connected.height, connected.name], [2, 2, 'x']);
+    sockets[0]?.write(Buffer.from([0, 0, 0xff, 0xff, ...raw, ...last]));
+    await connected
+      .waitForPixels((framebuffer) => framebuffer.colorAt(1, 1) === 0x040506, 2000)
+      .catch((error) => {
+        assert.equal(connected.framebuffer.colorAt(1, 1), 0x040506, error);
+      });
+    assert.deepEqual([...connected.framebuffer.rgba.subarray(8)], [1, 2, 3, 255, 4, 5, 6, 255]);
+    sockets[0]?.write(Buffer.from([0, 0, 0, 1, ...size, ...EMPTY_UPDATE]));
+    await connected
+      .waitForPixels((framebuffer) => framebuffer.width === 3, 500)
+      .catch((error) => {
+        assert.equal(connected.width, 3, error);
+      });
+  });
+
+  it('refuses another version', async () => {
+    const bytes = [...Buffer.from('RFB 003.003\n'), 0, 0, 0, 1];
+    await assert.rejects(connectTo(bytes), { code: 'DISPLAY_FAILED', message: /got "RFB 003\.003\."/ });
+  });
+
+  it('refuses what is not RFB at all', async () => {
+    const bytes = [...Buffer.from('HTTP/1.1 400 Bad Request\r\n')];
+    await assert.rejects(connectTo(bytes), { code: 'DISPLAY_FAILED', message: /got "HTTP\/1\.1 400"/ });
+  });
+
+  it('passes on the reason of a refusal', async () => {
+    const reason = Buffer.from('too many\x07 clients');
+    const bytes = [...VERSION, 0, 0, 0, 0, reason.length, ...reason];
+    await assert.rejects(connectTo(bytes), { code: 'DISPLAY_FAILED', message: /"too many\. clients"/ });
+  });
+
+  it('passes on the reason of a security failure', async () => {
+    const reason = Buffer.from('not you');
+    const bytes = [...VERSION, 1, 1, 0, 0, 0, 1, 0, 0, 0, reason.length, ...reason];
+    await assert.rejects(connectTo(bytes), { code: 'DISPLAY_FAILED', message: /refused.*"not you"/ });
+  });
+
+  it('refuses a reason of 4 GiB', async () => {
+    const bytes = [...VERSION, 0, 0xff, 0xff, 0xff, 0xff];
+    await assert.rejects(connectTo(bytes), {
+      code: 'DISPLAY_FAILED',
+      message: /at most 4096 bytes, got 4294967295/,
+    });
+  });
+
+  it('refuses a display that wants a password', async () => {
+    await assert.rejects(connectTo([...VERSION, 1, 2]), {
+      code: 'DISPLAY_FAILED',
+      message: /security type 1.*got 2/,
+    });
+  });
+
+  it('refuses a display of 65535x65535', async () => {
+    const init = [0xff, 0xff, 0xff, 0xff, ...INIT_2X2.slice(4)];
+    const bytes = [...VERSION, ...NONE, ...init];
+    await assert.rejects(connectTo(bytes), { code: 'DISPLAY_FAILED', message: /got 65535x65535/ });
+  });
+
+  it('refuses a rectangle that leaves the display', async () => {
+    await expectFailure([0, 0, 0, 1, 0, 1, 0, 0, 0, 2, 0, 1, 0, 0, 0, 0], /inside 2x2, got 2x1 at 1,0/);
+  });
+
+  it('refuses an encoding that it did not ask for', async () => {
+    await expectFailure([0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 7], /encoding.*got 7/);
+  });
+
+  it('refuses a new size of nothing', async () => {
+    await expectFailure([0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 0xff, 0xff, 0xff, 0x21], /got 0x9/);
+  });
+
+  it('refuses a pointer of 65535x65535', async () => {
+    const header = [0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x11];
+    await expectFailure([0, 0, 0, 1, ...header], /at most 2048x2048/);
+  });
+
+  it('refuses a cut text of 2 GiB', async () => {
+    await expectFailure([3, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff], /at most 1048576 bytes, got 2147483647/);
+  });
+
+  it('refuses an extended clipboard message of 2 GiB', async () => {
+    await expectFailure([3, 0, 0, 0, 0x80, 0, 0, 0], /at most 1048576 bytes, got 2147483648/);
+  });
+
+  it('refuses a clipboard text that unpacks to 64 MiB', async () => {
+    const packed = deflateSync(Buffer.alloc(64 * 1024 * 1024));
+    const length = Buffer.alloc(4);
+    length.writeInt32BE(-(packed.length + 4));
+    await expectFailure([3, 0, 0, 0, ...length, 0x10, 0, 0, 1, ...packed], /could not be unpacked/);
+  });
+
+  it('refuses a clipboard text that is shorter than it says', async () => {
+    const packed = deflateSync(Buffer.from([0, 0, 0, 9, 0x61]));
+    const length = [0xff, 0xff, 0xff, 0x100 - packed.length - 4];
+    await expectFailure([3, 0, 0, 0, ...length, 0x10, 0, 0, 1, ...packed], /expected 9 bytes.*got 1/);
+  });
+
+  it('refuses a fence of 65 bytes', async () => {
+    await expectFailure([248, 0, 0, 0, 0, 0, 0, 0, 65], /at most 64 bytes, got 65/);
+  });
+
+  it('refuses a message type that does not exist', async () => {
+    await expectFailure([99], /got 99/);
+  });
+
+  it('gives up on a display that falls silent in its handshake', async () => {
+    await assert.rejects(connectTo([...VERSION, 1], 200), {
+      code: 'DISPLAY_FAILED',
+      message: /within 200 ms/,
+    });
+  });
+
+  it('gives up on a display that never sends the pixels it was asked for', async () => {
+    const connected = await connectTo([...HELLO, ...EMPTY_UPDATE], 200);
+    await assert.rejects(connected.requestUpdate(), { code: 'DISPLAY_FAILED', message: /within 200 ms/ });
+  });
+
+  it('says that the connection ended when it ends inside a message', async () => {
+    const connected = await connectTo([...HELLO, ...EMPTY_UPDATE, 0, 0]);
+    const waiting = assert.rejects(connected.requestUpdate(), { code: 'DISPLAY_FAILED', message: /ended/ });
+    sockets[0]?.end();
+    await waiting;
+  });
+});

@@ -1,0 +1,238 @@
+// The page in a real browser, before a real display.
+
+import assert from 'node:assert/strict';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import { PNG } from 'pngjs';
+import { connectRfb } from '../../src/session/rfb/client.ts';
+import { serveViewer, type Viewer } from '../../src/session/viewer/server.ts';
+import { openTerminal, readWhen, startDesktop, type TestDesktop, until } from './desktop.ts';
+
+const BROWSER = '/usr/bin/chromium';
+const QUIET = [
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--no-first-run',
+];
+const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', ...QUIET];
+
+describe('the page of the viewer', () => {
+  let desktop: TestDesktop;
+  let viewer: Viewer;
+  let browser: BrowserContext;
+  let page: Page;
+  let complaints: string[];
+  let requests: string[];
+  let events: string[];
+
+  beforeEach(async () => {
+    desktop = await startDesktop();
+    await openTerminal(desktop, `cat > ${join(desktop.folder, 'typed')}`);
+    events = [];
+    viewer = await serveViewer({
+      rfbConnect: async () => connect(desktop.socketPath),
+      title: 'Test pod',
+      graceMs: 1000,
+      onClose: () => events.push('close'),
+      onSuspend: () => events.push('suspend'),
+    });
+    const options = {
+      executablePath: BROWSER,
+      args: FLAGS,
+      headless: true,
+      viewport: { width: 1100, height: 700 },
+    };
+    browser = await chromium.launchPersistentContext(join(desktop.folder, 'browser'), options);
+    complaints = [];
+    requests = [];
+    browser.on('request', (request) => requests.push(request.url()));
+    page = await browser.newPage();
+    page.on('console', (message) => {
+      if (message.type() === 'error') complaints.push(message.text());
+    });
+    page.on('pageerror', (error) => complaints.push(error.message));
+  });
+
+  afterEach(async () => {
+    await browser.close();
+    await viewer.close();
+    await desktop.stop();
+  });
+
+  async function open(): Promise<void> {
+    await page.goto(viewer.url);
+    await untilState('running');
+  }
+
+  async function untilState(state: string): Promise<void> {
+    await page.locator(`body[data-state="${state}"]`).waitFor();
+  }
+
+  /** How many pixels of the page's canvas differ visibly from what the display shows to an RFB client. */
+  async function countDifferences(): Promise<number> {
+    const url = await page.evaluate<string>("document.querySelector('canvas').toDataURL()");
+    const shown = PNG.sync.read(Buffer.from(url.slice(url.indexOf(',') + 1), 'base64'));
+    const client = await connectRfb(desktop.socketPath, { timeoutMs: 5000 });
+    const expected = PNG.sync.read(Buffer.from(await client.screenshot()));
+    client.close();
+    if (shown.width !== expected.width || shown.height !== expected.height) return Number.POSITIVE_INFINITY;
+    let count = 0;
+    for (let offset = 0; offset < expected.data.length; offset++) {
+      if (Math.abs(Number(shown.data[offset]) - Number(expected.data[offset])) > 24) count += 1;
+    }
+    return count;
+  }
+
+  /** The canvas has no pointer in it, an RFB client that did not move it sees it drawn: some 10 x 20 pixels. */
+  async function assertSamePicture(): Promise<void> {
+    const differences = await until(countDifferences, (count) => count < 1000);
+    assert.ok(differences < 1000, `${differences} bytes differ`);
+  }
+
+  it("shows the desktop's pixels, asks no other host, and breaks no policy", async () => {
+    await open();
+    const client = await connectRfb(desktop.socketPath, { timeoutMs: 5000 });
+    await client.typeText('the quick brown fox jumps over the lazy dog\n'.repeat(10));
+    client.close();
+    await assertSamePicture();
+    assert.equal(await page.title(), 'Test pod');
+    assert.equal(await page.locator('#card').isVisible(), false);
+    const origin = new URL(viewer.url).origin;
+    assert.deepEqual(
+      requests.filter((url) => !url.startsWith(`${origin}/`) && !url.startsWith('data:')),
+      [],
+    );
+    assert.deepEqual(complaints, []);
+  });
+
+  it('takes what is typed to the desktop', async () => {
+    await open();
+    await page.keyboard.type('Typed in a Browser: ~!@#$%^&*() {"x"}', { delay: 5 });
+    await page.keyboard.press('Enter');
+    const typed = await readWhen(join(desktop.folder, 'typed'), (content) => content.endsWith('\n'));
+    assert.equal(typed, 'Typed in a Browser: ~!@#$%^&*() {"x"}\n');
+  });
+
+  it('scales the desktop to the window', async () => {
+    await open();
+    await page.setViewportSize({ width: 600, height: 400 });
+    const look = () =>
+      page.evaluate<number>("document.querySelector('canvas').getBoundingClientRect().width");
+    const width = await until(look, (found) => found <= 600);
+    assert.ok(width <= 600 && width > 300, `${width} pixels wide`);
+    assert.equal(await page.evaluate("document.querySelector('canvas').width"), 1024);
+  });
+
+  it('carries the clipboard both ways', async () => {
+    await open();
+    await page.getByRole('button', { name: 'Clipboard' }).click();
+    const field = page.locator('#clipboard-text');
+    await field.fill('from the host: 漢字');
+    const look = async () => {
+      const paste = desktop.start('xclip', ['-o', '-selection', 'clipboard', '-t', 'UTF8_STRING']);
+      return paste.stdout === null ? '' : await text(paste.stdout);
+    };
+    assert.equal(await until(look, (pasted) => pasted !== ''), 'from the host: 漢字');
+    const copy = desktop.start('xclip', ['-i', '-selection', 'clipboard', '-quiet']);
+    copy.stdin?.end('from the desktop: жук');
+    const held = await until(
+      () => field.inputValue(),
+      (value) => value.startsWith('from the desktop'),
+    );
+    assert.equal(held, 'from the desktop: жук');
+  });
+
+  it('says what happens at a suspend, and comes back on its own', async () => {
+    await open();
+    await page.getByRole('button', { name: 'Suspend' }).click();
+    await until(
+      async () => events,
+      () => events.includes('suspend'),
+    );
+    assert.deepEqual(events, ['suspend']);
+    await viewer.disconnectAll({ state: 'suspending', text: 'The desktop is being saved to the device.' });
+    await untilState('suspending');
+    assert.equal(await page.locator('#card-title').textContent(), 'Suspending…');
+    viewer.tell({ state: 'suspended', text: 'The device can be unplugged now.' });
+    await untilState('suspended');
+    assert.equal(await page.locator('#card-title').textContent(), 'Safe to unplug');
+    assert.equal(await page.locator('#card-text').textContent(), 'The device can be unplugged now.');
+    viewer.reconnect();
+    await untilState('running');
+    await assertSamePicture();
+    assert.deepEqual(events, ['suspend']);
+  });
+
+  it('keeps saying that it is safe to unplug when DeskPod itself has ended', async () => {
+    await open();
+    await viewer.disconnectAll({ state: 'suspended', text: 'The device can be unplugged now.' });
+    await untilState('suspended');
+    const ended = page.waitForEvent('websocket', { timeout: 500 }).catch(() => 'no new connection');
+    await viewer.close();
+    assert.equal(await ended, 'no new connection');
+    assert.equal(await page.locator('#card-title').textContent(), 'Safe to unplug');
+  });
+
+  it('says why when the desktop goes away', async () => {
+    await open();
+    await desktop.stop();
+    await untilState('lost');
+    assert.match(
+      String(await page.locator('#card-text').textContent()),
+      /desktop (closed the connection|does not answer)\. Trying again/,
+    );
+  });
+
+  it('does not take a reload for the end, and takes a closed page for it', async () => {
+    await open();
+    await page.reload();
+    await untilState('running');
+    assert.deepEqual(events, []);
+    await page.close();
+    assert.deepEqual(
+      await until(
+        async () => events,
+        () => events.length > 0,
+      ),
+      ['close'],
+    );
+  });
+
+  it('lets the keyboard out of the desktop with its chord', async () => {
+    await open();
+    const inDesktop = 'document.activeElement.tagName';
+    assert.equal(await page.evaluate(inDesktop), 'CANVAS');
+    await page.keyboard.press('Control+Alt+Shift+M');
+    assert.equal(await page.evaluate('document.activeElement.id'), 'clipboard-button');
+  });
+
+  it('names everything that can be reached, for those who do not see it', async () => {
+    await open();
+    for (const name of ['Clipboard', 'Full screen', 'Suspend']) {
+      assert.equal(await page.getByRole('button', { name }).count(), 1, name);
+    }
+    assert.equal(await page.getByRole('application', { name: 'Desktop' }).count(), 1);
+    assert.equal(await page.getByRole('toolbar', { name: 'Viewer' }).count(), 1);
+  });
+
+  it('keeps its pass from page scripts and from what the browser stores on disk', async () => {
+    await open();
+    assert.equal(await page.evaluate('document.cookie'), '');
+    const [cookie] = await browser.cookies(page.url());
+    assert.equal(cookie?.expires, -1);
+    assert.ok(cookie?.httpOnly);
+    const profile = join(desktop.folder, 'browser');
+    const value = String(cookie?.value);
+    await browser.close();
+    for (const file of await readdir(profile, { recursive: true, withFileTypes: true })) {
+      if (!file.isFile()) continue;
+      const content = await readFile(join(file.parentPath, file.name), 'latin1');
+      assert.ok(!content.includes(value), file.name);
+    }
+    await rm(profile, { recursive: true, force: true });
+  });
+});
