@@ -1,7 +1,9 @@
 #!/bin/bash
 # Makes the runtime folder: CRIU, runc and mkfs.erofs, newer than the system's, beside the system and never over it.
 #
-# usage: ops/runtime.sh FOLDER
+# usage: ops/runtime.sh [--check] FOLDER
+#
+# --check makes nothing, and succeeds if FOLDER is whole and new enough.
 #
 # The programs and their libraries come from Debian's unstable release, fetched by apt with its own signature checks
 # into a private state folder. FOLDER appears complete or not at all, and may be moved or carried to another host.
@@ -12,6 +14,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 readonly RELEASE=sid
 readonly PROGRAM_PACKAGES=(criu runc erofs-utils)
+# the oldest that work; src/session/runtime.ts has them too
+readonly CRIU_NEEDED=4.2 RUNC_NEEDED=1.3.6 EROFS_NEEDED=1.8
 readonly KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
 say() { printf 'runtime: %s\n' "$*" >&2; }
@@ -118,9 +122,24 @@ WRAPPER
   chmod 0755 "$new/bin/runc"
 }
 
+# Succeeds if a folder has all programs, each new enough by the folder's own versions.json.
+is_whole() {
+  local folder=$1 program name needed found
+  for program in criu:criu:$CRIU_NEEDED runc:runc:$RUNC_NEEDED mkfs.erofs:erofs:$EROFS_NEEDED; do
+    IFS=: read -r program name needed <<<"$program"
+    [[ -x $folder/bin/$program && -r $folder/versions.json ]] || return 1
+    found=$(sed -n 's/.*"'"$name"'":"\([0-9.]*\)".*/\1/p' "$folder/versions.json")
+    [[ -n $found ]] && dpkg --compare-versions "$found" ge "$needed" || return 1
+  done
+}
+
 version_of() { "$new/bin/$1" "$2" 2>/dev/null | grep -oE '[0-9]+(\.[0-9]+)+' | head -n 1; }
 
 main() {
+  if [[ $# == 2 && $1 == --check ]]; then
+    is_whole "$2"
+    return
+  fi
   [[ $# == 1 && $1 == /* ]] || fail "usage: ops/runtime.sh FOLDER (an absolute path)"
   local folder=$1 uri
   uri=$(archive_uri) || fail "no Debian archive in this machine's apt sources; name one in DESKPOD_MIRROR"
@@ -173,6 +192,7 @@ main() {
   runc=$(version_of runc --version) || fail "runc does not run here"
   erofs=$(version_of mkfs.erofs -V) || fail "mkfs.erofs does not run here"
   printf '{"criu":"%s","runc":"%s","erofs":"%s"}\n' "$criu" "$runc" "$erofs" >"$new/versions.json"
+  is_whole "$new" || fail "too old in this archive: got criu $criu, runc $runc, mkfs.erofs $erofs; expected criu $CRIU_NEEDED, runc $RUNC_NEEDED, mkfs.erofs $EROFS_NEEDED or newer"
   chmod 0755 "$new"
   sync -f "$new"
 
