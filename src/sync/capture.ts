@@ -15,6 +15,8 @@ export interface ContentWriter {
   writeFile(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array[]>;
   /** Stores a byte string (a manifest) under a single name. */
   writeRoot(pieces: AsyncIterable<Uint8Array>): Promise<Root>;
+  /** True if a chunk is stored. With it a file that the index knows is read all the same if one of its chunks is gone. */
+  hasChunk?(id: Uint8Array): boolean;
   /** How many bytes of content were new to the repository so far. */
   readonly newBytes: number;
 }
@@ -181,7 +183,7 @@ class TreeCapture {
     if (entry.kind !== 'file' || entry.sizeBytes === 0) return { scanned, entry: Promise.resolve(entry) };
     const found = this.#run?.find(entry.path, { ...scanned, ...entry });
     const known = found instanceof Promise ? await found : found;
-    if (known !== undefined) {
+    if (known?.chunkIds.every((id) => this.#writer.hasChunk?.(id) ?? true)) {
       const { chunkIds, isSparse } = known;
       return { scanned, entry: Promise.resolve({ ...entry, chunkIds, isSparse }) };
     }

@@ -1,5 +1,6 @@
 // The file index: what the last capture knew about each file, so that unchanged files are not read again.
-import type { Level } from 'level';
+import { rm } from 'node:fs/promises';
+import { Level } from 'level';
 import { ByteReader, ByteWriter } from '../core/bytes.ts';
 import { isDeskPodError } from '../core/errors.ts';
 import { HASH_BYTES } from '../core/hashing.ts';
@@ -85,6 +86,22 @@ export class LevelFileIndex implements FileIndex {
     this.#ignoresDev = options.ignoresDev ?? false;
   }
 
+  /** Opens an index with a database of its own in `dir`; one that LevelDB can not read begins empty. Ends by {@link close}. */
+  static async open(dir: string, options: FileIndexOptions = {}): Promise<LevelFileIndex> {
+    try {
+      return new LevelFileIndex(await openLevel(dir), 'tree', options);
+    } catch (error) {
+      if (isLocked(error)) throw error;
+      await rm(dir, { recursive: true, force: true });
+      return new LevelFileIndex(await openLevel(dir), 'tree', options);
+    }
+  }
+
+  /** Closes the database; for an index that has it to itself. */
+  async close(): Promise<void> {
+    await this.#db.close();
+  }
+
   async begin(startedAtMs: number): Promise<FileIndexRun> {
     const meta = metaOf(this.#db, this.#name);
     const stored = await meta.get(META_KEY);
@@ -106,6 +123,22 @@ export class LevelFileIndex implements FileIndex {
   async clear(): Promise<void> {
     await filesOf(this.#db, this.#name).clear();
   }
+}
+
+async function openLevel(dir: string): Promise<Level<string, string>> {
+  const level = new Level<string, string>(dir);
+  try {
+    await level.open();
+    return level;
+  } catch (error) {
+    await level.close();
+    throw error;
+  }
+}
+
+function isLocked(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error && 'code' in cause && cause.code === 'LEVEL_LOCKED';
 }
 
 function filesOf(db: Level<string, string>, name: string) {

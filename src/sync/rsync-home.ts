@@ -140,6 +140,7 @@ class RsyncHome implements Home {
         '--no-whole-file',
         PRIVATE,
         '--exclude=/head',
+        '--exclude=/tmp',
         '--exclude=.*',
         this.#rsync.place(`${podFolder(podId)}/`),
         `${intoRepositoryDir}/`,

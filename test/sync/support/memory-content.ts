@@ -33,6 +33,10 @@ export class MemoryContent implements ContentWriter, ContentReader {
     return { id: toHex(this.#put(bytes)), depth: 0, sizeBytes: bytes.length };
   }
 
+  hasChunk(id: Uint8Array): boolean {
+    return this.chunks.has(toHex(id));
+  }
+
   async readChunk(id: Uint8Array): Promise<Uint8Array> {
     const chunk = this.chunks.get(toHex(id));
     if (chunk === undefined) throw new DeskPodError('CHUNK_MISSING', `no chunk ${toHex(id)}`);

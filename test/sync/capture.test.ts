@@ -1,0 +1,224 @@
+// What a capture reads, leaves out, notices and refuses.
+import assert from 'node:assert/strict';
+import {
+  appendFileSync,
+  linkSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { isDeskPodError } from '../../src/core/errors.ts';
+import { ManifestDecoder, type ManifestEntry } from '../../src/core/manifest.ts';
+import { type CaptureOptions, captureTree } from '../../src/sync/capture.ts';
+import { LevelFileIndex, RACY_MARGIN_MS } from '../../src/sync/file-index.ts';
+import { MemoryContent } from './support/memory-content.ts';
+import { makeTempFolder } from './support/temp-folder.ts';
+
+/** A time by which everything that a test has written is long ago. */
+const laterMs = (): number => Date.now() + 10 * RACY_MARGIN_MS;
+
+describe('a capture', () => {
+  let temp: ReturnType<typeof makeTempFolder>;
+  let source: string;
+  let content: MemoryContent;
+  beforeEach(() => {
+    temp = makeTempFolder();
+    source = join(temp.path, 'source');
+    mkdirSync(source);
+    content = new MemoryContent();
+  });
+  afterEach(() => temp.remove());
+
+  async function entriesOf(options: CaptureOptions = {}): Promise<ManifestEntry[]> {
+    const { root } = await captureTree(source, content, options);
+    const decoder = new ManifestDecoder();
+    const entries: ManifestEntry[] = [];
+    for await (const piece of content.readRoot(root)) entries.push(...decoder.push(piece));
+    decoder.end();
+    return entries;
+  }
+  const pathsOf = (entries: readonly ManifestEntry[]): string[] =>
+    entries.map(({ path }) => Buffer.from(path).toString());
+
+  it('puts the folder itself first and the rest in the order of the manifest', async () => {
+    for (const name of ['b', 'a', 'a-b', 'a.b']) mkdirSync(join(source, name));
+    writeFileSync(join(source, 'a', 'z'), '');
+    assert.deepEqual(pathsOf(await entriesOf()), ['', 'a', 'a/z', 'a-b', 'a.b', 'b']);
+  });
+
+  it('leaves out what is excluded, with all that is in it', async () => {
+    mkdirSync(join(source, '.deskpod', 'repository'), { recursive: true });
+    writeFileSync(join(source, 'kept'), '');
+    const isExcluded = (path: Uint8Array): boolean => Buffer.from(path).toString() === '.deskpod';
+    assert.deepEqual(pathsOf(await entriesOf({ isExcluded })), ['', 'kept']);
+  });
+
+  it('gives the content of hard links once, and counts their bytes once', async () => {
+    writeFileSync(join(source, 'a'), 'four');
+    linkSync(join(source, 'a'), join(source, 'b'));
+    const { stats } = await captureTree(source, content);
+    assert.equal(stats.bytes, 4);
+    assert.equal(stats.files, 2);
+    const groups = (await entriesOf()).map(({ hardlinkGroup, chunkIds }) => [hardlinkGroup, chunkIds.length]);
+    assert.deepEqual(groups, [
+      [0, 0],
+      [1, 1],
+      [1, 0],
+    ]);
+  });
+
+  it('goes round no loop of symlinks', async () => {
+    symlinkSync('.', join(source, 'self'));
+    symlinkSync('..', join(source, 'up'));
+    assert.deepEqual(pathsOf(await entriesOf()), ['', 'self', 'up']);
+  });
+
+  it('stops where there is no folder to capture', async () => {
+    for (const place of [join(source, 'missing'), writeFileAt(join(source, 'file'))])
+      await assert.rejects(captureTree(place, content), (error) =>
+        isDeskPodError(error, 'SOURCE_UNREADABLE'),
+      );
+  });
+
+  it('passes on what its writer fails with, once no file is open any more', async () => {
+    for (let i = 0; i < 20; i++) writeFileSync(join(source, String(i)), 'x');
+    const broken = new MemoryContent();
+    broken.writeFile = () => Promise.reject(new Error('no room'));
+    await assert.rejects(captureTree(source, broken), /no room/);
+  });
+
+  it('leaves out a file that vanishes before it is read, and gives its content to its other name', async () => {
+    writeFileSync(join(source, 'a'), 'content');
+    linkSync(join(source, 'a'), join(source, 'b'));
+    const isExcluded = (path: Uint8Array): boolean => {
+      // the scan has come to b, and a was not opened yet: four files before it are being read
+      if (Buffer.from(path).toString() === 'b') rmSync(join(source, 'a'));
+      return false;
+    };
+    for (let i = 0; i < 4; i++) writeFileSync(join(source, `0${i}`), 'x');
+    const release = holdWrites(content, 4);
+    const entries = entriesOf({
+      isExcluded: (path) => {
+        const isOut = isExcluded(path);
+        if (Buffer.from(path).toString() === 'b') release();
+        return isOut;
+      },
+    });
+    const found = await entries;
+    assert.deepEqual(pathsOf(found), ['', '00', '01', '02', '03', 'b']);
+    assert.equal(found.at(-1)?.chunkIds.length, 1);
+  });
+
+  it('reads a file again that was written to meanwhile, and then names it', async () => {
+    writeFileSync(join(source, 'busy'), 'x'.repeat(10));
+    writeFileSync(join(source, 'still'), 'x');
+    const write = content.writeFile.bind(content);
+    let writes = 0;
+    content.writeFile = async (pieces) => {
+      const ids = await write(pieces);
+      writes++;
+      appendFileSync(join(source, 'busy'), 'more');
+      return ids;
+    };
+    const { stats } = await captureTree(source, content);
+    assert.deepEqual(
+      stats.changedWhileRead.map((path) => Buffer.from(path).toString()),
+      ['busy'],
+    );
+    assert.equal(writes, 3);
+  });
+
+  describe('with a file index', () => {
+    let index: LevelFileIndex;
+    beforeEach(async () => {
+      index = await LevelFileIndex.open(join(temp.path, 'index'));
+    });
+    afterEach(() => index.close());
+
+    async function captureAll(startedAtMs = laterMs()): Promise<number> {
+      const { stats, settle } = await captureTree(source, content, { index, startedAtMs });
+      await settle();
+      return stats.readFiles;
+    }
+
+    it('reads only what has changed, and makes the same manifest as without', async () => {
+      mkdirSync(join(source, 'a'));
+      for (const name of ['a/1', 'a/2', 'a-', 'b']) writeFileSync(join(source, name), name);
+      assert.equal(await captureAll(), 4);
+      assert.equal(await captureAll(), 0);
+      appendFileSync(join(source, 'a', '2'), 'more');
+      rmSync(join(source, 'a-'));
+      writeFileSync(join(source, 'a', '3'), 'new');
+      assert.equal(await captureAll(), 2);
+      const { root } = await captureTree(source, content, { index, startedAtMs: laterMs() });
+      assert.deepEqual(root, (await captureTree(source, content)).root);
+    });
+
+    it('notices a change that kept length and modification time', async () => {
+      writeFileSync(join(source, 'file'), 'one');
+      utimesSync(join(source, 'file'), 1000, 1000);
+      assert.equal(await captureAll(), 1);
+      writeFileSync(join(source, 'file'), 'two');
+      utimesSync(join(source, 'file'), 1000, 1000);
+      assert.equal(await captureAll(), 1);
+    });
+
+    it('notices that another file took the name', async () => {
+      for (const name of ['a', 'b']) writeFileSync(join(source, name), name);
+      assert.equal(await captureAll(), 2);
+      renameSync(join(source, 'b'), join(source, 'a'));
+      assert.equal(await captureAll(), 1);
+    });
+
+    it('reads again what was written shortly before the scan, as its times may not tell a later change', async () => {
+      writeFileSync(join(source, 'file'), 'x');
+      assert.equal(await captureAll(Date.now()), 1);
+      assert.equal(await captureAll(), 1);
+      assert.equal(await captureAll(), 0);
+    });
+
+    it('does not count on a capture that was never settled', async () => {
+      writeFileSync(join(source, 'file'), 'x');
+      for (let i = 0; i < 1200; i++) writeFileSync(join(source, `more${i}`), 'x');
+      const { stats } = await captureTree(source, content, { index, startedAtMs: laterMs() });
+      assert.equal(stats.readFiles, 1201);
+      assert.equal(await captureAll(), 1201);
+      assert.equal(await captureAll(), 0);
+    });
+
+    it('reads a file again whose chunks are gone', async () => {
+      writeFileSync(join(source, 'file'), 'x');
+      assert.equal(await captureAll(), 1);
+      content.chunks.clear();
+      assert.equal(await captureAll(), 1);
+    });
+
+    it('reads everything again after it was cleared', async () => {
+      writeFileSync(join(source, 'file'), 'x');
+      await captureAll();
+      await index.clear();
+      assert.equal(await captureAll(), 1);
+    });
+  });
+});
+
+function writeFileAt(path: string): string {
+  writeFileSync(path, '');
+  return path;
+}
+
+/** Keeps the first `count` files from being stored until the returned function is called. */
+function holdWrites(content: MemoryContent, count: number): () => void {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const write = content.writeFile.bind(content);
+  let held = 0;
+  content.writeFile = async (pieces) => {
+    if (held++ < count) await promise;
+    return write(pieces);
+  };
+  return resolve;
+}
