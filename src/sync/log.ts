@@ -109,7 +109,7 @@ export class Log {
       tail = { path, file: await open(path, 'r+'), length: contents.wholeLength };
       if (contents.wholeLength < contents.fileLength) {
         tornTail = { file: path, offset: tail.length, cutBytes: contents.fileLength - tail.length };
-        await cutTo(tail);
+        await cutOrClose(tail);
       }
     }
     return new Log(dir, options, next, tail, tornTail);
@@ -264,6 +264,16 @@ async function createSynced(path: string, dir: string): Promise<FileHandle> {
     }
   } catch (error) {
     throw isDeskPodError(error) ? error : spaceError(error, path);
+  }
+}
+
+/** Cuts a file that nobody owns yet: it is closed if that fails. */
+async function cutOrClose(tail: Tail): Promise<void> {
+  try {
+    await cutTo(tail);
+  } catch (error) {
+    await tail.file.close();
+    throw error;
   }
 }
 
