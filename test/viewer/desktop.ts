@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectRfb } from '../../src/session/rfb/client.ts';
 
+const DISPLAY_SERVER = 'Xvnc';
 const TERMINAL_PIXEL = { x: 30, y: 30, white: 0xffffff } as const;
 
 /** The pointer stays off that pixel: displays draw a pointer that somebody else has moved. */
@@ -28,7 +29,9 @@ export async function startDesktop(): Promise<TestDesktop> {
   const programs: ChildProcess[] = [];
   const options = ['-geometry', '1024x768', '-depth', '24', '-nolisten', 'tcp', '-displayfd', '3'];
   const rfb = ['-rfbport', '-1', '-rfbunixpath', socketPath, '-SecurityTypes', 'None', '-AlwaysShared'];
-  const server = spawn('Xvnc', [...options, ...rfb], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
+  const server = spawn(DISPLAY_SERVER, [...options, ...rfb], {
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+  });
   programs.push(server);
   const stop = async () => {
     for (const program of programs.toReversed()) await end(program);

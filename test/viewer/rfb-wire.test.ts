@@ -6,8 +6,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { duplexPair } from 'node:stream';
 import { deflateSync } from 'node:zlib';
-import { connectRfb, type RfbClient } from '../../src/session/rfb/client.ts';
+import fc from 'fast-check';
+import { connectRfb, openRfb, type RfbClient } from '../../src/session/rfb/client.ts';
 
 const VERSION = Buffer.from('RFB 003.008\n');
 const NONE = [1, 1, 0, 0, 0, 0];
@@ -17,7 +19,7 @@ const EMPTY_UPDATE = [0, 0, 0, 0];
 
 describe('an RFB client of a display that breaks the protocol', () => {
   let folder: string;
-  let server: Server;
+  let server: Server | undefined;
   let sockets: Socket[];
   let client: RfbClient | undefined;
 
@@ -30,21 +32,24 @@ describe('an RFB client of a display that breaks the protocol', () => {
   afterEach(async () => {
     client?.close();
     for (const socket of sockets) socket.destroy();
-    if (server.listening) await new Promise((resolve) => server.close(resolve));
+    const closing = server;
+    if (closing?.listening) await new Promise((resolve) => closing.close(resolve));
+    server = undefined;
     await rm(folder, { recursive: true, force: true });
   });
 
   /** Connects to a display that sends `bytes` at once, whatever it is asked. */
   async function connectTo(bytes: readonly number[], timeoutMs = 2000): Promise<RfbClient> {
-    server = createServer((socket) => {
+    const listening = createServer((socket) => {
       sockets.push(socket);
       socket.on('error', () => socket.destroy());
       socket.resume();
       socket.write(Buffer.from(bytes));
     });
+    server = listening;
     const path = join(folder, 'rfb');
-    server.listen(path);
-    await once(server, 'listening');
+    listening.listen(path);
+    await once(listening, 'listening');
     client = await connectRfb(path, { timeoutMs });
     return client;
   }
@@ -58,26 +63,41 @@ describe('an RFB client of a display that breaks the protocol', () => {
     await assert.rejects(failing(), { code: 'DISPLAY_FAILED', message });
   }
 
-  it('takes raw pixels, a last rectangle and a new size', async () => {
-    const pixels = [1, 2, 3, 0, 4, 5, 6, 0];
-    const raw = [0, 0, 0, 1, 0, 2, 0, 1, 0, 0, 0, 0, ...pixels]; // 2x1 at 0,1
-    const size = [0, 0, 0, 0, 0, 3, 0, 1, 0xff, 0xff, 0xff, 0x21]; // 3x1
+  it('takes raw pixels, a last rectangle and a new size, over any stream', async () => {
+    const [ours, theirs] = duplexPair();
+    theirs.resume();
+    theirs.write(Buffer.from([...HELLO, ...EMPTY_UPDATE]));
+    client = await openRfb(ours, { timeoutMs: 2000 });
+    assert.deepEqual([client.width, client.height, client.name], [2, 2, 'x']);
+    const pixels = [1, 2, 3, 9, 4, 5, 6, 9];
+    const upper = [0, 0, 0, 0, 0, 2, 0, 1, 0, 0, 0, 0, ...pixels]; // 2x1 at 0,0
+    const lower = [0, 0, 0, 1, 0, 2, 0, 1, 0, 0, 0, 0, ...pixels]; // 2x1 at 0,1
     const last = [0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0x20];
-    const connected = await connectTo([...HELLO, ...EMPTY_UPDATE]);
-    assert.deepEqual([connected.width, connected.height, connected.name], [2, 2, 'x']);
-    sockets[0]?.write(Buffer.from([0, 0, 0xff, 0xff, ...raw, ...last]));
-    await connected
-      .waitForPixels((framebuffer) => framebuffer.colorAt(1, 1) === 0x040506, 2000)
-      .catch((error) => {
-        assert.equal(connected.framebuffer.colorAt(1, 1), 0x040506, error);
-      });
-    assert.deepEqual([...connected.framebuffer.rgba.subarray(8)], [1, 2, 3, 255, 4, 5, 6, 255]);
-    sockets[0]?.write(Buffer.from([0, 0, 0, 1, ...size, ...EMPTY_UPDATE]));
-    await connected
-      .waitForPixels((framebuffer) => framebuffer.width === 3, 500)
-      .catch((error) => {
-        assert.equal(connected.width, 3, error);
-      });
+    const whole = client.requestUpdate();
+    theirs.write(Buffer.from([0, 0, 0xff, 0xff, ...upper, ...lower, ...last]));
+    await whole;
+    assert.deepEqual([...client.framebuffer.rgba.subarray(8)], [1, 2, 3, 255, 4, 5, 6, 255]);
+    const size = [0, 0, 0, 0, 0, 1, 0, 1, 0xff, 0xff, 0xff, 0x21]; // 1x1
+    const resized = client.waitForPixels(({ width }) => width === 1, 2000);
+    theirs.write(Buffer.from([0, 0, 0, 2, ...size, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 7, 8, 9, 0]));
+    await resized;
+    assert.deepEqual([...client.framebuffer.rgba], [7, 8, 9, 255]);
+  });
+
+  it('bears any bytes', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), fc.boolean(), async (bytes, afterHello) => {
+        const [ours, theirs] = duplexPair();
+        theirs.resume();
+        theirs.end(Buffer.from([...(afterHello ? [...HELLO, ...EMPTY_UPDATE] : []), ...bytes]));
+        const failing = async () => {
+          const opened = await openRfb(ours, { timeoutMs: 2000 });
+          await opened.waitForPixels(() => false, 2000);
+        };
+        await assert.rejects(failing(), { code: 'DISPLAY_FAILED' });
+        assert.ok(ours.destroyed);
+      }),
+    );
   });
 
   it('refuses another version', async () => {

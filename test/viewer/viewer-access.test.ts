@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { on, once } from 'node:events';
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { connect } from 'node:net';
-import { type Duplex, PassThrough } from 'node:stream';
+import { Duplex, PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { WebSocket } from 'ws';
 import { isDeskPodError } from '../../src/core/errors.ts';
@@ -20,6 +20,22 @@ interface Answer {
 /** A display that sends back what it gets. */
 function echo(): Duplex {
   return new PassThrough();
+}
+
+/** A display that has always more to send. */
+class EndlessDisplay extends Duplex {
+  sentBytes = 0;
+
+  override _read(sizeBytes: number): void {
+    setImmediate(() => {
+      this.sentBytes += sizeBytes;
+      this.push(Buffer.alloc(sizeBytes));
+    });
+  }
+
+  override _write(_bytes: unknown, _encoding: unknown, done: () => void): void {
+    done();
+  }
 }
 
 describe('the viewer', () => {
@@ -221,6 +237,24 @@ describe('the viewer', () => {
       if (Buffer.concat(received).length >= sent.length) break;
     }
     assert.ok(Buffer.concat(received).equals(sent));
+  });
+
+  it('stops reading the display while a viewer does not read, and goes on when it does', async () => {
+    const display = new EndlessDisplay();
+    await viewer.close();
+    viewer = await serveViewer({ rfbConnect: async () => display });
+    const webSocket = await openOwn('display', await enter());
+    webSocket.pause();
+    const isPaused = await until(async () => display.isPaused(), Boolean);
+    assert.ok(isPaused);
+    const sentBytes = display.sentBytes;
+    assert.ok(sentBytes < 64 * 1024 * 1024, `${sentBytes} bytes were taken from the display`);
+    webSocket.resume();
+    const laterBytes = await until(
+      async () => display.sentBytes,
+      (bytes) => bytes > sentBytes,
+    );
+    assert.ok(laterBytes > sentBytes);
   });
 
   it('ends a display connection that sends text, or more at once than a viewer has reason to', async () => {

@@ -5,7 +5,7 @@ import { isDeskPodError } from '../../core/errors.ts';
 import { displayFault } from './fault.ts';
 
 /** The most that one read may ask for; bigger things are read in pieces. */
-export const READ_LIMIT_BYTES = 1024 * 1024;
+const READ_LIMIT_BYTES = 1024 * 1024;
 
 /**
  * Reads a stream in exact pieces. One read at a time. The stream buffers no more than the piece that is asked for

@@ -4,10 +4,10 @@ import type { ByteSource } from './byte-source.ts';
 import { displayFault } from './fault.ts';
 
 /** The largest side of a display. */
-export const SIDE_LIMIT_PIXELS = 16_384;
+const SIDE_LIMIT_PIXELS = 16_384;
 
 /** The largest display: 8K, which is 127 MiB as RGBA. */
-export const AREA_LIMIT_PIXELS = 7680 * 4320;
+const AREA_LIMIT_PIXELS = 7680 * 4320;
 
 /** Raw rectangles are taken in bands of about this size. */
 const BAND_BYTES = 256 * 1024;
@@ -84,7 +84,7 @@ export class Framebuffer {
 }
 
 /** Throws DISPLAY_FAILED unless the rectangle lies inside the display. */
-export function checkInside(framebuffer: Framebuffer, { x, y, width, height }: Rectangle): void {
+function checkInside(framebuffer: Framebuffer, { x, y, width, height }: Rectangle): void {
   if (x + width <= framebuffer.width && y + height <= framebuffer.height) return;
   throw displayFault(
     `expected a rectangle inside ${framebuffer.width}x${framebuffer.height}, got ${width}x${height} at ${x},${y}`,
