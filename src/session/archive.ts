@@ -1,7 +1,7 @@
 // The Debian archive that this host is configured for.
 import { readFile } from 'node:fs/promises';
 import { DeskPodError } from '../core/errors.ts';
-import { run } from '../sync/process.ts';
+import { ProcessError, run } from '../sync/process.ts';
 
 /** A Debian archive: where packages come from. */
 export interface Archive {
@@ -20,12 +20,7 @@ export async function readArchive(): Promise<Archive> {
   const named = process.env.DESKPOD_MIRROR;
   if (named !== undefined && named !== '') return { uri: withoutSlash(named), securityUri: undefined };
   const codename = await readCodename();
-  const { stdout } = await runApt('apt-get', [
-    'indextargets',
-    ...['--format', '$(REPO_URI) $(RELEASE) $(COMPONENT)'],
-    'Created-By: Packages',
-  ]);
-  const sources = stdout
+  const sources = (await readTargets())
     .split('\n')
     .map((line) => line.split(' '))
     .filter(([uri = '', , component]) => component === 'main' && /^(https?|file|copy):/.test(uri));
@@ -47,13 +42,18 @@ export async function readArchive(): Promise<Archive> {
 
 /**
  * What this host's apt needs to reach the archive, as lines of an apt.conf: proxies, certificates, and whether it
- * takes an archive that stands still.
+ * takes an archive that stands still. None on a host without apt.
  */
 export async function readAptSettings(): Promise<readonly string[]> {
-  const { stdout } = await runApt('apt-config', ['dump', '--no-empty', '--format', '%f "%v";%n', 'Acquire']);
-  return stdout
-    .split('\n')
-    .filter((line) => /^Acquire::(https?::|Check-Valid-Until |Check-Date )/.test(line));
+  try {
+    const { stdout } = await run('apt-config', ['dump', '--no-empty', '--format', '%f "%v";%n', 'Acquire']);
+    return stdout
+      .split('\n')
+      .filter((line) => /^Acquire::(https?::|Check-Valid-Until |Check-Date )/.test(line));
+  } catch (error) {
+    if (error instanceof ProcessError && error.notFound) return [];
+    throw error;
+  }
 }
 
 async function readCodename(): Promise<string> {
@@ -61,11 +61,13 @@ async function readCodename(): Promise<string> {
   return /^VERSION_CODENAME="?([a-z]+)"?$/m.exec(text)?.[1] ?? '';
 }
 
-async function runApt(program: string, args: readonly string[]) {
+/** Apt's own view of its sources, whatever form they are written in: `URI suite component` a line. */
+async function readTargets(): Promise<string> {
+  const format = '$(REPO_URI) $(RELEASE) $(COMPONENT)';
   try {
-    return await run(program, args);
+    return (await run('apt-get', ['indextargets', '--format', format, 'Created-By: Packages'])).stdout;
   } catch (cause) {
-    throw new DeskPodError('HOST_UNSUPPORTED', `${program} does not tell where packages come from`, {
+    throw new DeskPodError('HOST_UNSUPPORTED', 'apt does not tell where packages come from', {
       hint: 'Build bases on Debian 12 or 13, and carry them over with `deskpod base import`.',
       cause,
     });
