@@ -2,7 +2,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import { DeskPodError } from '../core/errors.ts';
 import { ProcessError, run } from '../sync/process.ts';
-import { endProcess, identifyProcess, type ProcessIdentity } from './process-identity.ts';
+import { endProcess, identifyProcess, isRunning, type ProcessIdentity } from './process-identity.ts';
 import type { Programs } from './programs.ts';
 
 /** Where the session asks for names, the same on every host: pasta passes the question to the host's own resolver. */

@@ -162,10 +162,15 @@ export async function resumeSession(
   // The session has its own copy of this mount.
   await unmount(stagingDir);
   const restoreMs = performance.now() - startedAtMs;
-  const session = describeSession(options, programs, rootPid, (pid) => [
-    dropKeptCommands(pid).then(() => undefined, asWarning),
-  ]);
-  return { ...session, restoreMs };
+  return { ...describeSession(options, programs, rootPid, dropKept), restoreMs };
+}
+
+/**
+ * Takes over a session that a former supervisor left running: its network and its host's commands as they are found.
+ * @throws DeskPodError SESSION_LOST if it does not run.
+ */
+export function adoptSession(options: SessionPlaces & { readonly rootPid: number }): ProcessSession {
+  return describeSession(options, options.programs ?? programsIn(), options.rootPid, dropKept);
 }
 
 /** Ends a session at once, with all its processes; nothing happens if it has ended. */
@@ -243,6 +248,11 @@ function describeSession(
     commands: new Set(),
     settled,
   };
+}
+
+/** Commands of a host that is not there any more go on, and nobody collects their output. */
+function dropKept(rootPid: number): readonly Promise<DeskPodError | undefined>[] {
+  return [dropKeptCommands(rootPid).then(() => undefined, asWarning)];
 }
 
 async function waitUntilReady(session: ProcessSession): Promise<void> {
