@@ -61,8 +61,8 @@ export class Rsync {
     const { stdout } = await run(
       'rsync',
       [
-        // paths go to the other side as they are, not through its shell
-        '--secluded-args',
+        // paths go to the other side as they are, not through its shell (the long name of this option has changed)
+        '-s',
         ...(this.#canFsync ? ['--fsync'] : []),
         ...(isWatched ? ['--info=progress2', '--no-human-readable', '--outbuf=L'] : []),
         ...this.#connection(),

@@ -1,11 +1,11 @@
 // Homes in folders, here and behind a real sshd on loopback.
 import assert from 'node:assert/strict';
 import { appendFileSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { isDeskPodError } from '../../src/core/errors.ts';
 import { parseHomeUrl } from '../../src/sync/home-url.ts';
 import { openRsyncHome } from '../../src/sync/rsync-home.ts';
-import { describeHome, POD, writeObject } from './support/home-contract.ts';
+import { descendants, describeHome, POD, writeObject } from './support/home-contract.ts';
 import { type LoopbackSshd, startSshd, unusedPort } from './support/loopback-sshd.ts';
 import { makeTempFolder } from './support/temp-folder.ts';
 
@@ -87,6 +87,33 @@ describe('a home in a folder', () => {
     writeFileSync(join(place, `.${name}.aB3dE6`), 'half');
     await home.push(repository, POD, [object]);
     assert.deepEqual(readdirSync(place), [name]);
+  });
+
+  it('needs no cleaning up after every rsync was killed at once', async () => {
+    const home = openRsyncHome(folder);
+    await home.initialise();
+    const objects = [1, 2, 3, 4].map((n) => writeObject(repository, Buffer.alloc(48_000_000, n)));
+    let killed = 0;
+    const push = home.push(repository, POD, objects, {
+      onProgress: ({ doneBytes = 0 }) => {
+        if (killed > 0 || doneBytes === 0) return;
+        for (const pid of descendants('rsync')) {
+          process.kill(pid, 'SIGKILL');
+          killed++;
+        }
+      },
+    });
+    await assert.rejects(push, (error) => isDeskPodError(error, 'HOME_UNREACHABLE'));
+    assert.ok(killed >= 2);
+    await home.push(repository, POD, objects);
+    const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) =>
+      entry.isFile(),
+    );
+    assert.deepEqual(
+      files.map(({ name }) => name).sort(),
+      ['deskpod-home', ...objects.map((object) => basename(object))].sort(),
+    );
+    assert.deepEqual(await home.verifyObjects(POD), { checkedObjects: 4, damaged: [] });
   });
 
   it('is refused if a later version has made it', async () => {

@@ -145,7 +145,7 @@ export function describeHome(kind: string, open: (folder: string) => Home): void
         onProgress: ({ doneBytes = 0 }) => {
           if (isKilled || doneBytes === 0) return;
           isKilled = true;
-          for (const pid of children('rsync')) process.kill(pid, 'SIGKILL');
+          for (const pid of descendants('rsync').slice(0, 1)) process.kill(pid, 'SIGKILL');
         },
       });
       await assert.rejects(push, (error) => isDeskPodError(error, 'HOME_UNREACHABLE'));
@@ -171,14 +171,19 @@ export function describeHome(kind: string, open: (folder: string) => Home): void
   });
 }
 
-/** Ids of the processes that this one has started and that run `program`. */
-function children(program: string): number[] {
-  const listing = execFileSync('ps', ['-o', 'pid=,comm=', '--ppid', String(process.pid)], {
+/** Ids of the processes that `parent` has started and that run `program`, and of those that these have started. */
+export function descendants(program: string, parent = process.pid): number[] {
+  const listing = execFileSync('ps', ['-o', 'pid=,comm=', '--ppid', String(parent), '--no-headers'], {
     encoding: 'utf8',
   });
-  return listing
+  const pids = listing
     .split('\n')
     .map((line) => line.trim().split(/\s+/))
     .filter(([, name]) => name === program)
     .map(([pid]) => Number(pid));
+  return pids.flatMap((pid) => [pid, ...(hasChildren(pid) ? descendants(program, pid) : [])]);
+}
+
+function hasChildren(pid: number): boolean {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim() !== '';
 }
