@@ -1,5 +1,7 @@
 // A place for tests of devices: a temporary folder, image files, and an end that leaves nothing mounted.
 import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -61,6 +63,23 @@ export class DeviceBench {
     for (const ending of this.#endings.reverse()) await ending();
     await rm(this.dir, { recursive: true, force: true });
   }
+}
+
+/** A process that has a file open; it runs once it has said so. */
+export async function holdOpen(path: string): Promise<ChildProcess> {
+  const child = spawn('sh', ['-c', 'exec 3<"$1"; echo ready; exec sleep 300', 'sh', path], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  if (child.stdout !== null) await once(child.stdout, 'data');
+  return child;
+}
+
+/** Ends a process by SIGKILL, if it has not ended, and waits until it is gone. */
+export async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGKILL');
+  await ended;
 }
 
 /** Runs `action`, which must throw a DeskPodError of this code, and returns it. */

@@ -1,7 +1,5 @@
 // Mounting and letting go of a device: what is shown, what is refused, and that nothing lingers.
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { access, mkdir, open, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { formatDevice, mountDevice, unmountDevice } from '../../src/session/device.ts';
 import { isOutOfSpace, reportDeviceFull } from '../../src/session/device-full.ts';
@@ -9,7 +7,7 @@ import { findTarget, findUses } from '../../src/session/device-target.ts';
 import { findLeftovers } from '../../src/session/leftovers.ts';
 import { readMounts } from '../../src/session/mount-table.ts';
 import { run } from '../../src/sync/process.ts';
-import { DeviceBench, failureOf, MEBIBYTE } from './device-bench.ts';
+import { DeviceBench, failureOf, holdOpen, kill, MEBIBYTE } from './device-bench.ts';
 
 describe('mountDevice', () => {
   let bench: DeviceBench;
@@ -146,7 +144,7 @@ describe('mountDevice', () => {
     const sleeper = await holdOpen(`${device.mountDir}/open.txt`);
     const failure = await failureOf('DEVICE_IN_USE', () => device.unmount());
     assert.match(failure.message, new RegExp(`pid ${sleeper.pid}\\) with .*open.txt`));
-    await end(sleeper);
+    await kill(sleeper);
     await device.unmount();
     await requireNothingLeft(device);
   });
@@ -190,19 +188,4 @@ async function requireNothingLeft(device: { path: string; staging: Parameters<ty
   assert.deepEqual(await findUses(await findTarget(device.path)), []);
   assert.ok(!(await readMounts()).some(({ mountPoint }) => mountPoint.startsWith(device.staging.dir)));
   await assert.rejects(access(device.staging.dir));
-}
-
-/** A process that has a file open; it runs once it has said so. */
-async function holdOpen(path: string): Promise<ChildProcess> {
-  const child = spawn('sh', ['-c', 'exec 3<"$1"; echo ready; exec sleep 300', 'sh', path], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  if (child.stdout !== null) await once(child.stdout, 'data');
-  return child;
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  const ended = once(child, 'exit');
-  child.kill('SIGKILL');
-  await ended;
 }

@@ -1,13 +1,11 @@
 // What every kind of vault keeps: one suite, run for each kind that this host can open.
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdir, open, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import type { MountedDevice } from '../../src/session/device.ts';
 import { chooseVault, findVaultKind, type Vault, type VaultKind } from '../../src/session/vault.ts';
 import { run } from '../../src/sync/process.ts';
-import { DeviceBench, failureOf, MEBIBYTE } from './device-bench.ts';
+import { DeviceBench, failureOf, holdOpen, kill, MEBIBYTE } from './device-bench.ts';
 
 const SECRET = 'the secret of the pod, which must not be found on the device';
 
@@ -127,10 +125,10 @@ export function describeVaultContract(kind: VaultKind): void {
       await vault.create(volumeKey);
       await writeFile(`${vault.dir}/open.txt`, SECRET);
       const holder = await holdOpen(`${vault.dir}/open.txt`);
-      bench.atEnd(() => end(holder));
+      bench.atEnd(() => kill(holder));
       const failure = await failureOf('VAULT_FAILED', () => vault.lock());
       assert.match(failure.message, new RegExp(`pid ${holder.pid}\\) with .*open\\.txt`));
-      await end(holder);
+      await kill(holder);
       await vault.lock();
       assert.equal(await vault.isUnlocked(), false);
       await assert.rejects(readFile(`${vault.dir}/open.txt`));
@@ -182,20 +180,4 @@ export function describeVaultContract(kind: VaultKind): void {
       }
     });
   });
-}
-
-/** A process that has a file open; it runs once it has said so. */
-async function holdOpen(path: string): Promise<ChildProcess> {
-  const child = spawn('sh', ['-c', 'exec 3<"$1"; echo ready; exec sleep 300', 'sh', path], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  if (child.stdout !== null) await once(child.stdout, 'data');
-  return child;
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, 'exit');
-  child.kill('SIGKILL');
-  await ended;
 }
