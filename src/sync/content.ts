@@ -55,9 +55,12 @@ export class Content {
   /** Chunks that were given to a writer and are not in the index yet. */
   readonly #pending = new Set<string>();
   #writers: Readonly<Record<ContentKind, PackWriter>>;
+  #damagedPacks: readonly string[];
   #refreshing: Promise<void> | undefined;
+  #isRebuilt = false;
 
-  private constructor(target: PackTarget, secrets: ContentSecrets) {
+  private constructor(target: PackTarget, secrets: ContentSecrets, damagedPacks: readonly string[]) {
+    this.#damagedPacks = damagedPacks;
     this.#repository = target.repository;
     this.#index = target.index;
     this.#secrets = secrets;
@@ -74,8 +77,9 @@ export class Content {
 
   /** Opens the content of a repository, bringing `index` up to date with its packs. The caller closes the index. */
   static async open(repository: Repository, index: ChunkIndex, secrets: ContentSecrets): Promise<Content> {
-    await refreshChunkIndex(index, repository, secrets.identity);
-    return new Content({ repository, index, recipient: await recipientOf(secrets.identity) }, secrets);
+    const { damagedPacks } = await refreshChunkIndex(index, repository, secrets.identity);
+    const target = { repository, index, recipient: await recipientOf(secrets.identity) };
+    return new Content(target, secrets, damagedPacks);
   }
 
   /** Writes a byte string as chunks. They are durable after the next {@link flush}. Throws SPACE_EXHAUSTED. */
@@ -107,9 +111,10 @@ export class Content {
 
   /** Stores everything that was written. Returns the packs stored since the last flush. Throws SPACE_EXHAUSTED. */
   async flush(): Promise<StoredPack[]> {
-    const packs: StoredPack[] = [];
-    for (const writer of Object.values(this.#writers)) packs.push(...(await writer.flush()));
-    return packs;
+    const flushes = Object.values(this.#writers).map((writer) => writer.flush());
+    // one that fails must not leave the others writing behind the caller's back
+    await Promise.allSettled(flushes);
+    return (await Promise.all(flushes)).flat();
   }
 
   /**
@@ -120,6 +125,11 @@ export class Content {
   discard(): void {
     this.#pending.clear();
     this.#writers = this.#newWriters();
+  }
+
+  /** The names of the packs whose index could not be read when the chunk index was last brought up to date. */
+  get damagedPacks(): readonly string[] {
+    return this.#damagedPacks;
   }
 
   /** True if the repository holds a chunk, or the next flush will store it. */
@@ -186,7 +196,11 @@ export class Content {
 
   #newWriters(): Readonly<Record<ContentKind, PackWriter>> {
     const target = this.#target;
-    return { data: new PackWriter(target), metadata: new PackWriter(target), images: new PackWriter(target) };
+    return {
+      data: new PackWriter(target),
+      metadata: new PackWriter(target),
+      images: new PackWriter(target, { level: 1 }),
+    };
   }
 
   async #writeChunk(chunk: Uint8Array, kind: ContentKind): Promise<{ id: Uint8Array; isNew: boolean }> {
@@ -197,10 +211,10 @@ export class Content {
     return { id, isNew: true };
   }
 
-  /** Reads the index anew from all packs. True if it finds the chunk in another place than before. */
+  /** Looks for new packs; the first time, reads the index anew from all of them. True if it finds the chunk in another place than before. */
   async #isElsewhere(id: Uint8Array): Promise<boolean> {
     const before = this.#index.locate(id);
-    this.#refreshing ??= this.#rebuild();
+    this.#refreshing ??= this.#refresh();
     try {
       await this.#refreshing;
     } finally {
@@ -210,9 +224,12 @@ export class Content {
     return after !== undefined && (after.pack !== before?.pack || after.offset !== before.offset);
   }
 
-  async #rebuild(): Promise<void> {
-    await this.#index.clear();
-    await refreshChunkIndex(this.#index, this.#repository, this.#secrets.identity);
+  async #refresh(): Promise<void> {
+    // one rebuild repairs whatever was wrong; a second one would only repeat it for each damaged chunk
+    if (!this.#isRebuilt) await this.#index.clear();
+    this.#isRebuilt = true;
+    const { damagedPacks } = await refreshChunkIndex(this.#index, this.#repository, this.#secrets.identity);
+    this.#damagedPacks = damagedPacks;
   }
 }
 

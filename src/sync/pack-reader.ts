@@ -9,7 +9,8 @@ import { OpenPacks } from './open-packs.ts';
 import type { Repository } from './repository.ts';
 
 const decompressAsync = promisify<Uint8Array, ZstdOptions, Buffer>(zstdDecompress);
-const SYNC_BYTES = 32 * 1024;
+/** Below this a trip to the thread pool costs more than the work. */
+const SYNC_BYTES = 128 * 1024;
 /** Small chunks are read with their neighbours: files are restored in about the order in which they were stored. */
 const WINDOW_BYTES = 256 * 1024;
 const WINDOWS_MAX = 16;
@@ -99,7 +100,11 @@ function remember<T>(cache: Map<string, Promise<T>>, key: string, make: () => Pr
 
 async function decompress(id: Uint8Array, stored: Uint8Array, location: ChunkLocation): Promise<Uint8Array> {
   if (location.codec === 'raw') return stored;
-  const options = { maxOutputLength: Math.max(1, location.plainLength) };
+  // one piece of output; zlib takes none shorter than 64 bytes
+  const options = {
+    maxOutputLength: Math.max(1, location.plainLength),
+    chunkSize: Math.max(64, location.plainLength),
+  };
   try {
     const isSmall = location.plainLength < SYNC_BYTES;
     const plain = isSmall ? zstdDecompressSync(stored, options) : await decompressAsync(stored, options);

@@ -7,13 +7,15 @@ import type { ChunkIndex } from './chunk-index.ts';
 import type { Repository } from './repository.ts';
 
 const compressAsync = promisify<Uint8Array, ZstdOptions, Buffer>(zstdCompress);
-const ZSTD: ZstdOptions = { params: { [constants.ZSTD_c_compressionLevel]: 3 } };
 /** Below this a trip to the thread pool costs more than the work. */
-const SYNC_BYTES = 16 * 1024;
+const SYNC_BYTES = 32 * 1024;
+/** zstd's own bound on what input that does not compress grows by, and some more. */
+const GROWTH_BYTES = 1024;
 /** Compression must save a part of this size, or the chunk is stored raw and read without any work. */
 const WORTHWHILE = 0.97;
 /** How much plaintext may wait for compression before the producer waits. */
 const WAITING_MAX_BYTES = 8 * 1024 * 1024;
+const WAITING_MAX_COUNT = 256;
 
 /** A pack is stored when its plaintext reaches this length. */
 export const PACK_TARGET_BYTES = 16 * 1024 * 1024;
@@ -28,6 +30,14 @@ export interface PackTarget {
   readonly onStored?: (entries: readonly PackEntry[]) => void;
 }
 
+/** How a writer packs. */
+export interface PackOptions {
+  /** The zstd level; 3 without it. */
+  readonly level?: number;
+  /** A pack is stored when its plaintext reaches this length; {@link PACK_TARGET_BYTES} without it. */
+  readonly packBytes?: number;
+}
+
 /** A pack that was stored. */
 export interface StoredPack {
   readonly name: string;
@@ -38,17 +48,21 @@ export interface StoredPack {
 export class PackWriter {
   readonly #target: PackTarget;
   readonly #packBytes: number;
+  readonly #level: number;
   #builder = new PackBuilder();
   #waitingBytes = 0;
+  /** Settle one after the other as the chunks that wait enter the pack. */
+  readonly #entering: Promise<void>[] = [];
   /** Compressed chunks enter the pack one after the other, in the order of `add`. */
   #tail: Promise<void> = Promise.resolve();
   #storing: Promise<void> = Promise.resolve();
   #stored: StoredPack[] = [];
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(target: PackTarget, packBytes = PACK_TARGET_BYTES) {
+  constructor(target: PackTarget, options: PackOptions = {}) {
     this.#target = target;
-    this.#packBytes = packBytes;
+    this.#packBytes = options.packBytes ?? PACK_TARGET_BYTES;
+    this.#level = options.level ?? 3;
   }
 
   /** Takes a chunk, whose bytes must not change afterwards. Resolves when there is room for the next one. */
@@ -58,29 +72,36 @@ export class PackWriter {
       throw new RangeError(`expected a chunk of at most ${CHUNK_MAX_BYTES} bytes, got ${plain.length}`);
     }
     this.#waitingBytes += plain.length;
-    const compressed = compress(plain);
-    this.#enqueue(async () => {
+    const compressed = compress(plain, this.#level);
+    // the step below awaits it, perhaps later than it fails
+    compressed.catch(() => undefined);
+    const entered = this.#enqueue(async () => {
       const { stored, codec } = await compressed;
       this.#waitingBytes -= plain.length;
       this.#builder.add(id, stored, plain.length, codec);
       if (this.#builder.sizeBytes >= this.#packBytes) await this.#store();
     });
-    while (this.#waitingBytes > WAITING_MAX_BYTES && this.#failure === undefined) await this.#tail;
+    this.#entering.push(entered);
+    while (this.#isCrowded() && this.#failure === undefined) await (this.#entering.shift() ?? this.#tail);
     this.#check();
   }
 
   /** Stores what was taken. Returns the packs stored since the last flush; they are durable and in the index. */
   async flush(): Promise<StoredPack[]> {
-    this.#enqueue(() => this.#store());
-    await this.#tail;
+    await this.#enqueue(() => this.#store());
     await this.#storing;
+    this.#entering.length = 0;
     this.#check();
     const stored = this.#stored;
     this.#stored = [];
     return stored;
   }
 
-  #enqueue(step: () => Promise<void>): void {
+  #isCrowded(): boolean {
+    return this.#waitingBytes > WAITING_MAX_BYTES || this.#entering.length > WAITING_MAX_COUNT;
+  }
+
+  #enqueue(step: () => Promise<void>): Promise<void> {
     this.#tail = this.#tail.then(async () => {
       if (this.#failure !== undefined) return;
       try {
@@ -89,6 +110,7 @@ export class PackWriter {
         this.#failure = { error };
       }
     });
+    return this.#tail;
   }
 
   /** Seals the pack and writes it while the next one fills; at most one is being written. */
@@ -120,9 +142,19 @@ export class PackWriter {
 }
 
 /** zstd on the thread pool, so that it shares the work with the chunker; raw if that saves next to nothing. */
-async function compress(plain: Uint8Array): Promise<{ stored: Uint8Array; codec: Codec }> {
-  const stored = plain.length < SYNC_BYTES ? zstdCompressSync(plain, ZSTD) : await compressAsync(plain, ZSTD);
-  return stored.length < plain.length * WORTHWHILE
-    ? { stored, codec: 'zstd' }
-    : { stored: plain, codec: 'raw' };
+async function compress(plain: Uint8Array, level: number): Promise<{ stored: Uint8Array; codec: Codec }> {
+  const options: ZstdOptions = {
+    params: { [constants.ZSTD_c_compressionLevel]: level },
+    // one piece of output, and tables no larger than the input needs: twice as fast for small chunks
+    chunkSize: plain.length + (plain.length >> 8) + GROWTH_BYTES,
+    pledgedSrcSize: plain.length,
+  };
+  const stored =
+    plain.length < SYNC_BYTES ? zstdCompressSync(plain, options) : await compressAsync(plain, options);
+  if (stored.length >= plain.length * WORTHWHILE) return { stored: plain, codec: 'raw' };
+  // the output may be a small part of a buffer as long as the input, which would be kept with it
+  return {
+    stored: stored.buffer.byteLength > 2 * stored.length ? new Uint8Array(stored) : stored,
+    codec: 'zstd',
+  };
 }

@@ -1,7 +1,7 @@
 // Content: written, found again, read back, and proven.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { open, readFile, rm, writeFile } from 'node:fs/promises';
+import { open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
 import { toHex } from '../../src/core/bytes.ts';
@@ -155,6 +155,21 @@ describe('content', () => {
     await file.close();
     const error = await expectCode('OBJECT_DAMAGED', () => content.readChunk(id));
     assert.equal(error.details.name, pack.name);
+  });
+
+  it('goes on without a pack that can not be read, names it, and stores its chunks again', async () => {
+    const { chunkIds } = await content.writeChunks([noise(300_000, 7)], 'data');
+    const [pack] = await content.flush();
+    const [id] = chunkIds;
+    assert.ok(pack && id);
+    await truncate(repository.objectPath('packs', pack.name), 1000);
+    const again = await Content.open(repository, new MemoryChunkIndex(), kept.secrets);
+    assert.deepEqual(again.damagedPacks, [pack.name]);
+    await expectCode('CHUNK_MISSING', () => again.readChunk(id));
+    assert.equal((await again.writeChunks([noise(300_000, 7)], 'data')).newBytes, 300_000);
+    await again.flush();
+    assert.deepEqual(await readAll(again.readChunks(chunkIds)), noise(300_000, 7));
+    await again.close();
   });
 
   it('refuses a chunk that does not bear out its id', async () => {
