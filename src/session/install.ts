@@ -1,9 +1,10 @@
 // Debian packages into a pod: apt in a container of its own over the pod's mounted root.
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { DeskPodError } from '../core/errors.ts';
 import type { ProgressListener } from '../core/progress.ts';
 import { ProcessError, run } from '../sync/process.ts';
+import { removeStale, temporaryName } from '../sync/temporary-name.ts';
 import { readAptSettings } from './archive.ts';
 import { writeInstallBundle } from './install-bundle.ts';
 import { requirePackageNames } from './package-name.ts';
@@ -13,6 +14,7 @@ import type { Runtime } from './runtime.ts';
 /** Bundles, and what runc knows of these containers: apart from those of sessions, and gone with the boot. */
 const INSTALL_DIR = '/run/deskpod-install';
 const RUNC_ROOT = join(INSTALL_DIR, 'runc');
+const BUNDLES_DIR = join(INSTALL_DIR, 'bundles');
 
 /** dpkg first finishes what an interrupted run left. Package names come as the script's arguments, never in its text. */
 const SCRIPT = `set -e
@@ -66,26 +68,30 @@ export async function installPackages(options: InstallOptions): Promise<InstallR
   requirePackageNames(packages, 'INSTALL_FAILED');
   if (packages.length === 0) throw new TypeError('expected packages to install, got none');
   requireRoot('installing packages');
-  await mkdir(INSTALL_DIR, { recursive: true, mode: 0o700 });
-  const bundleDir = await mkdtemp(join(INSTALL_DIR, 'install-'));
-  const containerId = basename(bundleDir);
-  const runc = (...args: readonly string[]) => [runtime.runcPath, '--root', RUNC_ROOT, ...args];
+  await cleanUp(runtime);
+  const containerId = await temporaryName();
+  const bundleDir = join(BUNDLES_DIR, containerId);
   const installed: string[] = [];
   const errors: string[] = [];
   try {
+    await mkdir(bundleDir, { mode: 0o700 });
     await writeInstallBundle({ bundleDir, mergedDir, args: await containerArgs(packages) });
     // The chain of death signals: with this process goes runc, with runc the container's first process, with it all.
-    await run('setpriv', ['--pdeathsig', 'KILL', ...runc('run', '--bundle', bundleDir, containerId)], {
-      ...(signal === undefined ? {} : { signal }),
-      onStdoutLine: (line) => {
-        const [, name, version] = /^Setting up (\S+?)(?::\S+)? \((.+?)\)/.exec(line) ?? [];
-        if (name !== undefined) installed.push(`${name} ${version}`);
-        if (/^(Get:|Unpacking |Setting up )/.test(line)) onProgress({ step: stepOf(line) });
+    await run(
+      'setpriv',
+      ['--pdeathsig', 'KILL', ...runc(runtime, 'run', '--bundle', bundleDir, containerId)],
+      {
+        ...(signal === undefined ? {} : { signal }),
+        onStdoutLine: (line) => {
+          const [, name, version] = /^Setting up (\S+?)(?::\S+)? \((.+?)\)/.exec(line) ?? [];
+          if (name !== undefined) installed.push(`${name} ${version}`);
+          if (/^(Get:|Unpacking |Setting up )/.test(line)) onProgress({ step: stepOf(line) });
+        },
+        onStderrLine: (line) => {
+          if (line.startsWith('E: ')) errors.push(line.slice(3));
+        },
       },
-      onStderrLine: (line) => {
-        if (line.startsWith('E: ')) errors.push(line.slice(3));
-      },
-    });
+    );
     return { installed };
   } catch (error) {
     if (!(error instanceof ProcessError)) throw error;
@@ -94,10 +100,30 @@ export async function installPackages(options: InstallOptions): Promise<InstallR
     }
     throw installFailure(packages, errors, error);
   } finally {
-    const [program = '', ...args] = runc('delete', '--force', containerId);
-    await run(program, args);
+    await forget(runtime, containerId);
     await rm(bundleDir, { recursive: true, force: true });
   }
+}
+
+/** Takes away what killed processes left: their containers ended with them, or end now. */
+async function cleanUp(runtime: Runtime): Promise<void> {
+  for (const dir of [INSTALL_DIR, RUNC_ROOT, BUNDLES_DIR]) await mkdir(dir, { recursive: true, mode: 0o700 });
+  await removeStale(BUNDLES_DIR);
+  // In this order: a container is never there before its bundle.
+  const containerIds = await readdir(RUNC_ROOT);
+  const bundles = await readdir(BUNDLES_DIR);
+  for (const containerId of containerIds) {
+    if (!bundles.includes(containerId)) await forget(runtime, containerId);
+  }
+}
+
+async function forget(runtime: Runtime, containerId: string): Promise<void> {
+  const [program = '', ...args] = runc(runtime, 'delete', '--force', containerId);
+  await run(program, args);
+}
+
+function runc(runtime: Runtime, ...args: readonly string[]): readonly string[] {
+  return [runtime.runcPath, '--root', RUNC_ROOT, ...args];
 }
 
 async function containerArgs(packages: readonly string[]): Promise<string[]> {
