@@ -19,7 +19,7 @@ const ENTRY_KINDS = [
 const SPARSE_FLAG = 1;
 
 /** The longest entry, in bytes: room for the chunk ids of a file of about 1 TiB. */
-export const MANIFEST_ENTRY_MAX_BYTES = 64 * 1024 * 1024;
+const MANIFEST_ENTRY_MAX_BYTES = 64 * 1024 * 1024;
 
 /** What an entry is. */
 export type EntryKind = (typeof ENTRY_KINDS)[number];

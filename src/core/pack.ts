@@ -65,7 +65,7 @@ export class PackBuilder {
 }
 
 /** The bytes of a pack's index. */
-export function encodePackIndex(entries: readonly PackEntry[]): Uint8Array {
+function encodePackIndex(entries: readonly PackEntry[]): Uint8Array {
   const writer = new ByteWriter(4 + entries.length * INDEX_ENTRY_BYTES).u32(entries.length);
   for (const entry of entries) {
     writer
@@ -132,7 +132,7 @@ export function decodePack(plaintext: Uint8Array): PackEntry[] {
 }
 
 /** Checks the first bytes of a pack. Throws PACK_DAMAGED or FORMAT_UNKNOWN. */
-export function checkPackHeader(start: Uint8Array): void {
+function checkPackHeader(start: Uint8Array): void {
   const reader = new ByteReader(start, 'PACK_DAMAGED', 'pack');
   reader.magic(MAGIC);
   reader.version(VERSION);

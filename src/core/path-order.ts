@@ -3,7 +3,7 @@ const SLASH = 0x2f;
 const DOT = 0x2e;
 
 /** The longest path that Linux takes from a program, in bytes; deeper trees are walked by folder. */
-export const PATH_MAX_BYTES = 64 * 1024;
+const PATH_MAX_BYTES = 64 * 1024;
 
 /**
  * Compares by components, each in raw byte order: a folder comes before its contents, and these before the folder's

@@ -12,7 +12,7 @@ const SECTOR_BYTES = 512;
 /** The fewest bytes that a record takes. */
 export const RECORD_MIN_BYTES = HEADER_BYTES + BODY_HEADER_BYTES + HASH_BYTES;
 /** The longest payload of a record, in bytes. Events name content by its root, so none comes near. */
-export const RECORD_PAYLOAD_MAX_BYTES = 16 * 1024 * 1024;
+const RECORD_PAYLOAD_MAX_BYTES = 16 * 1024 * 1024;
 /** What record 1 has for the hash of the record before it. */
 export const NO_PREVIOUS: Uint8Array = new Uint8Array(HASH_BYTES);
 

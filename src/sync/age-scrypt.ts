@@ -9,9 +9,9 @@ const FILE_KEY_BYTES = 16;
 const TAG_BYTES = 16;
 const BLOCK_SIZE = 8;
 /** What sealing takes as work factor: 2^18 rounds, 256 MiB, about a second. As the age program does. */
-export const DEFAULT_WORK_FACTOR = 18;
+const DEFAULT_WORK_FACTOR = 18;
 /** The highest work factor that opening goes along with: above it, a forged file could fill the memory. */
-export const MAX_WORK_FACTOR = 22;
+const MAX_WORK_FACTOR = 22;
 
 /** Wraps file keys under a passphrase; `workFactor` is the base-2 logarithm of scrypt's N. */
 export class PassphraseRecipient implements Recipient {

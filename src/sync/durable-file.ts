@@ -57,17 +57,6 @@ export async function publish(temporary: string, path: string): Promise<void> {
   }
 }
 
-/**
- * Writes a small file so that its readers see the former one or this one, whole, and after a crash too. The temporary
- * file beside it, `path` with `.new`, is one that a crash may have left.
- */
-export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
-  const temporary = `${path}.new`;
-  await rm(temporary, { force: true });
-  await writeTemporary(temporary, (file) => writeFully(file, bytes, 0));
-  await publish(temporary, path);
-}
-
 /** Writes all of `bytes` at `position`. */
 export async function writeFully(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   let done = 0;

@@ -13,8 +13,6 @@ import { generateIdentity, type OpenWith, open, recipientOf, type SealTo, seal }
 import { hashing } from './hashing.ts';
 import { decodeSecrets, encodeSecrets, type Secrets } from './pod-secrets.ts';
 
-export type { Secrets } from './pod-secrets.ts';
-
 /** A keyring whose secrets are known. */
 export interface OpenKeyring {
   /** What {@link Repository.putObject} takes as one of the `keyrings`. */

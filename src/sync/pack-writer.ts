@@ -18,7 +18,7 @@ const WAITING_MAX_BYTES = 8 * 1024 * 1024;
 const WAITING_MAX_COUNT = 256;
 
 /** A pack is stored when its plaintext reaches this length. */
-export const PACK_TARGET_BYTES = 16 * 1024 * 1024;
+const PACK_TARGET_BYTES = 16 * 1024 * 1024;
 
 /** Where packs go, and for whom they are sealed. */
 export interface PackTarget {
