@@ -1,0 +1,65 @@
+// deskpod create: a new pod on a device, or around a folder.
+import { basename } from 'node:path';
+import type { Command } from 'commander';
+import { createDesktop } from '../../session/create-desktop.ts';
+import { createTree } from '../../sync/tree.ts';
+import { contextOf } from '../context.ts';
+import { readPassphrase } from '../passphrase.ts';
+import { formatBytes, parseSize } from '../units.ts';
+
+interface CreateOptions {
+  readonly tree?: boolean;
+  readonly size?: number;
+  readonly base: string;
+  readonly name?: string;
+  readonly vault?: 'fscrypt' | 'luks';
+  readonly force?: boolean;
+  readonly passphraseFile?: string;
+}
+
+/** Adds `deskpod create`. */
+export function registerCreate(program: Command): void {
+  program
+    .command('create')
+    .argument('<device>', 'a block device, an image file to be made, or with --tree a folder')
+    .option('--tree', 'a pod of a plain folder: no session, no root needed')
+    .option('--size <size>', 'how large to make an image file, such as 8G', parseSize)
+    .option('--base <name|file>', 'the system image to start from', 'desktop')
+    .option('--name <name>', 'what to call the pod (default: the name of the device or folder)')
+    .option('--vault <kind>', 'fscrypt or luks (default: what this host can open)')
+    .option('--force', 'erase what is on the device')
+    .option('--passphrase-file <file>', 'read the passphrase from a file')
+    .description('make a new pod; prints the recovery key, once')
+    .action(async (device: string, options: CreateOptions, command: Command) => {
+      const { output } = contextOf(command);
+      const passphrase = await readPassphrase('New passphrase', { ...options, confirm: true });
+      const name = options.name ?? basename(device).replace(/\.[^.]*$/, '');
+      const created =
+        options.tree === true
+          ? await createTree({ dir: device, name, passphrase })
+          : await createDesktop({
+              devicePath: device,
+              name,
+              passphrase,
+              base: options.base,
+              isForced: options.force === true,
+              onProgress: output.progress,
+              ...(options.size === undefined ? {} : { sizeBytes: options.size }),
+              ...(options.vault === undefined ? {} : { vaultKind: options.vault }),
+            });
+      const { sizeBytes } = { sizeBytes: undefined, ...created };
+      const size = sizeBytes === undefined ? '' : ` (${formatBytes(sizeBytes)})`;
+      output.result(
+        created,
+        [
+          `pod ${created.podId} on ${device}${size}`,
+          '',
+          'Recovery key, shown only now. Write it down and keep it away from the device:',
+          '',
+          `    ${created.recoveryKey}`,
+          '',
+          `Next: deskpod home add URL -d ${device}, so that losing the device loses nothing.`,
+        ].join('\n'),
+      );
+    });
+}

@@ -1,0 +1,16 @@
+// deskpod install: Debian packages into the pod, running or suspended.
+import type { Command } from 'commander';
+import { contextOf, operateOn, withPodOptions } from '../context.ts';
+
+/** Adds `deskpod install`. */
+export function registerInstall(program: Command): void {
+  withPodOptions(program.command('install'))
+    .argument('<packages...>', 'names of Debian packages')
+    .description(
+      'install Debian packages into the pod; a suspended session is resumed for it and suspended again',
+    )
+    .action(async (packages: string[], _options: unknown, command: Command) => {
+      const answer = await operateOn(command, 'install', { packages });
+      contextOf(command).output.result(answer, `installed: ${answer.packages.join(' ')}`);
+    });
+}

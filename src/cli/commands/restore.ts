@@ -1,0 +1,77 @@
+// deskpod restore: a pod rebuilt from home, onto a new device or into a folder.
+import type { Command } from 'commander';
+import { DeskPodError } from '../../core/errors.ts';
+import { listHomePods, restorePod } from '../../session/restore-pod.ts';
+import { contextOf } from '../context.ts';
+import { readPassphrase } from '../passphrase.ts';
+import { formatBytes, formatDuration, formatMoment, parseSize } from '../units.ts';
+import { absoluteUrl } from './home.ts';
+
+interface RestoreOptions {
+  readonly from: string;
+  readonly pod?: string;
+  readonly checkpoint?: number;
+  readonly to?: string;
+  readonly size?: number;
+  readonly list?: boolean;
+  readonly yes?: boolean;
+  readonly force?: boolean;
+  readonly recoveryKeyFile?: string;
+  readonly passphraseFile?: string;
+}
+
+/** Adds `deskpod restore`. */
+export function registerRestore(program: Command): void {
+  program
+    .command('restore')
+    .requiredOption('--from <url>', 'the home to restore from')
+    .option('--pod <id>', 'which pod, if home has more than one')
+    .option('--checkpoint <number>', 'which checkpoint (default: the newest)', parseNumber)
+    .option('--to <device>', 'the new device, image file or folder')
+    .option('--size <size>', 'how large to make an image file, such as 8G', parseSize)
+    .option('--list', 'only show what home has')
+    .option('--force', 'erase what is on the new device')
+    .option('--yes', 'do not ask')
+    .option('--recovery-key-file <file>', 'open the pod with its recovery key instead of the passphrase')
+    .option('--passphrase-file <file>', 'read the passphrase from a file')
+    .description('rebuild a pod from home, after its device was lost')
+    .action(async (options: RestoreOptions, command: Command) => {
+      const { output } = contextOf(command);
+      const url = absoluteUrl(options.from);
+      if (options.list === true || options.to === undefined) {
+        const pods = await listHomePods(url);
+        const lines = pods.map((pod) => `${pod.podId}  position ${pod.seq}, epoch ${pod.epoch}`);
+        output.result({ pods }, lines.length === 0 ? `no pod at ${url}` : lines.join('\n'));
+        return;
+      }
+      const file = options.recoveryKeyFile;
+      const secret =
+        file === undefined
+          ? await readPassphrase('Passphrase', options)
+          : await readPassphrase('Recovery key', { passphraseFile: file });
+      const report = await restorePod({
+        url,
+        target: options.to,
+        credential: file === undefined ? { passphrase: secret } : { recoveryKey: secret },
+        isForced: options.force === true,
+        onProgress: output.progress,
+        ...(options.pod === undefined ? {} : { podId: options.pod }),
+        ...(options.checkpoint === undefined ? {} : { checkpoint: options.checkpoint }),
+        ...(options.size === undefined ? {} : { sizeBytes: options.size }),
+      });
+      const notes = report.warnings.map((warning) => `\n${warning}`).join('');
+      output.result(
+        report,
+        `pod ${report.podId} is on ${options.to}, as of checkpoint ${report.checkpoint} (${formatMoment(report.checkpointAtMs)}): ` +
+          `${report.fileCount} files, ${formatBytes(report.fileBytes)} in ${formatDuration(report.durationMs)}${notes}\n` +
+          (report.kind === 'desktop' ? `Next: deskpod start ${options.to}` : ''),
+      );
+    });
+}
+
+function parseNumber(text: string): number {
+  const number = Number(text);
+  if (!Number.isSafeInteger(number) || number < 1)
+    throw new DeskPodError('USAGE', `"${text}" is not a checkpoint’s number`);
+  return number;
+}

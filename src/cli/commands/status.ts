@@ -1,0 +1,54 @@
+// deskpod status: what the pod is doing, and how much of it is not at home yet.
+import type { Command } from 'commander';
+import type { HomeReport, StatusReport } from '../../session/operations.ts';
+import { contextOf, operateOn, withPodOptions } from '../context.ts';
+import { formatBytes, formatMoment } from '../units.ts';
+
+/** Adds `deskpod status`. */
+export function registerStatus(program: Command): void {
+  withPodOptions(program.command('status'))
+    .description('what the pod is doing, its last checkpoint, and what is not at home yet')
+    .action(async (_options: unknown, command: Command) => {
+      const report = await operateOn(command, 'status', {});
+      contextOf(command).output.result(report, describeStatus(report));
+    });
+}
+
+function describeStatus(report: StatusReport): string {
+  const lines = [
+    `${report.name} (${report.kind} pod ${report.podId}, device ${report.deviceId}, epoch ${report.epoch})`,
+  ];
+  if (report.kind === 'desktop') lines.push(`session     ${describeSession(report.session)}`);
+  const last = report.lastCheckpoint;
+  lines.push(
+    `checkpoint  ${last === undefined ? 'none yet' : `${last.number}, ${formatMoment(last.atMs)} (${last.reason})`}`,
+  );
+  if (report.packages.length > 0) lines.push(`installed   ${report.packages.join(' ')}`);
+  if (report.homes.length === 0)
+    lines.push('home        none: a lost device takes everything with it; see deskpod home add');
+  for (const home of report.homes) lines.push(`home        ${describeHome(home)}`);
+  return lines.join('\n');
+}
+
+function describeSession(session: StatusReport['session']): string {
+  switch (session.status) {
+    case 'none':
+      return 'not started';
+    case 'running':
+      return `running since ${formatMoment(session.sinceMs)}`;
+    case 'suspended':
+      return `suspended in checkpoint ${session.checkpoint}; safe to unplug`;
+    case 'lost':
+      return `ended without a checkpoint: ${session.cause}`;
+  }
+}
+
+/** One line about a home. */
+export function describeHome(home: HomeReport): string {
+  if (home.seq === 0) return `${home.url}: nothing there yet`;
+  const missing =
+    home.missingCheckpoints === 0
+      ? 'everything is there'
+      : `${home.missingCheckpoints} checkpoints (${formatBytes(home.missingBytes)}) are not there yet`;
+  return `${home.url}: ${missing}, last sync ${formatMoment(home.atMs)}`;
+}

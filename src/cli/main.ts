@@ -1,0 +1,83 @@
+// The program: its grammar, its options, and the exit status at the end.
+import { Command, CommanderError } from 'commander';
+import { type DeskPodError, isDeskPodError } from '../core/errors.ts';
+import { registerBase } from './commands/base.ts';
+import { registerCheckpoint } from './commands/checkpoint.ts';
+import { registerCheckpoints } from './commands/checkpoints.ts';
+import { registerCreate } from './commands/create.ts';
+import { registerDoctor } from './commands/doctor.ts';
+import { registerExec } from './commands/exec.ts';
+import { registerHome } from './commands/home.ts';
+import { registerInstall } from './commands/install.ts';
+import { registerKeys } from './commands/keys.ts';
+import { registerLog } from './commands/log.ts';
+import { registerRestore } from './commands/restore.ts';
+import { registerStart } from './commands/start.ts';
+import { registerStatus } from './commands/status.ts';
+import { registerStop } from './commands/stop.ts';
+import { registerSuspend } from './commands/suspend.ts';
+import { registerSync } from './commands/sync.ts';
+import { registerView } from './commands/view.ts';
+import { EXIT_MEANING, EXIT_STATUS, exitStatusOf } from './exit-codes.ts';
+import { ExitStatus } from './exit-status.ts';
+import { Output, type OutputOptions } from './output.ts';
+
+function buildProgram(): Command {
+  const program = new Command('deskpod')
+    .description(
+      'A Linux desktop that lives on a portable drive: files, applications and the running processes.',
+    )
+    .option('--json', 'print one JSON object on stdout and nothing else')
+    .option('--ndjson', 'print progress as JSON lines, then the object')
+    .option('--debug', 'show the causes of an error')
+    .showHelpAfterError('(deskpod --help shows how)')
+    .exitOverride()
+    .configureOutput({ writeErr: (text) => process.stderr.write(text) })
+    .addHelpText('after', `\nExit status:\n${exitTable()}`);
+  for (const register of [
+    registerCreate,
+    registerBase,
+    registerStart,
+    registerView,
+    registerStatus,
+    registerExec,
+    registerInstall,
+    registerCheckpoint,
+    registerSuspend,
+    registerStop,
+    registerHome,
+    registerSync,
+    registerCheckpoints,
+    registerLog,
+    registerRestore,
+    registerKeys,
+    registerDoctor,
+  ]) {
+    register(program);
+  }
+  for (const command of program.commands) command.exitOverride();
+  return program;
+}
+
+function exitTable(): string {
+  const names = Object.keys(EXIT_STATUS) as (keyof typeof EXIT_STATUS)[];
+  return names.map((name) => `  ${String(EXIT_STATUS[name]).padStart(3)}  ${EXIT_MEANING[name]}`).join('\n');
+}
+
+async function main(): Promise<number> {
+  const program = buildProgram();
+  try {
+    await program.parseAsync(process.argv);
+    return EXIT_STATUS.ok;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_STATUS.ok : EXIT_STATUS.usage;
+    if (error instanceof ExitStatus) return error.status;
+    new Output(program.opts<OutputOptions>()).failure(error);
+    return isDeskPodError(error) ? exitStatusOf((error as DeskPodError).code) : EXIT_STATUS.failed;
+  }
+}
+
+// A reader that has seen enough (`| head`) ends the program quietly, as it does any other.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+
+process.exitCode = await main();
