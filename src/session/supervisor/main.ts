@@ -1,0 +1,79 @@
+// The supervisor's process: takes its order from stdin, answers once on stdout, and stays until the session ends.
+import { DeskPodError } from '../../core/errors.ts';
+import { Desktop } from '../desktop.ts';
+import { findStaging } from '../device.ts';
+import type { LaunchOrder } from '../launch.ts';
+import { openDevice } from '../open-device.ts';
+import type { StartReport } from '../operations.ts';
+import { Supervisor } from './supervisor.ts';
+import { type AnswerLine, toWireError } from './wire.ts';
+
+// Whoever started it may be gone before it has said everything.
+process.stdout.on('error', () => undefined);
+
+function say(line: AnswerLine): void {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+async function readOrder(): Promise<LaunchOrder> {
+  const pieces: Buffer[] = [];
+  for await (const piece of process.stdin) pieces.push(piece as Buffer);
+  return JSON.parse(Buffer.concat(pieces).toString('utf8')) as LaunchOrder;
+}
+
+async function launch(order: LaunchOrder): Promise<{ supervisor: Supervisor; report: StartReport }> {
+  const { devicePath, passphrase, mode } = order;
+  const { supervisorSocket } = await findStaging(devicePath);
+  const opened = await openDevice(devicePath, { passphrase });
+  const desktop = await Desktop.take(opened, (progress) => say({ progress }));
+  try {
+    const started = await startOrAdopt(desktop, order);
+    const supervisor = new Supervisor(desktop);
+    const pictureMs = mode === 'start' ? await supervisor.firstPicture() : 0;
+    await supervisor.serve(supervisorSocket);
+    const { podId } = desktop.pod.state;
+    const warnings = [...started.warnings];
+    return {
+      supervisor,
+      report: {
+        ...started,
+        podId,
+        warnings,
+        firstPixelMs: started.resumeMs + pictureMs,
+        unlockMs: desktop.unlockMs,
+      },
+    };
+  } catch (error) {
+    await desktop.close();
+    throw error;
+  }
+}
+
+async function startOrAdopt(desktop: Desktop, { mode, start }: LaunchOrder) {
+  if (mode === 'start' && start !== undefined) return desktop.start(start, (progress) => say({ progress }));
+  if (desktop.session === undefined) {
+    throw new DeskPodError('SESSION_LOST', 'the session ended before it could be taken over', {
+      hint: 'Start the pod again with `deskpod start`.',
+    });
+  }
+  return { resumedCheckpoint: undefined, resumeMs: 0, warnings: [] };
+}
+
+try {
+  const { supervisor, report } = await launch(await readOrder());
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    // A host that shuts down ends its processes: the session is saved, not lost.
+    process.on(signal, () => {
+      supervisor
+        .suspend(() => undefined)
+        .catch((error: unknown) => {
+          process.stderr.write(`supervisor: suspend at ${signal}: ${String(error)}\n`);
+        });
+    });
+  }
+  say({ result: report });
+  await supervisor.ended;
+} catch (error) {
+  say({ error: toWireError(error) });
+  process.exitCode = 1;
+}

@@ -1,0 +1,173 @@
+// The supervisor of one running session: answers for the pod, shows the session, and ends when the session ends.
+import type { Server } from 'node:http';
+import type { ProgressListener } from '../../core/progress.ts';
+import type { CheckpointReport } from '../../sync/seal-checkpoint.ts';
+import type { Desktop } from '../desktop.ts';
+import { desktopOperations, type SupervisedName } from '../desktop-operations.ts';
+import type { OperationName } from '../operations.ts';
+import type { Handlers } from '../pod-operations.ts';
+import { isAlive } from '../processes.ts';
+import { openRfb } from '../rfb/client.ts';
+import { connectToSession } from '../session-socket.ts';
+import { serveViewer, type Viewer } from '../viewer/server.ts';
+import { answerExec } from './exec-stream.ts';
+import { type Operation, serveSupervisor } from './server.ts';
+
+const WATCH_INTERVAL_MS = 500;
+const DISPLAY_TIMEOUT_MS = 10_000;
+/** Operations that only look: they wait for nothing. */
+const READS: ReadonlySet<string> = new Set(['status', 'log', 'checkpoints', 'home-list', 'key-list']);
+const SUSPENDED = { state: 'suspended', text: 'Safe to unplug.' } as const;
+
+/** Owns a desktop while its session runs. */
+export class Supervisor {
+  readonly #desktop: Desktop;
+  readonly #ended = Promise.withResolvers<void>();
+  #viewer: Viewer | undefined;
+  #server: Server | undefined;
+  #watch: NodeJS.Timeout | undefined;
+  /** Operations run one after another: a checkpoint never meets a sync or an installation. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(desktop: Desktop) {
+    this.#desktop = desktop;
+  }
+
+  /** Listens on the pod's socket and watches the session. */
+  async serve(socketPath: string): Promise<void> {
+    const handlers: Handlers<OperationName> = desktopOperations(this.#desktop, this.#supervised());
+    const operations: Record<string, Operation> = { ping: async () => ({}) };
+    for (const [name, handler] of Object.entries(handlers)) {
+      const run = handler as Operation;
+      operations[name] = READS.has(name)
+        ? run
+        : (parameters, onProgress) => this.#inTurn(() => run(parameters, onProgress));
+    }
+    this.#server = await serveSupervisor(socketPath, {
+      operations,
+      streams: { exec: (request, response) => answerExec(this.#desktop, request, response) },
+    });
+    this.#watch = setInterval(() => this.#look(), WATCH_INTERVAL_MS);
+  }
+
+  /** Settles when the session has ended and the device is free. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  /** Suspends in turn, as a host that shuts down wants it. */
+  suspend(onProgress: ProgressListener): Promise<CheckpointReport> {
+    return this.#inTurn(() => this.#suspend(onProgress));
+  }
+
+  /** The time that the display took to show a whole picture, in milliseconds. */
+  async firstPicture(): Promise<number> {
+    const startedMs = performance.now();
+    const session = this.#desktop.session;
+    if (session === undefined) return 0;
+    const display = await openRfb(await connectToSession(session.rootPid, 'rfb'), {
+      timeoutMs: DISPLAY_TIMEOUT_MS,
+    });
+    try {
+      await display.requestUpdate();
+      return performance.now() - startedMs;
+    } finally {
+      display.close();
+    }
+  }
+
+  #supervised(): Handlers<SupervisedName> {
+    return {
+      checkpoint: (_parameters, onProgress) =>
+        this.#withoutViewers('The desktop is being checkpointed.', () =>
+          this.#desktop.checkpoint(onProgress),
+        ),
+      suspend: (_parameters, onProgress) => this.#suspend(onProgress),
+      stop: async () => {
+        await this.#viewer?.disconnectAll({ state: 'ended', text: 'The session is being ended.' });
+        await this.#desktop.stop();
+        await this.#finish('ended');
+        return {};
+      },
+      view: async () => {
+        this.#viewer ??= await this.#openViewer();
+        return { url: this.#viewer.issueUrl() };
+      },
+      screenshot: async () => ({ pngBase64: Buffer.from(await this.#screenshot()).toString('base64') }),
+    };
+  }
+
+  async #suspend(onProgress: ProgressListener): Promise<CheckpointReport> {
+    const report = await this.#withoutViewers('The desktop is being suspended.', () =>
+      this.#desktop.suspend(onProgress),
+    );
+    const lockedMs = performance.now();
+    onProgress({ step: 'locking the vault' });
+    await this.#finish('suspended');
+    return { ...report, durableMs: report.durableMs + performance.now() - lockedMs };
+  }
+
+  /** No display connection leads out of the session meanwhile; if it still runs afterwards, viewers come back. */
+  async #withoutViewers<Result>(text: string, act: () => Promise<Result>): Promise<Result> {
+    await this.#viewer?.disconnectAll({ state: 'suspending', text });
+    try {
+      return await act();
+    } finally {
+      if (this.#desktop.session !== undefined) this.#viewer?.reconnect();
+    }
+  }
+
+  async #openViewer(): Promise<Viewer> {
+    return serveViewer({
+      title: this.#desktop.pod.state.name,
+      rfbConnect: () => connectToSession(this.#desktop.session?.rootPid ?? 0, 'rfb'),
+      onClose: () => this.#suspendFromViewer(),
+      onSuspend: () => this.#suspendFromViewer(),
+    });
+  }
+
+  #suspendFromViewer(): void {
+    this.suspend(() => undefined).catch((error: unknown) => {
+      process.stderr.write(`supervisor: suspend: ${error instanceof Error ? error.stack : String(error)}\n`);
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#viewer?.tell({ state: 'running', text: `It could not be suspended: ${reason}` });
+    });
+  }
+
+  async #screenshot(): Promise<Uint8Array> {
+    const socket = await connectToSession(this.#desktop.session?.rootPid ?? 0, 'rfb');
+    const display = await openRfb(socket, { timeoutMs: DISPLAY_TIMEOUT_MS });
+    try {
+      return await display.screenshot();
+    } finally {
+      display.close();
+    }
+  }
+
+  /** A session whose first process has ended by itself: the user logged out, or it was killed. */
+  #look(): void {
+    const session = this.#desktop.session;
+    if (session === undefined || isAlive(session)) return;
+    void this.#inTurn(async () => {
+      if (this.#desktop.session !== session) return;
+      await this.#desktop.lose('its first process ended by itself');
+      await this.#finish('ended');
+    });
+  }
+
+  async #finish(how: 'suspended' | 'ended'): Promise<void> {
+    clearInterval(this.#watch);
+    await this.#desktop.close();
+    this.#viewer?.tell(
+      how === 'suspended' ? SUSPENDED : { state: 'ended', text: 'The session has ended. Safe to unplug.' },
+    );
+    this.#server?.close(() => this.#ended.resolve());
+    await this.#viewer?.close();
+  }
+
+  #inTurn<Result>(act: () => Promise<Result>): Promise<Result> {
+    const turn = this.#turn.then(act);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+}
