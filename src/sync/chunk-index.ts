@@ -74,8 +74,9 @@ const VALUE_BYTES = 32 + 4 + 4 + 4 + 1;
 const ENCODINGS = { keyEncoding: 'view', valueEncoding: 'view' } as const;
 
 /**
- * A {@link ChunkIndex} in LevelDB. A pack's key is written, synced, after its chunks; a chunk of a pack without a key
- * counts as absent, so that a batch of which a power cut left a part is never believed.
+ * A {@link ChunkIndex} in LevelDB. Nothing is synced: what a power cut takes is read from the packs again. A pack's key
+ * follows its chunks, and a chunk of a pack without a key counts as absent; a chunk that was lost in spite of its
+ * pack's key is stored once more, or found when reading it makes `Content` rebuild the index.
  */
 export class LevelChunkIndex implements ChunkIndex {
   readonly #level: Level<Uint8Array, Uint8Array>;
