@@ -16,7 +16,7 @@ export interface FileIdentity {
 }
 
 /** What is remembered of a file. */
-export interface KnownFile extends FileIdentity {
+interface KnownFile extends FileIdentity {
   readonly isSparse: boolean;
   readonly chunkIds: readonly Uint8Array[];
 }

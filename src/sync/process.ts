@@ -11,7 +11,7 @@ const TAIL_CHARACTERS = 4096;
 const PLAIN_LOCALE = { LANG: 'C', LC_ALL: 'C' } as const;
 
 /** Environment variables for a program, over those of this process; `undefined` takes one away. */
-export type Environment = Readonly<Record<string, string | undefined>>;
+type Environment = Readonly<Record<string, string | undefined>>;
 
 /** How {@link run} starts a program. */
 export interface RunOptions {

@@ -19,7 +19,7 @@ export function splitDevice(rdev: bigint): DeviceNumber {
 }
 
 /** Packs major and minor numbers as the C library does. */
-export function joinDevice({ major, minor }: DeviceNumber): bigint {
+function joinDevice({ major, minor }: DeviceNumber): bigint {
   const [high, low] = [BigInt(major), BigInt(minor)];
   return (
     ((high & 0xfffn) << 8n) | ((high & 0xfffff000n) << 32n) | (low & 0xffn) | ((low & 0xffffff00n) << 12n)

@@ -35,7 +35,7 @@ export async function startSshd(folder: string): Promise<LoopbackSshd> {
   mkdirSync(folder, { recursive: true });
   const at = (name: string): string => join(folder, name);
   for (const key of ['host', 'user', 'other'])
-    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', at(key)]);
+    execFileSync('/usr/bin/ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', at(key)]);
   const port = await unusedPort();
   copyFileSync(at('user.pub'), at('authorized'));
   writeFileSync(at('known'), `[127.0.0.1]:${port} ${publicKey(at('host.pub'))}\n`);
