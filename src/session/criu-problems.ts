@@ -10,16 +10,27 @@ const TRANSIENT = [
   /The socket has data to read/,
   /half of stream unix connection/,
   /External socket is used/,
+  // The other end is outside the session's network namespace: a viewer that is just going away.
+  /Unix socket \d+ not found/,
   /in-flight/i,
   /Can't (?:seize|interrupt|freeze)/i,
   /Unable to interrupt task/,
   /timeout.*freez/i,
 ];
 
+/**
+ * A watched file whose directory entry the kernel has dropped from memory: overlayfs then gives no handle for it, and
+ * CRIU cannot tell what is watched.
+ */
+const FORGOTTEN_ENTRY = /error parsing \[inotify/;
+
 /** What the user can do about states that do not pass. */
 const SENTENCES: readonly (readonly [RegExp, string])[] = [
   [/No space left on device/i, 'there is not enough memory for the images'],
-  [/External socket is used|half of stream unix/, 'a program outside the session is still connected to it'],
+  [
+    /External socket is used|half of stream unix|Unix socket \d+ not found/,
+    'a program outside the session is still connected to it',
+  ],
   [/Control messages in queue/, 'a program does not read a message with credentials that waits for it'],
   [/ctty inheritance/, 'a program holds its terminal in a way that cannot be checkpointed'],
   [
@@ -44,6 +55,8 @@ export interface CriuProblem {
   readonly sentence: string;
   /** True if a dump may succeed a moment later. */
   readonly isTransient: boolean;
+  /** True if a dump may succeed once every directory entry has been looked up. */
+  readonly needsEntries: boolean;
 }
 
 /** Reads why CRIU failed from its log; `fallback` (what it printed) serves if the log says nothing. */
@@ -63,6 +76,7 @@ export async function readCriuProblem(logFile: string, fallback: string): Promis
   return {
     line,
     sentence: sentence ?? 'CRIU gave up',
+    needsEntries: errors.some((error) => FORGOTTEN_ENTRY.test(error)),
     isTransient: errors.some((error) => TRANSIENT.some((pattern) => pattern.test(error))),
   };
 }

@@ -43,19 +43,18 @@ export interface DumpOptions {
 /** A dump that failed. The session goes on, unless `areImagesComplete`. */
 export class DumpFailure extends Error {
   readonly isTransient: boolean;
+  /** True if looking up every directory entry of the root file system may help. */
+  readonly needsEntries: boolean;
   /** True if everything was written, and CRIU was ended only afterwards. */
   readonly areImagesComplete: boolean;
   readonly sentence: string;
   readonly details: Readonly<Record<string, unknown>>;
 
-  constructor(
-    line: string,
-    fields: Pick<DumpFailure, 'isTransient' | 'areImagesComplete' | 'sentence' | 'details'>,
-    cause: unknown,
-  ) {
+  constructor(line: string, fields: Omit<DumpFailure, keyof Error>, cause: unknown) {
     super(line, { cause });
     this.name = 'DumpFailure';
     this.isTransient = fields.isTransient;
+    this.needsEntries = fields.needsEntries;
     this.areImagesComplete = fields.areImagesComplete;
     this.sentence = fields.sentence;
     this.details = fields.details;
@@ -88,6 +87,7 @@ export async function criuDump(programs: Programs, options: DumpOptions): Promis
       line,
       {
         isTransient: problem.isTransient || error.signal !== undefined,
+        needsEntries: problem.needsEntries,
         areImagesComplete: hook.isReached(),
         sentence: problem.sentence,
         details: { error: line, logFile, imagesDir },

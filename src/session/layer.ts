@@ -108,6 +108,15 @@ export async function unmount(dir: string): Promise<void> {
   }
 }
 
+/**
+ * Looks up every file of a mounted root, so that the kernel has its directory entry in memory. Overlayfs gives a file
+ * handle only to a file with such an entry; under memory pressure the kernel drops them, even those of watched files.
+ */
+export async function lookUpEntries(mergedDir: string): Promise<void> {
+  // The test on the size, which nothing passes, makes find ask for every file instead of reading folders only.
+  await run('find', [mergedDir, '-xdev', '-size', '+9999999G']);
+}
+
 /** True if something is mounted exactly at `dir`. */
 export async function isMountPoint(dir: string): Promise<boolean> {
   const table = await readFile('/proc/self/mountinfo', 'utf8');

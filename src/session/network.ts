@@ -27,7 +27,8 @@ export interface NetworkCable {
  * @param runDir a folder for the pid of pasta, so that a cable that a former supervisor left is found and pulled.
  */
 export function networkCable(programs: Programs, rootPid: number, runDir: string): NetworkCable {
-  const pidFile = `${runDir}/pasta.pid`;
+  // Named after its session: the cable of the one that ran here before must not pull this one's.
+  const pidFile = `${runDir}/pasta-${rootPid}.pid`;
   let pasta: ProcessIdentity | undefined;
   let last: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -49,8 +50,8 @@ export function networkCable(programs: Programs, rootPid: number, runDir: string
   return {
     plug: () =>
       inTurn(async () => {
-        if (pasta !== undefined && identifyProcess(pasta.pid)?.startTicks === pasta.startTicks)
-          return undefined;
+        pasta ??= await findPasta(pidFile);
+        if (pasta !== undefined && isRunning(pasta)) return undefined;
         await pull();
         try {
           await run(programs.pasta, pastaArgs(rootPid, pidFile), { timeoutMs: PLUG_TIMEOUT_MS });
@@ -91,7 +92,8 @@ function pastaArgs(rootPid: number, pidFile: string): readonly string[] {
 async function findPasta(pidFile: string): Promise<ProcessIdentity | undefined> {
   try {
     const pid = Number.parseInt(await readFile(pidFile, 'utf8'), 10);
-    const found = identifyProcess(pid);
+    // Empty while pasta starts.
+    const found = Number.isNaN(pid) ? undefined : identifyProcess(pid);
     if (found === undefined) return undefined;
     const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8');
     return commandLine.includes(pidFile) ? found : undefined;

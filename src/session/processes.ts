@@ -13,7 +13,7 @@ import {
   startCommand,
 } from './exec.ts';
 import { prepareGuest, readAccount } from './guest-files.ts';
-import { bindPrivately, unmount } from './layer.ts';
+import { bindPrivately, lookUpEntries, unmount } from './layer.ts';
 import { type NetworkCable, networkCable } from './network.ts';
 import { endProcess, identifyProcess, isRunning, type ProcessIdentity } from './process-identity.ts';
 import { type Programs, programsIn } from './programs.ts';
@@ -306,11 +306,8 @@ async function dumpSession(
       }
       await emptyImages(imagesDir);
       if (!isAlive(session)) throw lostSession(session, error);
-      const hasTime = performance.now() - startedAtMs < DUMP_RETRY_MS;
-      if (error instanceof DumpFailure && error.isTransient && hasTime) {
-        await delay(DUMP_RETRY_PAUSE_MS);
+      if (error instanceof DumpFailure && (await mayPass(error, mergedDir, performance.now() - startedAtMs)))
         continue;
-      }
       await reconnect(session);
       if (!(error instanceof DumpFailure)) throw error;
       throw new DeskPodError('SUSPEND_FAILED', `the session could not be checkpointed: ${error.sentence}`, {
@@ -320,6 +317,14 @@ async function dumpSession(
       });
     }
   }
+}
+
+/** Whether another attempt may succeed; does or waits for what it takes. */
+async function mayPass(failure: DumpFailure, mergedDir: string, spentMs: number): Promise<boolean> {
+  if (spentMs >= DUMP_RETRY_MS || !(failure.isTransient || failure.needsEntries)) return false;
+  if (failure.needsEntries) await lookUpEntries(mergedDir);
+  else await delay(DUMP_RETRY_PAUSE_MS);
+  return true;
 }
 
 /** After a checkpoint the session has its network and the host's commands again. */

@@ -12,6 +12,8 @@ export interface RuncState {
   readonly id: string;
   readonly pid: number;
   readonly status: string;
+  /** Its bundle's folder. */
+  readonly bundle: string;
 }
 
 /**

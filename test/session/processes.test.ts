@@ -1,0 +1,260 @@
+// A session's life on a real host: started, checkpointed, suspended, resumed elsewhere, ended.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { PassThrough } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isDeskPodError } from '../../src/core/errors.ts';
+import {
+  adoptSession,
+  checkpointSession,
+  execInSession,
+  isAlive,
+  killSession,
+  type ProcessSession,
+  suspendSession,
+} from '../../src/session/processes.ts';
+import { connectToSession } from '../../src/session/session-socket.ts';
+import { openLab, type SessionLab, shell } from './session-fixture.ts';
+
+/** Counts in a shell variable, and tells how far it is through a file. */
+const COUNTER = 'n=0; while :; do n=$((n+1)); echo $n >~/count; sleep 0.05; done';
+
+describe('a session', function () {
+  this.timeout(120_000);
+  let lab: SessionLab;
+
+  beforeEach(async () => {
+    lab = await openLab();
+  });
+
+  afterEach(async () => {
+    await lab.close();
+  });
+
+  it('goes on after a suspend, on another file system with a copy of its layer', async () => {
+    await lab.mount('first');
+    const session = await lab.start('first');
+    await startInBackground(session, COUNTER);
+    await startInBackground(session, `exec xterm -e sh -c '${COUNTER.replace('count', 'count-in-xterm')}'`);
+    await countAtLeast(session, 'count', 3);
+    await countAtLeast(session, 'count-in-xterm', 3);
+    const pidsBefore = await longLivedPids(session);
+    const imagesDir = await lab.imagesDir('one');
+
+    const figures = await suspendSession(session, { imagesDir });
+
+    assert.equal(isAlive(session), false);
+    assert.ok(figures.pauseMs > 0);
+    assert.ok(figures.imageBytes > 1_000_000);
+    const countThen = Number(await readFile(`${lab.dir}/first/stage/merged/home/user/count`, 'utf8'));
+    await lab.unmount('first');
+    await lab.copy('first', 'second');
+    await lab.mount('second');
+    const resumed = await lab.resume('second', imagesDir);
+    assert.deepEqual(await longLivedPids(resumed), pidsBefore);
+    await countAtLeast(resumed, 'count', countThen + 2);
+    // Had it been started again, it would have counted from 1.
+    assert.ok(Number(await shell(resumed, 'cat ~/count')) < countThen + 2000);
+    assert.ok(resumed.restoreMs > 0);
+  });
+
+  it('can be suspended and resumed again and again in one place', async () => {
+    await lab.mount('pod');
+    let session = await lab.start('pod');
+    await startInBackground(session, COUNTER);
+    let last = 0;
+    for (const round of ['one', 'two', 'three']) {
+      await countAtLeast(session, 'count', last + 2);
+      const imagesDir = await lab.imagesDir(round);
+      await suspendSession(session, { imagesDir });
+      last = Number(await readFile(`${lab.dir}/pod/stage/merged/home/user/count`, 'utf8'));
+      session = await lab.resume('pod', imagesDir);
+    }
+    await countAtLeast(session, 'count', last + 2);
+  });
+
+  it('goes on after a live checkpoint, whose files are of the instant of its memory', async () => {
+    await lab.mount('pod');
+    const session = await lab.start('pod');
+    await startInBackground(session, COUNTER);
+    await countAtLeast(session, 'count', 2);
+    const countFile = `${lab.dir}/pod/stage/merged/home/user/count`;
+    const seen: string[] = [];
+
+    await checkpointSession(session, {
+      imagesDir: await lab.imagesDir('live'),
+      whileFrozen: async () => {
+        seen.push(await readFile(countFile, 'utf8'));
+        await delay(200);
+        seen.push(await readFile(countFile, 'utf8'));
+      },
+    });
+
+    assert.equal(seen.length, 2);
+    assert.equal(seen[0], seen[1]);
+    assert.equal(isAlive(session), true);
+    await countAtLeast(session, 'count', Number(seen[0]) + 2);
+  });
+
+  it('can be resumed from a live checkpoint after it was lost', async () => {
+    await lab.mount('pod');
+    const session = await lab.start('pod');
+    await startInBackground(session, COUNTER);
+    await countAtLeast(session, 'count', 2);
+    const imagesDir = await lab.imagesDir('live');
+    await checkpointSession(session, { imagesDir, whileFrozen: () => lab.copy('pod', 'copy') });
+    await killSession(session);
+    await lab.unmount('pod');
+    await lab.mount('copy');
+    const resumed = await lab.resume('copy', imagesDir);
+    const count = Number(await shell(resumed, 'cat ~/count'));
+    await countAtLeast(resumed, 'count', count + 2);
+  });
+
+  it('goes on, and is not checkpointed, if the work at the instant of a suspend fails', async () => {
+    await lab.mount('pod');
+    const session = await lab.start('pod');
+    const imagesDir = await lab.imagesDir('one');
+    const problem = new Error('no space for the files');
+    await assert.rejects(
+      suspendSession(session, { imagesDir, whileFrozen: () => Promise.reject(problem) }),
+      problem,
+    );
+    assert.equal(isAlive(session), true);
+    assert.deepEqual(await readdir(imagesDir), []);
+    assert.equal(await shell(session, 'echo goes on'), 'goes on');
+    await suspendSession(session, { imagesDir });
+    assert.equal(await shell(await lab.resume('pod', imagesDir), 'echo came back'), 'came back');
+  });
+
+  it('lets go of a running command for a live checkpoint and takes it up again', async () => {
+    await lab.mount('pod');
+    const session = await lab.start('pod');
+    const stdin = new PassThrough();
+    const script = 'echo before; read word; echo "after $word"; exit 5';
+    const command = await execInSession(session, ['sh', '-c', script], { stdin });
+    const printed: Buffer[] = [];
+    command.stdout.on('data', (bytes: Buffer) => printed.push(bytes));
+    await once(command.stdout, 'data');
+    await checkpointSession(session, { imagesDir: await lab.imagesDir('live') });
+    stdin.end('all\n');
+    assert.deepEqual(await command.ended, { exitCode: 5, signal: 0 });
+    assert.equal(Buffer.concat(printed).toString(), 'before\nafter all\n');
+  });
+
+  it('is told from a later process with its pid', async () => {
+    await lab.mount('pod');
+    const session = await lab.start('pod');
+    const stranger = { ...session, startTicks: session.startTicks - 1 };
+    assert.equal(isAlive(stranger), false);
+    await killSession({ ...stranger, network: undefined, programs: { ...session.programs, runc: 'true' } });
+    assert.equal(isAlive(session), true);
+  });
+
+  it('can be taken over by another supervisor, network and all', async () => {
+    await lab.mount('pod');
+    const session = await lab.start('pod');
+    await session.settled;
+    const { sessionId, mergedDir, bundleDir, rootPid } = session;
+    const adopted = adoptSession({ sessionId, mergedDir, bundleDir, rootPid });
+    await adopted.settled;
+    assert.equal(adopted.startTicks, session.startTicks);
+    await suspendSession(adopted, { imagesDir: await lab.imagesDir('one') });
+    assert.equal(isAlive(session), false);
+  });
+
+  it('waits for a connection to its display to be gone, and says what is in the way if it stays', async () => {
+    await lab.mount('pod');
+    const session = await lab.start('pod');
+    const viewer = await connectToSession(session.rootPid, 'rfb');
+    try {
+      const imagesDir = await lab.imagesDir('one');
+      await assert.rejects(suspendSession(session, { imagesDir }), (error) => {
+        assert.ok(isDeskPodError(error, 'SUSPEND_FAILED'));
+        assert.match(String(error.details.error), /^Error \(criu/);
+        assert.match(error.message, /still connected/, String(error.details.error));
+        assert.equal(typeof error.details.logFile, 'string');
+        assert.ok(Number(error.details.attemptCount) > 1);
+        return true;
+      });
+      assert.equal(isAlive(session), true);
+      const gone = delay(300).then(() => viewer.destroy());
+      const { attemptCount } = await suspendSession(session, { imagesDir });
+      await gone;
+      assert.ok(attemptCount > 1);
+    } finally {
+      viewer.destroy();
+    }
+  });
+
+  it('can be suspended when the kernel has dropped the directory entries of watched files', async () => {
+    await lab.mount('pod');
+    const session = await lab.start('pod');
+    const watched = "cat /proc/[0-9]*/fdinfo/* 2>/dev/null | grep '^inotify'";
+    await shell(session, `until ${watched} | grep -q fhandle; do sleep 0.02; done`);
+    await writeFile('/proc/sys/vm/drop_caches', '2');
+    const imagesDir = await lab.imagesDir('one');
+    await suspendSession(session, { imagesDir });
+    assert.match(await shell(await lab.resume('pod', imagesDir), watched), /fhandle/);
+  });
+
+  it('leaves nothing running and nothing mounted if its images are damaged', async () => {
+    await lab.mount('pod');
+    const session = await lab.start('pod');
+    const imagesDir = await lab.imagesDir('one');
+    await suspendSession(session, { imagesDir });
+    await writeFile(`${imagesDir}/pstree.img`, 'not an image');
+    await assert.rejects(lab.resume('pod', imagesDir), (error) => {
+      assert.ok(isDeskPodError(error, 'RESUME_FAILED'));
+      assert.match(String(error.details.error), /Error/);
+      return true;
+    });
+    await lab.unmount('pod');
+  });
+
+  it('leaves nothing running and nothing mounted if its files are not there', async () => {
+    await lab.mount('pod');
+    const session = await lab.start('pod');
+    await startInBackground(session, 'exec 3>~/held-open; while :; do echo line >&3; sleep 0.05; done');
+    await shell(session, 'until [ -s ~/held-open ]; do sleep 0.02; done');
+    const imagesDir = await lab.imagesDir('one');
+    await suspendSession(session, { imagesDir });
+    await rm(`${lab.dir}/pod/stage/merged/home/user/held-open`);
+    await assert.rejects(lab.resume('pod', imagesDir), (error) => isDeskPodError(error, 'RESUME_FAILED'));
+    await lab.unmount('pod');
+  });
+
+  it('loses its network for a checkpoint and has it again afterwards', async () => {
+    await lab.mount('pod');
+    const session = await lab.start('pod');
+    const warnings = await session.settled;
+    const interfaces = () =>
+      shell(session, "sed -n 's/^ *\\([a-z0-9]*\\):.*/\\1/p' /proc/net/dev | sort | tr '\\n' ' '");
+    const plugged = await interfaces();
+    // A host without a network gives a warning instead, and the session goes on.
+    assert.equal(plugged.split(' ').length > 2, warnings.length === 0);
+    await session.network?.unplug();
+    assert.equal(await interfaces(), 'lo ');
+    await session.network?.plug();
+    assert.equal(await interfaces(), plugged);
+    await checkpointSession(session, { imagesDir: await lab.imagesDir('live') });
+    assert.equal(await interfaces(), plugged);
+  });
+});
+
+async function startInBackground(session: ProcessSession, script: string): Promise<void> {
+  await shell(session, `setsid sh -c '${script.replaceAll("'", "'\\''")}' >/dev/null 2>&1 </dev/null &`);
+}
+
+async function countAtLeast(session: ProcessSession, file: string, least: number): Promise<void> {
+  await shell(
+    session,
+    `until [ "$(cat ~/${file} 2>/dev/null || echo 0)" -ge ${least} ] 2>/dev/null; do sleep 0.02; done`,
+  );
+}
+
+/** Pids and names of what runs all the time. */
+async function longLivedPids(session: ProcessSession): Promise<string> {
+  return shell(session, "ps -e -o pid=,comm= | grep -E 'perl|Xvnc|Xtigervnc|openbox|dbus|xterm'");
+}
