@@ -27,6 +27,7 @@ $SIG{CHLD} = sub { };    # wakes select
 # A descriptor that a command inherits would keep a vanished host's socket half open.
 $^F = 2;
 
+open(my $notify, '>&=', 3) or die "descriptor 3: $!\n";
 unlink $path;
 my $umask = umask 0177;
 socket(my $server, AF_UNIX, SOCK_STREAM, 0) or die "socket: $!\n";
@@ -34,6 +35,10 @@ bind($server, pack_sockaddr_un($path))       or die "$path: $!\n";
 listen($server, SOMAXCONN)                   or die "listen: $!\n";
 umask $umask;
 unblock($server);
+
+# Whoever started this waits for a line on descriptor 3.
+print $notify "ready\n";
+close $notify;
 
 sub unblock {
     my ($handle) = @_;

@@ -32,15 +32,17 @@ $SIG{PIPE} = 'DEFAULT';
 
 sub note { print POSIX::strftime('%H:%M:%S ', gmtime), @_, "\n" }
 
-# Runs a program as a child. Signals are as a program expects them.
+# Runs a program as a child, with $notify as its descriptor 3 if there is one. Signals are as a program expects them.
 sub start {
-    my ($name, @command) = @_;
+    my ($name, $notify, @command) = @_;
     my $pid = fork;
     die "fork: $!\n" unless defined $pid;
     if ($pid == 0) {
         $SIG{$_} = 'DEFAULT' for qw(TERM HUP PIPE);
         POSIX::setsid();
         chdir $ENV{HOME} or chdir '/';
+        # Never 3 itself: the pipe's other end was opened first.
+        POSIX::dup2(fileno $notify, 3) if $notify;
         exec { $command[0] } @command or do { note("$name: $command[0]: $!"); POSIX::_exit(127) };
     }
     $services{$pid} = $name;
@@ -61,37 +63,39 @@ sub end {
     POSIX::_exit($status);
 }
 
-# Xvnc writes its display number to the pipe when it takes clients: nothing is started before.
-sub startDisplay {
+# Runs a program that writes a line to descriptor 3 when it takes clients, and waits for that.
+sub startServer {
+    my ($name, @command) = @_;
     pipe(my $reader, my $writer) or die "pipe: $!\n";
-    my $pid = fork;
-    die "fork: $!\n" unless defined $pid;
-    if ($pid == 0) {
-        $SIG{$_} = 'DEFAULT' for qw(TERM HUP PIPE);
-        POSIX::setsid();
-        POSIX::dup2(fileno $writer, 3);    # never 3 itself: the reader was opened first
-        my @command = (
-            'Xvnc', ':1', '-geometry', $geometry, '-depth', '24', '-displayfd', '3',
-            '-rfbport', '-1', '-rfbunixpath', "$run/rfb.sock", '-rfbunixmode', '0600',
-            '-SecurityTypes', 'None', '-AlwaysShared', '-nolisten', 'tcp', '-desktop', 'DeskPod',
-        );
-        exec { $command[0] } @command or do { note("Xvnc: $!"); POSIX::_exit(127) };
-    }
-    $services{$pid} = 'display';
+    my $pid = start($name, $writer, @command);
     close $writer;
     my $line = <$reader>;
     close $reader;
-    die "the display did not start\n" unless defined $line;
+    die "the $name did not start\n" unless defined $line;
+    return $pid;
+}
+
+sub startAgent { return startServer('exec agent', '/usr/bin/perl', "$here/exec-agent.pl", "$run/exec.sock") }
+
+sub startDisplay {
+    return startServer(
+        'display', 'Xvnc', ':1', '-geometry', $geometry, '-depth', '24', '-displayfd', '3',
+        '-rfbport', '-1', '-rfbunixpath', "$run/rfb.sock", '-rfbunixmode', '0600',
+        '-SecurityTypes', 'None', '-AlwaysShared', '-nolisten', 'tcp', '-desktop', 'DeskPod',
+    );
 }
 
 eval {
     note("starting at $geometry");
-    start('exec', '/usr/bin/perl', "$here/exec-agent.pl", "$run/exec.sock");
+    startAgent();
     startDisplay();
-    start('bus', 'dbus-daemon', '--session', '--nofork', '--nopidfile', "--address=$ENV{DBUS_SESSION_BUS_ADDRESS}");
-    start('window manager', 'openbox');
+    startServer(
+        'bus', 'dbus-daemon', '--session', '--nofork', '--nopidfile', '--print-address=3',
+        "--address=$ENV{DBUS_SESSION_BUS_ADDRESS}",
+    );
+    start('window manager', undef, 'openbox');
     my $autostart = "$ENV{HOME}/.config/deskpod/autostart";
-    start('autostart', $autostart) if -x $autostart;
+    start('autostart', undef, $autostart) if -x $autostart;
     1;
 } or do {
     my $problem = $@ || "unknown\n";
@@ -109,9 +113,9 @@ while (1) {
     next unless defined $name;
     note("$name ended with status $?");
     end('the display ended', 1) if $name eq 'display';
-    # These hold no state: the desktop goes on with a new one. A pause keeps a program that cannot start from spinning.
-    if ($name eq 'window manager' || $name eq 'exec') {
-        select undef, undef, undef, 0.5;
-        start($name, $name eq 'exec' ? ('/usr/bin/perl', "$here/exec-agent.pl", "$run/exec.sock") : 'openbox');
-    }
+    next if $name ne 'window manager' && $name ne 'exec agent';
+    # These hold no state: the desktop goes on with a new one. A pause keeps one that cannot start from spinning.
+    select undef, undef, undef, 0.5;
+    if ($name eq 'window manager') { start($name, undef, 'openbox') }
+    else                           { eval { startAgent(); 1 } or note("exec agent: $@") }
 }
