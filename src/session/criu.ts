@@ -1,5 +1,5 @@
 // CRIU: writes the processes of a session into images, and makes processes of images again.
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { DeskPodError } from '../core/errors.ts';
 import { ProcessError, run } from '../sync/process.ts';
 import { readCriuProblem } from './criu-problems.ts';
@@ -7,7 +7,7 @@ import { type DumpStats, readDumpStats } from './criu-stats.ts';
 import { openFreezeHook } from './freeze-hook.ts';
 import type { Programs } from './programs.ts';
 
-/** What dump and restore agree on; `recipes` of the reasons stand in ARCHITECTURE.md. */
+/** What dump and restore agree on. */
 const SHARED_FLAGS = [
   '--file-locks',
   '--ext-unix-sk',
@@ -18,12 +18,22 @@ const SHARED_FLAGS = [
   'mnt[]:m',
   '--manage-cgroups=ignore',
   '--link-remap',
+  // The network namespace is made anew, with the loopback that LOOPBACK_SCRIPT brings up: nothing else in it lasts. Saves
+  // running ip and iptables half a dozen times while the session stands still, and a host without iptables will do.
+  '--empty-ns',
+  'net',
   // Deleted files that are still open: browsers hold some of many megabytes.
   '--ghost-limit',
   '64M',
   // Errors only: CRIU writes its log while the session stands still.
   '-v1',
 ];
+
+/** Sockets that listen on the loopback are bound again later in the restore, so it must be up by then. */
+const LOOPBACK_SCRIPT = `#!/bin/sh
+[ "$CRTOOLS_SCRIPT_ACTION" = setup-namespaces ] || exit 0
+exec nsenter --target "$CRTOOLS_INIT_PID" --net ip link set lo up
+`;
 
 /** How {@link criuDump} works. */
 export interface DumpOptions {
@@ -122,11 +132,13 @@ export async function criuRestore(
   const pidFile = `${workDir}/restore.pid`;
   // CRIU does not overwrite a pid file.
   for (const path of [logFile, pidFile, `${workDir}/stats-restore`]) await rm(path, { force: true });
+  const loopbackScript = `${workDir}/loopback.sh`;
+  await writeFile(loopbackScript, LOOPBACK_SCRIPT, { mode: 0o700 });
   try {
     await criu(programs, [
       'restore',
       ...['--images-dir', imagesDir, '--work-dir', workDir, '--log-file', logFile, '--root', rootDir],
-      ...['--restore-detached', '--pidfile', pidFile, ...SHARED_FLAGS],
+      ...['--restore-detached', '--pidfile', pidFile, '--action-script', loopbackScript, ...SHARED_FLAGS],
     ]);
     return Number(await readFile(pidFile, 'utf8'));
   } catch (error) {

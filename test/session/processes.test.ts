@@ -199,6 +199,33 @@ describe('a session', function () {
     assert.match(await shell(await lab.resume('pod', imagesDir), watched), /fhandle/);
   });
 
+  it('keeps servers on its loopback, the abstract sockets and a full /dev/shm through a suspend', async () => {
+    await lab.mount('pod');
+    const session = await lab.start('pod');
+    const server =
+      'use Socket qw(:all); for ([AF_INET, pack_sockaddr_in(7777, inet_aton("127.0.0.1"))], [AF_INET6, pack_sockaddr_in6(7777, inet_pton(AF_INET6, "::1"))]) {' +
+      'socket(my $s, $_->[0], SOCK_STREAM, 0); bind($s, $_->[1]) or die; listen($s, 5) or die; push @all, $s; } sleep 1000 while 1';
+    const command = await execInSession(session, ['perl', '-e', server]);
+    const listening = "ss -Hltn | awk '{print $4}' | sort | tr '\\n' ' '";
+    await shell(
+      session,
+      `until [ "$(ss -Hltn | wc -l)" = 2 ]; do sleep 0.02; done; seq 100000 >/dev/shm/numbers`,
+    );
+    const before = await shell(
+      session,
+      `${listening}; md5sum </dev/shm/numbers; grep -o '@.*' /proc/net/unix | sort -u`,
+    );
+    const imagesDir = await lab.imagesDir('one');
+    await suspendSession(session, { imagesDir });
+    await assert.rejects(command.ended, (error) => isDeskPodError(error, 'EXEC_FAILED'));
+    const resumed = await lab.resume('pod', imagesDir);
+    assert.equal(
+      await shell(resumed, `${listening}; md5sum </dev/shm/numbers; grep -o '@.*' /proc/net/unix | sort -u`),
+      before,
+    );
+    assert.match(before, /7777.*7777/);
+  });
+
   it('leaves nothing running and nothing mounted if its images are damaged', async () => {
     await lab.mount('pod');
     const session = await lab.start('pod');
