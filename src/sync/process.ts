@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { ExecaError, execa } from 'execa';
+import { closeDescriptorsOnExec } from './posix/descriptors.ts';
 
 /** How much of a failed program's output is kept in its error. */
 const TAIL_CHARACTERS = 4096;
@@ -86,6 +87,7 @@ export async function run(
   args: readonly string[] = [],
   options: RunOptions = {},
 ): Promise<RunResult> {
+  closeDescriptorsOnExec();
   try {
     const child = execa(program, args, {
       env: { ...PLAIN_LOCALE, ...options.env } as Record<string, string>,
@@ -135,6 +137,7 @@ export async function spawnDetached(
   args: readonly string[] = [],
   options: DetachedOptions = {},
 ): Promise<DetachedProcess> {
+  closeDescriptorsOnExec();
   const child = execa(program, args, {
     env: { ...options.env } as Record<string, string>,
     detached: true,
