@@ -4,6 +4,7 @@ import { lockHolder } from '../sync/posix/flock.ts';
 import { findStaging } from './device.ts';
 import { cleanLeftovers } from './leftovers.ts';
 import { mountAt, readMounts } from './mount-table.ts';
+import { networkCable } from './network.ts';
 import { endProcess, identifyProcess } from './process-identity.ts';
 import { programsIn } from './programs.ts';
 import { runcDelete } from './runc.ts';
@@ -18,7 +19,10 @@ export async function releaseDevice(devicePath: string): Promise<void> {
     const supervisor = owner === undefined || owner === process.pid ? undefined : identifyProcess(owner);
     if (supervisor !== undefined) await endProcess(supervisor);
     const note = await readSessionNote(staging);
-    if (note !== undefined) await endProcess(note.root);
+    if (note !== undefined) {
+      await networkCable(programsIn(), note.root.pid, staging.bundleDir).unplug();
+      await endProcess(note.root);
+    }
     if (mountAt(await readMounts(), staging.mergedDir) !== undefined) {
       await endMembers(staging.mergedDir, staging.restoreDir);
     }

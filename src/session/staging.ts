@@ -90,13 +90,15 @@ export async function listStagings(): Promise<Staging[]> {
 }
 
 /**
- * Mounts a tmpfs of at most `sizeBytes` on `dir`, which only root can enter. Where the kernel can (6.4 and newer) it is
+ * Mounts a tmpfs of at most `sizeBytes` on `dir`, which lies in a folder that only root can enter. Where the kernel can (6.4 and newer) it is
  * never swapped out, as process images are secrets.
  * @returns whether it is kept out of swap
  * @throws DeskPodError MOUNT_FAILED
  */
 export async function mountImagesTmpfs(dir: string, sizeBytes: number): Promise<{ isKeptFromSwap: boolean }> {
-  const options = `mode=0700,size=${Math.ceil(sizeBytes / 1024)}k,nosuid,nodev,noexec`;
+  // CRIU's half-made processes, whose root is not the host's, open images through a descriptor of this folder: they must
+  // be able to pass it. Nobody else gets here, as the folder above it is root's alone.
+  const options = `mode=0711,size=${Math.ceil(sizeBytes / 1024)}k,nosuid,nodev,noexec`;
   const mountWith = (all: string) => run('mount', ['-t', 'tmpfs', '-o', all, 'deskpod-images', dir]);
   try {
     await mountWith(`${options},noswap`);

@@ -57,6 +57,7 @@ export class Pod {
     try {
       const content = await Content.open(repository, projections.chunks, secrets);
       const state = foldRecords(await log.read());
+      await requirePublished(repository, state.seq, { hashing, logKey: secrets.logKey });
       return new Pod({ folder, secrets, repository, content, projections, log, state });
     } catch (error) {
       await projections.close();
@@ -112,15 +113,7 @@ export class Pod {
     if (published !== undefined && published.seq === seq) return published;
     const records = await this.#log.read((published?.seq ?? 0) + 1);
     const last = records.at(-1);
-    if (last === undefined) {
-      throw new DeskPodError(
-        'LOG_DAMAGED',
-        `the repository's head stands at ${published?.seq}, the log ends at ${seq}`,
-        {
-          hint: 'Rebuild this device from home with `deskpod restore`.',
-        },
-      );
-    }
+    if (last === undefined) throw new TypeError(`nothing to publish at ${seq}`);
     const identity = { podId: fromHex(podId), epoch, deviceId: fromHex(deviceId) };
     await sealSegment(this.repository, identity, records, this.secrets.identity);
     const head: Head = { ...identity, seq, recordHash: last.bodyHash, keyring: fromHex(this.#state.keyring) };
@@ -145,6 +138,17 @@ export class Pod {
     await this.projections.close();
     await this.#log.close();
   }
+}
+
+/** A log that ends before the repository's head has lost records, though none of those left is damaged. */
+async function requirePublished(repository: Repository, seq: number, sealing: Sealing): Promise<void> {
+  const bytes = await repository.readHead();
+  const published = bytes === undefined ? 0 : decodeHead(bytes, sealing).seq;
+  if (published <= seq) return;
+  throw new DeskPodError('LOG_DAMAGED', `the log ends at ${seq}, but ${published} records were published`, {
+    hint: 'Rebuild this device from home with `deskpod restore`.',
+    details: { seq, published },
+  });
 }
 
 /** The state that records fold to. */

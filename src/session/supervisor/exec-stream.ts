@@ -1,6 +1,6 @@
 // A command in the session over the supervisor's socket: input as the request's body, output as framed answer.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Readable } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
 import { DeskPodError } from '../../core/errors.ts';
 import type { Desktop } from '../desktop.ts';
 import { execInSession } from '../processes.ts';
@@ -27,7 +27,9 @@ export async function answerExec(
   try {
     const { session } = desktop;
     if (session === undefined) throw new DeskPodError('SESSION_NOT_RUNNING', 'no session is running');
-    const command = await execInSession(session, readArgv(request), { stdin: request });
+    // Not the request itself: whoever is done with the input ends it, and the answer's socket with it.
+    const stdin = request.pipe(new PassThrough());
+    const command = await execInSession(session, readArgv(request), { stdin });
     response.on('close', () => command.abandon());
     const [exit] = await Promise.all([
       command.ended,
