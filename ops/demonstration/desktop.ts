@@ -93,6 +93,10 @@ export async function demonstrateDesktop(stage: Stage): Promise<void> {
   );
   narration.measure('restoreMs', restored.durationMs);
   const filesAfter = await listLayer(stage, newDevice);
+  if (filesBefore !== filesAfter) {
+    await writeFile(join(pictures, 'files-before.txt'), filesBefore, 'latin1');
+    await writeFile(join(pictures, 'files-after.txt'), filesAfter, 'latin1');
+  }
   narration.prove(
     'files',
     filesBefore === filesAfter,

@@ -18,7 +18,8 @@ export async function listTree(dir: string): Promise<string> {
     find . -mindepth 1 -type s -printf '%p %y %m %U %G\\0' | sort -z
     find . -type f -print0 | sort -z | xargs -0 -r sha256sum -z
     find . -print0 | sort -z | xargs -0 -r getfattr -h -d -m - -e hex --absolute-names |
-      grep -vE '^trusted\\.overlay\\.(origin|impure|uuid|nfs)='
+      awk '/^# file: / { file = $0; next } /^$/ { next } /^trusted\\.overlay\\.(origin|impure|uuid|nfs)=/ { next }
+           { print file, $0 }'
   `;
   const { stdout } = await execute('bash', ['-c', script, 'bash', dir], {
     maxBuffer: MAX_OUTPUT_BYTES,

@@ -22,7 +22,8 @@ export async function openImages(staging: Staging, isForSuspend: boolean): Promi
 export async function emptyImages(staging: Staging): Promise<void> {
   await rm(suspendNote(staging), { force: true });
   while (mountAt(await readMounts(), staging.imagesDir) !== undefined) {
-    await run('umount', ['--', staging.imagesDir]);
+    // Lazily, as nothing in it is worth waiting for: a CRIU that was killed may leave processes that look into it.
+    await run('umount', ['--lazy', '--', staging.imagesDir]);
   }
 }
 

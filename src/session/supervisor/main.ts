@@ -44,7 +44,10 @@ async function launch(order: LaunchOrder): Promise<{ supervisor: Supervisor; rep
       },
     };
   } catch (error) {
-    await desktop.close();
+    await desktop.close().catch((closing: unknown) => {
+      // The first failure is the one to tell; whoever opens the pod next frees the device.
+      process.stderr.write(`supervisor: closing after a failure: ${String(closing)}\n`);
+    });
     throw error;
   }
 }
@@ -73,6 +76,8 @@ try {
   }
   say({ result: report });
   await supervisor.ended;
+  // What may still be open (a viewer's last connection, a command's) is of no use any more.
+  process.exit(0);
 } catch (error) {
   say({ error: toWireError(error) });
   process.exitCode = 1;

@@ -18,6 +18,7 @@ const DISPLAY_TIMEOUT_MS = 10_000;
 /** Operations that only look: they wait for nothing. */
 const READS: ReadonlySet<string> = new Set(['status', 'log', 'checkpoints', 'home-list', 'key-list']);
 const SUSPENDED = { state: 'suspended', text: 'Safe to unplug.' } as const;
+const ENDED = { state: 'ended', text: 'The session has ended. Safe to unplug.' } as const;
 
 /** Owns a desktop while its session runs. */
 export class Supervisor {
@@ -155,14 +156,23 @@ export class Supervisor {
     });
   }
 
+  /**
+   * Frees the device and ends the supervisor. If the device cannot be freed (a program of the host has a file of it
+   * open) the supervisor ends all the same, and whoever opens the pod next tries again.
+   */
   async #finish(how: 'suspended' | 'ended'): Promise<void> {
     clearInterval(this.#watch);
-    await this.#desktop.close();
-    this.#viewer?.tell(
-      how === 'suspended' ? SUSPENDED : { state: 'ended', text: 'The session has ended. Safe to unplug.' },
-    );
-    this.#server?.close(() => this.#ended.resolve());
-    await this.#viewer?.close();
+    try {
+      await this.#desktop.close();
+      this.#viewer?.tell(how === 'suspended' ? SUSPENDED : ENDED);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#viewer?.tell({ state: 'ended', text: `Everything is saved, but do not unplug yet: ${reason}` });
+      throw error;
+    } finally {
+      this.#server?.close(() => this.#ended.resolve());
+      await this.#viewer?.close();
+    }
   }
 
   #inTurn<Result>(act: () => Promise<Result>): Promise<Result> {
