@@ -1,11 +1,14 @@
 // CRIU: writes the processes of a session into images, and makes processes of images again.
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { DeskPodError } from '../core/errors.ts';
-import { ProcessError, run } from '../sync/process.ts';
 import { readCriuProblem } from './criu-problems.ts';
 import { type DumpStats, readDumpStats } from './criu-stats.ts';
 import { openFreezeHook } from './freeze-hook.ts';
 import type { Programs } from './programs.ts';
+import { OutputError, runToFile } from './run-to-file.ts';
+
+/** A session must not stand still for ever because CRIU does: ended, it lets the session go on. */
+const CRIU_TIMEOUT_MS = 180_000;
 
 /** What dump and restore agree on. */
 const SHARED_FLAGS = [
@@ -82,7 +85,7 @@ export async function criuDump(programs: Programs, options: DumpOptions): Promis
   await rm(`${workDir}/stats-dump`, { force: true });
   const hook = await openFreezeHook(workDir, whileFrozen);
   try {
-    await criu(programs, [
+    await criu(programs, `${workDir}/dump.out`, [
       'dump',
       ...['--tree', `${rootPid}`, '--images-dir', imagesDir, '--work-dir', workDir, '--log-file', logFile],
       ...['--root', mergedDir, '--network-lock', 'skip', ...SHARED_FLAGS, ...hook.criuArgs],
@@ -90,13 +93,14 @@ export async function criuDump(programs: Programs, options: DumpOptions): Promis
     ]);
   } catch (error) {
     if (hook.failure() !== undefined) throw hook.failure();
-    if (!(error instanceof ProcessError)) throw error;
-    const problem = await readCriuProblem(logFile, error.stderrTail);
-    const line = error.signal === undefined ? problem.line : `criu was ended by ${error.signal}`;
+    if (!(error instanceof OutputError)) throw error;
+    const problem = await readCriuProblem(logFile, error.output);
+    const line =
+      error.process.signal === undefined ? problem.line : `criu was ended by ${error.process.signal}`;
     throw new DumpFailure(
       line,
       {
-        isTransient: problem.isTransient || error.signal !== undefined,
+        isTransient: problem.isTransient || error.process.signal !== undefined,
         needsEntries: problem.needsEntries,
         areImagesComplete: hook.isReached(),
         sentence: problem.sentence,
@@ -135,16 +139,17 @@ export async function criuRestore(
   const loopbackScript = `${workDir}/loopback.sh`;
   await writeFile(loopbackScript, LOOPBACK_SCRIPT, { mode: 0o700 });
   try {
-    await criu(programs, [
+    await criu(programs, `${workDir}/restore.out`, [
       'restore',
       ...['--images-dir', imagesDir, '--work-dir', workDir, '--log-file', logFile, '--root', rootDir],
       ...['--restore-detached', '--pidfile', pidFile, '--action-script', loopbackScript, ...SHARED_FLAGS],
     ]);
     return Number(await readFile(pidFile, 'utf8'));
   } catch (error) {
-    if (!(error instanceof ProcessError)) throw error;
-    const problem = await readCriuProblem(logFile, error.stderrTail);
-    const line = error.signal === undefined ? problem.line : `criu was ended by ${error.signal}`;
+    if (!(error instanceof OutputError)) throw error;
+    const problem = await readCriuProblem(logFile, error.output);
+    const line =
+      error.process.signal === undefined ? problem.line : `criu was ended by ${error.process.signal}`;
     throw new DeskPodError('RESUME_FAILED', `the session could not be resumed: ${problem.sentence}`, {
       hint: 'Resume an earlier checkpoint, or start the pod afresh: its files are all there.',
       details: { error: line, logFile, imagesDir },
@@ -159,10 +164,10 @@ export async function criuRestore(
  */
 export async function warmUpCriu(programs: Programs): Promise<void> {
   try {
-    await criu(programs, ['check']);
+    await criu(programs, '/dev/null', ['check']);
   } catch (error) {
     // The answer is kept even if the check misses something; what is missing shows where it is needed.
-    if (!(error instanceof ProcessError)) throw error;
+    if (!(error instanceof OutputError)) throw error;
   }
 }
 
@@ -172,17 +177,6 @@ export async function emptyImages(imagesDir: string): Promise<void> {
     await rm(`${imagesDir}/${name}`, { recursive: true, force: true });
 }
 
-async function criu(programs: Programs, args: readonly string[]): Promise<void> {
-  try {
-    await run(programs.criu, args);
-  } catch (error) {
-    if (error instanceof ProcessError && error.notFound) {
-      throw new DeskPodError('RUNTIME_MISSING', `${programs.criu}: criu is not there`, {
-        hint: 'Run ops/setup as root to make the runtime folder.',
-        details: { program: programs.criu },
-        cause: error,
-      });
-    }
-    throw error;
-  }
+function criu(programs: Programs, outputFile: string, args: readonly string[]): Promise<void> {
+  return runToFile(programs.criu, args, outputFile, { timeoutMs: CRIU_TIMEOUT_MS });
 }

@@ -128,7 +128,7 @@ export async function startCommand(
   sendInput(options.stdin ?? '', async (frame) => {
     while (held !== undefined && !isOver) await resumed.promise;
     if (!isOver && !socket.destroyed && !socket.write(frame)) {
-      await Promise.race([once(socket, 'drain'), once(socket, 'close')]);
+      await drained(socket);
     }
   }).catch((error: unknown) => {
     socket.destroy();
@@ -189,6 +189,19 @@ export async function dropKeptCommands(rootPid: number): Promise<void> {
   socket.end(encodeFrame('Z'));
   socket.resume();
   await once(socket, 'close');
+}
+
+/** Settles when the socket takes more, or is closed. */
+function drained(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      socket.off('drain', settle);
+      socket.off('close', settle);
+      resolve();
+    };
+    socket.on('drain', settle);
+    socket.on('close', settle);
+  });
 }
 
 async function sendInput(

@@ -76,7 +76,10 @@ export interface ResumeOptions extends SessionPlaces {
 export interface CheckpointOptions {
   /** An empty folder; on a tmpfs, as the session stands still while it is written. */
   readonly imagesDir: string;
-  /** Runs when the images are complete and the session still stands still: files and memory are of one instant. */
+  /**
+   * Runs when the images are complete and the session still stands still: files and memory are of one instant. Runs
+   * again if the dump has to be tried again.
+   */
   readonly whileFrozen?: () => Promise<void>;
 }
 
@@ -299,10 +302,11 @@ async function dumpSession(
       const dumpMs = performance.now() - startedAtMs;
       return { pauseMs, imageBytes: await folderBytes(imagesDir), dumpMs, attemptCount };
     } catch (error) {
-      // CRIU was ended between the last image and the end of the session: the checkpoint is whole.
-      if (error instanceof DumpFailure && error.areImagesComplete && !leaveRunning) {
+      // CRIU was ended while it ended the session, whose tasks never ran again: the checkpoint is whole. A session that
+      // lives on has run since, and its images are of the past.
+      if (error instanceof DumpFailure && error.areImagesComplete && !leaveRunning && !isAlive(session)) {
         const dumpMs = performance.now() - startedAtMs;
-        return { pauseMs: 0, imageBytes: await folderBytes(imagesDir), dumpMs, attemptCount };
+        return { pauseMs: dumpMs, imageBytes: await folderBytes(imagesDir), dumpMs, attemptCount };
       }
       await emptyImages(imagesDir);
       if (!isAlive(session)) throw lostSession(session, error);

@@ -1,4 +1,5 @@
 // The programs that run sessions: where they are on this host.
+import { DeskPodError } from '../core/errors.ts';
 
 /** Paths or names of the programs that a session needs. */
 export interface Programs {
@@ -12,4 +13,13 @@ export interface Programs {
 /** The programs of a runtime folder, with the system's own pasta. */
 export function programsIn(runtimeDir = '/var/lib/deskpod/runtime'): Programs {
   return { criu: `${runtimeDir}/bin/criu`, runc: `${runtimeDir}/bin/runc`, pasta: 'pasta' };
+}
+
+/** The RUNTIME_MISSING of a program that is not there. */
+export function missingProgram(program: string, cause: unknown): DeskPodError {
+  return new DeskPodError('RUNTIME_MISSING', `${program}: the program is not there`, {
+    hint: 'Run ops/setup as root to make the runtime folder.',
+    details: { program },
+    cause,
+  });
 }

@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { DeskPodError } from '../core/errors.ts';
 import { ProcessError, run } from '../sync/process.ts';
-import type { Programs } from './programs.ts';
+import { missingProgram, type Programs } from './programs.ts';
+import { OutputError, runToFile } from './run-to-file.ts';
 
 /** Where runc keeps what it knows of sessions; gone with the boot. */
 const RUNC_ROOT = '/run/deskpod/runc';
@@ -66,12 +67,10 @@ async function runcCreate(
     '--pid-file',
     `${bundleDir}/session.pid`,
   ];
-  const script = 'output=$1; shift; exec "$@" >"$output" 2>&1';
   try {
-    await run('sh', ['-c', script, 'sh', outputFile, programs.runc, ...args, sessionId]);
+    await runToFile(programs.runc, [...args, sessionId], outputFile);
   } catch (error) {
-    if (!(error instanceof ProcessError)) throw error;
-    throw startFailure(await readFile(outputFile, 'utf8'), outputFile, error);
+    throw error instanceof OutputError ? startFailure(error.output, outputFile, error) : error;
   }
 }
 
@@ -80,11 +79,7 @@ async function runc(programs: Programs, args: readonly string[]) {
     return await run(programs.runc, ['--root', RUNC_ROOT, ...args]);
   } catch (error) {
     if (error instanceof ProcessError && error.notFound) {
-      throw new DeskPodError('RUNTIME_MISSING', `${programs.runc}: runc is not there`, {
-        hint: 'Run ops/setup as root to make the runtime folder.',
-        details: { program: programs.runc },
-        cause: error,
-      });
+      throw missingProgram(programs.runc, error);
     }
     throw error;
   }

@@ -1,0 +1,110 @@
+// CRIU ended in the middle of its work, as by a kernel short of memory: the session goes on or is reported lost.
+import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isDeskPodError } from '../../src/core/errors.ts';
+import {
+  checkpointSession,
+  isAlive,
+  type ProcessSession,
+  suspendSession,
+} from '../../src/session/processes.ts';
+import { openLab, type SessionLab, shell } from './session-fixture.ts';
+
+describe('a session whose CRIU is killed', function () {
+  this.timeout(120_000);
+  let lab: SessionLab;
+
+  beforeEach(async () => {
+    lab = await openLab();
+    await lab.mount('pod');
+  });
+
+  afterEach(async () => {
+    await lab.close();
+  });
+
+  for (const afterMs of [10, 60, 110, 160, 210]) {
+    it(`is checkpointed by another attempt, ${afterMs} ms into a dump`, async () => {
+      const session = await lab.start('pod');
+      await session.settled;
+      const killing = killCriu(lab.dir, 'dump', afterMs);
+      const imagesDir = await lab.imagesDir('one');
+      await checkpointSession(session, { imagesDir });
+      await killing;
+      assert.equal(isAlive(session), true);
+      // A process that CRIU was just looking into can be lost; pid 1 starts the agent again if it was that one.
+      await untilAnswered(session);
+    });
+  }
+
+  it('is suspended by another attempt if its images were complete, as it has run since', async () => {
+    const session = await lab.start('pod');
+    const imagesDir = await lab.imagesDir('one');
+    let calls = 0;
+    const { attemptCount } = await suspendSession(session, {
+      imagesDir,
+      whileFrozen: async () => {
+        if (++calls === 1) await killCriu(lab.dir, 'dump', 0);
+      },
+    });
+    assert.equal(attemptCount, 2);
+    assert.equal(calls, 2);
+    assert.equal(await shell(await lab.resume('pod', imagesDir), 'echo came back'), 'came back');
+  });
+
+  for (const afterMs of [5, 40, 80, 120, 160]) {
+    it(`leaves no half-made process ${afterMs} ms into a restore, and can be resumed after that`, async () => {
+      const imagesDir = await lab.imagesDir('one');
+      await suspendSession(await lab.start('pod'), { imagesDir });
+      await lab.copy('pod', 'copy');
+      const killing = killCriu(lab.dir, 'restore', afterMs);
+      const first = await lab.resume('pod', imagesDir).catch((error: unknown) => {
+        assert.ok(isDeskPodError(error, 'RESUME_FAILED'));
+        return undefined;
+      });
+      await killing;
+      // On a fast machine the restore was done before. Killed in its last millisecond, CRIU has let processes run, and
+      // they wrote files: the files of the checkpoint belong to the next attempt.
+      await lab.mount('copy');
+      const session = first ?? (await lab.resume('copy', imagesDir));
+      assert.equal(await shell(session, 'echo came back'), 'came back');
+    });
+  }
+});
+
+async function untilAnswered(session: ProcessSession): Promise<void> {
+  for (const deadline = performance.now() + 5000; performance.now() < deadline; await delay(50)) {
+    const answer = await shell(session, 'echo goes on').catch((error: unknown) => {
+      assert.ok(isDeskPodError(error, 'EXEC_FAILED'));
+      return undefined;
+    });
+    if (answer === 'goes on') return;
+  }
+  assert.fail('the session does not answer');
+}
+
+/** Kills the CRIU that works in `dir`, some time after it started; false if it was done before. */
+async function killCriu(dir: string, verb: 'dump' | 'restore', afterMs: number): Promise<boolean> {
+  for (const deadline = performance.now() + 20_000; performance.now() < deadline; await delay(2)) {
+    for (const pid of await readdir('/proc')) {
+      if (!/^\d+$/.test(pid)) continue;
+      const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      if (
+        !commandLine.includes(`criu\0`) ||
+        !commandLine.includes(`\0${verb}\0`) ||
+        !commandLine.includes(dir)
+      )
+        continue;
+      await delay(afterMs);
+      try {
+        process.kill(Number(pid), 'SIGKILL');
+        return true;
+      } catch (error) {
+        assert.equal((error as NodeJS.ErrnoException).code, 'ESRCH');
+        return false;
+      }
+    }
+  }
+  throw new Error(`no criu ${verb} was started`);
+}

@@ -1,0 +1,52 @@
+// Programs that hold a terminal in ways that CRIU finds hard, in a session without the real /dev/tty.
+import assert from 'node:assert/strict';
+import { type ProcessSession, suspendSession } from '../../src/session/processes.ts';
+import { openLab, type SessionLab, shell } from './session-fixture.ts';
+
+describe('a terminal in a session', function () {
+  this.timeout(120_000);
+  let lab: SessionLab;
+
+  beforeEach(async () => {
+    lab = await openLab();
+    await lab.mount('pod');
+  });
+
+  afterEach(async () => {
+    await lab.close();
+  });
+
+  const programs: readonly (readonly [title: string, command: string, process: string])[] = [
+    ['an interactive shell with job control', 'dash -i', 'dash -i'],
+    ['a pager that reads a pipe', "sh -c 'seq 10000 | less'", 'less'],
+    ['bash with a stopped job', "bash --norc -ic 'sleep 1000 & exec bash --norc -i'", 'bash --norc -i'],
+  ];
+
+  for (const [title, command, process] of programs) {
+    it(`of ${title} survives a suspend`, async () => {
+      const session = await lab.start('pod');
+      await shell(session, `setsid xterm -e ${command} >/dev/null 2>&1 </dev/null &`);
+      const pid = await pidOf(session, process);
+      const terminal = await shell(session, `ps -o tty= -p ${pid}`);
+      const imagesDir = await lab.imagesDir('one');
+      await suspendSession(session, { imagesDir });
+      const resumed = await lab.resume('pod', imagesDir);
+      assert.equal(await pidOf(resumed, process), pid);
+      assert.equal(await shell(resumed, `ps -o tty= -p ${pid}`), terminal);
+    });
+  }
+
+  it('is found as /dev/tty by a link to the terminal itself', async () => {
+    const session = await lab.start('pod');
+    assert.equal(await shell(session, 'readlink /dev/tty'), '/proc/self/fd/2');
+    assert.equal(
+      await shell(session, 'echo word >/dev/tty 2>&1; mount 2>/dev/null | grep -c /dev/tty; true'),
+      '0',
+    );
+  });
+});
+
+/** The pid, inside, of the process with exactly this command line. */
+async function pidOf(session: ProcessSession, commandLine: string): Promise<string> {
+  return shell(session, `until pgrep -x -f '${commandLine}'; do sleep 0.05; done`);
+}
