@@ -76,7 +76,7 @@ export async function demonstrateDesktop(stage: Stage): Promise<void> {
   narration.measure('suspendMs', suspended.suspendMs);
   narration.measure('safeToUnplugMs', suspended.durableMs);
   narration.measure('imageBytes', suspended.imageBytes);
-  narration.measure('deviceBytesWritten', suspended.storedBytes);
+  narration.measure('deviceBytesWritten', suspended.deviceBytes ?? 0);
 
   narration.step('syncing home with rsync');
   const synced = await program.json<{ homes: SyncReport[] }>('sync', '-d', device);

@@ -53,8 +53,8 @@ export class Narration {
     const rows = Object.entries(this.#measured).map(([name, value]) => {
       if (name.endsWith('Ms'))
         return `  ${name.slice(0, -2).padEnd(22)} ${(value / 1000).toFixed(3).padStart(10)} s`;
-      if (name.endsWith('Bytes'))
-        return `  ${name.slice(0, -5).padEnd(22)} ${(value / 1e6).toFixed(1).padStart(10)} MB`;
+      if (name.includes('Bytes'))
+        return `  ${name.replace('Bytes', '').padEnd(22)} ${(value / 1e6).toFixed(1).padStart(10)} MB`;
       return `  ${name.padEnd(22)} ${String(value).padStart(10)}`;
     });
     const proofs = Object.entries(this.#proofs).map(

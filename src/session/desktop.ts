@@ -1,8 +1,6 @@
 // A desktop pod on this host: its session starts, is checkpointed, suspended, resumed and ended here.
-import { machine, release } from 'node:os';
 import { findCheckpoint } from '../core/decide.ts';
 import { DeskPodError } from '../core/errors.ts';
-import type { HostFacts } from '../core/events.ts';
 import type { ProgressListener } from '../core/progress.ts';
 import type { Checkpoint } from '../core/state.ts';
 import type { Pod } from '../sync/pod.ts';
@@ -15,6 +13,8 @@ import {
   sealCheckpoint,
 } from '../sync/seal-checkpoint.ts';
 import type { Geometry } from './bundle.ts';
+import { countDeviceWrites, flushDevice } from './device-writes.ts';
+import { hostFacts } from './host-facts.ts';
 import { installPackages } from './install.ts';
 import { closeDevice, type OpenedDevice } from './open-device.ts';
 import { PodRoot } from './pod-root.ts';
@@ -131,6 +131,7 @@ export class Desktop {
   /** Seals the files, and the processes of a running session, which goes on. */
   async checkpoint(onProgress: ProgressListener): Promise<CheckpointReport> {
     const startedMs = performance.now();
+    this.pod.content.discard();
     const session = this.#session;
     if (session === undefined) {
       const files = await this.root.capture(onProgress);
@@ -162,6 +163,9 @@ export class Desktop {
   async suspend(onProgress: ProgressListener): Promise<CheckpointReport> {
     const session = this.#requireSession();
     const startedMs = performance.now();
+    this.pod.content.discard();
+    const { mountDir } = this.#opened.device;
+    const writtenBefore = await countDeviceWrites(mountDir);
     const imagesDir = await openImages(this.#staging, true);
     onProgress({ step: 'saving the processes' });
     let figures: SuspendFigures;
@@ -173,16 +177,22 @@ export class Desktop {
       throw error;
     }
     await this.#forgetSession();
+    let report: CheckpointReport;
     try {
       onProgress({ step: 'storing the checkpoint' });
-      return await this.#sealSuspended(figures, onProgress);
+      report = await this.#sealSuspended(figures, onProgress);
     } catch (error) {
-      onProgress({ step: 'the checkpoint could not be stored; the session goes on' });
-      await this.#runFrom(imagesDir);
+      // Once the log has it, the checkpoint is whole, whatever failed after that.
+      if (this.pod.state.session.status === 'running') {
+        onProgress({ step: 'the checkpoint could not be stored; the session goes on' });
+        await this.#runFrom(imagesDir);
+      }
       throw error;
     } finally {
       await emptyImages(this.#staging);
     }
+    await flushDevice(mountDir);
+    return { ...report, deviceBytes: (await countDeviceWrites(mountDir)) - writtenBefore };
   }
 
   /** Ends the session without saving its processes; its files stay. */
@@ -313,10 +323,15 @@ export class Desktop {
   }
 
   async #sealSuspended(figures: SuspendFigures, onProgress: ProgressListener): Promise<CheckpointReport> {
-    const captured = [this.root.capture(onProgress), this.#captureImages(onProgress)] as const;
-    const [files, images] = await Promise.all(captured);
-    const parts = { reason: 'suspend' as const, files, images, pauseMs: figures.pauseMs };
-    const report = await this.#seal(parts, figures.startedMs, figures.suspendMs, true);
+    const [files, images] = await Promise.allSettled([
+      this.root.capture(onProgress),
+      this.#captureImages(onProgress),
+    ]);
+    if (files.status === 'rejected') throw files.reason;
+    if (images.status === 'rejected') throw images.reason;
+    const { pauseMs, startedMs, suspendMs } = figures;
+    const parts = { reason: 'suspend' as const, files: files.value, images: images.value, pauseMs };
+    const report = await this.#seal(parts, startedMs, suspendMs, true);
     await this.root.markAtRest();
     return report;
   }
@@ -381,8 +396,4 @@ export class Desktop {
       hint: 'Start it with `deskpod start`.',
     });
   }
-}
-
-function hostFacts(): HostFacts {
-  return { kernel: release(), machine: machine() };
 }

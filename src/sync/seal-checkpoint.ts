@@ -39,6 +39,7 @@ export function captureInto(
         return [...written.chunkIds];
       },
       writeRoot: (pieces) => content.writeStream(pieces, 'metadata'),
+      hasChunk: (id) => content.hasChunk(id),
       get newBytes() {
         return newBytes;
       },
@@ -55,6 +56,8 @@ export interface CheckpointReport {
   readonly imageBytes: number;
   /** Bytes that it added to the repository. */
   readonly storedBytes: number;
+  /** Bytes that the device's kernel driver wrote for it, file system and layer included; only of a suspend. */
+  readonly deviceBytes?: number;
   /** How long the session stood still. */
   readonly pauseMs: number;
   /** From the command to the session gone; 0 for a checkpoint that leaves it running. */

@@ -99,9 +99,15 @@ export class Supervisor {
   }
 
   async #suspend(onProgress: ProgressListener): Promise<CheckpointReport> {
-    const report = await this.#withoutViewers('The desktop is being suspended.', () =>
-      this.#desktop.suspend(onProgress),
-    );
+    let report: CheckpointReport;
+    try {
+      report = await this.#withoutViewers('The desktop is being suspended.', () =>
+        this.#desktop.suspend(onProgress),
+      );
+    } catch (error) {
+      if (this.#desktop.session === undefined) await this.#finish('ended');
+      throw error;
+    }
     const lockedMs = performance.now();
     onProgress({ step: 'locking the vault' });
     await this.#finish('suspended');
