@@ -190,9 +190,14 @@ for (const when of ['fresh', 'resumed'] as const) {
       } finally {
         server.close();
       }
-      const abstract = await shell(session, "grep -o '@.*' /proc/net/unix | sort -u");
-      for (const line of abstract.split('\n'))
-        assert.match(line, /^(@\/tmp\/\.X11-unix\/X1|@?$|@\/tmp\/dbus|@[0-9a-f]*)/);
+      const abstract = createServer();
+      await new Promise<void>((resolve) => abstract.listen(`\0deskpod-${process.pid}`, resolve));
+      try {
+        assert.match(await readFile('/proc/net/unix', 'utf8'), new RegExp(`@deskpod-${process.pid}`));
+        assert.equal(await shell(session, "grep -o '@.*' /proc/net/unix | sort -u"), '@/tmp/.X11-unix/X1');
+      } finally {
+        abstract.close();
+      }
     });
 
     it("keeps out a process of the host with the same number as the session's user", async () => {

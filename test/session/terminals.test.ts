@@ -27,12 +27,14 @@ describe('a terminal in a session', function () {
       const session = await lab.start('pod');
       await shell(session, `setsid xterm -e ${command} >/dev/null 2>&1 </dev/null &`);
       const pid = await pidOf(session, process);
-      const terminal = await shell(session, `ps -o tty= -p ${pid}`);
+      const terminal = `ls -l /proc/${pid}/fd | grep -o '/dev/pts/[0-9]*' | sort | uniq -c`;
+      const before = await shell(session, terminal);
       const imagesDir = await lab.imagesDir('one');
       await suspendSession(session, { imagesDir });
       const resumed = await lab.resume('pod', imagesDir);
       assert.equal(await pidOf(resumed, process), pid);
-      assert.equal(await shell(resumed, `ps -o tty= -p ${pid}`), terminal);
+      assert.match(before, /pts/);
+      assert.equal(await shell(resumed, terminal), before);
     });
   }
 

@@ -1,0 +1,68 @@
+// Base and layer joined to a root file system, and let go again.
+import assert from 'node:assert/strict';
+import { mkdir, open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { isDeskPodError } from '../../src/core/errors.ts';
+import { isMountPoint, layerMountPoints, mountLayer, unmountLayer } from '../../src/session/layer.ts';
+import { leftoversIn } from './leftovers.ts';
+import { openLab, type SessionLab } from './session-fixture.ts';
+
+describe('a layer', function () {
+  this.timeout(60_000);
+  let lab: SessionLab;
+
+  beforeEach(async () => {
+    lab = await openLab();
+  });
+
+  afterEach(async () => {
+    await lab.close();
+  });
+
+  it('shows the base, and keeps what is written over it', async () => {
+    const { mergedDir } = await lab.mount('pod');
+    assert.match(await readFile(`${mergedDir}/etc/os-release`, 'utf8'), /Debian/);
+    await writeFile(`${mergedDir}/etc/note`, 'written over the base');
+    await lab.unmount('pod');
+    assert.deepEqual(await readdir(`${lab.dir}/pod/upper/etc`), ['note']);
+    await lab.mount('pod');
+    assert.equal(await readFile(`${mergedDir}/etc/note`, 'utf8'), 'written over the base');
+  });
+
+  it('belongs to the root of the session, not to that of the host', async () => {
+    const { mergedDir } = await lab.mount('pod');
+    const { uid, gid, mode } = await stat(mergedDir);
+    assert.deepEqual([uid, gid, mode & 0o7777], [1879048192, 1879048192, 0o755]);
+  });
+
+  it('can be unmounted twice, and leaves no loop device', async () => {
+    await lab.mount('pod');
+    await unmountLayer(`${lab.dir}/pod/stage`);
+    await unmountLayer(`${lab.dir}/pod/stage`);
+    assert.deepEqual(await leftoversIn(lab.dir), []);
+  });
+
+  it('that cannot be mounted leaves nothing mounted', async () => {
+    await mkdir(`${lab.dir}/bad`);
+    await writeFile(`${lab.dir}/bad/base`, Buffer.alloc(65536));
+    const places = {
+      baseFile: `${lab.dir}/bad/base`,
+      upperDir: `${lab.dir}/bad/upper`,
+      workDir: `${lab.dir}/bad/work`,
+      stagingDir: `${lab.dir}/bad/stage`,
+    };
+    await assert.rejects(mountLayer(places), (error) => isDeskPodError(error, 'MOUNT_FAILED'));
+    await assert.rejects(mountLayer({ ...places, upperDir: `${lab.dir}/a,b` }), TypeError);
+    assert.equal(await isMountPoint(layerMountPoints(places.stagingDir).mergedDir), false);
+  });
+
+  it('in use is not torn away: the unmount says so', async () => {
+    const { mergedDir } = await lab.mount('pod');
+    const handle = await open(`${mergedDir}/etc/os-release`);
+    try {
+      await assert.rejects(lab.unmount('pod'), (error) => isDeskPodError(error, 'MOUNT_FAILED'));
+      assert.equal(await isMountPoint(mergedDir), true);
+    } finally {
+      await handle.close();
+    }
+  });
+});
