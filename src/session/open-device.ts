@@ -5,6 +5,7 @@ import { Pod } from '../sync/pod.ts';
 import { devicePodFolder } from '../sync/pod-folder.ts';
 import { Repository } from '../sync/repository.ts';
 import { type Credential, readMarker, unlockRepository } from '../sync/unlock.ts';
+import { type BaseHashes, beginBaseHashes } from './base-check.ts';
 import { type MountedDevice, mountDevice } from './device.ts';
 import { readSessionNote, type SessionNote } from './session-note.ts';
 import { chooseVault, findVaultKind, type Vault } from './vault.ts';
@@ -18,6 +19,14 @@ export interface OpenedDevice {
   readonly left: SessionNote | undefined;
   /** How long the passphrase took. */
   readonly unlockMs: number;
+  /** Hashes of the bases that were begun while it was worked on. */
+  readonly baseHashes: BaseHashes;
+}
+
+/** How a device is opened. */
+export interface OpenOptions {
+  /** The session's root will be mounted: its base is read meanwhile. */
+  readonly willMount?: boolean;
 }
 
 /**
@@ -25,12 +34,17 @@ export interface OpenedDevice {
  *
  * @throws DeskPodError from device, keyring, vault or log; POD_BUSY if another process has it
  */
-export async function openDevice(devicePath: string, credential: Credential): Promise<OpenedDevice> {
+export async function openDevice(
+  devicePath: string,
+  credential: Credential,
+  options: OpenOptions = {},
+): Promise<OpenedDevice> {
   const device = await mountDevice(devicePath);
   const left = await readSessionNote(device.staging);
   const undo: (() => Promise<void>)[] = [() => device.unmount()];
   try {
     const repository = await Repository.open(`${device.mountDir}/repository`);
+    const baseHashes = options.willMount === true ? await beginBaseHashes(repository) : new Map();
     const startedMs = performance.now();
     const { keyring } = await unlockRepository(repository, credential);
     const unlockMs = performance.now() - startedMs;
@@ -43,7 +57,7 @@ export async function openDevice(devicePath: string, credential: Credential): Pr
     await vault.unlock(keyring.secrets.volumeKey);
     undo.push(() => vault.lock());
     const pod = await Pod.open(folder, keyring.secrets);
-    return { device, vault, pod, left, unlockMs };
+    return { device, vault, pod, left, unlockMs, baseHashes };
   } catch (error) {
     if (left === undefined) for (const step of undo.toReversed()) await step();
     throw error;

@@ -55,11 +55,11 @@ export class PodRoot {
    */
   async mount(): Promise<void> {
     if (this.#isMounted) return;
-    const { pod, vault, device } = this.#opened;
+    const { pod, vault, device, baseHashes } = this.#opened;
     const { base } = pod.state;
     if (base === undefined) throw new DeskPodError('BASE_NOT_FOUND', 'the pod has no base to start from');
     const baseFile = pod.repository.objectPath('bases', base.sha256);
-    await proveBase(baseFile, base.sha256);
+    await proveBase(baseFile, base.sha256, baseHashes);
     await mountLayer({ baseFile, ...layerDirs(vault.dir), stagingDir: device.staging.dir });
     this.#isMounted = true;
   }
