@@ -11,6 +11,7 @@ import { mountLayer, unmount, unmountLayer } from './layer.ts';
 import { mountAt, readMounts } from './mount-table.ts';
 import type { OpenedDevice } from './open-device.ts';
 import { endMembers } from './session-members.ts';
+import { endStrayCables } from './stray-cables.ts';
 
 /** Where the layer lies in a vault. */
 export function layerDirs(vaultDir: string): { readonly upperDir: string; readonly workDir: string } {
@@ -72,7 +73,8 @@ export class PodRoot {
 
   /** Ends and unmounts what a supervisor left that was killed before it could note its session. */
   async clear(): Promise<void> {
-    const { mergedDir, restoreDir } = this.#opened.device.staging;
+    const { mergedDir, restoreDir, bundleDir } = this.#opened.device.staging;
+    await endStrayCables(bundleDir);
     const mounts = await readMounts();
     if (mountAt(mounts, mergedDir) !== undefined) await endMembers(mergedDir, restoreDir);
     if (mountAt(mounts, restoreDir) !== undefined) await unmount(restoreDir);

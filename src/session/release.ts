@@ -4,13 +4,13 @@ import { lockHolder } from '../sync/posix/flock.ts';
 import { findStaging } from './device.ts';
 import { cleanLeftovers } from './leftovers.ts';
 import { mountAt, readMounts } from './mount-table.ts';
-import { networkCable } from './network.ts';
 import { endProcess, identifyProcess } from './process-identity.ts';
 import { programsIn } from './programs.ts';
 import { runcDelete } from './runc.ts';
 import { endMembers } from './session-members.ts';
 import { readSessionNote } from './session-note.ts';
 import { listStagings, type Staging } from './staging.ts';
+import { endStrayCables } from './stray-cables.ts';
 
 /** Ends supervisor and session of the pod on a device, and unmounts what they had. A device without a pod is left alone. */
 export async function releaseDevice(devicePath: string): Promise<void> {
@@ -19,10 +19,8 @@ export async function releaseDevice(devicePath: string): Promise<void> {
     const supervisor = owner === undefined || owner === process.pid ? undefined : identifyProcess(owner);
     if (supervisor !== undefined) await endProcess(supervisor);
     const note = await readSessionNote(staging);
-    if (note !== undefined) {
-      await networkCable(programsIn(), note.root.pid, staging.bundleDir).unplug();
-      await endProcess(note.root);
-    }
+    if (note !== undefined) await endProcess(note.root);
+    await endStrayCables(staging.bundleDir);
     if (mountAt(await readMounts(), staging.mergedDir) !== undefined) {
       await endMembers(staging.mergedDir, staging.restoreDir);
     }
