@@ -37,7 +37,7 @@ export async function writeBundle(options: BundleOptions): Promise<void> {
 }
 
 /** The configuration by the OCI runtime specification. */
-export function bundleConfig({ mergedDir, geometry, account }: BundleOptions): object {
+function bundleConfig({ mergedDir, geometry, account }: BundleOptions): object {
   const ids = [{ containerID: 0, hostID: SHIFTED_ID_START, size: SHIFTED_ID_COUNT }];
   return {
     ociVersion: '1.0.2',

@@ -7,12 +7,10 @@ const HEADER_BYTES = 12;
 const VARINT = 0;
 const LENGTH_DELIMITED = 2;
 
-/** Fields of StatsEntry and of its two messages, by CRIU's images/stats.proto. */
+/** Fields of StatsEntry and of its message about a dump, by CRIU's images/stats.proto. */
 const DUMP_ENTRY = 1;
-const RESTORE_ENTRY = 2;
 const DUMP_FROZEN_TIME = 2;
 const DUMP_PAGES_WRITTEN = 7;
-const RESTORE_TIME = 4;
 
 /** What a dump took. */
 export interface DumpStats {
@@ -23,7 +21,7 @@ export interface DumpStats {
 
 /** Reads `stats-dump` in `dir`; `undefined` if CRIU did not get to writing it. */
 export async function readDumpStats(dir: string): Promise<DumpStats | undefined> {
-  const fields = await readStats(`${dir}/stats-dump`, DUMP_ENTRY);
+  const fields = await readStats(`${dir}/stats-dump`);
   if (fields === undefined) return undefined;
   return {
     pauseMs: (fields.get(DUMP_FROZEN_TIME) ?? 0) / 1000,
@@ -31,13 +29,7 @@ export async function readDumpStats(dir: string): Promise<DumpStats | undefined>
   };
 }
 
-/** Milliseconds of the restore itself, from `stats-restore` in `dir`; `undefined` if it is not there. */
-export async function readRestoreMs(dir: string): Promise<number | undefined> {
-  const fields = await readStats(`${dir}/stats-restore`, RESTORE_ENTRY);
-  return fields === undefined ? undefined : (fields.get(RESTORE_TIME) ?? 0) / 1000;
-}
-
-async function readStats(path: string, entry: number): Promise<ReadonlyMap<number, number> | undefined> {
+async function readStats(path: string): Promise<ReadonlyMap<number, number> | undefined> {
   let bytes: Buffer;
   try {
     bytes = await readFile(path);
@@ -48,7 +40,7 @@ async function readStats(path: string, entry: number): Promise<ReadonlyMap<numbe
   if (bytes.length < HEADER_BYTES) return undefined;
   const message = bytes.subarray(HEADER_BYTES, HEADER_BYTES + bytes.readUInt32LE(8));
   for (const field of fieldsOf(message)) {
-    if (field.number === entry && field.bytes !== undefined) {
+    if (field.number === DUMP_ENTRY && field.bytes !== undefined) {
       return new Map(fieldsOf(field.bytes).map(({ number, value }) => [number, value]));
     }
   }

@@ -17,7 +17,7 @@ export interface ExecOptions {
 }
 
 /** How a command ended. */
-export interface ExecExit {
+interface ExecExit {
   /** 0 to 255; 128 + the signal's number if one ended it, as a shell says. */
   readonly exitCode: number;
   /** Number of the signal that ended it, 0 if none did. */

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DeskPodError } from '../core/errors.ts';
 import { type Geometry, writeBundle } from './bundle.ts';
-import { criuDump, criuRestore, DumpFailure, emptyImages } from './criu.ts';
+import { criuDump, criuRestore, DumpFailure, emptyImages, warmUpCriu } from './criu.ts';
 import {
   type CapturedCommand,
   captureCommand,
@@ -104,7 +104,10 @@ export async function startSession(options: StartOptions): Promise<ProcessSessio
   await writeBundle({ mergedDir, bundleDir, geometry, account: await readAccount(mergedDir) });
   const rootPid = await runcStart(programs, sessionId, bundleDir);
   try {
-    const session = describeSession(options, programs, rootPid, () => []);
+    const session = describeSession(options, programs, rootPid, () => [
+      // While nobody waits for it: the first dump is then as quick as the next.
+      warmUpCriu(programs).then(() => undefined, asWarning),
+    ]);
     await waitUntilReady(session);
     return session;
   } catch (error) {
@@ -185,14 +188,6 @@ export async function killSession(session: ProcessSession): Promise<void> {
 /** True while the session's first process runs. */
 export function isAlive(session: Pick<ProcessSession, 'rootPid' | 'startTicks'>): boolean {
   return isRunning(identityOf(session));
-}
-
-/**
- * The host's path of the display's socket. Prefer `connectToSession(session.rootPid, 'rfb')`, which the session cannot
- * lead elsewhere by putting a link there.
- */
-export function rfbSocketPath(session: Pick<ProcessSession, 'rootPid'>): string {
-  return `/proc/${session.rootPid}/root${SESSION_SOCKET_DIR}/rfb.sock`;
 }
 
 /**

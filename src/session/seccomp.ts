@@ -29,7 +29,7 @@ interface ArgumentMatch {
 }
 
 /** One row of the table: these calls (with this argument) give `errno`, because of `reason`. */
-export interface DeniedCalls {
+interface DeniedCalls {
   readonly names: readonly string[];
   readonly errno: number;
   readonly reason: string;
@@ -41,7 +41,7 @@ export interface DeniedCalls {
  * CRIU cannot checkpoint, so that a session that cannot be checkpointed does not come to exist. A filter survives
  * checkpoint and restore; Landlock domains and keyrings do not, which is why programs are not offered them.
  */
-export const DENIED_CALLS: readonly DeniedCalls[] = [
+const DENIED_CALLS: readonly DeniedCalls[] = [
   {
     names: ['mount', 'umount2', 'pivot_root', 'chroot'],
     errno: EPERM,

@@ -7,10 +7,7 @@ import { endProcess, identifyProcess, type ProcessIdentity } from './process-ide
  * there any more: killed in the middle of a restore, CRIU leaves half-made processes behind that wait for it for ever.
  * @param restoreRootDir the folder that CRIU was given as the root, if one was.
  */
-export async function membersOf(
-  mergedDir: string,
-  restoreRootDir?: string,
-): Promise<readonly ProcessIdentity[]> {
+async function membersOf(mergedDir: string, restoreRootDir?: string): Promise<readonly ProcessIdentity[]> {
   const { dev } = await stat(mergedDir);
   const members: ProcessIdentity[] = [];
   for (const name of await readdir('/proc')) {
