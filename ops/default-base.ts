@@ -1,7 +1,7 @@
 // Builds the base that pods start from unless told otherwise, if this host does not have it.
 
 import { isDeskPodError } from '../src/core/errors.ts';
-import { buildBase, findBase } from '../src/session/base.ts';
+import { buildBase, findBase } from '../src/session/base/base.ts';
 
 const NAME = 'desktop';
 

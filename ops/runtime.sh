@@ -14,7 +14,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 readonly RELEASE=sid
 readonly PROGRAM_PACKAGES=(criu runc erofs-utils)
-# the oldest that work; src/session/runtime.ts has them too
+# the oldest that work; src/session/host/runtime.ts has them too
 readonly CRIU_NEEDED=4.2 RUNC_NEEDED=1.3.6 EROFS_NEEDED=1.8
 readonly KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 

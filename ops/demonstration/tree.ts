@@ -1,8 +1,8 @@
 // Without root: a folder survives losing its drive.
 import { cp, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { SyncReport } from '../../src/sync/replicate.ts';
-import type { CheckpointReport } from '../../src/sync/seal-checkpoint.ts';
+import type { SyncReport } from '../../src/sync/pod/replicate.ts';
+import type { CheckpointReport } from '../../src/sync/pod/seal-checkpoint.ts';
 import { listTree } from './listing.ts';
 import type { Stage } from './main.ts';
 import { proveChain } from './proofs.ts';

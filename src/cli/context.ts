@@ -1,7 +1,7 @@
 // What every command needs: how to print, and how to get at the pod it was pointed at.
 import type { Command } from 'commander';
-import { operate } from '../session/operate.ts';
-import type { OperationName, Operations } from '../session/operations.ts';
+import { operate } from '../session/operation/operate.ts';
+import type { OperationName, Operations } from '../session/operation/operations.ts';
 import { Output, type OutputOptions } from './output.ts';
 import { type PassphraseOptions, readPassphrase } from './passphrase.ts';
 

@@ -1,6 +1,6 @@
 // The program: its grammar, its options, and the exit status at the end.
 import { Command, CommanderError } from 'commander';
-import { type DeskPodError, isDeskPodError } from '../core/errors.ts';
+import { DeskPodError } from '../core/errors.ts';
 import { registerBase } from './commands/base.ts';
 import { registerCheckpoint } from './commands/checkpoint.ts';
 import { registerCheckpoints } from './commands/checkpoints.ts';
@@ -30,9 +30,9 @@ function buildProgram(): Command {
     .option('--json', 'print one JSON object on stdout and nothing else')
     .option('--ndjson', 'print progress as JSON lines, then the object')
     .option('--debug', 'show the causes of an error')
-    .showHelpAfterError('(deskpod --help shows how)')
     .exitOverride()
-    .configureOutput({ writeErr: (text) => process.stderr.write(text) })
+    // What is wrong with a command line is told like every other failure, below.
+    .configureOutput({ outputError: () => undefined })
     .addHelpText('after', `\nExit status:\n${exitTable()}`);
   for (const register of [
     registerCreate,
@@ -70,11 +70,19 @@ async function main(): Promise<number> {
     await program.parseAsync(process.argv);
     return EXIT_STATUS.ok;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_STATUS.ok : EXIT_STATUS.usage;
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT_STATUS.ok;
     if (error instanceof ExitStatus) return error.status;
-    new Output(program.opts<OutputOptions>()).failure(error);
-    return isDeskPodError(error) ? exitStatusOf((error as DeskPodError).code) : EXIT_STATUS.failed;
+    const failure = error instanceof CommanderError ? usageError(error) : error;
+    new Output(program.opts<OutputOptions>()).failure(failure);
+    return failure instanceof DeskPodError ? exitStatusOf(failure.code) : EXIT_STATUS.failed;
   }
+}
+
+function usageError(error: CommanderError): DeskPodError {
+  // Without a command there is no message of commander's; the help has been shown.
+  const message =
+    error.code === 'commander.help' ? 'a command is missing' : error.message.replace(/^error: /, '');
+  return new DeskPodError('USAGE', message, { hint: '`deskpod --help` shows how.' });
 }
 
 // A reader that has seen enough (`| head`) ends the program quietly, as it does any other.

@@ -2,8 +2,12 @@
 import assert from 'node:assert/strict';
 import { readFile, readlink } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { captureInSession, type ProcessSession, suspendSession } from '../../src/session/processes.ts';
-import { connectToSession } from '../../src/session/session-socket.ts';
+import {
+  captureInSession,
+  type ProcessSession,
+  suspendSession,
+} from '../../src/session/process/processes.ts';
+import { connectToSession } from '../../src/session/process/session-socket.ts';
 import { ProcessError, run } from '../../src/sync/process.ts';
 import { openLab, type SessionLab, shell } from './session-fixture.ts';
 

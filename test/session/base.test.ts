@@ -5,9 +5,9 @@ import { access, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeskPodError } from '../../src/core/errors.ts';
-import { buildBase, findBase, importBase, listBases } from '../../src/session/base.ts';
-import { SHIFTED_ID_START } from '../../src/session/bundle.ts';
-import { locateRuntime } from '../../src/session/runtime.ts';
+import { SHIFTED_ID_START } from '../../src/session/barrier/bundle.ts';
+import { buildBase, findBase, importBase, listBases } from '../../src/session/base/base.ts';
+import { locateRuntime } from '../../src/session/host/runtime.ts';
 import { run } from '../../src/sync/process.ts';
 
 describe('bases', () => {

@@ -8,7 +8,7 @@ import {
   isAlive,
   type ProcessSession,
   suspendSession,
-} from '../../src/session/processes.ts';
+} from '../../src/session/process/processes.ts';
 import { openLab, type SessionLab, shell } from './session-fixture.ts';
 
 describe('a session whose CRIU is killed', function () {

@@ -6,8 +6,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DeskPodError, type ErrorCode, isDeskPodError } from '../../src/core/errors.ts';
-import { type MountedDevice, mountDevice } from '../../src/session/device.ts';
-import { formatDevice } from '../../src/session/device-format.ts';
+import { type MountedDevice, mountDevice } from '../../src/session/device/device.ts';
+import { formatDevice } from '../../src/session/device/device-format.ts';
 import { run } from '../../src/sync/process.ts';
 
 export const MEBIBYTE = 1024 * 1024;

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:fs';
 import { mkdir, open, readFile, stat, symlink, writeFile } from 'node:fs/promises';
-import { formatDevice } from '../../src/session/device-format.ts';
-import { readSuperblock } from '../../src/session/ext4.ts';
+import { formatDevice } from '../../src/session/device/device-format.ts';
+import { readSuperblock } from '../../src/session/device/ext4.ts';
 import { run } from '../../src/sync/process.ts';
 import { DeviceBench, failureOf, MEBIBYTE } from './device-bench.ts';
 

@@ -1,11 +1,11 @@
 // Mounting and letting go of a device: what is shown, what is refused, and that nothing lingers.
 import assert from 'node:assert/strict';
 import { access, mkdir, open, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { formatDevice, mountDevice, unmountDevice } from '../../src/session/device.ts';
-import { isOutOfSpace, reportDeviceFull } from '../../src/session/device-full.ts';
-import { findTarget, findUses } from '../../src/session/device-target.ts';
-import { findLeftovers } from '../../src/session/leftovers.ts';
-import { readMounts } from '../../src/session/mount-table.ts';
+import { formatDevice, mountDevice, unmountDevice } from '../../src/session/device/device.ts';
+import { isOutOfSpace, reportDeviceFull } from '../../src/session/device/device-full.ts';
+import { findTarget, findUses } from '../../src/session/device/device-target.ts';
+import { findLeftovers } from '../../src/session/host/leftovers.ts';
+import { readMounts } from '../../src/session/host/mount-table.ts';
 import { run } from '../../src/sync/process.ts';
 import { DeviceBench, failureOf, holdOpen, kill, MEBIBYTE } from './device-bench.ts';
 

@@ -8,7 +8,7 @@ import {
   execInSession,
   killSession,
   type ProcessSession,
-} from '../../src/session/processes.ts';
+} from '../../src/session/process/processes.ts';
 import { openLab, type SessionLab, shell } from './session-fixture.ts';
 
 describe('a command in a session', function () {

@@ -5,13 +5,13 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { utf8 } from '../../src/core/bytes.ts';
-import { MemoryChunkIndex } from '../../src/sync/chunk-index.ts';
-import { Content } from '../../src/sync/content.ts';
 import { hashing } from '../../src/sync/hashing.ts';
-import { createKeyring } from '../../src/sync/keyring-file.ts';
-import { Log } from '../../src/sync/log.ts';
+import { createKeyring } from '../../src/sync/keyring/keyring-file.ts';
+import { Log } from '../../src/sync/log/log.ts';
 import { run } from '../../src/sync/process.ts';
-import { Repository } from '../../src/sync/repository.ts';
+import { MemoryChunkIndex } from '../../src/sync/repository/chunk-index.ts';
+import { Content } from '../../src/sync/repository/content.ts';
+import { Repository } from '../../src/sync/repository/repository.ts';
 import { expectCode } from '../sync/expect-code.ts';
 
 const KEY = { hashing, logKey: new Uint8Array(32) };

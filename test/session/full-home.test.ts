@@ -5,8 +5,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeskPodError } from '../../src/core/errors.ts';
-import type { Home } from '../../src/sync/home.ts';
-import { openRsyncHome } from '../../src/sync/rsync-home.ts';
+import type { Home } from '../../src/sync/home/home.ts';
+import { openRsyncHome } from '../../src/sync/home/rsync-home.ts';
 import { POD, writeObject } from '../sync/support/home-contract.ts';
 import { makeTempFolder } from '../sync/support/temp-folder.ts';
 

@@ -1,6 +1,6 @@
 // What the doctor finds out about this host.
 import assert from 'node:assert/strict';
-import { examineHost } from '../../src/session/host.ts';
+import { examineHost } from '../../src/session/host/host.ts';
 
 describe('examineHost', () => {
   it('says of everything what was found, and how to get what is missing', async () => {

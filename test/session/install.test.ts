@@ -4,11 +4,11 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeskPodError } from '../../src/core/errors.ts';
-import { findBase } from '../../src/session/base.ts';
-import { installPackages } from '../../src/session/install.ts';
-import { type MountedLayer, mountLayer, unmount, unmountLayer } from '../../src/session/layer.ts';
-import { isPackageName } from '../../src/session/package-name.ts';
-import { locateRuntime } from '../../src/session/runtime.ts';
+import { findBase } from '../../src/session/base/base.ts';
+import { installPackages } from '../../src/session/base/install.ts';
+import { isPackageName } from '../../src/session/base/package-name.ts';
+import { locateRuntime } from '../../src/session/host/runtime.ts';
+import { type MountedLayer, mountLayer, unmount, unmountLayer } from '../../src/session/pod/layer.ts';
 import { run } from '../../src/sync/process.ts';
 
 describe('installPackages', function () {

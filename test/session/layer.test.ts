@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { isDeskPodError } from '../../src/core/errors.ts';
-import { isMountPoint, layerMountPoints, mountLayer, unmountLayer } from '../../src/session/layer.ts';
+import { isMountPoint, layerMountPoints, mountLayer, unmountLayer } from '../../src/session/pod/layer.ts';
 import { leftoversIn } from './leftovers.ts';
 import { openLab, type SessionLab } from './session-fixture.ts';
 

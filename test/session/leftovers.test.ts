@@ -4,11 +4,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { access, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { findStaging, mountDevice } from '../../src/session/device.ts';
-import { findTarget, findUses } from '../../src/session/device-target.ts';
-import { cleanLeftovers, findLeftovers, findOrphans } from '../../src/session/leftovers.ts';
-import { mountImagesTmpfs, type Staging, stagingOf } from '../../src/session/staging.ts';
-import { chooseVault } from '../../src/session/vault.ts';
+import { findStaging, mountDevice } from '../../src/session/device/device.ts';
+import { findTarget, findUses } from '../../src/session/device/device-target.ts';
+import { cleanLeftovers, findLeftovers, findOrphans } from '../../src/session/host/leftovers.ts';
+import { mountImagesTmpfs, type Staging, stagingOf } from '../../src/session/host/staging.ts';
+import { chooseVault } from '../../src/session/vault/vault.ts';
 import { run } from '../../src/sync/process.ts';
 import { DeviceBench, failureOf, kill } from './device-bench.ts';
 
@@ -16,7 +16,7 @@ import { DeviceBench, failureOf, kill } from './device-bench.ts';
 const SUPERVISOR = `
 import { mkdir, writeFile } from 'node:fs/promises';
 const [device, staging, vaults, processes] = await Promise.all(
-  ['session/device.ts', 'session/staging.ts', 'session/vault.ts', 'sync/process.ts'].map((name) => import(process.argv[1] + name)));
+  ['session/device/device.ts', 'session/host/staging.ts', 'session/vault/vault.ts', 'sync/process.ts'].map((name) => import(process.argv[1] + name)));
 const { mountDir, staging: places } = await device.mountDevice(process.argv[2], { isFresh: true });
 await writeFile(mountDir + '/deskpod.pod', 'marker');
 const vault = vaults.chooseVault('fscrypt', { mountDir, stagingId: places.id });

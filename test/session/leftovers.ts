@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { programsIn } from '../../src/session/programs.ts';
-import { runcList } from '../../src/session/runc.ts';
+import { runcList } from '../../src/session/barrier/runc.ts';
+import { programsIn } from '../../src/session/host/programs.ts';
 import { run } from '../../src/sync/process.ts';
 
 const SHIFTED_FIRST = 1879048192;

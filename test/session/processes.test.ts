@@ -13,8 +13,8 @@ import {
   killSession,
   type ProcessSession,
   suspendSession,
-} from '../../src/session/processes.ts';
-import { connectToSession } from '../../src/session/session-socket.ts';
+} from '../../src/session/process/processes.ts';
+import { connectToSession } from '../../src/session/process/session-socket.ts';
 import { openLab, type SessionLab, shell } from './session-fixture.ts';
 
 /** Counts in a shell variable, and tells how far it is through a file. */

@@ -13,10 +13,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { isDeskPodError } from '../../src/core/errors.ts';
-import { captureTree } from '../../src/sync/capture.ts';
+import { captureTree } from '../../src/sync/files/capture.ts';
+import { restoreTree } from '../../src/sync/files/restore.ts';
 import { makeDevice, makeSocket } from '../../src/sync/posix/nodes.ts';
 import { readXattrs, setXattr } from '../../src/sync/posix/xattr.ts';
-import { restoreTree } from '../../src/sync/restore.ts';
 import { MemoryContent } from '../sync/support/memory-content.ts';
 import { makeTempFolder } from '../sync/support/temp-folder.ts';
 import { listTree } from '../sync/support/tree-listing.ts';

@@ -4,7 +4,7 @@ import { chmod, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeskPodError } from '../../src/core/errors.ts';
-import { compareVersions, locateRuntime, runtimeDir } from '../../src/session/runtime.ts';
+import { compareVersions, locateRuntime, runtimeDir } from '../../src/session/host/runtime.ts';
 import { run } from '../../src/sync/process.ts';
 
 describe('locateRuntime', () => {

@@ -1,14 +1,14 @@
 // A place for sessions in a test: a temporary folder with a base, a layer and what is cleaned up whatever happens.
 import assert from 'node:assert/strict';
 import { chmod, link, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { type MountedLayer, mountLayer, unmountLayer } from '../../src/session/layer.ts';
+import { type MountedLayer, mountLayer, unmountLayer } from '../../src/session/pod/layer.ts';
 import {
   captureInSession,
   killSession,
   type ProcessSession,
   resumeSession,
   startSession,
-} from '../../src/session/processes.ts';
+} from '../../src/session/process/processes.ts';
 import { run } from '../../src/sync/process.ts';
 import { assertNothingLeft } from './leftovers.ts';
 

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
-import type { MountedDevice } from '../../src/session/device.ts';
-import { chooseVault, findVaultKind, type Vault, type VaultKind } from '../../src/session/vault.ts';
+import type { MountedDevice } from '../../src/session/device/device.ts';
+import { chooseVault, findVaultKind, type Vault, type VaultKind } from '../../src/session/vault/vault.ts';
 import { run } from '../../src/sync/process.ts';
 import { DeviceBench, failureOf, holdOpen, kill, MEBIBYTE } from './device-bench.ts';
 

@@ -2,8 +2,13 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { keyIdentifierOf } from '../../src/session/fscrypt-key.ts';
-import { chooseVault, findVaultKind, preferVaultKind, probeVaultKinds } from '../../src/session/vault.ts';
+import { keyIdentifierOf } from '../../src/session/vault/fscrypt-key.ts';
+import {
+  chooseVault,
+  findVaultKind,
+  preferVaultKind,
+  probeVaultKinds,
+} from '../../src/session/vault/vault.ts';
 import { run } from '../../src/sync/process.ts';
 import { DeviceBench, failureOf } from './device-bench.ts';
 import { describeVaultContract } from './vault-contract.ts';

@@ -4,7 +4,14 @@ import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Decrypter, Encrypter } from 'age-encryption';
-import { bytesAccess, generateIdentity, open, recipientOf, SealedFile, seal } from '../../src/sync/age.ts';
+import {
+  bytesAccess,
+  generateIdentity,
+  open,
+  recipientOf,
+  SealedFile,
+  seal,
+} from '../../src/sync/age/age.ts';
 import { run } from '../../src/sync/process.ts';
 import { expectCode } from './expect-code.ts';
 import { scratchFolder } from './scratch.ts';

@@ -13,8 +13,8 @@ import {
 import { join } from 'node:path';
 import { isDeskPodError } from '../../src/core/errors.ts';
 import { ManifestDecoder, type ManifestEntry } from '../../src/core/manifest.ts';
-import { type CaptureOptions, captureTree } from '../../src/sync/capture.ts';
-import { LevelFileIndex, RACY_MARGIN_MS } from '../../src/sync/file-index.ts';
+import { type CaptureOptions, captureTree } from '../../src/sync/files/capture.ts';
+import { LevelFileIndex, RACY_MARGIN_MS } from '../../src/sync/files/file-index.ts';
 import { MemoryContent } from './support/memory-content.ts';
 import { makeTempFolder } from './support/temp-folder.ts';
 

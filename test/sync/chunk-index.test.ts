@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PackEntry } from '../../src/core/pack.ts';
-import { type ChunkIndex, LevelChunkIndex, MemoryChunkIndex } from '../../src/sync/chunk-index.ts';
+import { type ChunkIndex, LevelChunkIndex, MemoryChunkIndex } from '../../src/sync/repository/chunk-index.ts';
 import { scratchFolder } from './scratch.ts';
 
 const PACK_A = 'a'.repeat(64);

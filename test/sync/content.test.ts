@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
 import { toHex } from '../../src/core/bytes.ts';
 import { decodePack } from '../../src/core/pack.ts';
-import { type ChunkIndex, LevelChunkIndex, MemoryChunkIndex } from '../../src/sync/chunk-index.ts';
-import { Content } from '../../src/sync/content.ts';
-import { addRecoverySlot, createKeyring } from '../../src/sync/keyring-file.ts';
+import { addRecoverySlot, createKeyring } from '../../src/sync/keyring/keyring-file.ts';
 import { run } from '../../src/sync/process.ts';
-import { Repository } from '../../src/sync/repository.ts';
+import { type ChunkIndex, LevelChunkIndex, MemoryChunkIndex } from '../../src/sync/repository/chunk-index.ts';
+import { Content } from '../../src/sync/repository/content.ts';
+import { Repository } from '../../src/sync/repository/repository.ts';
 import { expectCode } from './expect-code.ts';
 import { scratchFolder } from './scratch.ts';
 

@@ -11,7 +11,7 @@ import {
   openWithRecoveryKey,
   parseRecoveryKey,
   removeSlot,
-} from '../../src/sync/keyring-file.ts';
+} from '../../src/sync/keyring/keyring-file.ts';
 import { run } from '../../src/sync/process.ts';
 import { expectCode } from './expect-code.ts';
 import { scratchFolder } from './scratch.ts';

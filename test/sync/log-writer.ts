@@ -1,7 +1,7 @@
 // A program for the log's tests: appends three events at a time and prints each seq that was acknowledged.
 import { utf8 } from '../../src/core/bytes.ts';
 import { hashing } from '../../src/sync/hashing.ts';
-import { Log } from '../../src/sync/log.ts';
+import { Log } from '../../src/sync/log/log.ts';
 
 const log = await Log.open(process.argv[2] ?? '', { hashing, logKey: new Uint8Array(32).fill(3) });
 for (let count = 0; count < 100_000; count++) {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { utf8 } from '../../src/core/bytes.ts';
 import { hashing } from '../../src/sync/hashing.ts';
-import { Log } from '../../src/sync/log.ts';
+import { Log } from '../../src/sync/log/log.ts';
 import { expectCode } from './expect-code.ts';
 import { scratchFolder } from './scratch.ts';
 

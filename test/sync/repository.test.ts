@@ -6,8 +6,8 @@ import { dirname, join } from 'node:path';
 import { toHex } from '../../src/core/bytes.ts';
 import { hashing } from '../../src/sync/hashing.ts';
 import { run } from '../../src/sync/process.ts';
-import { Repository } from '../../src/sync/repository.ts';
-import { temporaryName } from '../../src/sync/temporary-name.ts';
+import { Repository } from '../../src/sync/repository/repository.ts';
+import { temporaryName } from '../../src/sync/repository/temporary-name.ts';
 import { expectCode } from './expect-code.ts';
 import { scratchFolder } from './scratch.ts';
 

@@ -4,9 +4,9 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync, truncateSync, writeFi
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { isDeskPodError } from '../../src/core/errors.ts';
-import { captureTree } from '../../src/sync/capture.ts';
+import { captureTree } from '../../src/sync/files/capture.ts';
+import { restoreTree } from '../../src/sync/files/restore.ts';
 import { setMtimeNs } from '../../src/sync/posix/times.ts';
-import { restoreTree } from '../../src/sync/restore.ts';
 import { buildTree, generatedTrees } from './support/generated-tree.ts';
 import { MemoryContent } from './support/memory-content.ts';
 import { makeTempFolder } from './support/temp-folder.ts';

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { toHex, utf8 } from '../../src/core/bytes.ts';
 import type { LogRecord } from '../../src/core/record.ts';
 import { hashing } from '../../src/sync/hashing.ts';
-import { createKeyring, type OpenKeyring } from '../../src/sync/keyring-file.ts';
-import { Log } from '../../src/sync/log.ts';
-import { Repository } from '../../src/sync/repository.ts';
-import { chainTo, logTips, readSegments, sealSegment } from '../../src/sync/segments.ts';
+import { createKeyring, type OpenKeyring } from '../../src/sync/keyring/keyring-file.ts';
+import { Log } from '../../src/sync/log/log.ts';
+import { Repository } from '../../src/sync/repository/repository.ts';
+import { chainTo, logTips, readSegments, sealSegment } from '../../src/sync/repository/segments.ts';
 import { expectCode } from './expect-code.ts';
 import { scratchFolder } from './scratch.ts';
 

@@ -1,6 +1,6 @@
 // deskpod base: the system images that pods start from.
 import type { Command } from 'commander';
-import { basesDir, buildBase, importBase, listBases } from '../../session/base.ts';
+import { basesDir, buildBase, importBase, listBases } from '../../session/base/base.ts';
 import { contextOf } from '../context.ts';
 import { formatBytes } from '../units.ts';
 

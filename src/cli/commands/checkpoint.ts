@@ -1,6 +1,6 @@
 // deskpod checkpoint: seal the pod as it is now; a session goes on running.
 import type { Command } from 'commander';
-import type { CheckpointReport } from '../../sync/seal-checkpoint.ts';
+import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
 import { contextOf, operateOn, withPodOptions } from '../context.ts';
 import { formatBytes, formatDuration } from '../units.ts';
 

@@ -1,8 +1,8 @@
 // deskpod create: a new pod on a device, or around a folder.
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { createDesktop } from '../../session/create-desktop.ts';
-import { createTree } from '../../sync/tree.ts';
+import { createDesktop } from '../../session/pod/create-desktop.ts';
+import { createTree } from '../../sync/pod/tree.ts';
 import { contextOf } from '../context.ts';
 import { readPassphrase } from '../passphrase.ts';
 import { formatBytes, parseSize } from '../units.ts';

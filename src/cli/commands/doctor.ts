@@ -1,6 +1,6 @@
 // deskpod doctor: what this host can do, and the exact package or kernel option that is missing.
 import type { Command } from 'commander';
-import { examineHost } from '../../session/host.ts';
+import { examineHost } from '../../session/host/host.ts';
 import { contextOf } from '../context.ts';
 import { EXIT_STATUS } from '../exit-codes.ts';
 import { ExitStatus } from '../exit-status.ts';

@@ -1,6 +1,6 @@
 // deskpod exec: a command inside the session, as its user, behind the barrier.
 import type { Command } from 'commander';
-import { execInPod } from '../../session/exec-in-pod.ts';
+import { execInPod } from '../../session/operation/exec-in-pod.ts';
 import { withPodOptions } from '../context.ts';
 import { ExitStatus } from '../exit-status.ts';
 

@@ -1,7 +1,7 @@
 // deskpod restore: a pod rebuilt from home, onto a new device or into a folder.
 import type { Command } from 'commander';
 import { DeskPodError } from '../../core/errors.ts';
-import { listHomePods, restorePod } from '../../session/restore-pod.ts';
+import { listHomePods, restorePod } from '../../session/pod/restore-pod.ts';
 import { contextOf } from '../context.ts';
 import { readPassphrase } from '../passphrase.ts';
 import { formatBytes, formatDuration, formatMoment, parseSize } from '../units.ts';

@@ -1,7 +1,7 @@
 // deskpod start: resume the session of the last checkpoint, or start a fresh one.
 import type { Command } from 'commander';
-import { operate } from '../../session/operate.ts';
-import { startPod } from '../../session/start-pod.ts';
+import { operate } from '../../session/operation/operate.ts';
+import { startPod } from '../../session/operation/start-pod.ts';
 import { openInBrowser } from '../browser.ts';
 import { contextOf, withPodOptions } from '../context.ts';
 import { parseGeometry } from '../geometry.ts';

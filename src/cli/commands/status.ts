@@ -1,6 +1,6 @@
 // deskpod status: what the pod is doing, and how much of it is not at home yet.
 import type { Command } from 'commander';
-import type { HomeReport, StatusReport } from '../../session/operations.ts';
+import type { HomeReport, StatusReport } from '../../session/operation/operations.ts';
 import { contextOf, operateOn, withPodOptions } from '../context.ts';
 import { formatBytes, formatMoment } from '../units.ts';
 

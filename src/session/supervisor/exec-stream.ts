@@ -2,8 +2,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PassThrough, type Readable } from 'node:stream';
 import { DeskPodError } from '../../core/errors.ts';
-import type { Desktop } from '../desktop.ts';
-import { execInSession } from '../processes.ts';
+import type { Desktop } from '../pod/desktop.ts';
+import { execInSession } from '../process/processes.ts';
 import { toWireError } from './wire.ts';
 
 /** One line of the answer: output in base64, the exit code at the end, or why there is none. */

@@ -1,10 +1,10 @@
 // The supervisor's process: takes its order from stdin, answers once on stdout, and stays until the session ends.
 import { DeskPodError } from '../../core/errors.ts';
-import { Desktop } from '../desktop.ts';
-import { findStaging } from '../device.ts';
-import type { LaunchOrder } from '../launch.ts';
-import { openDevice } from '../open-device.ts';
-import type { StartReport } from '../operations.ts';
+import { findStaging } from '../device/device.ts';
+import type { StartReport } from '../operation/operations.ts';
+import { Desktop } from '../pod/desktop.ts';
+import { openDevice } from '../pod/open-device.ts';
+import type { LaunchOrder } from './launch.ts';
 import { Supervisor } from './supervisor.ts';
 import { type AnswerLine, toWireError } from './wire.ts';
 

@@ -1,14 +1,14 @@
 // The supervisor of one running session: answers for the pod, shows the session, and ends when the session ends.
 import type { Server } from 'node:http';
 import type { ProgressListener } from '../../core/progress.ts';
-import type { CheckpointReport } from '../../sync/seal-checkpoint.ts';
-import type { Desktop } from '../desktop.ts';
-import { desktopOperations, type SupervisedName } from '../desktop-operations.ts';
-import type { OperationName } from '../operations.ts';
-import type { Handlers } from '../pod-operations.ts';
-import { isAlive } from '../processes.ts';
+import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
+import { desktopOperations, type SupervisedName } from '../operation/desktop-operations.ts';
+import type { OperationName } from '../operation/operations.ts';
+import type { Handlers } from '../operation/pod-operations.ts';
+import type { Desktop } from '../pod/desktop.ts';
+import { isAlive } from '../process/processes.ts';
+import { connectToSession } from '../process/session-socket.ts';
 import { openRfb } from '../rfb/client.ts';
-import { connectToSession } from '../session-socket.ts';
 import { serveViewer, type Viewer } from '../viewer/server.ts';
 import { answerExec } from './exec-stream.ts';
 import { type Operation, serveSupervisor } from './server.ts';

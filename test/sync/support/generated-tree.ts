@@ -10,7 +10,7 @@ import {
   writeSync,
 } from 'node:fs';
 import fc from 'fast-check';
-import { joinPath } from '../../../src/sync/byte-path.ts';
+import { joinPath } from '../../../src/sync/files/byte-path.ts';
 import { makeFifo, makeSocket } from '../../../src/sync/posix/nodes.ts';
 import { setMtimeNs } from '../../../src/sync/posix/times.ts';
 import { setXattr } from '../../../src/sync/posix/xattr.ts';

@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isDeskPodError } from '../../../src/core/errors.ts';
-import type { Home } from '../../../src/sync/home.ts';
+import type { Home } from '../../../src/sync/home/home.ts';
 import { makeTempFolder } from './temp-folder.ts';
 
 /** A pod for the tests. */

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { toHex } from '../../../src/core/bytes.ts';
 import { DeskPodError } from '../../../src/core/errors.ts';
 import type { Root } from '../../../src/core/root.ts';
-import type { ContentWriter } from '../../../src/sync/capture.ts';
-import type { ContentReader } from '../../../src/sync/restore.ts';
+import type { ContentWriter } from '../../../src/sync/files/capture.ts';
+import type { ContentReader } from '../../../src/sync/files/restore.ts';
 
 const CHUNK_BYTES = 100_000;
 

@@ -1,0 +1,98 @@
+// runc: makes a session from its bundle and forgets it again.
+import { readFile } from 'node:fs/promises';
+import { DeskPodError } from '../../core/errors.ts';
+import { ProcessError, run } from '../../sync/process.ts';
+import { missingProgram, type Programs } from '../host/programs.ts';
+import { OutputError, runToFile } from '../host/run-to-file.ts';
+
+/** Where runc keeps what it knows of sessions; gone with the boot. */
+const RUNC_ROOT = '/run/deskpod/runc';
+
+/** What `runc state` says of a session. */
+export interface RuncState {
+  readonly id: string;
+  readonly pid: number;
+  readonly status: string;
+  /** Its bundle's folder. */
+  readonly bundle: string;
+}
+
+/**
+ * Creates a session from a bundle and starts its first process.
+ * @returns the host's pid of that process.
+ * @throws DeskPodError SESSION_START_FAILED; RUNTIME_MISSING without runc. Nothing of the session is left then.
+ */
+export async function runcStart(programs: Programs, sessionId: string, bundleDir: string): Promise<number> {
+  const logFile = `${bundleDir}/runc.log`;
+  try {
+    await runcCreate(programs, sessionId, bundleDir, ['--log', logFile]);
+    await runc(programs, ['--log', logFile, 'start', sessionId]);
+    return Number(await readFile(`${bundleDir}/session.pid`, 'utf8'));
+  } catch (error) {
+    await runcDelete(programs, sessionId);
+    throw error instanceof ProcessError ? startFailure(error.stderrTail, logFile, error) : error;
+  }
+}
+
+/** Ends whatever of the session still runs under runc, and makes runc forget it. Nothing happens if it is unknown. */
+export async function runcDelete(programs: Programs, sessionId: string): Promise<void> {
+  await runc(programs, ['delete', '--force', sessionId]);
+}
+
+/** What runc knows of its sessions; an empty list if it never made one. */
+export async function runcList(programs: Programs): Promise<readonly RuncState[]> {
+  const { stdout } = await runc(programs, ['list', '--format', 'json']);
+  const states: unknown = JSON.parse(stdout === '' ? 'null' : stdout);
+  return Array.isArray(states) ? (states as RuncState[]) : [];
+}
+
+/**
+ * `runc create`: the session's first process inherits its output, so a shell sends that to a file. A pipe to here would
+ * stay open as long as the session runs, and whoever reads it would wait as long.
+ */
+async function runcCreate(
+  programs: Programs,
+  sessionId: string,
+  bundleDir: string,
+  options: readonly string[],
+) {
+  const outputFile = `${bundleDir}/create.log`;
+  const args = [
+    '--root',
+    RUNC_ROOT,
+    ...options,
+    'create',
+    '--bundle',
+    bundleDir,
+    '--pid-file',
+    `${bundleDir}/session.pid`,
+  ];
+  try {
+    await runToFile(programs.runc, [...args, sessionId], outputFile);
+  } catch (error) {
+    throw error instanceof OutputError ? startFailure(error.output, outputFile, error) : error;
+  }
+}
+
+async function runc(programs: Programs, args: readonly string[]) {
+  try {
+    return await run(programs.runc, ['--root', RUNC_ROOT, ...args]);
+  } catch (error) {
+    if (error instanceof ProcessError && error.notFound) {
+      throw missingProgram(programs.runc, error);
+    }
+    throw error;
+  }
+}
+
+function startFailure(output: string, logFile: string, cause?: unknown): DeskPodError {
+  return new DeskPodError('SESSION_START_FAILED', `runc did not start the session: ${lastLine(output)}`, {
+    hint: 'Run `deskpod doctor` to see what this host lacks.',
+    details: { logFile, output },
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1) ?? '';
+}

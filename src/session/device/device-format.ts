@@ -1,0 +1,173 @@
+// Making a device: an empty ext4, ready for a pod, on a block device or in a new image file.
+import { open, rm } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { DeskPodError } from '../../core/errors.ts';
+import { run } from '../../sync/process.ts';
+import { requireRoot } from '../host/root-rights.ts';
+import { MARKER_NAME } from './device-content.ts';
+import { reportDeviceFull } from './device-full.ts';
+import { type DeviceTarget, describeContents, findTarget, requireUnused } from './device-target.ts';
+import { makeExt4, readSuperblock, rootNames } from './ext4.ts';
+import { sizeText } from './size-text.ts';
+
+/** The label of every pod's device. */
+export const DEVICE_LABEL = 'deskpod';
+
+/** Below this there is no room for a file system's own tables, a base and a checkpoint. */
+export const MINIMUM_DEVICE_BYTES = 128 * 1024 * 1024; // 128 MiB
+
+/** What {@link formatDevice} formats. */
+export interface FormatRequest {
+  /** A block device (`/dev/…`) or an image file; the file is made if it is not there. */
+  readonly path: string;
+  /** The size of an image file. Needed if it is to be made; an existing one keeps its size without it. */
+  readonly sizeBytes?: number;
+  /** Overwrite a pod or whatever else is there. Never overrides that the device is in use or too small. */
+  readonly force?: boolean;
+}
+
+/** A device that was formatted. */
+export interface FormattedDevice {
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly fsUuid: string;
+}
+
+/**
+ * Makes an ext4 that can hold a pod, and returns when it is on the device. An image file is sparse; one that could not
+ * be finished is removed again.
+ * @throws DeskPodError DEVICE_NOT_FOUND, DEVICE_IN_USE, DEVICE_TOO_SMALL, DEVICE_FULL, ROOT_NEEDED; POD_EXISTS and
+ * TARGET_NOT_EMPTY without `force`; MOUNT_FAILED if mkfs.ext4 fails
+ */
+export async function formatDevice(request: FormatRequest): Promise<FormattedDevice> {
+  requireRoot('formatting a device');
+  const existing = await existingTarget(request);
+  const sizeBytes =
+    existing?.kind === 'block' ? existing.sizeBytes : (request.sizeBytes ?? existing?.sizeBytes);
+  if (sizeBytes === undefined)
+    throw new TypeError(`${request.path}: an image file that is to be made needs a size`);
+  requireSize(request.path, sizeBytes);
+  if (existing !== undefined) {
+    await requireUnused(existing);
+    if (request.force !== true) await requireEmpty(existing);
+    if (existing.kind === 'block') {
+      // A backup partition table at the end would outlive mkfs and contradict it.
+      await run('wipefs', ['-q', '-a', existing.path]);
+      return await makeDevice(existing.path, sizeBytes);
+    }
+  }
+  const path = existing?.path ?? resolve(request.path);
+  try {
+    await makeImage(path, sizeBytes);
+    return await makeDevice(path, sizeBytes);
+  } catch (error) {
+    if (existing === undefined) await rm(path, { force: true });
+    throw error;
+  }
+}
+
+/** What is at the path already; `undefined` if an image file is to be made there. */
+async function existingTarget({ path }: FormatRequest): Promise<DeviceTarget | undefined> {
+  try {
+    return await findTarget(path);
+  } catch (error) {
+    if (!(error instanceof DeskPodError) || error.code !== 'DEVICE_NOT_FOUND') throw error;
+    // Below /dev a missing drive must not become a file in memory.
+    if (error.cause === undefined || resolve(path).startsWith('/dev/')) throw error;
+    await findFolder(path);
+    return undefined;
+  }
+}
+
+async function findFolder(path: string): Promise<void> {
+  const folder = dirname(resolve(path));
+  try {
+    await (await open(folder, 'r')).close();
+  } catch (error) {
+    throw new DeskPodError(
+      'DEVICE_NOT_FOUND',
+      `${path}: there is no folder ${folder} to make an image file in`,
+      {
+        details: { path, folder },
+        cause: error,
+      },
+    );
+  }
+}
+
+function requireSize(path: string, sizeBytes: number): void {
+  if (sizeBytes >= MINIMUM_DEVICE_BYTES) return;
+  const needed = sizeText(MINIMUM_DEVICE_BYTES);
+  throw new DeskPodError(
+    'DEVICE_TOO_SMALL',
+    `${path}: ${sizeText(sizeBytes)} is too small, a pod needs ${needed}`,
+    {
+      hint: `choose a device of at least ${needed}; 8 GiB is comfortable`,
+      details: { path, sizeBytes, neededBytes: MINIMUM_DEVICE_BYTES },
+    },
+  );
+}
+
+async function requireEmpty(target: DeviceTarget): Promise<void> {
+  const { path } = target;
+  if (target.isBlank || target.sizeBytes === 0) return;
+  const superblock = await readSuperblock(path);
+  if (superblock?.label === DEVICE_LABEL) {
+    const names = await rootNames(path);
+    // Formatted, but no pod came to be: nothing is lost by making it again.
+    if (names.every((name) => name === 'lost+found')) return;
+    if (names.includes(MARKER_NAME)) {
+      throw new DeskPodError('POD_EXISTS', `${path}: holds a pod already`, {
+        hint: `start it with: deskpod start ${path}; overwriting it needs --force`,
+        details: { path, fsUuid: superblock.uuid },
+      });
+    }
+  }
+  const contents = await describeContents(path);
+  // A drive fresh from the shop may hold any bytes; a file with unknown content is somebody's file.
+  const found =
+    contents ?? (target.kind === 'image' ? `${sizeText(target.sizeBytes)} of unknown data` : undefined);
+  if (found === undefined) return;
+  throw new DeskPodError('TARGET_NOT_EMPTY', `${path}: holds ${found}`, {
+    hint: 'choose another device; everything on this one is lost with --force',
+    details: { path, contents: found },
+  });
+}
+
+/** A file that is all hole, so that an image takes the space of what is written into it. */
+async function makeImage(path: string, sizeBytes: number): Promise<void> {
+  const file = await open(path, 'a', 0o600);
+  try {
+    await file.truncate(0);
+    await file.truncate(sizeBytes);
+  } finally {
+    await file.close();
+  }
+}
+
+async function makeDevice(path: string, sizeBytes: number): Promise<FormattedDevice> {
+  try {
+    await reportDeviceFull(dirname(path), `the file system of ${path}`, () => makeExt4(path, DEVICE_LABEL));
+  } catch (error) {
+    if (error instanceof DeskPodError) throw error;
+    throw new DeskPodError('MOUNT_FAILED', `${path}: mkfs.ext4 could not make a file system`, {
+      hint: 'the cause says why; a drive that fails to be written may be write-protected or worn out',
+      details: { path, sizeBytes },
+      cause: error,
+    });
+  }
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  const superblock = await readSuperblock(path);
+  if (superblock === undefined) {
+    throw new DeskPodError('MOUNT_FAILED', `${path}: what mkfs.ext4 wrote did not read back`, {
+      hint: 'the drive does not keep what is written to it',
+      details: { path },
+    });
+  }
+  return { path, sizeBytes, fsUuid: superblock.uuid };
+}

@@ -1,0 +1,274 @@
+// A device at work: mounting it on its staging folder, and letting it go so that it is safe to unplug.
+import { createHash } from 'node:crypto';
+import { access, open } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { DeskPodError } from '../../core/errors.ts';
+import { type FileLock, lockHolder, tryLock } from '../../sync/posix/flock.ts';
+import { ProcessError, run } from '../../sync/process.ts';
+import { type Mount, mountAt, readMounts } from '../host/mount-table.ts';
+import { requireRoot } from '../host/root-rights.ts';
+import { prepareStaging, removeStaging, type Staging, stagingOf } from '../host/staging.ts';
+import { checkDeviceContent, notAPod } from './device-content.ts';
+import { DEVICE_LABEL } from './device-format.ts';
+import { type DeviceTarget, describeContents, findTarget, loopsOf, requireUnused } from './device-target.ts';
+import { preenExt4, readSuperblock, type Superblock } from './ext4.ts';
+import { findHolders, type Holder, holdersText, mountHolders } from './holders.ts';
+
+export { formatDevice } from './device-format.ts';
+
+/**
+ * What anyone may have written on a drive gains nothing here: no setuid, no device nodes, no programs, no symbolic
+ * links. An overlay whose upper layer lies here executes and follows links all the same, by its own mount's flags.
+ */
+const MOUNT_OPTIONS = 'nosuid,nodev,noexec,nosymfollow,noatime,errors=remount-ro';
+
+/** How long the last closing of a file may take after its process ended. */
+const BUSY_TIMEOUT_MS = 2000;
+/** How long the kernel may take to let go of the device after the unmount. */
+const RELEASE_TIMEOUT_MS = 5000;
+const POLL_MS = 20;
+
+/** How {@link mountDevice} mounts. */
+export interface MountOptions {
+  /** The device was only just formatted: no pod need be on it. */
+  readonly isFresh?: boolean;
+}
+
+/** A device that this process has mounted and locked for itself. */
+export interface MountedDevice {
+  readonly path: string;
+  readonly mountDir: string;
+  readonly fsUuid: string;
+  readonly staging: Staging;
+  /** A killed process had left it mounted, and this one took it over. */
+  readonly isAdopted: boolean;
+  /** What e2fsck did before the mount, if it was not unmounted properly the last time. */
+  readonly repair: string | undefined;
+  /** {@link unmountDevice}. */
+  unmount(): Promise<void>;
+}
+
+/** What {@link unmountDevice} needs beyond what everyone may see. */
+interface Grip {
+  readonly target: DeviceTarget;
+  readonly lock: FileLock;
+  /** The block device's name in sysfs: that of the loop device for an image. */
+  readonly blockName: string;
+  isReleased: boolean;
+}
+
+const grips = new WeakMap<MountedDevice, Grip>();
+
+/** The staging folder of the device at `path`: the same in every process, for as long as it is plugged in. */
+export async function findStaging(path: string): Promise<Staging> {
+  const target = await findTarget(path);
+  return stagingOf(stagingId(target, await requirePodSuperblock(target)));
+}
+
+/**
+ * Mounts a pod's device, for this process alone. A device that was pulled out or lost its power is checked first.
+ * A mount that a killed process left is taken over.
+ * @throws DeskPodError DEVICE_NOT_FOUND, DEVICE_NOT_A_POD, POD_BUSY if another process has it, DEVICE_IN_USE if
+ * something else has it, MOUNT_FAILED, ROOT_NEEDED
+ */
+export async function mountDevice(path: string, options: MountOptions = {}): Promise<MountedDevice> {
+  requireRoot('mounting a device');
+  const target = await findTarget(path);
+  const superblock = await requirePodSuperblock(target);
+  const staging = await prepareStaging(stagingId(target, superblock));
+  const lock = takeLock(path, staging);
+  try {
+    const left = await leftMount(staging, target);
+    const repair = left === undefined ? await mountTarget(target, superblock, staging.deviceDir) : undefined;
+    return await openMounted(
+      { target, superblock, staging, lock, repair, isAdopted: left !== undefined },
+      options,
+    );
+  } catch (error) {
+    await removeStaging(staging);
+    lock.release();
+    throw error;
+  }
+}
+
+/**
+ * Writes everything to the device and unmounts it. When this returns the kernel has let go of the device, all is on
+ * it, and it can be unplugged. A second call does nothing; after a failure it can be called again.
+ * @throws DeskPodError DEVICE_IN_USE naming who still uses it; MOUNT_FAILED if not all could be written
+ */
+export async function unmountDevice(device: MountedDevice): Promise<void> {
+  const grip = grips.get(device);
+  if (grip === undefined) throw new TypeError(`${device.path}: was not mounted by mountDevice`);
+  if (grip.isReleased) return;
+  const { mountDir } = device;
+  if (mountAt(await readMounts(), mountDir) !== undefined) {
+    const builders = await mountHolders(mountDir);
+    if (builders.length > 0) throw inUse(device.path, builders);
+    await flush(device.path, mountDir);
+    await unmountWhenFree(device.path, mountDir);
+  }
+  await waitForRelease(device.path, grip);
+  await flushTarget(grip.target);
+  grip.isReleased = true;
+  await removeStaging(device.staging);
+  grip.lock.release();
+}
+
+async function requirePodSuperblock(target: DeviceTarget): Promise<Superblock> {
+  const superblock = await readSuperblock(target.path);
+  if (superblock?.label === DEVICE_LABEL && superblock.hasEncryption) return superblock;
+  const contents = (await describeContents(target.path)) ?? 'no file system';
+  throw notAPod(target.path, `expected an ext4 "${DEVICE_LABEL}", found ${contents}`);
+}
+
+/** Two clones of a drive have one file system id, and one drive slot sees many drives: both together tell them apart. */
+function stagingId(target: DeviceTarget, superblock: Superblock): string {
+  return createHash('sha256').update(`${target.identity} ${superblock.uuid}`).digest('hex').slice(0, 16);
+}
+
+function takeLock(path: string, staging: Staging): FileLock {
+  const lock = tryLock(staging.lockFile);
+  if (lock !== undefined) return lock;
+  const pid = lockHolder(staging.lockFile);
+  throw new DeskPodError('POD_BUSY', `${path}: process ${pid ?? 'unknown'} has this pod open`, {
+    hint: 'stop it with `deskpod stop`, or wait until it is done',
+    details: { path, pid, lockFile: staging.lockFile },
+  });
+}
+
+/** The mount that a killed process left on this staging folder, if the device behind it is still there. */
+async function leftMount(staging: Staging, target: DeviceTarget): Promise<Mount | undefined> {
+  const left = mountAt(await readMounts(), staging.deviceDir);
+  if (left === undefined) return undefined;
+  const isOurs =
+    target.kind === 'block'
+      ? left.deviceNumber === target.identity
+      : (await loopsOf(target)).some(({ name }) => left.source === `/dev/${name}`);
+  if (isOurs && !left.fsOptions.includes('ro')) return left;
+  // The drive behind it is gone, or ext4 stopped writing after an error: nothing more can be saved through it.
+  await run('umount', ['--lazy', '--', staging.deviceDir]);
+  return undefined;
+}
+
+async function mountTarget(
+  target: DeviceTarget,
+  superblock: Superblock,
+  mountDir: string,
+): Promise<string | undefined> {
+  await requireUnused(target);
+  const repair = superblock.isClean ? undefined : await preenExt4(target.path);
+  const options = target.kind === 'image' ? `loop,${MOUNT_OPTIONS}` : MOUNT_OPTIONS;
+  try {
+    await run('mount', ['-t', 'ext4', '-o', options, '--', target.path, mountDir]);
+  } catch (error) {
+    throw new DeskPodError('MOUNT_FAILED', `${target.path}: could not be mounted`, {
+      hint: 'is the drive write-protected? `dmesg | tail` says what the kernel found',
+      details: { path: target.path, mountDir },
+      cause: error,
+    });
+  }
+  return repair;
+}
+
+interface Opening extends Pick<MountedDevice, 'staging' | 'repair' | 'isAdopted'> {
+  readonly target: DeviceTarget;
+  readonly superblock: Superblock;
+  readonly lock: FileLock;
+}
+
+async function openMounted(opening: Opening, options: MountOptions): Promise<MountedDevice> {
+  const { target, superblock, staging, lock, repair, isAdopted } = opening;
+  const mountDir = staging.deviceDir;
+  const mount = mountAt(await readMounts(), mountDir);
+  try {
+    await checkDeviceContent(target.path, mountDir, options.isFresh !== true);
+  } catch (error) {
+    if (!isAdopted) await run('umount', ['--', mountDir]);
+    throw error;
+  }
+  const device: MountedDevice = {
+    path: target.path,
+    mountDir,
+    fsUuid: superblock.uuid,
+    staging,
+    isAdopted,
+    repair,
+    unmount: () => unmountDevice(device),
+  };
+  const blockName = mount?.source.replace(/^\/dev\//, '') ?? '';
+  grips.set(device, { target, lock, blockName, isReleased: false });
+  return device;
+}
+
+/** `sync -f` is syncfs(2), in a process of its own: it can take seconds, and reports what the kernel could not write. */
+async function flush(path: string, mountDir: string): Promise<void> {
+  try {
+    await run('sync', ['-f', mountDir]);
+  } catch (error) {
+    throw new DeskPodError('MOUNT_FAILED', `${path}: not everything could be written to the device`, {
+      hint: 'keep it plugged in; `dmesg | tail` says what failed',
+      details: { path, mountDir },
+      cause: error,
+    });
+  }
+}
+
+async function unmountWhenFree(path: string, mountDir: string): Promise<void> {
+  const deadline = performance.now() + BUSY_TIMEOUT_MS;
+  for (;;) {
+    try {
+      await run('umount', ['--', mountDir]);
+      return;
+    } catch (error) {
+      if (!(error instanceof ProcessError)) throw error;
+      const holders = await findHolders(mountDir);
+      if (performance.now() > deadline) throw inUse(path, holders, error);
+    }
+    await delay(POLL_MS);
+  }
+}
+
+/** An unmounted ext4 lives on while an overlay or another namespace uses it, and a loop device until it is detached. */
+async function waitForRelease(path: string, { target, blockName }: Grip): Promise<void> {
+  const deadline = performance.now() + RELEASE_TIMEOUT_MS;
+  const isHeld = async () =>
+    (await exists(`/sys/fs/ext4/${blockName}`)) ||
+    (target.kind === 'image' && (await loopsOf(target)).length > 0);
+  while (await isHeld()) {
+    if (performance.now() > deadline) {
+      throw inUse(path, [{ name: 'the kernel', path: `/dev/${blockName}` }]);
+    }
+    await delay(POLL_MS);
+  }
+}
+
+async function flushTarget(target: DeviceTarget): Promise<void> {
+  // A drive that was pulled out meanwhile has nothing left to flush; its last mount's errors were told before.
+  if (!(await exists(target.path))) return;
+  const file = await open(target.path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+function inUse(path: string, holders: readonly Holder[], cause?: unknown): DeskPodError {
+  const who =
+    holders.length === 0 ? 'by something that cannot be seen from here' : `by ${holdersText(holders)}`;
+  return new DeskPodError('DEVICE_IN_USE', `${path}: still in use ${who}`, {
+    hint: 'close it, then try again; do not unplug the device yet',
+    details: { path, holders },
+    cause,
+  });
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return false;
+  }
+}

@@ -1,0 +1,25 @@
+// The programs that run sessions: where they are on this host.
+import { DeskPodError } from '../../core/errors.ts';
+
+/** Paths or names of the programs that a session needs. */
+export interface Programs {
+  /** CRIU 4.2 or newer. */
+  readonly criu: string;
+  /** runc 1.3.6 or newer. */
+  readonly runc: string;
+  readonly pasta: string;
+}
+
+/** The programs of a runtime folder, with the system's own pasta. */
+export function programsIn(runtimeDir = '/var/lib/deskpod/runtime'): Programs {
+  return { criu: `${runtimeDir}/bin/criu`, runc: `${runtimeDir}/bin/runc`, pasta: 'pasta' };
+}
+
+/** The RUNTIME_MISSING of a program that is not there. */
+export function missingProgram(program: string, cause: unknown): DeskPodError {
+  return new DeskPodError('RUNTIME_MISSING', `${program}: the program is not there`, {
+    hint: 'Run ops/setup as root to make the runtime folder.',
+    details: { program },
+    cause,
+  });
+}

@@ -1,0 +1,32 @@
+// The operations of a desktop pod, those of its session included.
+import { DeskPodError } from '../../core/errors.ts';
+import type { Desktop } from '../pod/desktop.ts';
+import type { OperationName } from './operations.ts';
+import { type Handlers, podOperations } from './pod-operations.ts';
+
+/** What a supervisor adds, which has the viewer and ends itself with the session. */
+export type SupervisedName = 'checkpoint' | 'suspend' | 'stop' | 'view' | 'screenshot';
+
+/** The operations of a desktop; without `supervised` the session's own need a supervisor first. */
+export function desktopOperations(
+  desktop: Desktop,
+  supervised?: Handlers<SupervisedName>,
+): Handlers<OperationName> {
+  const unsupervised = async (): Promise<never> => {
+    throw new DeskPodError('SESSION_NOT_RUNNING', 'no session of this pod runs on this host', {
+      hint: 'Start it with `deskpod start`.',
+    });
+  };
+  const operations = podOperations(desktop, () => desktop.session?.rootPid);
+  return {
+    ...operations,
+    install: async ({ packages }, onProgress) => ({ packages: await desktop.install(packages, onProgress) }),
+    ...(supervised ?? {
+      checkpoint: operations.checkpoint,
+      suspend: unsupervised,
+      stop: unsupervised,
+      view: unsupervised,
+      screenshot: unsupervised,
+    }),
+  };
+}

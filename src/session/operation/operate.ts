@@ -1,0 +1,91 @@
+// One operation on one pod: asked of its supervisor if it has one, done here if not.
+import { DeskPodError } from '../../core/errors.ts';
+import type { ProgressListener } from '../../core/progress.ts';
+import { openTree } from '../../sync/pod/tree.ts';
+import { Desktop } from '../pod/desktop.ts';
+import { openDevice } from '../pod/open-device.ts';
+import { readSessionNote } from '../pod/session-note.ts';
+import { callSupervisor, supervisorListens } from '../supervisor/client.ts';
+import { launchSupervisor } from '../supervisor/launch.ts';
+import { desktopOperations } from './desktop-operations.ts';
+import type { OperationName, Operations } from './operations.ts';
+import { podOperations } from './pod-operations.ts';
+import { findPod, type Target } from './target.ts';
+
+/** What an operation may need from the user. */
+export interface OperateOptions {
+  readonly passphrase: () => Promise<string>;
+  readonly onProgress: ProgressListener;
+}
+
+/** Operations that make sense only while a session runs. */
+const NEEDS_SESSION: ReadonlySet<OperationName> = new Set(['suspend', 'stop', 'view', 'screenshot']);
+
+/**
+ * Runs an operation on the pod at `path` (see {@link findPod}).
+ *
+ * A session whose supervisor was killed gets a new one first, which needs the passphrase again.
+ * @throws DeskPodError whatever the operation throws; SESSION_NOT_RUNNING for one that needs a session where none runs
+ */
+export async function operate<Name extends OperationName>(
+  path: string | undefined,
+  name: Name,
+  parameters: Operations[Name]['parameters'],
+  options: OperateOptions,
+): Promise<Operations[Name]['answer']> {
+  const target = await findPod(path);
+  if (target.kind === 'tree') return operateOnTree(target.dir, name, parameters, options);
+  const socket = target.staging.supervisorSocket;
+  if (await isSupervised(target, options))
+    return callSupervisor(socket, name, parameters, options.onProgress);
+  if (NEEDS_SESSION.has(name)) throw notRunning(target.path);
+  const opened = await openDevice(target.path, { passphrase: await options.passphrase() });
+  const desktop = await Desktop.take(opened, options.onProgress);
+  try {
+    const operation = desktopOperations(desktop)[name];
+    return (await operation(parameters as never, options.onProgress)) as Operations[Name]['answer'];
+  } finally {
+    await desktop.close();
+  }
+}
+
+/** True if a supervisor answers for the pod; one is started for a session that was left without. */
+export async function isSupervised(
+  { path, staging }: Target & { kind: 'device' },
+  options: OperateOptions,
+): Promise<boolean> {
+  if (await supervisorListens(staging.supervisorSocket)) return true;
+  if ((await readSessionNote(staging)) === undefined) return false;
+  options.onProgress({ step: 'taking over the running session from a supervisor that was killed' });
+  await launchSupervisor(
+    { devicePath: path, passphrase: await options.passphrase(), mode: 'adopt' },
+    options.onProgress,
+  );
+  return true;
+}
+
+async function operateOnTree<Name extends OperationName>(
+  dir: string,
+  name: Name,
+  parameters: Operations[Name]['parameters'],
+  options: OperateOptions,
+): Promise<Operations[Name]['answer']> {
+  const tree = await openTree(dir, { passphrase: await options.passphrase() });
+  try {
+    const operation = podOperations(tree)[name as keyof ReturnType<typeof podOperations>];
+    if (operation === undefined) {
+      throw new DeskPodError('USAGE', `${dir} is a tree pod: it has no session to ${name}`, {
+        hint: 'Sessions live in pods made by `deskpod create DEVICE`, as root.',
+      });
+    }
+    return (await operation(parameters as never, options.onProgress)) as Operations[Name]['answer'];
+  } finally {
+    await tree.close();
+  }
+}
+
+function notRunning(path: string): DeskPodError {
+  return new DeskPodError('SESSION_NOT_RUNNING', `${path}: no session of this pod runs on this host`, {
+    hint: `Start it with \`deskpod start ${path}\`.`,
+  });
+}

@@ -1,0 +1,75 @@
+// What can be asked of an opened pod: the same names and answers in this process and over a supervisor's socket.
+import type { LoggedEvent } from '../../core/events.ts';
+import type { Checkpoint, HomeState, PodState } from '../../core/state.ts';
+import type { SyncReport } from '../../sync/pod/replicate.ts';
+import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
+
+/** What `status` answers. */
+export interface StatusReport {
+  readonly podId: string;
+  readonly name: string;
+  readonly kind: PodState['kind'];
+  readonly deviceId: string;
+  readonly epoch: number;
+  readonly vault: PodState['vault'];
+  readonly seq: number;
+  readonly session: PodState['session'];
+  /** Host pid of the session's first process, while it runs here. */
+  readonly rootPid: number | undefined;
+  readonly base: string | undefined;
+  readonly packages: readonly string[];
+  readonly lastCheckpoint: Pick<Checkpoint, 'number' | 'atMs' | 'reason'> | undefined;
+  readonly homes: readonly HomeReport[];
+}
+
+/** A home, and how much of the pod it lacks. */
+export interface HomeReport extends HomeState {
+  /** Checkpoints that home does not have yet. */
+  readonly missingCheckpoints: number;
+  /** Bytes of their packs. */
+  readonly missingBytes: number;
+}
+
+/** What `start` answers. */
+export interface StartReport {
+  readonly podId: string;
+  readonly resumedCheckpoint: number | undefined;
+  /** From the unlocked keyring to the processes running. */
+  readonly resumeMs: number;
+  /** From the unlocked keyring to the first whole picture from the display. */
+  readonly firstPixelMs: number;
+  /** Time that the passphrase itself took. */
+  readonly unlockMs: number;
+  readonly warnings: readonly string[];
+}
+
+/** What each operation takes and answers. */
+export interface Operations {
+  status: { parameters: object; answer: StatusReport };
+  log: { parameters: { readonly since: number }; answer: { readonly events: readonly LoggedEvent[] } };
+  checkpoints: { parameters: object; answer: { readonly checkpoints: readonly Checkpoint[] } };
+  checkpoint: { parameters: object; answer: CheckpointReport };
+  suspend: { parameters: object; answer: CheckpointReport };
+  stop: { parameters: object; answer: object };
+  install: {
+    parameters: { readonly packages: readonly string[] };
+    answer: { readonly packages: readonly string[] };
+  };
+  view: { parameters: object; answer: { readonly url: string } };
+  screenshot: { parameters: object; answer: { readonly pngBase64: string } };
+  'home-add': { parameters: { readonly url: string }; answer: { readonly url: string } };
+  'home-list': { parameters: object; answer: { readonly homes: readonly HomeReport[] } };
+  'home-remove': { parameters: { readonly url: string }; answer: { readonly url: string } };
+  sync: { parameters: { readonly url?: string }; answer: { readonly homes: readonly SyncReport[] } };
+  'key-list': { parameters: object; answer: { readonly slots: readonly KeyReport[] } };
+}
+
+/** A slot of the keyring, without what opens it. */
+export interface KeyReport {
+  readonly kind: 'passphrase' | 'recovery';
+  readonly label: string;
+  readonly createdAtMs: number;
+}
+
+/** The name of an operation. */
+export type OperationName = keyof Operations;

@@ -1,0 +1,82 @@
+// The operations that need no session: the same for tree pods and for desktops.
+import type { ProgressListener } from '../../core/progress.ts';
+import type { Checkpoint, HomeState, PodState } from '../../core/state.ts';
+import { addHome } from '../../sync/pod/add-home.ts';
+import type { Pod } from '../../sync/pod/pod.ts';
+import { syncHomes } from '../../sync/pod/replicate.ts';
+import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
+import type { HomeReport, KeyReport, Operations, StatusReport } from './operations.ts';
+
+/** One operation, bound to a pod. */
+export type Handler<Name extends keyof Operations> = (
+  parameters: Operations[Name]['parameters'],
+  onProgress: ProgressListener,
+) => Promise<Operations[Name]['answer']>;
+
+/** Handlers for the named operations. */
+export type Handlers<Name extends keyof Operations> = { readonly [Each in Name]: Handler<Each> };
+
+/** The operations of every kind of pod. */
+export type PodOperationName =
+  | 'status'
+  | 'log'
+  | 'checkpoints'
+  | 'checkpoint'
+  | 'home-add'
+  | 'home-list'
+  | 'home-remove'
+  | 'sync'
+  | 'key-list';
+
+/** An opened pod that can be checkpointed. */
+export interface Checkpointable {
+  readonly pod: Pod;
+  checkpoint(onProgress: ProgressListener): Promise<CheckpointReport>;
+}
+
+/** The operations of an opened pod; `rootPid` tells the first process of its session, if one runs. */
+export function podOperations(
+  opened: Checkpointable,
+  rootPid: () => number | undefined = () => undefined,
+): Handlers<PodOperationName> {
+  const { pod } = opened;
+  return {
+    status: async () => describe(pod.state, rootPid()),
+    log: async ({ since }) => ({ events: await pod.events(since) }),
+    checkpoints: async () => ({ checkpoints: pod.state.checkpoints }),
+    checkpoint: (_parameters, onProgress) => opened.checkpoint(onProgress),
+    'home-add': async ({ url }) => {
+      await addHome(pod, url);
+      return { url };
+    },
+    'home-list': async () => ({ homes: pod.state.homes.map((home) => measureHome(pod.state, home)) }),
+    'home-remove': async ({ url }) => {
+      await pod.append({ type: 'removeHome', url });
+      return { url };
+    },
+    sync: async ({ url }, onProgress) => ({ homes: await syncHomes(pod, url, onProgress) }),
+    'key-list': async () => ({ slots: (await pod.readKeyring()).slots.map(describeSlot) }),
+  };
+}
+
+function describeSlot({ kind, label, createdAtMs }: KeyReport): KeyReport {
+  return { kind, label, createdAtMs };
+}
+
+function describe(state: PodState, rootPid: number | undefined): StatusReport {
+  const { podId, name, kind, deviceId, epoch, vault, seq, session, packages } = state;
+  const last = state.checkpoints.at(-1);
+  return {
+    ...{ podId, name, kind, deviceId, epoch, vault, seq, session, packages, rootPid },
+    base: state.base?.name,
+    lastCheckpoint:
+      last === undefined ? undefined : { number: last.number, atMs: last.atMs, reason: last.reason },
+    homes: state.homes.map((home) => measureHome(state, home)),
+  };
+}
+
+function measureHome(state: PodState, home: HomeState): HomeReport {
+  const missing: readonly Checkpoint[] = state.checkpoints.filter(({ seq }) => seq > home.seq);
+  const missingBytes = missing.reduce((sum, { stats }) => sum + stats.storedBytes, 0);
+  return { ...home, missingCheckpoints: missing.length, missingBytes };
+}

@@ -1,0 +1,46 @@
+// Starting a pod: under a supervisor of its own, which stays when the command that started it has ended.
+import { DeskPodError } from '../../core/errors.ts';
+import type { ProgressListener } from '../../core/progress.ts';
+import { requireRoot } from '../host/root-rights.ts';
+import type { StartChoice } from '../pod/desktop.ts';
+import { launchSupervisor } from '../supervisor/launch.ts';
+import { isSupervised } from './operate.ts';
+import type { StartReport } from './operations.ts';
+import { findPod } from './target.ts';
+
+/** What is to be started. */
+export interface StartRequest extends StartChoice {
+  readonly devicePath: string | undefined;
+  readonly passphrase: () => Promise<string>;
+  readonly onProgress: ProgressListener;
+}
+
+/**
+ * Starts or resumes the session of the pod on a device.
+ *
+ * @throws DeskPodError SESSION_ALREADY_RUNNING, ROOT_NEEDED, USAGE for a tree pod, and what opening and starting throw
+ */
+export async function startPod(request: StartRequest): Promise<StartReport> {
+  requireRoot('starting a session');
+  const target = await findPod(request.devicePath);
+  if (target.kind === 'tree') {
+    throw new DeskPodError('USAGE', `${target.dir} is a tree pod: it has no session to start`, {
+      hint: 'Sessions live in pods made by `deskpod create DEVICE`.',
+    });
+  }
+  if (await isSupervised(target, request)) {
+    throw new DeskPodError(
+      'SESSION_ALREADY_RUNNING',
+      `${target.path}: the session of this pod is running already`,
+      {
+        hint: 'See it with `deskpod view`, or end it with `deskpod suspend`.',
+      },
+    );
+  }
+  const { choice, geometry } = request;
+  const passphrase = await request.passphrase();
+  return launchSupervisor(
+    { devicePath: target.path, passphrase, mode: 'start', start: { choice, geometry } },
+    request.onProgress,
+  );
+}

@@ -1,0 +1,56 @@
+// Which pod a command means: the one at a path, the one in this folder, or the one whose session runs on this host.
+import { lstat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { DeskPodError } from '../../core/errors.ts';
+import { TREE_POD_DIR } from '../../sync/pod/pod-folder.ts';
+import { findStaging } from '../device/device.ts';
+import { listStagings, type Staging } from '../host/staging.ts';
+import { readSessionNote } from '../pod/session-note.ts';
+
+/** A pod that was found: around a folder, or on a device. */
+export type Target =
+  | { readonly kind: 'tree'; readonly dir: string }
+  | { readonly kind: 'device'; readonly path: string; readonly staging: Staging };
+
+/**
+ * The pod at `path`; without one, the tree pod around the current folder, or else the only pod in use on this host.
+ *
+ * @throws DeskPodError USAGE if none or several could be meant; DEVICE_NOT_FOUND or DEVICE_NOT_A_POD for a path that
+ * leads to no pod.
+ */
+export async function findPod(path: string | undefined): Promise<Target> {
+  if (path !== undefined) return findPodAt(resolve(path));
+  if (await isFolder(join(process.cwd(), TREE_POD_DIR))) return { kind: 'tree', dir: process.cwd() };
+  const inUse: Target[] = [];
+  for (const staging of await listStagings()) {
+    const note = await readSessionNote(staging);
+    if (note !== undefined) inUse.push({ kind: 'device', path: note.devicePath, staging });
+  }
+  const [only] = inUse;
+  if (only !== undefined && inUse.length === 1) return only;
+  throw new DeskPodError(
+    'USAGE',
+    inUse.length === 0 ? 'no session runs on this host' : `${inUse.length} sessions run on this host`,
+    { hint: 'Say which pod with --device PATH.' },
+  );
+}
+
+async function findPodAt(path: string): Promise<Target> {
+  if (await isFolder(path)) {
+    if (await isFolder(join(path, TREE_POD_DIR))) return { kind: 'tree', dir: path };
+    throw new DeskPodError('POD_NOT_FOUND', `${path}: expected a tree pod, got a folder without one`, {
+      hint: `Make one with \`deskpod create --tree ${path}\`.`,
+    });
+  }
+  return { kind: 'device', path, staging: await findStaging(path) };
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isDirectory();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return false;
+    throw error;
+  }
+}

@@ -1,0 +1,73 @@
+// Making a desktop pod: device, keyring, vault, base, empty layer, and last the marker.
+import { fromHex } from '../../core/bytes.ts';
+import type { ProgressListener } from '../../core/progress.ts';
+import { foundKeyring, foundPod } from '../../sync/pod/create-pod.ts';
+import { devicePodFolder } from '../../sync/pod/pod-folder.ts';
+import type { CreatedPod } from '../../sync/pod/tree.ts';
+import { findBase } from '../base/base.ts';
+import { formatDevice, mountDevice } from '../device/device.ts';
+import { requireRoot } from '../host/root-rights.ts';
+import { chooseVault, preferVaultKind, type VaultKind } from '../vault/vault.ts';
+import { makeLayer } from './pod-root.ts';
+
+/** What a new desktop pod is made of. */
+export interface DesktopPlan {
+  readonly devicePath: string;
+  /** For an image file that is to be made. */
+  readonly sizeBytes?: number;
+  readonly name: string;
+  readonly passphrase: string;
+  /** Name or path of a base. */
+  readonly base: string;
+  readonly vaultKind?: VaultKind;
+  readonly isForced: boolean;
+  readonly onProgress: ProgressListener;
+  /** scrypt's work factor, if not the safe default. */
+  readonly workFactor?: number;
+}
+
+/**
+ * Makes a desktop pod on a device. Everything that can be refused is looked at before the device is touched.
+ *
+ * @throws DeskPodError ROOT_NEEDED, BASE_NOT_FOUND, VAULT_UNSUPPORTED, DEVICE_*, POD_EXISTS, TARGET_NOT_EMPTY
+ */
+export async function createDesktop(plan: DesktopPlan): Promise<CreatedPod & { readonly sizeBytes: number }> {
+  const { devicePath, onProgress } = plan;
+  requireRoot('making a desktop pod');
+  const base = await findBase(plan.base);
+  const vaultKind = plan.vaultKind ?? (await preferVaultKind());
+  const keyring = await foundKeyring(plan.passphrase, plan.workFactor);
+  onProgress({ step: `formatting ${devicePath}` });
+  const formatted = await formatDevice({
+    path: devicePath,
+    force: plan.isForced,
+    ...(plan.sizeBytes === undefined ? {} : { sizeBytes: plan.sizeBytes }),
+  });
+  const device = await mountDevice(devicePath, { isFresh: true });
+  try {
+    const vault = chooseVault(vaultKind, { mountDir: device.mountDir, stagingId: device.staging.id });
+    await vault.create(keyring.secrets.volumeKey);
+    try {
+      const pod = await foundPod(devicePodFolder(device.mountDir, vault.dir), keyring, {
+        kind: 'desktop',
+        name: plan.name,
+        vault: vaultKind,
+        fileSystemId: fromHex(device.fsUuid.replaceAll('-', '')),
+      });
+      try {
+        onProgress({ step: `copying the base ${base.name}` });
+        const { name: sha256 } = await pod.repository.putObject('bases', { file: base.path });
+        await pod.append({ type: 'addBase', name: base.name, sha256, sizeBytes: base.sizeBytes });
+        await makeLayer(vault.dir);
+        await pod.publish();
+        return { podId: pod.state.podId, recoveryKey: keyring.recoveryKey, sizeBytes: formatted.sizeBytes };
+      } finally {
+        await pod.close();
+      }
+    } finally {
+      await vault.lock();
+    }
+  } finally {
+    await device.unmount();
+  }
+}

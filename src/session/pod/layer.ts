@@ -1,0 +1,153 @@
+// The pod's root file system: a read-only base under the writable layer, joined by overlayfs.
+import { chmod, chown, mkdir, readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { DeskPodError } from '../../core/errors.ts';
+import { ProcessError, run } from '../../sync/process.ts';
+import { SHIFTED_ID_START } from '../barrier/bundle.ts';
+
+/** How long an unmount waits for the last file of an ended session to be closed by the kernel. */
+const UNMOUNT_TIMEOUT_MS = 5000;
+const UNMOUNT_RETRY_MS = 20;
+
+/** What a root file system is made of, and where it appears. */
+export interface LayerPlaces {
+  /** An EROFS image whose ids are shifted already. */
+  readonly baseFile: string;
+  /** The layer's files; made if absent. */
+  readonly upperDir: string;
+  /** Overlayfs's own folder, on the file system of `upperDir`; made if absent. */
+  readonly workDir: string;
+  /** A folder of the host in which `base` and `merged` are made and mounted. */
+  readonly stagingDir: string;
+}
+
+/** A mounted root file system. */
+export interface MountedLayer {
+  readonly mergedDir: string;
+  readonly baseDir: string;
+}
+
+/** Where {@link mountLayer} mounts; known without mounting, for cleaning up after a crash. */
+export function layerMountPoints(stagingDir: string): MountedLayer {
+  return { mergedDir: `${stagingDir}/merged`, baseDir: `${stagingDir}/base` };
+}
+
+/**
+ * Mounts base and layer. On failure nothing stays mounted.
+ * @throws DeskPodError MOUNT_FAILED.
+ */
+export async function mountLayer(places: LayerPlaces): Promise<MountedLayer> {
+  for (const path of [places.upperDir, places.workDir, places.stagingDir]) requirePlainPath(path);
+  const layer = layerMountPoints(places.stagingDir);
+  for (const dir of [places.upperDir, places.workDir, layer.mergedDir, layer.baseDir]) {
+    await mkdir(dir, { recursive: true });
+  }
+  // The layer's own folder is the session's /: it belongs to the root of the session, not to that of the host.
+  await chown(places.upperDir, SHIFTED_ID_START, SHIFTED_ID_START);
+  await chmod(places.upperDir, 0o755);
+  try {
+    // mount(8) gives its loop device autoclear: it goes with the mount.
+    await mount(['-t', 'erofs', '-o', 'loop,ro,nodev,nosuid', places.baseFile, layer.baseDir]);
+    const options = [
+      `lowerdir=${layer.baseDir}`,
+      `upperdir=${places.upperDir}`,
+      `workdir=${places.workDir}`,
+      // File handles on overlayfs: without them CRIU cannot dump an inotify watch, and every desktop program has some.
+      'index=on',
+      'nfs_export=on',
+      // Nothing in the pod is a device or gains rights, whatever is written on the drive. Whiteouts are not opened
+      // through this mount, so nodev does not concern them.
+      'nodev',
+      'nosuid',
+    ];
+    await mount(['-t', 'overlay', '-o', options.join(','), 'deskpod', layer.mergedDir]);
+  } catch (error) {
+    await unmountLayer(places.stagingDir);
+    throw error;
+  }
+  return layer;
+}
+
+/**
+ * Unmounts what {@link mountLayer} mounted; what is not mounted is left alone. Never lazily: a device whose layer is
+ * still in use is not safe to unplug.
+ * @throws DeskPodError MOUNT_FAILED if something is still in use after 5 s.
+ */
+export async function unmountLayer(stagingDir: string): Promise<void> {
+  const { mergedDir, baseDir } = layerMountPoints(stagingDir);
+  await unmount(mergedDir);
+  await unmount(baseDir);
+}
+
+/** Binds `sourceDir` on `targetDir` with private propagation, as CRIU wants the root of a session. */
+export async function bindPrivately(sourceDir: string, targetDir: string): Promise<void> {
+  await mkdir(targetDir, { recursive: true });
+  await mount(['--bind', '--make-private', sourceDir, targetDir]);
+}
+
+/**
+ * Unmounts everything mounted at `dir`; nothing if it is no mount point.
+ * @throws DeskPodError MOUNT_FAILED if it is still in use after 5 s.
+ */
+export async function unmount(dir: string): Promise<void> {
+  const deadline = performance.now() + UNMOUNT_TIMEOUT_MS;
+  while (await isMountPoint(dir)) {
+    try {
+      await run('umount', ['--', dir]);
+    } catch (error) {
+      if (!(error instanceof ProcessError)) throw error;
+      if (performance.now() >= deadline) {
+        throw new DeskPodError('MOUNT_FAILED', `${dir}: could not be unmounted`, {
+          hint: 'End the programs of the host that have files open there, then try again.',
+          details: { dir, output: error.stderrTail },
+          cause: error,
+        });
+      }
+      await delay(UNMOUNT_RETRY_MS);
+    }
+  }
+}
+
+/**
+ * Looks up every file of a mounted root, so that the kernel has its directory entry in memory. Overlayfs gives a file
+ * handle only to a file with such an entry; under memory pressure the kernel drops them, even those of watched files.
+ */
+export async function lookUpEntries(mergedDir: string): Promise<void> {
+  // The test on the size, which nothing passes, makes find ask for every file instead of reading folders only.
+  await run('find', [mergedDir, '-xdev', '-size', '+9999999G']);
+}
+
+/** True if something is mounted exactly at `dir`. */
+export async function isMountPoint(dir: string): Promise<boolean> {
+  const table = await readFile('/proc/self/mountinfo', 'utf8');
+  return table.split('\n').some((line) => {
+    const field = line.split(' ')[4];
+    return field !== undefined && unescapeMountField(field) === dir;
+  });
+}
+
+/** The kernel writes space, tab, newline and backslash as octal escapes. */
+function unescapeMountField(field: string): string {
+  return field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+}
+
+async function mount(args: readonly string[]): Promise<void> {
+  try {
+    await run('mount', args);
+  } catch (error) {
+    if (!(error instanceof ProcessError)) throw error;
+    const target = args.at(-1) ?? '';
+    throw new DeskPodError('MOUNT_FAILED', `${target}: could not be mounted`, {
+      hint: 'Run `deskpod doctor` to see whether this host has overlayfs, EROFS and loop devices.',
+      details: { args, output: error.stderrTail },
+      cause: error,
+    });
+  }
+}
+
+/** Overlayfs separates its options and folders by these characters; our own paths never need them. */
+function requirePlainPath(path: string): void {
+  if (!path.startsWith('/') || /[,:\\]/.test(path)) {
+    throw new TypeError(`not an absolute path without comma, colon and backslash: ${path}`);
+  }
+}

@@ -1,0 +1,83 @@
+// Opening a desktop pod on this host: device, keyring, vault, log; and letting go of it again.
+import { toHex } from '../../core/bytes.ts';
+import { DeskPodError } from '../../core/errors.ts';
+import { type Credential, readMarker, unlockRepository } from '../../sync/keyring/unlock.ts';
+import { Pod } from '../../sync/pod/pod.ts';
+import { devicePodFolder } from '../../sync/pod/pod-folder.ts';
+import { Repository } from '../../sync/repository/repository.ts';
+import { type BaseHashes, beginBaseHashes } from '../base/base-check.ts';
+import { type MountedDevice, mountDevice } from '../device/device.ts';
+import { chooseVault, findVaultKind, type Vault } from '../vault/vault.ts';
+import { readSessionNote, type SessionNote } from './session-note.ts';
+
+/** A desktop pod whose device is mounted, vault unlocked and log open. */
+export interface OpenedDevice {
+  readonly device: MountedDevice;
+  readonly vault: Vault;
+  readonly pod: Pod;
+  /** The session of this pod that runs here, if a killed supervisor left one. */
+  readonly left: SessionNote | undefined;
+  /** How long the passphrase took. */
+  readonly unlockMs: number;
+  /** Hashes of the bases that were begun while it was worked on. */
+  readonly baseHashes: BaseHashes;
+}
+
+/** How a device is opened. */
+export interface OpenOptions {
+  /** The session's root will be mounted: its base is read meanwhile. */
+  readonly willMount?: boolean;
+}
+
+/**
+ * Mounts and unlocks a device. If that fails nothing stays mounted, unless a session still runs on it: that goes on.
+ *
+ * @throws DeskPodError from device, keyring, vault or log; POD_BUSY if another process has it
+ */
+export async function openDevice(
+  devicePath: string,
+  credential: Credential,
+  options: OpenOptions = {},
+): Promise<OpenedDevice> {
+  const device = await mountDevice(devicePath);
+  const left = await readSessionNote(device.staging);
+  const undo: (() => Promise<void>)[] = [() => device.unmount()];
+  try {
+    const repository = await Repository.open(`${device.mountDir}/repository`);
+    const baseHashes = options.willMount === true ? await beginBaseHashes(repository) : new Map();
+    const startedMs = performance.now();
+    const { keyring } = await unlockRepository(repository, credential);
+    const unlockMs = performance.now() - startedMs;
+    const vault = await findVault(device);
+    const folder = devicePodFolder(device.mountDir, vault.dir);
+    const marker = await readMarker(folder, keyring);
+    if (toHex(marker.podId) !== toHex(keyring.secrets.podId)) {
+      throw new DeskPodError('MARKER_DAMAGED', `${devicePath}: marker and keyring are of two pods`);
+    }
+    await vault.unlock(keyring.secrets.volumeKey);
+    undo.push(() => vault.lock());
+    const pod = await Pod.open(folder, keyring.secrets);
+    return { device, vault, pod, left, unlockMs, baseHashes };
+  } catch (error) {
+    if (left === undefined) for (const step of undo.toReversed()) await step();
+    throw error;
+  }
+}
+
+/** Closes the pod, locks the vault and unmounts the device: on return it is safe to unplug. */
+export async function closeDevice({ device, vault, pod }: OpenedDevice): Promise<void> {
+  await pod.close();
+  await vault.lock();
+  await device.unmount();
+}
+
+async function findVault(device: MountedDevice): Promise<Vault> {
+  const place = { mountDir: device.mountDir, stagingId: device.staging.id };
+  const kind = await findVaultKind(place);
+  if (kind === undefined) {
+    throw new DeskPodError('DEVICE_NOT_A_POD', `${device.path}: expected a vault on the device, found none`, {
+      hint: 'Creating or restoring this pod did not finish: do it again with --force.',
+    });
+  }
+  return chooseVault(kind, place);
+}

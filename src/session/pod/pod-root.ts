@@ -1,0 +1,126 @@
+// The root file system of a desktop pod on this host: base and layer, mounted for a session, and the layer's generation.
+import { access, mkdir, rm, writeFile } from 'node:fs/promises';
+import { DeskPodError } from '../../core/errors.ts';
+import type { ProgressListener } from '../../core/progress.ts';
+import type { Root } from '../../core/root.ts';
+import { restoreTree } from '../../sync/files/restore.ts';
+import { type CapturedTree, captureInto } from '../../sync/pod/seal-checkpoint.ts';
+import { isSystemError, syncFolder } from '../../sync/repository/durable-file.ts';
+import { proveBase } from '../base/base-check.ts';
+import { mountAt, readMounts } from '../host/mount-table.ts';
+import { endMembers } from '../process/session-members.ts';
+import { endStrayCables } from '../process/stray-cables.ts';
+import { mountLayer, unmount, unmountLayer } from './layer.ts';
+import type { OpenedDevice } from './open-device.ts';
+
+/** Where the layer lies in a vault. */
+export function layerDirs(vaultDir: string): { readonly upperDir: string; readonly workDir: string } {
+  return { upperDir: `${vaultDir}/layer/upper`, workDir: `${vaultDir}/layer/work` };
+}
+
+/** Makes the folders of an empty layer. */
+export async function makeLayer(vaultDir: string): Promise<void> {
+  const { upperDir, workDir } = layerDirs(vaultDir);
+  await mkdir(upperDir, { recursive: true, mode: 0o755 });
+  await mkdir(workDir, { recursive: true, mode: 0o700 });
+}
+
+/** Base and layer of one opened pod. */
+export class PodRoot {
+  readonly #opened: OpenedDevice;
+  #isMounted = false;
+
+  constructor(opened: OpenedDevice) {
+    this.#opened = opened;
+  }
+
+  /** Where the layer's files lie, in the unlocked vault. */
+  get layerDir(): string {
+    return layerDirs(this.#opened.vault.dir).upperDir;
+  }
+
+  /** Where base and layer appear as one, while they are mounted. */
+  get mergedDir(): string {
+    return this.#opened.device.staging.mergedDir;
+  }
+
+  /** Takes over what a killed supervisor left mounted for a session that still runs. */
+  adopt(): void {
+    this.#isMounted = true;
+  }
+
+  /**
+   * Mounts base and layer. The base is read to its end first: the kernel parses none that the log does not name.
+   *
+   * @throws DeskPodError BASE_NOT_FOUND, BASE_DAMAGED, MOUNT_FAILED
+   */
+  async mount(): Promise<void> {
+    if (this.#isMounted) return;
+    const { pod, vault, device, baseHashes } = this.#opened;
+    const { base } = pod.state;
+    if (base === undefined) throw new DeskPodError('BASE_NOT_FOUND', 'the pod has no base to start from');
+    const baseFile = pod.repository.objectPath('bases', base.sha256);
+    await proveBase(baseFile, base.sha256, baseHashes);
+    await mountLayer({ baseFile, ...layerDirs(vault.dir), stagingDir: device.staging.dir });
+    this.#isMounted = true;
+  }
+
+  /** Unmounts them, whoever mounted them. */
+  async unmount(): Promise<void> {
+    await unmountLayer(this.#opened.device.staging.dir);
+    this.#isMounted = false;
+  }
+
+  /** Ends and unmounts what a supervisor left that was killed before it could note its session. */
+  async clear(): Promise<void> {
+    const { mergedDir, restoreDir, bundleDir } = this.#opened.device.staging;
+    await endStrayCables(bundleDir);
+    const mounts = await readMounts();
+    if (mountAt(mounts, mergedDir) !== undefined) await endMembers(mergedDir, restoreDir);
+    if (mountAt(mounts, restoreDir) !== undefined) await unmount(restoreDir);
+    await this.unmount();
+  }
+
+  /** Writes the layer's files into packs. */
+  capture(onProgress: ProgressListener): Promise<CapturedTree> {
+    const index = this.#opened.pod.projections.fileIndex('layer', { ignoresDev: true });
+    return captureInto(this.#opened.pod.content, this.layerDir, 'data', { index, onProgress });
+  }
+
+  /** Replaces the layer's files by those of a checkpoint. */
+  async bringBack(files: Root, onProgress: ProgressListener): Promise<void> {
+    const { upperDir, workDir } = layerDirs(this.#opened.vault.dir);
+    await this.unmount();
+    for (const dir of [upperDir, workDir]) await rm(dir, { recursive: true, force: true });
+    await makeLayer(this.#opened.vault.dir);
+    await restoreTree(files, this.#opened.pod.content, upperDir, { overwrite: true, onProgress });
+    await this.markAtRest();
+  }
+
+  /** Notes on the device that the layer's files may change from now on: they are no checkpoint's any more. */
+  async markInUse(): Promise<void> {
+    await writeFile(this.#inUseFile, '');
+    await syncFolder(`${this.#opened.vault.dir}/layer`);
+  }
+
+  /** Notes that the layer's files are those of the last checkpoint. */
+  async markAtRest(): Promise<void> {
+    await rm(this.#inUseFile, { force: true });
+    await syncFolder(`${this.#opened.vault.dir}/layer`);
+  }
+
+  /** True if the layer's files may have changed since the last checkpoint. */
+  async isInUse(): Promise<boolean> {
+    try {
+      await access(this.#inUseFile);
+      return true;
+    } catch (error) {
+      if (isSystemError(error, 'ENOENT')) return false;
+      throw error;
+    }
+  }
+
+  get #inUseFile(): string {
+    return `${this.#opened.vault.dir}/layer/in-use`;
+  }
+}

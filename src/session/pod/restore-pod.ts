@@ -1,0 +1,163 @@
+// Restoring a pod from home: onto a device for a desktop, into a folder for a tree.
+import { lstat, mkdir, readdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { fromHex } from '../../core/bytes.ts';
+import { DeskPodError } from '../../core/errors.ts';
+import type { ProgressListener } from '../../core/progress.ts';
+import type { Credential } from '../../sync/keyring/unlock.ts';
+import { devicePodFolder, TREE_POD_DIR, treePodFolder } from '../../sync/pod/pod-folder.ts';
+import { choosePod, type RebuiltPod, rebuildPod } from '../../sync/pod/rebuild.ts';
+import { fileSystemIdOf, lockTree } from '../../sync/pod/tree.ts';
+import { isSystemError } from '../../sync/repository/durable-file.ts';
+import { formatDevice, mountDevice } from '../device/device.ts';
+import { requireRoot } from '../host/root-rights.ts';
+import { chooseVault, preferVaultKind, type Vault } from '../vault/vault.ts';
+import { layerDirs, makeLayer } from './pod-root.ts';
+
+export { listHomePods } from '../../sync/pod/rebuild.ts';
+
+/** What is to be restored, and where to. */
+export interface RestorePlan {
+  readonly url: string;
+  readonly podId?: string;
+  readonly credential: Credential;
+  /** A device, an image file, or a folder. */
+  readonly target: string;
+  /** For an image file that is to be made. */
+  readonly sizeBytes?: number;
+  readonly checkpoint?: number;
+  readonly isForced: boolean;
+  readonly onProgress: ProgressListener;
+}
+
+/** What was restored. */
+export interface RestoreReport {
+  readonly podId: string;
+  readonly kind: 'desktop' | 'tree';
+  readonly deviceId: string;
+  readonly epoch: number;
+  readonly checkpoint: number;
+  readonly checkpointAtMs: number;
+  readonly fileCount: number;
+  readonly fileBytes: number;
+  readonly durationMs: number;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Restores a pod. A target that is a folder, or nothing yet and without a size, becomes a tree pod; anything else a
+ * device.
+ *
+ * @throws DeskPodError POD_NOT_FOUND, USAGE, HOME_*, PASSPHRASE_WRONG, KEYRING_NO_IDENTITY, DEVICE_*, TARGET_NOT_EMPTY,
+ * OBJECT_DAMAGED, CHUNK_MISSING, SPACE_EXHAUSTED; home is unchanged then, and the target is no pod
+ */
+export async function restorePod(plan: RestorePlan): Promise<RestoreReport> {
+  const startedMs = performance.now();
+  const podId = await choosePod(plan.url, plan.podId);
+  const target = resolve(plan.target);
+  const isTree = await isFolderTarget(target, plan.sizeBytes);
+  const rebuilt = isTree
+    ? await restoreTreePod(plan, podId, target)
+    : await restoreDesktop(plan, podId, target);
+  return { ...rebuilt, durationMs: performance.now() - startedMs };
+}
+
+type Outcome = Omit<RestoreReport, 'durationMs'>;
+
+async function restoreTreePod(plan: RestorePlan, podId: string, dir: string): Promise<Outcome> {
+  await requireFreeFolder(dir, plan.isForced);
+  await mkdir(dir, { recursive: true });
+  const lock = await lockTree(dir);
+  try {
+    const folder = treePodFolder(dir);
+    const rebuilt = await rebuildPod({
+      ...sharedPlan(plan, podId),
+      kind: 'tree',
+      repositoryDir: folder.repositoryDir,
+      prepare: async () => ({ folder, filesDir: dir }),
+      fileSystemId: () => fileSystemIdOf(join(dir, TREE_POD_DIR)),
+    });
+    return await conclude(rebuilt);
+  } finally {
+    lock.release();
+  }
+}
+
+async function restoreDesktop(plan: RestorePlan, podId: string, path: string): Promise<Outcome> {
+  requireRoot('restoring a desktop pod');
+  const vaultKind = await preferVaultKind();
+  plan.onProgress({ step: `formatting ${path}` });
+  await formatDevice({
+    path,
+    force: plan.isForced,
+    ...(plan.sizeBytes === undefined ? {} : { sizeBytes: plan.sizeBytes }),
+  });
+  const device = await mountDevice(path, { isFresh: true });
+  let vault: Vault | undefined;
+  try {
+    const rebuilt = await rebuildPod({
+      ...sharedPlan(plan, podId),
+      kind: 'desktop',
+      repositoryDir: join(device.mountDir, 'repository'),
+      prepare: async (secrets) => {
+        vault = chooseVault(vaultKind, { mountDir: device.mountDir, stagingId: device.staging.id });
+        await vault.create(secrets.volumeKey);
+        await makeLayer(vault.dir);
+        return {
+          folder: devicePodFolder(device.mountDir, vault.dir),
+          filesDir: layerDirs(vault.dir).upperDir,
+        };
+      },
+      fileSystemId: async () => fromHex(device.fsUuid.replaceAll('-', '')),
+    });
+    return await conclude(rebuilt);
+  } finally {
+    await vault?.lock();
+    await device.unmount();
+  }
+}
+
+function sharedPlan({ url, credential, checkpoint, onProgress }: RestorePlan, podId: string) {
+  return { url, podId, credential, onProgress, ...(checkpoint === undefined ? {} : { checkpoint }) };
+}
+
+async function conclude({ pod, checkpoint, fileCount, fileBytes, warnings }: RebuiltPod): Promise<Outcome> {
+  const { podId, kind, deviceId, epoch } = pod.state;
+  await pod.close();
+  const { number, atMs } = checkpoint;
+  return {
+    podId,
+    kind,
+    deviceId,
+    epoch,
+    checkpoint: number,
+    checkpointAtMs: atMs,
+    fileCount,
+    fileBytes,
+    warnings,
+  };
+}
+
+async function isFolderTarget(path: string, sizeBytes: number | undefined): Promise<boolean> {
+  try {
+    return (await lstat(path)).isDirectory();
+  } catch (error) {
+    if (!isSystemError(error, 'ENOENT')) throw error;
+    return sizeBytes === undefined && !path.startsWith('/dev/');
+  }
+}
+
+async function requireFreeFolder(dir: string, isForced: boolean): Promise<void> {
+  try {
+    const names = await readdir(dir);
+    const isUnfinished =
+      names.includes(TREE_POD_DIR) && !(await readdir(join(dir, TREE_POD_DIR))).includes('deskpod.pod');
+    if (names.length === 0 || isForced || isUnfinished) return;
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return;
+    throw error;
+  }
+  throw new DeskPodError('TARGET_NOT_EMPTY', `${dir}: expected an empty folder, or none`, {
+    hint: 'Choose another folder, or give --force to write over what has the same names.',
+  });
+}

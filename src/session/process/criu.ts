@@ -1,0 +1,182 @@
+// CRIU: writes the processes of a session into images, and makes processes of images again.
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { DeskPodError } from '../../core/errors.ts';
+import type { Programs } from '../host/programs.ts';
+import { OutputError, runToFile } from '../host/run-to-file.ts';
+import { readCriuProblem } from './criu-problems.ts';
+import { type DumpStats, readDumpStats } from './criu-stats.ts';
+import { openFreezeHook } from './freeze-hook.ts';
+
+/** A session must not stand still for ever because CRIU does: ended, it lets the session go on. */
+const CRIU_TIMEOUT_MS = 180_000;
+
+/** What dump and restore agree on. */
+const SHARED_FLAGS = [
+  '--file-locks',
+  '--ext-unix-sk',
+  // Connections to other computers end, as when a cable is pulled.
+  '--tcp-close',
+  // Devices such as /dev/null are bound from the host: found by name there, not archived.
+  '--external',
+  'mnt[]:m',
+  '--manage-cgroups=ignore',
+  '--link-remap',
+  // The network namespace is made anew, with the loopback that LOOPBACK_SCRIPT brings up: nothing else in it lasts. Saves
+  // running ip and iptables half a dozen times while the session stands still, and a host without iptables will do.
+  '--empty-ns',
+  'net',
+  // Deleted files that are still open: browsers hold some of many megabytes.
+  '--ghost-limit',
+  '64M',
+  // Errors only: CRIU writes its log while the session stands still.
+  '-v1',
+];
+
+/** Sockets that listen on the loopback are bound again later in the restore, so it must be up by then. */
+const LOOPBACK_SCRIPT = `#!/bin/sh
+[ "$CRTOOLS_SCRIPT_ACTION" = setup-namespaces ] || exit 0
+exec nsenter --target "$CRTOOLS_INIT_PID" --net ip link set lo up
+`;
+
+/** How {@link criuDump} works. */
+export interface DumpOptions {
+  /** Host pid of the session's pid 1. */
+  readonly rootPid: number;
+  readonly mergedDir: string;
+  /** An empty folder for the images, on a tmpfs if the pause matters. */
+  readonly imagesDir: string;
+  /** Where log and statistics go. */
+  readonly workDir: string;
+  /** False ends the session when its images are written. */
+  readonly leaveRunning: boolean;
+  /** Runs when the images are complete and the session still stands still; if it throws, the session goes on. */
+  readonly whileFrozen: () => Promise<void>;
+}
+
+/** A dump that failed. The session goes on, unless `areImagesComplete`. */
+export class DumpFailure extends Error {
+  readonly isTransient: boolean;
+  /** True if looking up every directory entry of the root file system may help. */
+  readonly needsEntries: boolean;
+  /** True if everything was written, and CRIU was ended only afterwards. */
+  readonly areImagesComplete: boolean;
+  readonly sentence: string;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(line: string, fields: Omit<DumpFailure, keyof Error>, cause: unknown) {
+    super(line, { cause });
+    this.name = 'DumpFailure';
+    this.isTransient = fields.isTransient;
+    this.needsEntries = fields.needsEntries;
+    this.areImagesComplete = fields.areImagesComplete;
+    this.sentence = fields.sentence;
+    this.details = fields.details;
+  }
+}
+
+/**
+ * Dumps a session once.
+ * @throws DumpFailure; whatever `whileFrozen` threw; DeskPodError RUNTIME_MISSING without CRIU.
+ */
+export async function criuDump(programs: Programs, options: DumpOptions): Promise<DumpStats> {
+  const { rootPid, mergedDir, imagesDir, workDir, leaveRunning, whileFrozen } = options;
+  const logFile = `${workDir}/dump.log`;
+  await rm(logFile, { force: true });
+  await rm(`${workDir}/stats-dump`, { force: true });
+  const hook = await openFreezeHook(workDir, whileFrozen);
+  try {
+    await criu(programs, `${workDir}/dump.out`, [
+      'dump',
+      ...['--tree', `${rootPid}`, '--images-dir', imagesDir, '--work-dir', workDir, '--log-file', logFile],
+      ...['--root', mergedDir, '--network-lock', 'skip', ...SHARED_FLAGS, ...hook.criuArgs],
+      ...(leaveRunning ? ['--leave-running'] : []),
+    ]);
+  } catch (error) {
+    if (hook.failure() !== undefined) throw hook.failure();
+    if (!(error instanceof OutputError)) throw error;
+    const problem = await readCriuProblem(logFile, error.output);
+    const line =
+      error.process.signal === undefined ? problem.line : `criu was ended by ${error.process.signal}`;
+    throw new DumpFailure(
+      line,
+      {
+        isTransient: problem.isTransient || error.process.signal !== undefined,
+        needsEntries: problem.needsEntries,
+        areImagesComplete: hook.isReached(),
+        sentence: problem.sentence,
+        details: { error: line, logFile, imagesDir },
+      },
+      error,
+    );
+  } finally {
+    await hook.close();
+  }
+  return (await readDumpStats(workDir)) ?? { pauseMs: 0, writtenPageCount: 0 };
+}
+
+/** How {@link criuRestore} works. */
+export interface RestoreOptions {
+  readonly imagesDir: string;
+  readonly workDir: string;
+  /** A private mount of the root file system. */
+  readonly rootDir: string;
+}
+
+/**
+ * Makes processes of images.
+ * @returns the host's pid of the session's pid 1.
+ * @throws DeskPodError RESUME_FAILED; RUNTIME_MISSING without CRIU.
+ */
+export async function criuRestore(
+  programs: Programs,
+  { imagesDir, workDir, rootDir }: RestoreOptions,
+): Promise<number> {
+  await mkdir(workDir, { recursive: true, mode: 0o700 });
+  const logFile = `${workDir}/restore.log`;
+  const pidFile = `${workDir}/restore.pid`;
+  // CRIU does not overwrite a pid file.
+  for (const path of [logFile, pidFile, `${workDir}/stats-restore`]) await rm(path, { force: true });
+  const loopbackScript = `${workDir}/loopback.sh`;
+  await writeFile(loopbackScript, LOOPBACK_SCRIPT, { mode: 0o700 });
+  try {
+    await criu(programs, `${workDir}/restore.out`, [
+      'restore',
+      ...['--images-dir', imagesDir, '--work-dir', workDir, '--log-file', logFile, '--root', rootDir],
+      ...['--restore-detached', '--pidfile', pidFile, '--action-script', loopbackScript, ...SHARED_FLAGS],
+    ]);
+    return Number(await readFile(pidFile, 'utf8'));
+  } catch (error) {
+    if (!(error instanceof OutputError)) throw error;
+    const problem = await readCriuProblem(logFile, error.output);
+    const line =
+      error.process.signal === undefined ? problem.line : `criu was ended by ${error.process.signal}`;
+    throw new DeskPodError('RESUME_FAILED', `the session could not be resumed: ${problem.sentence}`, {
+      hint: 'Resume an earlier checkpoint, or start the pod afresh: its files are all there.',
+      details: { error: line, logFile, imagesDir },
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Lets CRIU find out what this kernel can do. It keeps the answer in /run: asked ahead, a first dump or restore is
+ * about as quick as the next.
+ */
+export async function warmUpCriu(programs: Programs): Promise<void> {
+  try {
+    await criu(programs, '/dev/null', ['check']);
+  } catch (error) {
+    // The answer is kept even if the check misses something; what is missing shows where it is needed.
+    if (!(error instanceof OutputError)) throw error;
+  }
+}
+
+/** Removes the images of a dump that failed, so that another can be tried in the same folder. */
+export async function emptyImages(imagesDir: string): Promise<void> {
+  for (const name of await readdir(imagesDir))
+    await rm(`${imagesDir}/${name}`, { recursive: true, force: true });
+}
+
+function criu(programs: Programs, outputFile: string, args: readonly string[]): Promise<void> {
+  return runToFile(programs.criu, args, outputFile, { timeoutMs: CRIU_TIMEOUT_MS });
+}

@@ -1,0 +1,240 @@
+// Commands run inside a session, for the host: they live behind the barrier and are checkpointed with the rest.
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { PassThrough, type Readable } from 'node:stream';
+import { DeskPodError } from '../../core/errors.ts';
+import { createFrameReader, encodeFrame, LARGEST_PAYLOAD_BYTES } from './exec-frames.ts';
+import { connectToSession } from './session-socket.ts';
+
+/** How a command is run. */
+export interface ExecOptions {
+  /** Its standard input; empty by default. */
+  readonly stdin?: string | Uint8Array | Readable;
+  /** Over the session's environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** The home folder by default. */
+  readonly cwd?: string;
+}
+
+/** How a command ended. */
+interface ExecExit {
+  /** 0 to 255; 128 + the signal's number if one ended it, as a shell says. */
+  readonly exitCode: number;
+  /** Number of the signal that ended it, 0 if none did. */
+  readonly signal: number;
+}
+
+/** A command that runs in a session. Both outputs must be read, or the command waits. */
+export interface SessionCommand {
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Rejects with EXEC_FAILED if it could not be run, or if the session is suspended or ends before the command. */
+  readonly ended: Promise<ExecExit>;
+  /** Sends a signal, by its name without SIG, to the command and its children. */
+  kill(signal: string): void;
+  /** Goes away; the command goes on and its output is dropped. */
+  abandon(): void;
+  /** Lets go of the session for a checkpoint: no socket leads to the host then. The command keeps its output. */
+  hold(): Promise<void>;
+  /** Takes the command up again after {@link hold}. */
+  takeUp(): Promise<void>;
+}
+
+/** What a command printed, and how it ended. */
+export interface CapturedCommand extends ExecExit {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * Starts a command in the session whose pid 1 is `rootPid`.
+ * @throws DeskPodError EXEC_FAILED if the session does not answer or has no such program.
+ */
+export async function startCommand(
+  rootPid: number,
+  argv: readonly string[],
+  options: ExecOptions = {},
+): Promise<SessionCommand> {
+  if (argv.length === 0) throw new TypeError('a command needs at least its name');
+  const stdout = new PassThrough();
+  const stderr = new PassThrough();
+  const ended = Promise.withResolvers<ExecExit>();
+  // Whoever starts a command may look at its end later, or never.
+  ended.promise.catch(() => undefined);
+  let started = Promise.withResolvers<number>();
+  let held: PromiseWithResolvers<void> | undefined;
+  let resumed = Promise.withResolvers<void>();
+  let isOver = false;
+  let job = 0;
+
+  const finish = (settle: () => void): void => {
+    if (isOver) return;
+    isOver = true;
+    stdout.end();
+    stderr.end();
+    settle();
+  };
+  const fail = (why: string, cause?: unknown): void => {
+    const error = execFailure(argv, why, cause);
+    started.reject(error);
+    held?.reject(error);
+    finish(() => ended.reject(error));
+  };
+  const pass = (output: PassThrough, bytes: Buffer, from: Socket): void => {
+    // While the session waits for a checkpoint the agent's answer must be read, whether or not the output is.
+    if (isOver || output.write(bytes) || held !== undefined) return;
+    from.pause();
+    output.once('drain', () => from.resume());
+  };
+  const open = async (): Promise<Socket> => {
+    const connected = await connectToSession(rootPid, 'exec').catch((error: unknown) => {
+      throw execFailure(argv, 'the session does not answer', error);
+    });
+    const read = createFrameReader();
+    connected.on('data', (bytes: Buffer) => {
+      for (const { type, payload } of read(bytes)) {
+        if (type === 'H') {
+          job = Number(payload.toString());
+          started.resolve(job);
+        } else if (type === 'O') pass(stdout, payload, connected);
+        else if (type === 'R') pass(stderr, payload, connected);
+        else if (type === 'Q') {
+          finish(() => ended.resolve(parseExit(payload.toString())));
+          connected.end();
+        } else if (type === 'K') connected.end();
+        else if (type === 'F') fail(payload.toString());
+      }
+    });
+    connected.on('error', (error) => fail('the session went away', error));
+    connected.on('close', () => {
+      if (held !== undefined) held.resolve();
+      else fail('the session went away');
+    });
+    return connected;
+  };
+
+  let socket = await open();
+  for (const word of argv) socket.write(encodeFrame('A', word));
+  for (const [name, value] of Object.entries(options.env ?? {}))
+    socket.write(encodeFrame('E', `${name}=${value}`));
+  if (options.cwd !== undefined) socket.write(encodeFrame('D', options.cwd));
+  socket.write(encodeFrame('X'));
+  try {
+    await started.promise;
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+  sendInput(options.stdin ?? '', async (frame) => {
+    while (held !== undefined && !isOver) await resumed.promise;
+    if (!isOver && !socket.destroyed && !socket.write(frame)) {
+      await drained(socket);
+    }
+  }).catch((error: unknown) => {
+    socket.destroy();
+    fail('its input could not be read', error);
+  });
+
+  return {
+    stdout,
+    stderr,
+    ended: ended.promise,
+    kill: (signal) => {
+      if (!isOver) socket.write(encodeFrame('S', signal));
+    },
+    abandon: () => {
+      socket.destroy();
+      fail('it was left alone');
+    },
+    hold: async () => {
+      if (isOver || held !== undefined) return;
+      held = Promise.withResolvers<void>();
+      resumed = Promise.withResolvers<void>();
+      socket.resume();
+      socket.write(encodeFrame('K'));
+      await held.promise;
+    },
+    takeUp: async () => {
+      if (isOver || held === undefined) return;
+      started = Promise.withResolvers<number>();
+      held = undefined;
+      socket = await open();
+      socket.write(encodeFrame('J', `${job}`));
+      await started.promise;
+      resumed.resolve();
+    },
+  };
+}
+
+/** Runs a command to its end and gives what it printed, as UTF-8 text. */
+export async function captureCommand(
+  rootPid: number,
+  argv: readonly string[],
+  options: ExecOptions = {},
+): Promise<CapturedCommand> {
+  const command = await startCommand(rootPid, argv, options);
+  const [stdout, stderr, exit] = await Promise.all([
+    textOf(command.stdout),
+    textOf(command.stderr),
+    command.ended,
+  ]);
+  return { stdout, stderr, ...exit };
+}
+
+/** Tells the agent of a resumed session that nobody comes back for the commands that ran at the checkpoint. */
+export async function dropKeptCommands(rootPid: number): Promise<void> {
+  const socket = await connectToSession(rootPid, 'exec').catch((error: unknown) => {
+    throw execFailure(['-'], 'the session does not answer', error);
+  });
+  socket.end(encodeFrame('Z'));
+  socket.resume();
+  await once(socket, 'close');
+}
+
+/** Settles when the socket takes more, or is closed. */
+function drained(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      socket.off('drain', settle);
+      socket.off('close', settle);
+      resolve();
+    };
+    socket.on('drain', settle);
+    socket.on('close', settle);
+  });
+}
+
+async function sendInput(
+  input: string | Uint8Array | Readable,
+  send: (frame: Buffer) => Promise<void>,
+): Promise<void> {
+  const pieces: AsyncIterable<unknown> | readonly unknown[] =
+    typeof input === 'string' ? [Buffer.from(input)] : input instanceof Uint8Array ? [input] : input;
+  for await (const piece of pieces) {
+    const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece;
+    if (!(bytes instanceof Uint8Array)) throw new TypeError('the input of a command is text or bytes');
+    for (let start = 0; start < bytes.length; start += LARGEST_PAYLOAD_BYTES / 16) {
+      await send(encodeFrame('I', bytes.subarray(start, start + LARGEST_PAYLOAD_BYTES / 16)));
+    }
+  }
+  await send(encodeFrame('C'));
+}
+
+function parseExit(text: string): ExecExit {
+  const [status = 0, signal = 0] = text.split(' ').map(Number);
+  return { exitCode: signal === 0 ? status : 128 + signal, signal };
+}
+
+async function textOf(stream: Readable): Promise<string> {
+  const pieces: Buffer[] = [];
+  for await (const piece of stream) pieces.push(piece as Buffer);
+  return Buffer.concat(pieces).toString('utf8');
+}
+
+function execFailure(argv: readonly string[], why: string, cause?: unknown): DeskPodError {
+  return new DeskPodError('EXEC_FAILED', `${argv[0]}: could not be run to its end in the session: ${why}`, {
+    hint: 'Run `deskpod status` to see whether the session runs, and `deskpod exec -- sh -c "command -v NAME"` for the program.',
+    details: { argv, reason: why },
+    ...(cause === undefined ? {} : { cause }),
+  });
+}

@@ -1,0 +1,83 @@
+// What happens while a session stands still: CRIU calls out when its images are complete, and waits for an answer.
+import { constants, open } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import { promisify } from 'node:util';
+import { run } from '../../sync/process.ts';
+
+const openFile = promisify(open);
+
+/** If this process dies before CRIU calls, nobody answers: after this time the session goes on, not checkpointed. */
+const UNANSWERED_SECONDS = 120;
+
+/** The hook of one dump. */
+export interface FreezeHook {
+  /** Arguments for `criu dump`. */
+  readonly criuArgs: readonly string[];
+  /** True once CRIU had written every image, with every task of the session still frozen. */
+  readonly isReached: () => boolean;
+  /** What `whileFrozen` threw, if it did: CRIU then let the session go on and failed. */
+  readonly failure: () => unknown;
+  close(): Promise<void>;
+}
+
+/**
+ * Prepares the hook: when CRIU calls, `whileFrozen` runs, and CRIU goes on when it has settled. Called between the
+ * images and the thaw, whether the session is then ended or goes on.
+ * @param dir a folder for two pipes, which are gone after {@link FreezeHook.close}.
+ */
+export async function openFreezeHook(dir: string, whileFrozen: () => Promise<void>): Promise<FreezeHook> {
+  const callPath = `${dir}/frozen.call`;
+  const answerPath = `${dir}/frozen.answer`;
+  const scriptPath = `${dir}/frozen.sh`;
+  const removeAll = async (): Promise<void> => {
+    for (const path of [callPath, answerPath, scriptPath]) await rm(path, { force: true });
+  };
+  await removeAll();
+  await run('mkfifo', ['-m', '600', callPath, answerPath]);
+  // Open for both directions: neither end then waits in open(), and CRIU's end reads end-of-file if this process dies.
+  const call = new Socket({
+    fd: await openFile(callPath, constants.O_RDWR | constants.O_NONBLOCK),
+    writable: false,
+  });
+  const answerFd = await openFile(answerPath, constants.O_RDWR | constants.O_NONBLOCK);
+  const answer = new Socket({ fd: answerFd, readable: false });
+  let isReached = false;
+  let failure: unknown;
+  call.once('data', () => {
+    isReached = true;
+    whileFrozen().then(
+      () => answer.write('ok\n'),
+      (error: unknown) => {
+        failure = error ?? new Error('the work on the frozen session failed');
+        answer.write('no\n');
+      },
+    );
+  });
+  await writeFile(scriptPath, hookScript(callPath, answerPath), { mode: 0o700 });
+  return {
+    criuArgs: ['--action-script', scriptPath],
+    isReached: () => isReached,
+    failure: () => failure,
+    close: async () => {
+      call.destroy();
+      answer.destroy();
+      await removeAll();
+    },
+  };
+}
+
+/** The answer's pipe is opened first: the call then always finds this process waiting for its answer. */
+function hookScript(callPath: string, answerPath: string): string {
+  const wait = 'exec 4<"$2"; echo frozen >"$1"; read answer <&4; [ "$answer" = ok ]';
+  return [
+    '#!/bin/sh',
+    '[ "$CRTOOLS_SCRIPT_ACTION" = post-dump ] || exit 0',
+    `exec timeout ${UNANSWERED_SECONDS} sh -c ${quote(wait)} sh ${quote(callPath)} ${quote(answerPath)}`,
+    '',
+  ].join('\n');
+}
+
+function quote(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,105 @@
+// The session's way out: pasta, outside the session, gives it the host's network while it is plugged in.
+import { readFile, rm } from 'node:fs/promises';
+import { DeskPodError } from '../../core/errors.ts';
+import { ProcessError, run } from '../../sync/process.ts';
+import { endProcess, identifyProcess, isRunning, type ProcessIdentity } from '../host/process-identity.ts';
+import type { Programs } from '../host/programs.ts';
+
+/** Where the session asks for names, the same on every host: pasta passes the question to the host's own resolver. */
+export const NAME_SERVER = '169.254.1.1';
+
+const PLUG_TIMEOUT_MS = 10_000;
+
+/** The cable of one session. Calls are done one after another. */
+export interface NetworkCable {
+  /**
+   * Plugs in, if it is not plugged in.
+   * @returns a NETWORK_FAILED that tells why there is no network, or `undefined` if there is. The session goes on
+   * either way.
+   */
+  plug(): Promise<DeskPodError | undefined>;
+  /** Pulls the cable: the interface is gone, connections will end. Nothing happens if it is not plugged in. */
+  unplug(): Promise<void>;
+}
+
+/**
+ * The cable of the session whose pid 1 is `rootPid`.
+ * @param runDir a folder for the pid of pasta, so that a cable that a former supervisor left is found and pulled.
+ */
+export function networkCable(programs: Programs, rootPid: number, runDir: string): NetworkCable {
+  // Named after its session: the cable of the one that ran here before must not pull this one's.
+  const pidFile = `${runDir}/pasta-${rootPid}.pid`;
+  let pasta: ProcessIdentity | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const turn = last.then(work);
+    // The one who asked gets the failure; the next in turn only waits.
+    last = turn.catch(() => undefined);
+    return turn;
+  };
+  const pull = async (): Promise<void> => {
+    pasta ??= await findPasta(pidFile);
+    if (pasta !== undefined && !(await endProcess(pasta))) {
+      throw new DeskPodError('NETWORK_FAILED', `pasta (process ${pasta.pid}) does not end`, {
+        details: { ...pasta },
+      });
+    }
+    pasta = undefined;
+    await rm(pidFile, { force: true });
+  };
+  return {
+    plug: () =>
+      inTurn(async () => {
+        pasta ??= await findPasta(pidFile);
+        if (pasta !== undefined && isRunning(pasta)) return undefined;
+        await pull();
+        try {
+          await run(programs.pasta, pastaArgs(rootPid, pidFile), { timeoutMs: PLUG_TIMEOUT_MS });
+        } catch (error) {
+          if (!(error instanceof ProcessError)) throw error;
+          return new DeskPodError('NETWORK_FAILED', 'the session has no network', {
+            hint: error.notFound
+              ? 'Install the package passt.'
+              : 'Connect this host to a network, then resume again.',
+            details: { output: error.stderrTail },
+            cause: error,
+          });
+        }
+        pasta = await findPasta(pidFile);
+        return undefined;
+      }),
+    unplug: () => inTurn(pull),
+  };
+}
+
+/** It goes into the background by itself when everything is set up. */
+function pastaArgs(rootPid: number, pidFile: string): readonly string[] {
+  return [
+    '--quiet',
+    ...['--pid', pidFile],
+    // Root is needed to enter the session's namespaces.
+    ...['--runas', '0:0'],
+    '--config-net',
+    // No port is forwarded, in neither direction; and the gateway's address is not the host's loopback, as it would
+    // be by default: services of the host that listen there only stay out of reach.
+    ...['-t', 'none', '-u', 'none', '-T', 'none', '-U', 'none', '--no-map-gw'],
+    ...['--dns-forward', NAME_SERVER],
+    ...['--userns', `/proc/${rootPid}/ns/user`, '--netns', `/proc/${rootPid}/ns/net`],
+  ];
+}
+
+/** The pasta whose pid a file holds, if it still runs and is one. */
+async function findPasta(pidFile: string): Promise<ProcessIdentity | undefined> {
+  try {
+    const pid = Number.parseInt(await readFile(pidFile, 'utf8'), 10);
+    // Empty while pasta starts.
+    const found = Number.isNaN(pid) ? undefined : identifyProcess(pid);
+    if (found === undefined) return undefined;
+    const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8');
+    return commandLine.includes(pidFile) ? found : undefined;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ESRCH') return undefined;
+    throw error;
+  }
+}

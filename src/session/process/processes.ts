@@ -1,0 +1,386 @@
+// The running session as the supervisor sees it: start, checkpoint, suspend, resume, end.
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { DeskPodError } from '../../core/errors.ts';
+import { type Geometry, writeBundle } from '../barrier/bundle.ts';
+import { runcDelete, runcStart } from '../barrier/runc.ts';
+import { endProcess, identifyProcess, isRunning, type ProcessIdentity } from '../host/process-identity.ts';
+import { type Programs, programsIn } from '../host/programs.ts';
+import { bindPrivately, lookUpEntries, unmount } from '../pod/layer.ts';
+import { criuDump, criuRestore, DumpFailure, emptyImages, warmUpCriu } from './criu.ts';
+import {
+  type CapturedCommand,
+  captureCommand,
+  dropKeptCommands,
+  type ExecOptions,
+  type SessionCommand,
+  startCommand,
+} from './exec.ts';
+import { prepareGuest, readAccount } from './guest-files.ts';
+import { type NetworkCable, networkCable } from './network.ts';
+import { endMembers } from './session-members.ts';
+import { SESSION_SOCKET_DIR } from './session-socket.ts';
+
+/** How long a fresh desktop may take until its display answers. */
+const START_TIMEOUT_MS = 30_000;
+const START_POLL_MS = 10;
+
+/** How long a dump is tried again while something that passes is in the way. */
+const DUMP_RETRY_MS = 2000;
+const DUMP_RETRY_PAUSE_MS = 40;
+
+/** A session that runs, or ran. */
+export interface ProcessSession {
+  readonly sessionId: string;
+  /** The host's pid of the session's pid 1. */
+  readonly rootPid: number;
+  /** Its start time in clock ticks since boot. With the pid it is this process and no later one. */
+  readonly startTicks: number;
+  readonly mergedDir: string;
+  /** The host's folder for bundle, logs and pid files of this session. */
+  readonly bundleDir: string;
+  readonly programs: Programs;
+  readonly network: NetworkCable | undefined;
+  /** Commands that the host runs in it now. */
+  readonly commands: Set<SessionCommand>;
+  /** Settles when what may come after the start is done (the network), with what did not work. Never rejects. */
+  readonly settled: Promise<readonly DeskPodError[]>;
+}
+
+/** What start and resume have in common. */
+export interface SessionPlaces {
+  /** 1 to 64 letters, digits, - and _; unique on the host. */
+  readonly sessionId: string;
+  readonly mergedDir: string;
+  readonly bundleDir: string;
+  readonly programs?: Programs;
+  /** False leaves the session without a network; true by default. */
+  readonly hasNetwork?: boolean;
+}
+
+/** How a fresh session is started. */
+export interface StartOptions extends SessionPlaces {
+  readonly geometry: Geometry;
+  /** 32 hexadecimal digits, the same as long as the pod lives. */
+  readonly machineId: string;
+}
+
+/** How a session is resumed. */
+export interface ResumeOptions extends SessionPlaces {
+  readonly imagesDir: string;
+  /** A folder of the host where the root file system is bound while CRIU works. */
+  readonly stagingDir: string;
+}
+
+/** Where a checkpoint goes, and what is done at its instant. */
+export interface CheckpointOptions {
+  /** An empty folder; on a tmpfs, as the session stands still while it is written. */
+  readonly imagesDir: string;
+  /**
+   * Runs when the images are complete and the session still stands still: files and memory are of one instant. Runs
+   * again if the dump has to be tried again.
+   */
+  readonly whileFrozen?: () => Promise<void>;
+}
+
+/** What a checkpoint took. */
+export interface CheckpointFigures {
+  /** How long the session stood still, `whileFrozen` included. */
+  readonly pauseMs: number;
+  readonly imageBytes: number;
+  /** From the first attempt to the end of CRIU. */
+  readonly dumpMs: number;
+  readonly attemptCount: number;
+}
+
+/**
+ * Starts a fresh session in a mounted root file system, and waits until its display takes clients.
+ * @throws DeskPodError SESSION_START_FAILED with the end of the session's output in `details`. Nothing is left then.
+ */
+export async function startSession(options: StartOptions): Promise<ProcessSession> {
+  const { sessionId, mergedDir, bundleDir, geometry, programs = programsIn() } = options;
+  await runcDelete(programs, sessionId);
+  await prepareGuest(mergedDir, options.machineId);
+  await writeBundle({ mergedDir, bundleDir, geometry, account: await readAccount(mergedDir) });
+  const rootPid = await runcStart(programs, sessionId, bundleDir);
+  try {
+    const session = describeSession(options, programs, rootPid, () => [
+      // While nobody waits for it: the first dump is then as quick as the next.
+      warmUpCriu(programs).then(() => undefined, asWarning),
+    ]);
+    await waitUntilReady(session);
+    return session;
+  } catch (error) {
+    await runcDelete(programs, sessionId);
+    throw error;
+  }
+}
+
+/**
+ * Checkpoints a session and ends it. If it throws, the session goes on, with its network.
+ * Clients of its display must have gone before: CRIU does not dump half a connection.
+ * @throws DeskPodError SUSPEND_FAILED, or SESSION_LOST if the session ended; whatever `whileFrozen` threw.
+ */
+export async function suspendSession(
+  session: ProcessSession,
+  options: CheckpointOptions,
+): Promise<CheckpointFigures> {
+  const figures = await dumpSession(session, options, false);
+  for (const command of session.commands) command.abandon();
+  await endSession(session);
+  return figures;
+}
+
+/**
+ * Checkpoints a session, which goes on. Commands run by the host are let go of and taken up again.
+ * Clients of its display must have gone before: CRIU does not dump half a connection.
+ * @throws as {@link suspendSession}.
+ */
+export async function checkpointSession(
+  session: ProcessSession,
+  options: CheckpointOptions,
+): Promise<CheckpointFigures> {
+  const figures = await dumpSession(session, options, true);
+  await reconnect(session);
+  return figures;
+}
+
+/**
+ * Makes the session of a checkpoint again, in a root file system with the files of that same checkpoint.
+ * @throws DeskPodError RESUME_FAILED. Nothing runs and nothing is mounted at `stagingDir` then.
+ */
+export async function resumeSession(
+  options: ResumeOptions,
+): Promise<ProcessSession & { readonly restoreMs: number }> {
+  const { sessionId, mergedDir, bundleDir, imagesDir, stagingDir, programs = programsIn() } = options;
+  const startedAtMs = performance.now();
+  await mkdir(bundleDir, { recursive: true, mode: 0o700 });
+  await runcDelete(programs, sessionId);
+  await bindPrivately(mergedDir, stagingDir);
+  let rootPid: number;
+  try {
+    rootPid = await criuRestore(programs, { imagesDir, workDir: bundleDir, rootDir: stagingDir });
+  } catch (error) {
+    await endMembers(mergedDir, stagingDir);
+    await unmount(stagingDir);
+    throw error;
+  }
+  // The session has its own copy of this mount.
+  await unmount(stagingDir);
+  const restoreMs = performance.now() - startedAtMs;
+  return { ...describeSession(options, programs, rootPid, dropKept), restoreMs };
+}
+
+/**
+ * Takes over a session that a former supervisor left running: its network and its host's commands as they are found.
+ * @throws DeskPodError SESSION_LOST if it does not run.
+ */
+export function adoptSession(options: SessionPlaces & { readonly rootPid: number }): ProcessSession {
+  return describeSession(options, options.programs ?? programsIn(), options.rootPid, dropKept);
+}
+
+/** Ends a session at once, with all its processes; nothing happens if it has ended. */
+export async function killSession(session: ProcessSession): Promise<void> {
+  for (const command of session.commands) command.abandon();
+  await endSession(session);
+}
+
+/** True while the session's first process runs. */
+export function isAlive(session: Pick<ProcessSession, 'rootPid' | 'startTicks'>): boolean {
+  return isRunning(identityOf(session));
+}
+
+/**
+ * Starts a command in a session.
+ * @throws DeskPodError EXEC_FAILED.
+ */
+export async function execInSession(
+  session: ProcessSession,
+  argv: readonly string[],
+  options: ExecOptions = {},
+): Promise<SessionCommand> {
+  const command = await startCommand(session.rootPid, argv, options);
+  session.commands.add(command);
+  const forget = () => session.commands.delete(command);
+  command.ended.then(forget, forget);
+  return command;
+}
+
+/** Runs a short command in a session to its end. */
+export function captureInSession(
+  session: ProcessSession,
+  argv: readonly string[],
+  options: ExecOptions = {},
+): Promise<CapturedCommand> {
+  return captureCommand(session.rootPid, argv, options);
+}
+
+function describeSession(
+  { sessionId, mergedDir, bundleDir, hasNetwork = true }: SessionPlaces,
+  programs: Programs,
+  rootPid: number,
+  followUps: (rootPid: number) => readonly Promise<DeskPodError | undefined>[],
+): ProcessSession {
+  const identity = identifyProcess(rootPid);
+  if (identity === undefined) {
+    throw new DeskPodError('SESSION_LOST', 'the session ended as soon as it ran', {
+      hint: 'Start the pod again; `deskpod log` tells what happened before.',
+      details: { sessionId, bundleDir },
+    });
+  }
+  const network = hasNetwork ? networkCable(programs, rootPid, bundleDir) : undefined;
+  const pending = [
+    ...(network === undefined ? [] : [network.plug().catch(asWarning)]),
+    ...followUps(rootPid),
+  ];
+  const settled = Promise.all(pending).then((results) => results.filter((result) => result !== undefined));
+  const { startTicks } = identity;
+  return {
+    sessionId,
+    rootPid,
+    startTicks,
+    mergedDir,
+    bundleDir,
+    programs,
+    network,
+    commands: new Set(),
+    settled,
+  };
+}
+
+/** Commands of a host that is not there any more go on, and nobody collects their output. */
+function dropKept(rootPid: number): readonly Promise<DeskPodError | undefined>[] {
+  return [dropKeptCommands(rootPid).then(() => undefined, asWarning)];
+}
+
+async function waitUntilReady(session: ProcessSession): Promise<void> {
+  const inSession = `/proc/${session.rootPid}/root${SESSION_SOCKET_DIR}`;
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  while (!(await exists(`${inSession}/ready`))) {
+    if (isAlive(session) && performance.now() < deadline) {
+      await delay(START_POLL_MS);
+      continue;
+    }
+    const output = await readFile(`${session.mergedDir}${SESSION_SOCKET_DIR}/session.log`, 'utf8').catch(
+      () => '',
+    );
+    throw new DeskPodError('SESSION_START_FAILED', 'the desktop did not come up', {
+      hint: 'Look at the output in the details: the base may lack Xvnc or openbox.',
+      details: { sessionId: session.sessionId, output: output.slice(-2000) },
+    });
+  }
+}
+
+async function dumpSession(
+  session: ProcessSession,
+  { imagesDir, whileFrozen = async () => undefined }: CheckpointOptions,
+  leaveRunning: boolean,
+): Promise<CheckpointFigures> {
+  if ((await readdir(imagesDir)).length > 0)
+    throw new TypeError(`the folder for images is not empty: ${imagesDir}`);
+  if (!isAlive(session)) throw lostSession(session);
+  const startedAtMs = performance.now();
+  await session.settled;
+  await session.network?.unplug();
+  await Promise.all([...session.commands].map((command) => command.hold()));
+  const { rootPid, mergedDir, bundleDir: workDir, programs } = session;
+  for (let attemptCount = 1; ; attemptCount++) {
+    try {
+      const { pauseMs } = await criuDump(programs, {
+        rootPid,
+        mergedDir,
+        imagesDir,
+        workDir,
+        leaveRunning,
+        whileFrozen,
+      });
+      const dumpMs = performance.now() - startedAtMs;
+      return { pauseMs, imageBytes: await folderBytes(imagesDir), dumpMs, attemptCount };
+    } catch (error) {
+      // CRIU was ended while it ended the session, whose tasks never ran again: the checkpoint is whole. A session that
+      // lives on has run since, and its images are of the past.
+      if (error instanceof DumpFailure && error.areImagesComplete && !leaveRunning && !isAlive(session)) {
+        const dumpMs = performance.now() - startedAtMs;
+        return { pauseMs: dumpMs, imageBytes: await folderBytes(imagesDir), dumpMs, attemptCount };
+      }
+      await emptyImages(imagesDir);
+      if (!isAlive(session)) throw lostSession(session, error);
+      if (error instanceof DumpFailure && (await mayPass(error, mergedDir, performance.now() - startedAtMs)))
+        continue;
+      await reconnect(session);
+      if (!(error instanceof DumpFailure)) throw error;
+      throw new DeskPodError('SUSPEND_FAILED', `the session could not be checkpointed: ${error.sentence}`, {
+        hint: 'The session goes on. Close the window that was used last, then try again.',
+        details: { ...error.details, attemptCount },
+        cause: error,
+      });
+    }
+  }
+}
+
+/** Whether another attempt may succeed; does or waits for what it takes. */
+async function mayPass(failure: DumpFailure, mergedDir: string, spentMs: number): Promise<boolean> {
+  if (spentMs >= DUMP_RETRY_MS || !(failure.isTransient || failure.needsEntries)) return false;
+  if (failure.needsEntries) await lookUpEntries(mergedDir);
+  else await delay(DUMP_RETRY_PAUSE_MS);
+  return true;
+}
+
+/** After a checkpoint the session has its network and the host's commands again. */
+async function reconnect(session: ProcessSession): Promise<void> {
+  await Promise.all([
+    session.network?.plug(),
+    // A command that cannot be taken up says so by its own `ended`.
+    ...[...session.commands].map((command) => command.takeUp().catch(() => command.abandon())),
+  ]);
+}
+
+async function endSession(session: ProcessSession): Promise<void> {
+  // The kernel ends everything in the session's pid namespace together with its pid 1.
+  if (!(await endProcess(identityOf(session)))) {
+    throw new DeskPodError('SESSION_LOST', `process ${session.rootPid} of the session does not end`, {
+      hint: 'A program waits for the drive: reconnect it, or restart this host.',
+      details: { rootPid: session.rootPid },
+    });
+  }
+  await session.settled;
+  await session.network?.unplug();
+  await runcDelete(session.programs, session.sessionId);
+}
+
+function lostSession(session: ProcessSession, cause?: unknown): DeskPodError {
+  return new DeskPodError('SESSION_LOST', 'the session ended before it could be checkpointed', {
+    hint: 'Start the pod again: it resumes from its last checkpoint.',
+    details: { sessionId: session.sessionId, rootPid: session.rootPid },
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+function identityOf({
+  rootPid,
+  startTicks,
+}: Pick<ProcessSession, 'rootPid' | 'startTicks'>): ProcessIdentity {
+  return { pid: rootPid, startTicks };
+}
+
+async function folderBytes(dir: string): Promise<number> {
+  let sizeBytes = 0;
+  for (const name of await readdir(dir)) sizeBytes += (await stat(`${dir}/${name}`)).size;
+  return sizeBytes;
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ESRCH') return false;
+    throw error;
+  }
+}
+
+function asWarning(error: unknown): DeskPodError {
+  if (error instanceof DeskPodError) return error;
+  return new DeskPodError('SESSION_LOST', 'the session does not answer as it should', { cause: error });
+}

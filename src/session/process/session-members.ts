@@ -1,0 +1,46 @@
+// The processes that live in a mounted root file system: found from the outside, without asking anyone.
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { endProcess, identifyProcess, type ProcessIdentity } from '../host/process-identity.ts';
+
+/**
+ * Every process whose root lies in the file system mounted at `mergedDir`, or that works for it as a CRIU that is not
+ * there any more: killed in the middle of a restore, CRIU leaves half-made processes behind that wait for it for ever.
+ * @param restoreRootDir the folder that CRIU was given as the root, if one was.
+ */
+async function membersOf(mergedDir: string, restoreRootDir?: string): Promise<readonly ProcessIdentity[]> {
+  const { dev } = await stat(mergedDir);
+  const members: ProcessIdentity[] = [];
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const identity = identifyProcess(Number(name));
+    if (identity === undefined) continue;
+    if ((await isRootedIn(name, dev)) || (await isRestoring(name, restoreRootDir))) members.push(identity);
+  }
+  return members;
+}
+
+/** Ends all of {@link membersOf}; returns how many there were. */
+export async function endMembers(mergedDir: string, restoreRootDir?: string): Promise<number> {
+  const members = await membersOf(mergedDir, restoreRootDir);
+  await Promise.all(members.map((member) => endProcess(member)));
+  return members.length;
+}
+
+async function isRootedIn(pid: string, device: number): Promise<boolean> {
+  const root = await stat(`/proc/${pid}/root`).catch(gone);
+  return root?.dev === device;
+}
+
+async function isRestoring(pid: string, restoreRootDir: string | undefined): Promise<boolean> {
+  if (restoreRootDir === undefined) return false;
+  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(gone);
+  return (
+    commandLine?.includes(`\0restore\0`) === true && commandLine.includes(`\0--root\0${restoreRootDir}\0`)
+  );
+}
+
+/** A process may end while it is looked at; one without memory of its own (a kernel thread) has no root to see. */
+function gone(error: NodeJS.ErrnoException): undefined {
+  if (error.code === 'ENOENT' || error.code === 'ESRCH' || error.code === 'EACCES') return undefined;
+  throw error;
+}

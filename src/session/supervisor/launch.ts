@@ -1,0 +1,79 @@
+// Starting a supervisor: a process of its own that owns the pod from now on, while the command that asked goes home.
+import { spawn } from 'node:child_process';
+import { mkdir, open } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { DeskPodError } from '../../core/errors.ts';
+import type { ProgressListener } from '../../core/progress.ts';
+import type { StartReport } from '../operation/operations.ts';
+import type { StartChoice } from '../pod/desktop.ts';
+import { type AnswerLine, fromWireError } from './wire.ts';
+
+const SUPERVISOR = fileURLToPath(new URL('./main.ts', import.meta.url));
+const LOG_DIR = '/run/deskpod';
+
+/** What a supervisor is told, through a pipe: the passphrase is in no argument and no environment. */
+export interface LaunchOrder {
+  readonly devicePath: string;
+  readonly passphrase: string;
+  /** `start` starts or resumes a session; `adopt` takes over one that runs. */
+  readonly mode: 'start' | 'adopt';
+  readonly start?: StartChoice;
+}
+
+/**
+ * Starts a supervisor and waits until the session runs under it.
+ *
+ * @throws DeskPodError what opening the pod or starting the session threw; SUPERVISOR_UNREACHABLE if it died. No
+ * supervisor runs then.
+ */
+export async function launchSupervisor(
+  order: LaunchOrder,
+  onProgress: ProgressListener,
+): Promise<StartReport> {
+  await mkdir(LOG_DIR, { recursive: true, mode: 0o711 });
+  const logFile = await open(`${LOG_DIR}/supervisor.log`, 'a', 0o600);
+  try {
+    const child = spawn(process.execPath, [SUPERVISOR], {
+      detached: true,
+      cwd: '/',
+      stdio: ['pipe', 'pipe', logFile.fd],
+    });
+    const { stdin, stdout } = child;
+    if (stdin === null || stdout === null) throw new TypeError('a supervisor without pipes');
+    const died = new Promise<never>((_resolve, reject) => {
+      child.once('error', (cause) => reject(unreachable('could not be started', cause)));
+      child.once('exit', (status, signal) =>
+        reject(unreachable(`ended early (${signal ?? `status ${status}`})`)),
+      );
+    });
+    // Its end is only of interest until it has answered.
+    died.catch(() => undefined);
+    stdin.on('error', () => undefined);
+    stdin.end(JSON.stringify(order));
+    const report = await Promise.race([readAnswer(stdout, onProgress), died]);
+    stdout.destroy();
+    child.unref();
+    return report;
+  } finally {
+    await logFile.close();
+  }
+}
+
+async function readAnswer(stdout: NodeJS.ReadableStream, onProgress: ProgressListener): Promise<StartReport> {
+  for await (const text of createInterface({ input: stdout })) {
+    const line = JSON.parse(text) as AnswerLine;
+    if ('progress' in line) onProgress(line.progress);
+    else if ('error' in line) throw fromWireError(line.error);
+    else return line.result as StartReport;
+  }
+  // Its exit tells more than the end of its output: let that win.
+  return new Promise(() => undefined);
+}
+
+function unreachable(what: string, cause?: unknown): DeskPodError {
+  return new DeskPodError('SUPERVISOR_UNREACHABLE', `the supervisor ${what}`, {
+    hint: `Run the command again; ${LOG_DIR}/supervisor.log has what it said last.`,
+    ...(cause === undefined ? {} : { cause }),
+  });
+}

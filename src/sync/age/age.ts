@@ -1,0 +1,176 @@
+// Standard age files: the header by the age library, the payload by node:crypto.
+import {
+  Decrypter,
+  Encrypter,
+  generateX25519Identity,
+  identityToRecipient,
+  type Recipient,
+} from 'age-encryption';
+import { DeskPodError } from '../../core/errors.ts';
+import { PassphraseIdentity, PassphraseRecipient } from './age-scrypt.ts';
+import {
+  coveringPieces,
+  openPieces,
+  PAYLOAD_NONCE_BYTES,
+  type PayloadLayout,
+  payloadKey,
+  payloadLayout,
+  sealedPieceAt,
+  sealPayload,
+} from './age-stream.ts';
+
+const HEADER_MAX_BYTES = 16 * 1024;
+/** Nonce and tag of the empty payload that the library writes after a header. */
+const EMPTY_PAYLOAD_BYTES = PAYLOAD_NONCE_BYTES + 16;
+
+/** What a file is sealed to: the recipient of an identity (`age1…`), or a passphrase. */
+export type SealTo =
+  | { readonly recipient: string }
+  | { readonly passphrase: string; readonly workFactor?: number };
+
+/** What a file is opened with: an identity (`AGE-SECRET-KEY-1…`), or a passphrase. */
+export type OpenWith = { readonly identity: string } | { readonly passphrase: string };
+
+/** Bytes that can be read from anywhere, such as an open file. */
+export interface RandomAccess {
+  readonly sizeBytes: number;
+  /** Exactly `length` bytes from `offset`; rejects if they are not there. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+}
+
+/** A new X25519 identity, from the system's randomness. */
+export function generateIdentity(): Promise<string> {
+  return generateX25519Identity();
+}
+
+/** The recipient of an identity. Rejects if the identity's own checksum does not hold. */
+export function recipientOf(identity: string): Promise<string> {
+  return identityToRecipient(identity);
+}
+
+/** Seals `plaintext` as an age file. */
+export async function seal(plaintext: Uint8Array, to: SealTo): Promise<Uint8Array> {
+  const encrypter = new Encrypter();
+  let captured: Uint8Array | undefined;
+  const capture: Recipient = {
+    wrapFileKey: (fileKey) => {
+      captured = fileKey.slice();
+      return [];
+    },
+  };
+  encrypter.addRecipient(
+    'recipient' in to ? to.recipient : new PassphraseRecipient(to.passphrase, to.workFactor),
+  );
+  encrypter.addRecipient(capture);
+  const empty = await encrypter.encrypt(new Uint8Array(0));
+  if (captured === undefined) throw new Error('the age library did not ask for a stanza');
+  return sealPayload(empty.subarray(0, empty.length - EMPTY_PAYLOAD_BYTES), captured, plaintext);
+}
+
+/**
+ * Opens a whole age file. Throws KEYRING_NO_IDENTITY (another identity's file), PASSPHRASE_WRONG, or OBJECT_DAMAGED.
+ */
+export async function open(file: Uint8Array, openWith: OpenWith): Promise<Uint8Array> {
+  const opened = await SealedFile.open(bytesAccess(file), openWith);
+  return opened.read(0, opened.plainLength);
+}
+
+/** An age file of which any run of bytes can be read by opening only the 64 KiB pieces that cover it. */
+export class SealedFile {
+  /** Length of the plaintext in bytes. */
+  readonly plainLength: number;
+  readonly #access: RandomAccess;
+  readonly #key: Uint8Array;
+  readonly #payloadOffset: number;
+  readonly #layout: PayloadLayout;
+
+  private constructor(access: RandomAccess, key: Uint8Array, payloadOffset: number, layout: PayloadLayout) {
+    this.plainLength = layout.plainLength;
+    this.#access = access;
+    this.#key = key;
+    this.#payloadOffset = payloadOffset;
+    this.#layout = layout;
+  }
+
+  /** Reads the header. Throws KEYRING_NO_IDENTITY, PASSPHRASE_WRONG or OBJECT_DAMAGED. The caller closes `access`. */
+  static async open(access: RandomAccess, openWith: OpenWith): Promise<SealedFile> {
+    const start = await access.read(0, Math.min(HEADER_MAX_BYTES + PAYLOAD_NONCE_BYTES, access.sizeBytes));
+    const headerLength = headerLengthOf(start);
+    const payloadOffset = headerLength + PAYLOAD_NONCE_BYTES;
+    const layout = payloadLayout(access.sizeBytes - payloadOffset);
+    const fileKey = await fileKeyOf(start.subarray(0, headerLength), openWith);
+    const key = payloadKey(fileKey, start.subarray(headerLength, payloadOffset));
+    return new SealedFile(access, key, payloadOffset, layout);
+  }
+
+  /** How many pieces of 64 KiB the plaintext has. */
+  get pieceCount(): number {
+    return this.#layout.pieceCount;
+  }
+
+  /** `length` bytes of plaintext from `offset`. Throws RangeError outside of it, OBJECT_DAMAGED. */
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    if (offset < 0 || length < 0 || offset + length > this.plainLength) {
+      throw new RangeError(`expected a run within ${this.plainLength} bytes, got ${offset} + ${length}`);
+    }
+    const { firstPiece, lastPiece, skipBytes } = coveringPieces(offset, length);
+    const plain = await this.readPieces(firstPiece, Math.min(lastPiece, this.pieceCount - 1));
+    return plain.subarray(skipBytes, skipBytes + length);
+  }
+
+  /** The plaintext of the pieces `first` to `last`, both included. Throws OBJECT_DAMAGED. */
+  async readPieces(first: number, last: number): Promise<Uint8Array> {
+    const from = this.#payloadOffset + sealedPieceAt(first).offset;
+    const lastPiece = sealedPieceAt(last);
+    const to = Math.min(this.#payloadOffset + lastPiece.offset + lastPiece.length, this.#access.sizeBytes);
+    const sealed = await this.#access.read(from, Math.max(0, to - from));
+    return openPieces(this.#key, sealed, first, this.#layout);
+  }
+}
+
+/** Reads from bytes in memory. */
+export function bytesAccess(bytes: Uint8Array): RandomAccess {
+  return {
+    sizeBytes: bytes.length,
+    read: (offset, length) => Promise.resolve(bytes.subarray(offset, offset + length)),
+  };
+}
+
+async function fileKeyOf(header: Uint8Array, openWith: OpenWith): Promise<Uint8Array> {
+  const decrypter = new Decrypter();
+  const isPassphrase = 'passphrase' in openWith;
+  let isUnmatched = false;
+  decrypter.addIdentity(isPassphrase ? new PassphraseIdentity(openWith.passphrase) : openWith.identity);
+  // asked only when the identity before it opened no stanza
+  decrypter.addIdentity({
+    unwrapFileKey: () => {
+      isUnmatched = true;
+      return null;
+    },
+  });
+  try {
+    return await decrypter.decryptHeader(header);
+  } catch (cause) {
+    if (cause instanceof DeskPodError) throw cause;
+    if (!isUnmatched) throw damaged('expected a header that was sealed, got another', cause);
+    if (isPassphrase) {
+      throw new DeskPodError('PASSPHRASE_WRONG', 'age file: the passphrase does not open it', { cause });
+    }
+    throw new DeskPodError('KEYRING_NO_IDENTITY', 'age file: expected one for this identity, got another', {
+      cause,
+    });
+  }
+}
+
+/** The header ends with the line that begins with `---`. */
+function headerLengthOf(start: Uint8Array): number {
+  const text = Buffer.from(start.buffer, start.byteOffset, Math.min(start.length, HEADER_MAX_BYTES));
+  const macLine = text.indexOf('\n--- ');
+  const end = macLine === -1 ? -1 : text.indexOf('\n', macLine + 1);
+  if (end === -1) throw damaged('expected an age header, got none');
+  return end + 1;
+}
+
+function damaged(what: string, cause?: unknown): DeskPodError {
+  return new DeskPodError('OBJECT_DAMAGED', `age file: ${what}`, { cause });
+}

@@ -1,0 +1,74 @@
+// Capture of one file: its content and what the manifest says about it, of the same instant if at all possible.
+import type { ManifestEntry } from '../../core/manifest.ts';
+import { joinPath } from './byte-path.ts';
+import type { ContentWriter } from './capture.ts';
+import type { FileIdentity } from './file-index.ts';
+import { examine, type ScannedEntry } from './scanner.ts';
+import { SourceFile } from './source-file.ts';
+
+/** A file that is written to while it is read is read once more. */
+const READ_ATTEMPTS = 2;
+
+/** A file whose content is stored. */
+export interface CapturedFile {
+  readonly entry: ManifestEntry;
+  /** What the content belongs to; undefined if the file changed while it was read, at every attempt. */
+  readonly identity: FileIdentity | undefined;
+}
+
+/**
+ * Stores the content of a scanned file. Undefined if it has vanished.
+ * @throws DeskPodError SOURCE_UNREADABLE; whatever `writer` throws
+ */
+export async function captureFile(
+  root: Uint8Array,
+  scanned: ScannedEntry,
+  writer: ContentWriter,
+): Promise<CapturedFile | undefined> {
+  const place = joinPath(root, scanned.entry.path);
+  let current: ScannedEntry | undefined = scanned;
+  for (let attempt = 1; current?.entry.kind === 'file'; attempt++) {
+    const file = SourceFile.open(place);
+    if (file !== undefined) {
+      try {
+        // replaced or written to since the scan came by
+        if (!isOf(file, current)) current = examine(root, scanned.entry.path) ?? current;
+        const chunkIds = await writer.writeFile(file.read());
+        const isStable = isOf(file, current) && file.isUnchanged();
+        if (isStable || attempt >= READ_ATTEMPTS) {
+          const sizeBytes = file.sizeReadBytes;
+          return {
+            entry: {
+              ...current.entry,
+              kind: 'file',
+              sizeBytes,
+              isSparse: file.isSparse,
+              chunkIds,
+              ...NO_NODE,
+            },
+            identity: isStable ? identityOf(current) : undefined,
+          };
+        }
+      } finally {
+        file.close();
+      }
+    }
+    current = examine(root, scanned.entry.path);
+  }
+  if (current === undefined) return undefined;
+  // it has become something else meanwhile; if a folder, one whose contents the scan never saw
+  return { entry: current.entry, identity: undefined };
+}
+
+/** What only other kinds have, should the name have come to stand for one. */
+const NO_NODE = { rdevMajor: 0, rdevMinor: 0, target: new Uint8Array(0) } as const;
+
+function isOf({ stats }: SourceFile, { dev, ino, ctimeNs, entry }: ScannedEntry): boolean {
+  return (
+    stats.dev === dev && stats.ino === ino && stats.ctimeNs === ctimeNs && stats.mtimeNs === entry.mtimeNs
+  );
+}
+
+function identityOf({ dev, ino, ctimeNs, entry }: ScannedEntry): FileIdentity {
+  return { dev, ino, ctimeNs, sizeBytes: entry.sizeBytes, mtimeNs: entry.mtimeNs };
+}

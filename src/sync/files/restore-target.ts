@@ -1,0 +1,209 @@
+// The target of a restore: makes inodes under a folder and gives them back their metadata.
+import {
+  chmodSync,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
+import { DeskPodError } from '../../core/errors.ts';
+import type { EntryKind, ManifestEntry } from '../../core/manifest.ts';
+import { makeDevice, makeFifo, makeSocket } from '../posix/nodes.ts';
+import { setMtimeNs } from '../posix/times.ts';
+import { readXattrs, removeXattr, setXattr } from '../posix/xattr.ts';
+import { displayPath, joinPath, pathBytes } from './byte-path.ts';
+
+/** What a user without root's rights, or a file system without the feature, could not be given back. */
+export interface NotRestored {
+  /** Entries that belong to whoever ran the restore instead. They lose setuid and setgid, which would now be his. */
+  owners: number;
+  /** Modes whose setuid, setgid or sticky bits are missing. */
+  modes: number;
+  xattrs: number;
+  /** Device nodes that are not there. */
+  devices: number;
+  /** The first few paths that this is about, for people. */
+  readonly examples: string[];
+}
+
+const EXAMPLES = 10;
+const SPECIAL_BITS = 0o7000;
+const NOT_PERMITTED = new Set(['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL']);
+
+/** Attributes that the restore takes away if the manifest lacks them: a folder's default ACL hands down such. */
+const OWN_NAMESPACES = ['user.', 'trusted.', 'system.posix_acl_', 'security.capability'];
+
+/**
+ * Makes entries under a folder. Every path comes from a manifest whose decoder has vouched that it is relative, without
+ * `..`, and that each folder of it came before; as this class made each of those folders, or made sure that it is one,
+ * no path leads through a symlink.
+ */
+export class RestoreTarget {
+  readonly #root: Uint8Array;
+  readonly #mayReplace: boolean;
+  readonly notRestored: NotRestored = { owners: 0, modes: 0, xattrs: 0, devices: 0, examples: [] };
+
+  constructor(root: Uint8Array | string, mayReplace: boolean) {
+    this.#root = pathBytes(root);
+    this.#mayReplace = mayReplace;
+  }
+
+  /** Where an entry goes. */
+  place(path: Uint8Array): Buffer {
+    return joinPath(this.#root, path);
+  }
+
+  /** Makes a folder that only its owner can enter until {@link describe} says otherwise. */
+  makeFolder(path: Uint8Array): void {
+    const place = this.place(path);
+    if (path.length === 0) return; // whoever opened the target has made it
+    this.#attempt(path, () => {
+      if (this.#mayReplace && kindAt(place) === 'directory') {
+        chmodSync(place, 0o700);
+        return;
+      }
+      this.#clear(place);
+      mkdirSync(place, 0o700);
+    });
+  }
+
+  /** Makes an empty file and opens it for writing; the caller closes it. */
+  createFile(path: Uint8Array): number {
+    const place = this.place(path);
+    return this.#attempt(path, () => {
+      this.#clear(place);
+      return openSync(place, 'wx', 0o600);
+    });
+  }
+
+  /** Makes a symlink, fifo, socket or device. False if this user may not make such a device. */
+  makeNode(entry: ManifestEntry): boolean {
+    const place = this.place(entry.path);
+    return this.#attempt(entry.path, () => {
+      this.#clear(place);
+      if (entry.kind === 'symlink') symlinkSync(pathBytes(entry.target), place);
+      else if (entry.kind === 'fifo') makeFifo(place, 0o600);
+      else if (entry.kind === 'socket') makeSocket(place, 0o600);
+      else return this.#makeDevice(place, entry);
+      return true;
+    });
+  }
+
+  /** Gives the inode of an entry, which came earlier, another name. */
+  link(first: Uint8Array, path: Uint8Array): void {
+    const place = this.place(path);
+    this.#attempt(path, () => {
+      this.#clear(place);
+      linkSync(this.place(first), place);
+    });
+  }
+
+  /**
+   * Sets owner, attributes, mode and time, in the order in which none undoes another: a new owner clears setuid and
+   * capabilities, an ACL changes the mode, everything moves the time.
+   */
+  describe(entry: ManifestEntry): void {
+    const place = this.place(entry.path);
+    this.#attempt(entry.path, () => {
+      const isOwned = this.#setOwner(place, entry);
+      this.#setXattrs(place, entry);
+      if (entry.kind !== 'symlink') this.#setMode(place, entry, isOwned);
+      setMtimeNs(place, entry.mtimeNs);
+    });
+  }
+
+  /** Sets only the mode of a folder that must have stayed open until now. */
+  setFolderMode(path: Uint8Array, mode: number): void {
+    this.#attempt(path, () => chmodSync(this.place(path), mode));
+  }
+
+  #attempt<T>(path: Uint8Array, act: () => T): T {
+    try {
+      return act();
+    } catch (error) {
+      throw writeFailure(path, error);
+    }
+  }
+
+  #clear(place: Buffer): void {
+    if (this.#mayReplace) rmSync(place, { recursive: true, force: true });
+  }
+
+  #makeDevice(place: Buffer, entry: ManifestEntry): boolean {
+    const number = { major: entry.rdevMajor, minor: entry.rdevMinor };
+    try {
+      makeDevice(place, entry.kind === 'block-device' ? 'block' : 'character', 0o600, number);
+      return true;
+    } catch (error) {
+      this.#forgive(error, entry.path, 'devices');
+      return false;
+    }
+  }
+
+  #setOwner(place: Buffer, { path, uid, gid }: ManifestEntry): boolean {
+    try {
+      lchownSync(place, uid, gid);
+      return true;
+    } catch (error) {
+      this.#forgive(error, path, 'owners');
+      return false;
+    }
+  }
+
+  #setXattrs(place: Buffer, { path, xattrs }: ManifestEntry): void {
+    const wanted = new Set(xattrs.map(({ name }) => pathBytes(name).toString('latin1')));
+    for (const { name } of readXattrs(place)) {
+      const text = pathBytes(name).toString('latin1');
+      if (wanted.has(text) || !OWN_NAMESPACES.some((space) => text.startsWith(space))) continue;
+      removeXattr(place, name);
+    }
+    for (const { name, value } of xattrs) {
+      try {
+        setXattr(place, name, value);
+      } catch (error) {
+        this.#forgive(error, path, 'xattrs');
+      }
+    }
+  }
+
+  #setMode(place: Buffer, entry: ManifestEntry, isOwned: boolean): void {
+    const mode = isOwned ? entry.mode : entry.mode & ~0o6000;
+    chmodSync(place, mode);
+    if ((entry.mode & SPECIAL_BITS) === 0) return;
+    // the kernel drops setgid without an error for a group that is not the user's
+    if ((lstatSync(place).mode & 0o7777) !== entry.mode) this.#note(entry.path, 'modes');
+  }
+
+  #forgive(error: unknown, path: Uint8Array, what: 'owners' | 'xattrs' | 'devices'): void {
+    if (!(error instanceof Error) || !('code' in error) || !NOT_PERMITTED.has(String(error.code)))
+      throw error;
+    this.#note(path, what);
+  }
+
+  #note(path: Uint8Array, what: 'owners' | 'modes' | 'xattrs' | 'devices'): void {
+    this.notRestored[what]++;
+    const { examples } = this.notRestored;
+    if (examples.length < EXAMPLES) examples.push(`${what}: ${displayPath(path)}`);
+  }
+}
+
+/** The error for an entry that could not be written: SPACE_EXHAUSTED or TARGET_WRITE_FAILED; DeskPodErrors as they are. */
+export function writeFailure(path: Uint8Array, error: unknown): DeskPodError {
+  if (error instanceof DeskPodError) return error;
+  const shown = displayPath(path);
+  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  const context = { details: { path: shown, reason: code }, cause: error };
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    const hint = 'make room or restore to a larger device';
+    return new DeskPodError('SPACE_EXHAUSTED', `${shown}: no space left to write it`, { ...context, hint });
+  }
+  return new DeskPodError('TARGET_WRITE_FAILED', `${shown} could not be written: ${code}`, context);
+}
+
+function kindAt(place: Buffer): EntryKind | undefined {
+  const stats = lstatSync(place, { throwIfNoEntry: false });
+  return stats?.isDirectory() === true ? 'directory' : undefined;
+}

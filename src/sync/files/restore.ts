@@ -1,0 +1,245 @@
+// Restore: makes a tree from its manifest.
+import { closeSync, mkdirSync, readdirSync } from 'node:fs';
+import { DeskPodError } from '../../core/errors.ts';
+import { ManifestDecoder, type ManifestEntry } from '../../core/manifest.ts';
+import { isWithin } from '../../core/path-order.ts';
+import type { ProgressListener } from '../../core/progress.ts';
+import type { Root } from '../../core/root.ts';
+import { syncFileSystem } from '../posix/sync.ts';
+import { displayPath, pathBytes } from './byte-path.ts';
+import { writeChunks } from './restore-file.ts';
+import { type NotRestored, RestoreTarget, writeFailure } from './restore-target.ts';
+
+/** Where the bytes of a restore come from. Calls overlap. */
+export interface ContentReader {
+  /** The bytes of a chunk, which were checked against its id. */
+  readChunk(id: Uint8Array): Promise<Uint8Array>;
+  /** The byte string under a root. */
+  readRoot(root: Root): AsyncIterable<Uint8Array>;
+}
+
+/** How a tree is restored. */
+export interface RestoreOptions {
+  /** Entries replace what has their names in the target; everything else there stays. */
+  readonly overwrite?: boolean;
+  /** What the progress is measured against, as the capture counted it. */
+  readonly totals?: { readonly files: number; readonly bytes: number };
+  readonly onProgress?: ProgressListener;
+  readonly signal?: AbortSignal;
+}
+
+/** What a restore made. */
+export interface RestoreResult {
+  readonly files: number;
+  readonly directories: number;
+  readonly entries: number;
+  readonly bytes: number;
+  readonly notRestored: NotRestored;
+}
+
+/** Files that are written at once; each holds two chunks in memory. */
+const WRITERS = 6;
+/** Without these bits an owner who is not root can not work in a folder. */
+const OWNER_ACCESS = 0o700;
+
+/** A folder whose own metadata waits until nothing in it is being written any more. */
+interface OpenFolder {
+  readonly entry: ManifestEntry;
+  readonly parent: OpenFolder | undefined;
+  /** Itself while entries may still come, files being written, and folders in it. */
+  busy: number;
+}
+
+/**
+ * Restores the tree under a root into `target`, which is made if it is missing. On its return everything is on the
+ * target's device.
+ * @throws DeskPodError TARGET_NOT_EMPTY, TARGET_WRITE_FAILED, SPACE_EXHAUSTED, MANIFEST_DAMAGED; what `reader` throws,
+ * with the name of the file; the reason of `signal`. What was written until then stays.
+ */
+export async function restoreTree(
+  root: Root,
+  reader: ContentReader,
+  target: Uint8Array | string,
+  options: RestoreOptions = {},
+): Promise<RestoreResult> {
+  openTarget(target, options.overwrite ?? false);
+  const restore = new TreeRestore(new RestoreTarget(target, options.overwrite ?? false), reader, options);
+  const decoder = new ManifestDecoder();
+  try {
+    for await (const piece of reader.readRoot(root)) {
+      for (const entry of decoder.push(piece)) await restore.add(entry);
+    }
+    decoder.end();
+  } catch (error) {
+    await restore.stop();
+    throw error;
+  }
+  await restore.finish();
+  await syncFileSystem(target);
+  return restore.result();
+}
+
+class TreeRestore {
+  readonly #target: RestoreTarget;
+  readonly #reader: ContentReader;
+  readonly #options: RestoreOptions;
+  readonly #writing = new Set<Promise<void>>();
+  readonly #groups = new Map<number, ManifestEntry>();
+  /** Folders that their owner may not enter: closed only at the end, as later hard links lead through them. */
+  readonly #closed: ManifestEntry[] = [];
+  #folder: OpenFolder | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #files = 0;
+  #directories = 0;
+  #entries = 0;
+  #bytes = 0;
+
+  constructor(target: RestoreTarget, reader: ContentReader, options: RestoreOptions) {
+    this.#target = target;
+    this.#reader = reader;
+    this.#options = options;
+  }
+
+  result(): RestoreResult {
+    return {
+      files: this.#files,
+      directories: this.#directories,
+      entries: this.#entries,
+      bytes: this.#bytes,
+      notRestored: this.#target.notRestored,
+    };
+  }
+
+  /** Makes the next entry; a file's content may still be on its way when this returns. */
+  async add(entry: ManifestEntry): Promise<void> {
+    this.#throwIfFailed();
+    this.#options.signal?.throwIfAborted();
+    this.#entries++;
+    while (
+      this.#folder !== undefined &&
+      this.#folder.entry.path.length > 0 &&
+      !isWithin(entry.path, this.#folder.entry.path)
+    )
+      this.#leaveFolder();
+    if (entry.kind === 'directory') {
+      this.#target.makeFolder(entry.path);
+      this.#directories++;
+      const parent = this.#folder;
+      if (parent !== undefined) parent.busy++;
+      this.#folder = { entry, parent, busy: 1 };
+      return;
+    }
+    if (entry.kind === 'file') this.#files++;
+    const first = this.#groups.get(entry.hardlinkGroup);
+    if (first !== undefined) {
+      if (first.kind !== entry.kind) throw kindDiffers(first, entry);
+      this.#target.link(first.path, entry.path);
+      return;
+    }
+    if (entry.kind === 'file') await this.#startFile(entry);
+    else if (this.#target.makeNode(entry)) this.#target.describe(entry);
+    else return; // a device that is not there has no further names
+    if (entry.hardlinkGroup !== 0) this.#groups.set(entry.hardlinkGroup, { ...entry, chunkIds: [] });
+  }
+
+  /** Waits for everything under way and sets what must be set last. */
+  async finish(): Promise<void> {
+    await Promise.all(this.#writing);
+    this.#throwIfFailed();
+    while (this.#folder !== undefined) this.#leaveFolder();
+    for (const { path, mode } of this.#closed.reverse()) this.#target.setFolderMode(path, mode);
+  }
+
+  /** Waits until no file is open any more, after a failure. */
+  async stop(): Promise<void> {
+    this.#failure ??= { error: new Error('stopped') };
+    await Promise.all(this.#writing);
+  }
+
+  /** Creates the file now, so that names appear in order, and fills it while the next entries are made. */
+  async #startFile(entry: ManifestEntry): Promise<void> {
+    while (this.#writing.size >= WRITERS) await Promise.race(this.#writing);
+    this.#throwIfFailed();
+    const fd = this.#target.createFile(entry.path);
+    const folder = this.#folder;
+    if (folder !== undefined) folder.busy++;
+    const writing = this.#fill(fd, entry)
+      .then(() => this.#leave(folder))
+      .catch((error: unknown) => {
+        this.#failure ??= { error };
+      })
+      .finally(() => this.#writing.delete(writing));
+    this.#writing.add(writing);
+  }
+
+  async #fill(fd: number, entry: ManifestEntry): Promise<void> {
+    try {
+      await writeChunks(fd, entry, this.#reader, (sizeBytes) => {
+        this.#throwIfFailed();
+        this.#bytes += sizeBytes;
+        this.#report();
+      });
+    } finally {
+      closeSync(fd);
+    }
+    this.#target.describe(entry);
+  }
+
+  #leaveFolder(): void {
+    const folder = this.#folder;
+    this.#folder = folder?.parent;
+    this.#leave(folder);
+  }
+
+  /** One thing less keeps the folder busy; the last one settles it, and then perhaps the folder above. */
+  #leave(folder: OpenFolder | undefined): void {
+    for (let idle = folder; idle !== undefined && --idle.busy === 0; idle = idle.parent) {
+      const { entry } = idle;
+      const isClosed = (entry.mode & OWNER_ACCESS) !== OWNER_ACCESS;
+      if (isClosed) this.#closed.push(entry);
+      this.#target.describe(isClosed ? { ...entry, mode: entry.mode | OWNER_ACCESS } : entry);
+    }
+  }
+
+  #report(): void {
+    const { totals, onProgress } = this.#options;
+    onProgress?.({
+      step: 'writing files',
+      doneFiles: this.#files,
+      doneBytes: this.#bytes,
+      ...(totals === undefined ? {} : { totalFiles: totals.files, totalBytes: totals.bytes }),
+    });
+  }
+
+  #throwIfFailed(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+}
+
+function openTarget(target: Uint8Array | string, mayReplace: boolean): void {
+  const place = pathBytes(target);
+  let names: readonly Buffer[];
+  try {
+    mkdirSync(place, { recursive: true, mode: 0o700 });
+    names = readdirSync(place, { encoding: 'buffer' });
+  } catch (error) {
+    throw writeFailure(place, error);
+  }
+  if (names.length === 0 || mayReplace) return;
+  throw new DeskPodError(
+    'TARGET_NOT_EMPTY',
+    `expected an empty folder at ${displayPath(place)}, got ${names.length} names in it`,
+    {
+      hint: 'choose a folder that is empty or not there yet',
+      details: { path: displayPath(place) },
+    },
+  );
+}
+
+function kindDiffers(first: ManifestEntry, entry: ManifestEntry): DeskPodError {
+  const { kind } = first;
+  return new DeskPodError(
+    'MANIFEST_DAMAGED',
+    `${displayPath(entry.path)}: expected a ${kind} like its other name, got a ${entry.kind}`,
+  );
+}

@@ -1,0 +1,63 @@
+// Unlocking: from the plain part of a pod, and a passphrase or recovery key, to its proven secrets.
+import { readFile } from 'node:fs/promises';
+import { equalBytes, toHex } from '../../core/bytes.ts';
+import { DeskPodError } from '../../core/errors.ts';
+import { decodeHead, type Head, peekHead } from '../../core/head.ts';
+import { decodeMarker, type Marker } from '../../core/marker.ts';
+import { hashing } from '../hashing.ts';
+import type { PodFolder } from '../pod/pod-folder.ts';
+import { isSystemError } from '../repository/durable-file.ts';
+import type { Repository } from '../repository/repository.ts';
+import { type OpenKeyring, openWithPassphrase, openWithRecoveryKey } from './keyring-file.ts';
+
+/** What the user opens a pod with. */
+export type Credential = { readonly passphrase: string } | { readonly recoveryKey: string };
+
+/** A repository whose head and keyring are proven. */
+export interface Unlocked {
+  readonly head: Head;
+  readonly keyring: OpenKeyring;
+}
+
+/**
+ * Opens the keyring that a repository's head names, and proves both with the secrets in it.
+ *
+ * @throws DeskPodError POD_NOT_FOUND if nothing was ever committed; PASSPHRASE_WRONG or KEYRING_NO_IDENTITY;
+ * KEYRING_DAMAGED, HEAD_DAMAGED, OBJECT_MISSING, OBJECT_DAMAGED
+ */
+export async function unlockRepository(repository: Repository, credential: Credential): Promise<Unlocked> {
+  const headBytes = await repository.readHead();
+  if (headBytes === undefined) {
+    throw new DeskPodError('POD_NOT_FOUND', `${repository.dir}: expected the head of a pod, got none`, {
+      hint: 'Creating or restoring this pod did not finish: do it again with --force.',
+    });
+  }
+  const keyringBytes = await repository.readObject('keyrings', toHex(peekHead(headBytes).keyring));
+  const keyring =
+    'passphrase' in credential
+      ? await openWithPassphrase(keyringBytes, credential.passphrase)
+      : await openWithRecoveryKey(keyringBytes, credential.recoveryKey);
+  const head = decodeHead(headBytes, { hashing, logKey: keyring.secrets.logKey });
+  if (!equalBytes(head.podId, keyring.secrets.podId)) {
+    throw new DeskPodError('HEAD_DAMAGED', `${repository.dir}: head and keyring are of two pods`);
+  }
+  return { head, keyring };
+}
+
+/**
+ * The marker of a pod, proven with its secrets.
+ *
+ * @throws DeskPodError POD_NOT_FOUND, MARKER_DAMAGED
+ */
+export async function readMarker(folder: PodFolder, { secrets }: OpenKeyring): Promise<Marker> {
+  try {
+    return decodeMarker(await readFile(folder.markerFile), { hashing, logKey: secrets.logKey });
+  } catch (cause) {
+    if (!isSystemError(cause, 'ENOENT')) throw cause;
+    throw new DeskPodError(
+      'POD_NOT_FOUND',
+      `${folder.markerFile}: expected the marker of a pod, got nothing`,
+      { cause },
+    );
+  }
+}

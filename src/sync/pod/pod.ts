@@ -1,0 +1,161 @@
+// An opened pod: its log, the state that the log folds to, its repository and its content.
+import { fromHex, toHex } from '../../core/bytes.ts';
+import { type Command, decide } from '../../core/decide.ts';
+import { DeskPodError } from '../../core/errors.ts';
+import { decodeEvent, encodeEvent, type LoggedEvent } from '../../core/events.ts';
+import type { Sealing } from '../../core/hashing.ts';
+import { decodeHead, encodeHead, type Head } from '../../core/head.ts';
+import { decodeKeyring, type Keyring } from '../../core/keyring.ts';
+import type { LogRecord } from '../../core/record.ts';
+import { fold, INITIAL_STATE, type PodState } from '../../core/state.ts';
+import { hashing } from '../hashing.ts';
+import type { Secrets } from '../keyring/pod-secrets.ts';
+import { Log } from '../log/log.ts';
+import { Content } from '../repository/content.ts';
+import { Repository } from '../repository/repository.ts';
+import { sealSegment } from '../repository/segments.ts';
+import type { PodFolder } from './pod-folder.ts';
+import { Projections } from './projections.ts';
+
+/** A pod whose keyring was opened. One process has it open at a time; who opens it holds its lock. */
+export class Pod {
+  readonly folder: PodFolder;
+  readonly secrets: Secrets;
+  readonly repository: Repository;
+  readonly content: Content;
+  readonly projections: Projections;
+  readonly #log: Log;
+  #state: PodState;
+
+  private constructor(parts: {
+    folder: PodFolder;
+    secrets: Secrets;
+    repository: Repository;
+    content: Content;
+    projections: Projections;
+    log: Log;
+    state: PodState;
+  }) {
+    this.folder = parts.folder;
+    this.secrets = parts.secrets;
+    this.repository = parts.repository;
+    this.content = parts.content;
+    this.projections = parts.projections;
+    this.#log = parts.log;
+    this.#state = parts.state;
+  }
+
+  /**
+   * Opens the pod in `folder`; the caller closes it.
+   *
+   * @throws DeskPodError LOG_DAMAGED, EVENT_UNKNOWN, POD_NOT_FOUND
+   */
+  static async open(folder: PodFolder, secrets: Secrets): Promise<Pod> {
+    const repository = await Repository.open(folder.repositoryDir);
+    const log = await Log.open(folder.logDir, { hashing, logKey: secrets.logKey });
+    const projections = await Projections.open(folder.projectionsDir);
+    try {
+      const content = await Content.open(repository, projections.chunks, secrets);
+      const state = foldRecords(await log.read());
+      await requirePublished(repository, state.seq, { hashing, logKey: secrets.logKey });
+      return new Pod({ folder, secrets, repository, content, projections, log, state });
+    } catch (error) {
+      await projections.close();
+      await log.close();
+      throw error;
+    }
+  }
+
+  /** What the log says, up to its last record. */
+  get state(): PodState {
+    return this.#state;
+  }
+
+  /** The key and functions by which this pod authenticates what it wrote. */
+  get sealing(): Sealing {
+    return { hashing, logKey: this.secrets.logKey };
+  }
+
+  /**
+   * Decides on a command and appends its events; on its return they are on the device.
+   *
+   * @throws DeskPodError what {@link decide} throws, and then nothing was appended; SPACE_EXHAUSTED
+   */
+  async append(command: Command): Promise<readonly LoggedEvent[]> {
+    const events = decide(this.#state, command);
+    const records = await this.#log.append(events.map(encodeEvent), {
+      expectedSeq: this.#state.seq,
+      atMs: Date.now(),
+    });
+    const logged = records.map(toLoggedEvent);
+    this.#state = fold(logged, this.#state);
+    return logged;
+  }
+
+  /** The events from position `since` on. */
+  async events(since: number): Promise<LoggedEvent[]> {
+    return (await this.#log.read(since)).map(toLoggedEvent);
+  }
+
+  /** The hash of the record at a position, or undefined beyond the end. */
+  async recordHash(seq: number): Promise<string | undefined> {
+    const [record] = await this.#log.read(seq, seq);
+    return record === undefined ? undefined : toHex(record.bodyHash);
+  }
+
+  /**
+   * Seals what the repository does not have of the log yet, and moves the repository's head to the log's end: from
+   * then on the repository alone is enough to rebuild the pod.
+   */
+  async publish(): Promise<Head> {
+    const published = await this.readHead();
+    const { seq, podId, epoch, deviceId } = this.#state;
+    if (published !== undefined && published.seq === seq) return published;
+    const records = await this.#log.read((published?.seq ?? 0) + 1);
+    const last = records.at(-1);
+    if (last === undefined) throw new TypeError(`nothing to publish at ${seq}`);
+    const identity = { podId: fromHex(podId), epoch, deviceId: fromHex(deviceId) };
+    await sealSegment(this.repository, identity, records, this.secrets.identity);
+    const head: Head = { ...identity, seq, recordHash: last.bodyHash, keyring: fromHex(this.#state.keyring) };
+    await this.repository.writeHead(encodeHead(head, this.sealing));
+    return head;
+  }
+
+  /** The repository's own head, proven; undefined before the first {@link publish}. */
+  async readHead(): Promise<Head | undefined> {
+    const bytes = await this.repository.readHead();
+    return bytes === undefined ? undefined : decodeHead(bytes, this.sealing);
+  }
+
+  /** The keyring in force. */
+  async readKeyring(): Promise<Keyring> {
+    return decodeKeyring(await this.repository.readObject('keyrings', this.#state.keyring), this.sealing);
+  }
+
+  /** Lets go of everything; what was not flushed is not stored. */
+  async close(): Promise<void> {
+    await this.content.close();
+    await this.projections.close();
+    await this.#log.close();
+  }
+}
+
+/** A log that ends before the repository's head has lost records, though none of those left is damaged. */
+async function requirePublished(repository: Repository, seq: number, sealing: Sealing): Promise<void> {
+  const bytes = await repository.readHead();
+  const published = bytes === undefined ? 0 : decodeHead(bytes, sealing).seq;
+  if (published <= seq) return;
+  throw new DeskPodError('LOG_DAMAGED', `the log ends at ${seq}, but ${published} records were published`, {
+    hint: 'Rebuild this device from home with `deskpod restore`.',
+    details: { seq, published },
+  });
+}
+
+/** The state that records fold to. */
+export function foldRecords(records: readonly LogRecord[]): PodState {
+  return fold(records.map(toLoggedEvent), INITIAL_STATE);
+}
+
+function toLoggedEvent({ seq, atMs, payload }: LogRecord): LoggedEvent {
+  return { seq, atMs, event: decodeEvent(payload) };
+}

@@ -1,0 +1,164 @@
+// Replication: a home gets the objects that it lacks, then its head moves. Interrupted anywhere, home has its former head.
+import { toHex } from '../../core/bytes.ts';
+import { DeskPodError } from '../../core/errors.ts';
+import { decodeHead, encodeHead, type Head } from '../../core/head.ts';
+import type { ProgressListener } from '../../core/progress.ts';
+import type { HomeState } from '../../core/state.ts';
+import type { Home } from '../home/home.ts';
+import { openRsyncHome } from '../home/rsync-home.ts';
+import type { ObjectKind } from '../repository/repository.ts';
+import type { Pod } from './pod.ts';
+
+/** What a sync to one home did. */
+export interface SyncReport {
+  readonly url: string;
+  /** Position of the log up to which home has everything. */
+  readonly seq: number;
+  readonly sentObjects: number;
+  readonly sentBytes: number;
+  readonly durationMs: number;
+  /** True if home had an older head than the one it had acknowledged; it was brought up to date again. */
+  readonly wentBack: boolean;
+}
+
+interface Missing {
+  readonly paths: string[];
+  readonly sizeBytes: number;
+}
+
+/**
+ * Syncs to every home of the pod, or to the one at `url`. A home that fails does not keep the others from their sync;
+ * its failure is thrown at the end.
+ *
+ * @throws DeskPodError HOME_UNKNOWN if there is none to sync to; what {@link syncHome} throws
+ */
+export async function syncHomes(
+  pod: Pod,
+  url: string | undefined,
+  onProgress: ProgressListener,
+): Promise<SyncReport[]> {
+  const homes = pod.state.homes.filter((home) => url === undefined || home.url === url);
+  if (homes.length === 0) {
+    throw new DeskPodError(
+      'HOME_UNKNOWN',
+      url === undefined ? 'the pod has no home' : `${url} is no home of this pod`,
+      {
+        hint: 'Give it one with `deskpod home add URL`.',
+      },
+    );
+  }
+  const reports: SyncReport[] = [];
+  let failure: unknown;
+  for (const home of homes) {
+    try {
+      reports.push(await syncHome(pod, home, onProgress));
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  if (failure !== undefined) throw failure;
+  return reports;
+}
+
+/**
+ * Brings one home up to the end of the log.
+ *
+ * @throws DeskPodError HOME_FENCED if home belongs to a newer device of this pod, HOME_FOREIGN if it holds another
+ * history; nothing is changed at home then. HOME_NOT_FOUND, HOME_UNREACHABLE, HOME_FULL, HOME_DAMAGED.
+ */
+export async function syncHome(
+  pod: Pod,
+  known: HomeState,
+  onProgress: ProgressListener,
+): Promise<SyncReport> {
+  const startedMs = performance.now();
+  const home = openRsyncHome(known.url);
+  const { podId } = pod.state;
+  onProgress({ step: `looking at ${known.url}` });
+  const homeHead = await readHomeHead(home, pod);
+  if (homeHead !== undefined) await requireOurHistory(pod, homeHead, known.url);
+  const wentBack = known.seq > (homeHead?.seq ?? 0);
+  const head = await pod.publish();
+  const missing = await findMissing(pod, homeHead?.seq ?? 0);
+  await home.push(pod.repository.dir, podId, missing.paths, {
+    onProgress: (progress) => onProgress({ ...progress, step: `sending to ${known.url}` }),
+  });
+  await home.writeHead(podId, encodeHead(head, pod.sealing));
+  const sent = { seq: head.seq, recordHash: toHex(head.recordHash), sentBytes: missing.sizeBytes };
+  if (known.seq !== head.seq || wentBack)
+    await pod.append({ type: 'acknowledgeHome', url: known.url, ...sent });
+  return {
+    url: known.url,
+    seq: head.seq,
+    sentObjects: missing.paths.length,
+    sentBytes: missing.sizeBytes,
+    durationMs: performance.now() - startedMs,
+    wentBack,
+  };
+}
+
+async function readHomeHead(home: Home, pod: Pod): Promise<Head | undefined> {
+  const bytes = await home.head(pod.state.podId);
+  if (bytes === undefined) return undefined;
+  try {
+    return decodeHead(bytes, pod.sealing);
+  } catch (cause) {
+    throw new DeskPodError('HOME_DAMAGED', `${home.url}: the head of this pod is not one that it wrote`, {
+      hint: `Look at ${home.url}; if that copy is lost, remove this pod's folder there and sync again.`,
+      cause,
+    });
+  }
+}
+
+async function requireOurHistory(pod: Pod, homeHead: Head, url: string): Promise<void> {
+  const ours = await pod.recordHash(homeHead.seq);
+  if (ours === toHex(homeHead.recordHash)) return;
+  if (homeHead.epoch > pod.state.epoch) {
+    throw new DeskPodError(
+      'HOME_FENCED',
+      `${url} belongs to a newer device of this pod (epoch ${homeHead.epoch}, this device is of epoch ${pod.state.epoch})`,
+      {
+        hint: 'This device was replaced by a restore. What it holds stays on it; nothing at home was changed.',
+        details: { homeEpoch: homeHead.epoch, epoch: pod.state.epoch },
+      },
+    );
+  }
+  throw new DeskPodError(
+    'HOME_FOREIGN',
+    `${url} holds another history of this pod: its log stands at ${homeHead.seq}, this one at ${pod.state.seq}`,
+    {
+      hint: 'Another copy of this device has synced there. Nothing at home was changed.',
+      details: { homeSeq: homeHead.seq, seq: pod.state.seq },
+    },
+  );
+}
+
+/**
+ * The objects that a home with everything up to `homeSeq` lacks. A pack is left out only if a checkpoint that home has
+ * names it: one that an interrupted checkpoint left may hold what a later one refers to.
+ */
+async function findMissing({ repository, state }: Pod, homeSeq: number): Promise<Missing> {
+  const isAtHome = new Set(
+    state.checkpoints.filter(({ seq }) => seq <= homeSeq).flatMap((checkpoint) => checkpoint.packs),
+  );
+  const packs = (await repository.listObjects('packs')).filter((name) => !isAtHome.has(name));
+  const segments = (await repository.listObjects('segments')).filter(
+    (name) => Number(name.slice(0, 12)) > homeSeq,
+  );
+  const wanted: Readonly<Record<ObjectKind, readonly string[]>> = {
+    packs,
+    segments,
+    keyrings: await repository.listObjects('keyrings'),
+    bases: await repository.listObjects('bases'),
+  };
+  const paths: string[] = [];
+  let sizeBytes = 0;
+  for (const [kind, names] of Object.entries(wanted) as [ObjectKind, readonly string[]][]) {
+    for (const name of names) {
+      paths.push(repository.objectPath(kind, name).slice(repository.dir.length + 1));
+      const isLongThere = homeSeq > 0 && (kind === 'keyrings' || kind === 'bases');
+      if (!isLongThere) sizeBytes += await repository.objectSize(kind, name);
+    }
+  }
+  return { paths, sizeBytes };
+}

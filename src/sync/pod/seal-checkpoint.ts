@@ -1,0 +1,119 @@
+// Sealing a checkpoint: files and process images into packs, then the one event that makes them a checkpoint.
+import type { SealedContent } from '../../core/decide.ts';
+import type { ProgressListener } from '../../core/progress.ts';
+import type { Root } from '../../core/root.ts';
+import { displayPath } from '../files/byte-path.ts';
+import { type CaptureStats, captureTree } from '../files/capture.ts';
+import type { FileIndex } from '../files/file-index.ts';
+import type { Content, ContentKind } from '../repository/content.ts';
+import type { Pod } from './pod.ts';
+
+/** A tree that was written to the repository, but is in no checkpoint yet. */
+export interface CapturedTree {
+  readonly root: Root;
+  readonly stats: CaptureStats;
+  settle(): Promise<void>;
+}
+
+/** How a tree is captured. */
+export interface TreeOptions {
+  readonly index?: FileIndex;
+  readonly isExcluded?: (path: Uint8Array) => boolean;
+  readonly onProgress?: ProgressListener;
+}
+
+/** Writes the tree under `dir` into the repository's packs; `kind` says which. */
+export function captureInto(
+  content: Content,
+  dir: string,
+  kind: ContentKind,
+  options: TreeOptions,
+): Promise<CapturedTree> {
+  let newBytes = 0;
+  return captureTree(
+    dir,
+    {
+      writeFile: async (pieces) => {
+        const written = await content.writeChunks(pieces, kind);
+        newBytes += written.newBytes;
+        return [...written.chunkIds];
+      },
+      writeRoot: (pieces) => content.writeStream(pieces, 'metadata'),
+      hasChunk: (id) => content.hasChunk(id),
+      get newBytes() {
+        return newBytes;
+      },
+    },
+    options,
+  );
+}
+
+/** What a checkpoint, and with it a suspend, answers. */
+export interface CheckpointReport {
+  readonly number: number;
+  readonly fileCount: number;
+  readonly fileBytes: number;
+  readonly imageBytes: number;
+  /** Bytes that it added to the repository. */
+  readonly storedBytes: number;
+  /** Bytes that the device's kernel driver wrote for it, file system and layer included; only of a suspend. */
+  readonly deviceBytes?: number;
+  /** How long the session stood still. */
+  readonly pauseMs: number;
+  /** From the command to the session gone; 0 for a checkpoint that leaves it running. */
+  readonly suspendMs: number;
+  /** From the command to everything on the device and fsynced. */
+  readonly durableMs: number;
+  /** Files that changed while they were read; their state is of a moment within the capture. */
+  readonly changedWhileRead: readonly string[];
+}
+
+/** What a checkpoint is made of. */
+export interface CheckpointParts {
+  readonly reason: SealedContent['reason'];
+  readonly files: CapturedTree;
+  readonly images?: CapturedTree;
+  readonly pauseMs: number;
+}
+
+/** A checkpoint that is on the device, in the log and in the repository. */
+export interface SealedCheckpoint {
+  readonly number: number;
+  readonly storedBytes: number;
+  readonly changedWhileRead: readonly string[];
+}
+
+/**
+ * Flushes the packs, appends the event, and moves the repository's head: on its return the checkpoint is durable.
+ *
+ * @param asSuspend true ends the session in the same append.
+ */
+export async function sealCheckpoint(
+  pod: Pod,
+  parts: CheckpointParts,
+  asSuspend: boolean,
+): Promise<SealedCheckpoint> {
+  const packs = await pod.content.flush();
+  const storedBytes = packs.reduce((sum, pack) => sum + pack.sizeBytes, 0);
+  const { files, images, pauseMs } = parts;
+  const base = pod.state.base?.sha256;
+  const content: SealedContent = {
+    reason: parts.reason,
+    files: files.root,
+    ...(images === undefined ? {} : { images: images.root }),
+    ...(base === undefined ? {} : { base }),
+    packs: packs.map((pack) => pack.name),
+    stats: {
+      fileCount: files.stats.files,
+      fileBytes: files.stats.bytes,
+      imageBytes: images?.stats.bytes ?? 0,
+      storedBytes,
+      pauseMs: Math.round(pauseMs),
+    },
+  };
+  const logged = await pod.append({ type: asSuspend ? 'suspendSession' : 'sealCheckpoint', content });
+  await pod.publish();
+  await files.settle();
+  const number = pod.state.checkpoints.at(-1)?.number ?? logged.length;
+  return { number, storedBytes, changedWhileRead: files.stats.changedWhileRead.map(displayPath) };
+}

@@ -1,0 +1,156 @@
+// Tree pods: a plain folder that is checkpointed, synced and restored. They need neither root nor a session.
+import { createHash } from 'node:crypto';
+import { mkdir, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { DeskPodError } from '../../core/errors.ts';
+import type { ProgressListener } from '../../core/progress.ts';
+import { type Credential, readMarker, unlockRepository } from '../keyring/unlock.ts';
+import { type FileLock, lockHolder, tryLock } from '../posix/flock.ts';
+import { isSystemError } from '../repository/durable-file.ts';
+import { Repository } from '../repository/repository.ts';
+import { foundKeyring, foundPod } from './create-pod.ts';
+import { Pod } from './pod.ts';
+import { TREE_POD_DIR, treePodFolder } from './pod-folder.ts';
+import { type CheckpointReport, captureInto, sealCheckpoint } from './seal-checkpoint.ts';
+
+const POD_DIR_BYTES = Buffer.from(TREE_POD_DIR);
+
+/** A new pod, and the one sight of its recovery key. */
+export interface CreatedPod {
+  readonly podId: string;
+  readonly recoveryKey: string;
+}
+
+/**
+ * Makes a pod of the folder `dir`; what is in it stays as it is.
+ *
+ * @throws DeskPodError POD_NOT_FOUND if there is no such folder, POD_EXISTS if it is a pod already
+ */
+export async function createTree(options: {
+  dir: string;
+  name: string;
+  passphrase: string;
+  workFactor?: number;
+}): Promise<CreatedPod> {
+  const dir = resolve(options.dir);
+  await requireFolder(dir);
+  const podDir = join(dir, TREE_POD_DIR);
+  const folder = treePodFolder(dir);
+  const lock = await lockTree(dir);
+  try {
+    if (await exists(folder.markerFile)) {
+      throw new DeskPodError('POD_EXISTS', `${dir}: expected a folder without a pod, got one with`, {
+        hint: `Look at it with \`deskpod status -d ${dir}\`.`,
+      });
+    }
+    const keyring = await foundKeyring(options.passphrase, options.workFactor);
+    const pod = await foundPod(folder, keyring, {
+      kind: 'tree',
+      name: options.name,
+      vault: 'none',
+      fileSystemId: await fileSystemIdOf(podDir),
+    });
+    const { podId } = pod.state;
+    await pod.close();
+    return { podId, recoveryKey: keyring.recoveryKey };
+  } finally {
+    lock.release();
+  }
+}
+
+/** A tree pod that this process has open. */
+export class Tree {
+  readonly dir: string;
+  readonly pod: Pod;
+  readonly #lock: FileLock;
+
+  constructor(dir: string, pod: Pod, lock: FileLock) {
+    this.dir = dir;
+    this.pod = pod;
+    this.#lock = lock;
+  }
+
+  /** Seals the folder as it is. @throws DeskPodError SOURCE_UNREADABLE, SPACE_EXHAUSTED */
+  async checkpoint(onProgress: ProgressListener): Promise<CheckpointReport> {
+    const startedMs = performance.now();
+    const files = await captureInto(this.pod.content, this.dir, 'data', {
+      index: this.pod.projections.fileIndex('tree', { ignoresDev: true }),
+      onProgress,
+      isExcluded: (path) => Buffer.compare(path, POD_DIR_BYTES) === 0,
+    });
+    const sealed = await sealCheckpoint(this.pod, { reason: 'files', files, pauseMs: 0 }, false);
+    return {
+      ...sealed,
+      fileCount: files.stats.files,
+      fileBytes: files.stats.bytes,
+      imageBytes: 0,
+      pauseMs: 0,
+      suspendMs: 0,
+      durableMs: performance.now() - startedMs,
+    };
+  }
+
+  /** Closes it. */
+  async close(): Promise<void> {
+    await this.pod.close();
+    this.#lock.release();
+  }
+}
+
+/**
+ * Opens the tree pod around `dir`; the caller closes it.
+ *
+ * @throws DeskPodError POD_NOT_FOUND, POD_BUSY, PASSPHRASE_WRONG, KEYRING_NO_IDENTITY, and whatever damage is found
+ */
+export async function openTree(dir: string, credential: Credential): Promise<Tree> {
+  const folder = treePodFolder(dir);
+  await requireFolder(join(dir, TREE_POD_DIR));
+  const lock = await lockTree(dir);
+  try {
+    const { keyring } = await unlockRepository(await Repository.open(folder.repositoryDir), credential);
+    await readMarker(folder, keyring);
+    return new Tree(dir, await Pod.open(folder, keyring.secrets), lock);
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** Sixteen bytes that differ between file systems, as far as an unprivileged process can tell. */
+export async function fileSystemIdOf(path: string): Promise<Uint8Array> {
+  const { dev, ino } = await stat(path, { bigint: true });
+  return createHash('sha256').update(`${dev} ${ino}`).digest().subarray(0, 16);
+}
+
+/** The lock of the pod around `dir`, whose pod folder is made if it is not there. @throws DeskPodError POD_BUSY */
+export async function lockTree(dir: string): Promise<FileLock> {
+  const podDir = join(dir, TREE_POD_DIR);
+  await mkdir(podDir, { recursive: true, mode: 0o700 });
+  const path = join(podDir, 'lock');
+  const lock = tryLock(path);
+  if (lock !== undefined) return lock;
+  const pid = lockHolder(path);
+  throw new DeskPodError('POD_BUSY', `${dir}: process ${pid ?? 'unknown'} has this pod open`, {
+    hint: 'Wait until it is done, then try again.',
+    details: { dir, pid },
+  });
+}
+
+async function requireFolder(dir: string): Promise<void> {
+  try {
+    if ((await stat(dir)).isDirectory()) return;
+  } catch (cause) {
+    if (!isSystemError(cause, 'ENOENT')) throw cause;
+  }
+  throw new DeskPodError('POD_NOT_FOUND', `${dir}: expected a folder, got none`, { hint: 'Check the path.' });
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return false;
+    throw error;
+  }
+}

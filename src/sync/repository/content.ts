@@ -1,0 +1,277 @@
+// The content of a pod: byte strings of any length, held as chunks in the packs of a repository.
+import { fromHex, toHex } from '../../core/bytes.ts';
+import { Chunker, type ChunkSizes, FILE_CHUNKS, gearTable, IMAGE_CHUNKS } from '../../core/chunker.ts';
+import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
+import { HASH_BYTES } from '../../core/hashing.ts';
+import type { Root } from '../../core/root.ts';
+import { recipientOf } from '../age/age.ts';
+import { hashing } from '../hashing.ts';
+import type { ChunkIndex } from './chunk-index.ts';
+import { refreshChunkIndex } from './chunk-index-refresh.ts';
+import { PackReader } from './pack-reader.ts';
+import { type PackTarget, PackWriter, type StoredPack } from './pack-writer.ts';
+import type { Repository } from './repository.ts';
+
+/** Sorts of content, each in packs of its own: restoring a tree needs no packs of images. */
+export type ContentKind = 'data' | 'metadata' | 'images';
+
+/** Bytes in pieces. A piece must not change after it was given. */
+export type Pieces = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+
+/** The secrets that content needs, of those in the keyring. */
+export interface ContentSecrets {
+  readonly identity: string;
+  readonly chunkIdKey: Uint8Array;
+  readonly chunkerKey: Uint8Array;
+}
+
+/** A byte string that was written. */
+export interface WrittenChunks {
+  /** None for an empty string. */
+  readonly chunkIds: readonly Uint8Array[];
+  readonly sizeBytes: number;
+  /** How many of those bytes no pack held before. */
+  readonly newBytes: number;
+}
+
+const CHUNK_SIZES: Readonly<Record<ContentKind, ChunkSizes>> = {
+  data: FILE_CHUNKS,
+  metadata: IMAGE_CHUNKS,
+  images: IMAGE_CHUNKS,
+};
+/** How many chunks are read ahead of the one that is wanted. */
+const READ_AHEAD = 4;
+/** More levels than any length needs: a root that claims more is forged. */
+const DEPTH_MAX = 8;
+
+/** Writes and reads content. Writers and readers may run side by side. The caller closes it. */
+export class Content {
+  readonly #repository: Repository;
+  readonly #index: ChunkIndex;
+  readonly #secrets: ContentSecrets;
+  readonly #table: Int32Array;
+  readonly #reader: PackReader;
+  readonly #target: PackTarget;
+  /** Chunks that were given to a writer and are not in the index yet. */
+  readonly #pending = new Set<string>();
+  #writers: Readonly<Record<ContentKind, PackWriter>>;
+  #damagedPacks: readonly string[];
+  #refreshing: Promise<void> | undefined;
+  #isRebuilt = false;
+
+  private constructor(target: PackTarget, secrets: ContentSecrets, damagedPacks: readonly string[]) {
+    this.#damagedPacks = damagedPacks;
+    this.#repository = target.repository;
+    this.#index = target.index;
+    this.#secrets = secrets;
+    this.#table = gearTable(hashing, secrets.chunkerKey);
+    this.#reader = new PackReader({ ...target, identity: secrets.identity, chunkIdKey: secrets.chunkIdKey });
+    this.#target = {
+      ...target,
+      onStored: (entries) => {
+        for (const { id } of entries) this.#pending.delete(toHex(id));
+      },
+    };
+    this.#writers = this.#newWriters();
+  }
+
+  /** Opens the content of a repository, bringing `index` up to date with its packs. The caller closes the index. */
+  static async open(repository: Repository, index: ChunkIndex, secrets: ContentSecrets): Promise<Content> {
+    const { damagedPacks } = await refreshChunkIndex(index, repository, secrets.identity);
+    const target = { repository, index, recipient: await recipientOf(secrets.identity) };
+    return new Content(target, secrets, damagedPacks);
+  }
+
+  /** Writes a byte string as chunks. They are durable after the next {@link flush}. Throws SPACE_EXHAUSTED. */
+  async writeChunks(pieces: Pieces, kind: ContentKind): Promise<WrittenChunks> {
+    const chunkIds: Uint8Array[] = [];
+    let sizeBytes = 0;
+    let newBytes = 0;
+    for await (const chunk of cut(pieces, new Chunker(this.#table, CHUNK_SIZES[kind]))) {
+      const { id, isNew } = await this.#writeChunk(chunk, kind);
+      chunkIds.push(id);
+      sizeBytes += chunk.length;
+      if (isNew) newBytes += chunk.length;
+    }
+    return { chunkIds, sizeBytes, newBytes };
+  }
+
+  /** Writes a byte string of any length under one root. It is durable after the next {@link flush}. */
+  async writeStream(pieces: Pieces, kind: ContentKind): Promise<Root> {
+    const { chunkIds, sizeBytes } = await this.writeChunks(pieces, kind);
+    let ids = chunkIds;
+    let depth = 0;
+    while (ids.length > 1) {
+      ids = (await this.writeChunks(idPieces(ids), 'metadata')).chunkIds;
+      depth++;
+    }
+    const id = ids[0] ?? (await this.#writeChunk(new Uint8Array(0), kind)).id;
+    return { id: toHex(id), depth, sizeBytes };
+  }
+
+  /** Stores everything that was written. Returns the packs stored since the last flush. Throws SPACE_EXHAUSTED. */
+  async flush(): Promise<StoredPack[]> {
+    const flushes = Object.values(this.#writers).map((writer) => writer.flush());
+    // one that fails must not leave the others writing behind the caller's back
+    await Promise.allSettled(flushes);
+    return (await Promise.all(flushes)).flat();
+  }
+
+  /**
+   * Forgets what was written and not stored, and the failure that kept it from being stored. After a failure every
+   * write and flush fails alike, so that no manifest names what was lost, until whoever starts the work again calls
+   * this. Nothing may be writing meanwhile.
+   */
+  discard(): void {
+    this.#pending.clear();
+    this.#writers = this.#newWriters();
+  }
+
+  /** The names of the packs whose index could not be read when the chunk index was last brought up to date. */
+  get damagedPacks(): readonly string[] {
+    return this.#damagedPacks;
+  }
+
+  /** True if the repository holds a chunk, or the next flush will store it. */
+  hasChunk(id: Uint8Array): boolean {
+    return this.#pending.has(toHex(id)) || this.#index.locate(id) !== undefined;
+  }
+
+  /**
+   * The bytes of one chunk that was flushed. A chunk that the index does not find where it says is looked for in all
+   * packs once more. Throws CHUNK_MISSING, CHUNK_DAMAGED, OBJECT_MISSING or OBJECT_DAMAGED.
+   */
+  async readChunk(id: Uint8Array): Promise<Uint8Array> {
+    try {
+      return await this.#reader.read(id);
+    } catch (error) {
+      if (!isDeskPodError(error) || !(await this.#isElsewhere(id))) throw error;
+      return await this.#reader.read(id);
+    }
+  }
+
+  /** The bytes of chunks, one after the other, read ahead. Throws what {@link readChunk} throws. */
+  async *readChunks(ids: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    const ahead: Promise<Uint8Array>[] = [];
+    try {
+      for await (const id of ids) {
+        const chunk = this.readChunk(id);
+        // whoever takes it is told; until then its failure is not an unhandled one
+        chunk.catch(() => undefined);
+        ahead.push(chunk);
+        const next = ahead.length > READ_AHEAD ? ahead.shift() : undefined;
+        if (next !== undefined) yield await next;
+      }
+      for (let next = ahead.shift(); next !== undefined; next = ahead.shift()) yield await next;
+    } finally {
+      await Promise.allSettled(ahead);
+    }
+  }
+
+  /** The byte string under a root. Throws what {@link readChunk} throws, and MANIFEST_DAMAGED for a wrong length. */
+  async *readRoot(root: Root): AsyncGenerator<Uint8Array> {
+    if (!Number.isInteger(root.depth) || root.depth < 0 || root.depth > DEPTH_MAX) {
+      throw new DeskPodError(
+        'MANIFEST_DAMAGED',
+        `root ${root.id}: expected a depth to ${DEPTH_MAX}, got ${root.depth}`,
+      );
+    }
+    let ids: Iterable<Uint8Array> | AsyncIterable<Uint8Array> = [fromHex(root.id)];
+    for (let level = 0; level < root.depth; level++) ids = idsOf(this.readChunks(ids), root.id);
+    let sizeBytes = 0;
+    for await (const chunk of this.readChunks(ids)) {
+      sizeBytes += chunk.length;
+      if (chunk.length > 0) yield chunk;
+    }
+    if (sizeBytes !== root.sizeBytes) {
+      const text = `root ${root.id}: expected ${root.sizeBytes} bytes, got ${sizeBytes}`;
+      throw new DeskPodError('MANIFEST_DAMAGED', text);
+    }
+  }
+
+  /** Closes what reading opened. What was not flushed is not stored. */
+  async close(): Promise<void> {
+    await this.#reader.close();
+  }
+
+  #newWriters(): Readonly<Record<ContentKind, PackWriter>> {
+    const target = this.#target;
+    return {
+      data: new PackWriter(target),
+      metadata: new PackWriter(target),
+      images: new PackWriter(target, { level: 1 }),
+    };
+  }
+
+  async #writeChunk(chunk: Uint8Array, kind: ContentKind): Promise<{ id: Uint8Array; isNew: boolean }> {
+    const id = hashing.hmac(this.#secrets.chunkIdKey, chunk);
+    if (this.hasChunk(id)) return { id, isNew: false };
+    this.#pending.add(toHex(id));
+    await this.#writers[kind].add(id, chunk);
+    return { id, isNew: true };
+  }
+
+  /** Looks for new packs; the first time, reads the index anew from all of them. True if it finds the chunk in another place than before. */
+  async #isElsewhere(id: Uint8Array): Promise<boolean> {
+    const before = this.#index.locate(id);
+    this.#refreshing ??= this.#refresh();
+    try {
+      await this.#refreshing;
+    } finally {
+      this.#refreshing = undefined;
+    }
+    const after = this.#index.locate(id);
+    return after !== undefined && (after.pack !== before?.pack || after.offset !== before.offset);
+  }
+
+  async #refresh(): Promise<void> {
+    // one rebuild repairs whatever was wrong; a second one would only repeat it for each damaged chunk
+    if (!this.#isRebuilt) await this.#index.clear();
+    this.#isRebuilt = true;
+    const { damagedPacks } = await refreshChunkIndex(this.#index, this.#repository, this.#secrets.identity);
+    this.#damagedPacks = damagedPacks;
+  }
+}
+
+/** The chunks of a byte string, each in one piece. */
+async function* cut(pieces: Pieces, chunker: Chunker): AsyncGenerator<Uint8Array> {
+  let parts: Uint8Array[] = [];
+  for await (const piece of pieces) {
+    let from = 0;
+    for (const end of chunker.push(piece)) {
+      parts.push(piece.subarray(from, end));
+      yield joined(parts);
+      parts = [];
+      from = end;
+    }
+    if (from < piece.length) parts.push(piece.subarray(from));
+  }
+  if (parts.length > 0) yield joined(parts);
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const [first] = parts;
+  return first !== undefined && parts.length === 1 ? first : Buffer.concat(parts);
+}
+
+/** Ids as bytes, in pieces of a few thousand ids. */
+function* idPieces(ids: readonly Uint8Array[]): Generator<Uint8Array> {
+  for (let from = 0; from < ids.length; from += 4096) yield Buffer.concat(ids.slice(from, from + 4096));
+}
+
+/** Bytes as ids: an id may begin in one chunk and end in the next. */
+async function* idsOf(chunks: AsyncIterable<Uint8Array>, root: string): AsyncGenerator<Uint8Array> {
+  let rest: Uint8Array = new Uint8Array(0);
+  for await (const chunk of chunks) {
+    const bytes: Uint8Array = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    let at = 0;
+    for (; at + HASH_BYTES <= bytes.length; at += HASH_BYTES) yield bytes.subarray(at, at + HASH_BYTES);
+    rest = bytes.subarray(at);
+  }
+  if (rest.length > 0) {
+    throw new DeskPodError(
+      'MANIFEST_DAMAGED',
+      `root ${root}: expected whole chunk ids, got ${rest.length} bytes more`,
+    );
+  }
+}

@@ -1,0 +1,84 @@
+// Files that are whole and durable before they get their name.
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { DeskPodError } from '../../core/errors.ts';
+
+/** Error codes of the system that mean a full device or quota. */
+const FULL = new Set(['ENOSPC', 'EDQUOT']);
+
+/** Makes the names in a folder durable. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** Makes a folder with all above it, durably. Returns true if it was not there. */
+export async function makeFolder(folderPath: string): Promise<boolean> {
+  const path = resolve(folderPath);
+  const first = await mkdir(path, { recursive: true });
+  if (first === undefined) return false;
+  // the folders from `first` down to `path` are new: each is a name in the one above it
+  for (let folder = path; folder.length >= first.length; folder = dirname(folder))
+    await syncFolder(dirname(folder));
+  return true;
+}
+
+/** Writes a file, whole and synced, under a temporary name that must not exist. Removes it again if that fails. */
+export async function writeTemporary(
+  path: string,
+  write: (file: FileHandle) => Promise<void>,
+): Promise<void> {
+  try {
+    const file = await open(path, 'wx', 0o644);
+    try {
+      await write(file);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    await rm(path, { force: true });
+    throw spaceError(error, path);
+  }
+}
+
+/** Gives a temporary file its name, replacing a file of that name, and makes the name durable. */
+export async function publish(temporary: string, path: string): Promise<void> {
+  try {
+    await rename(temporary, path);
+    await syncFolder(dirname(path));
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw spaceError(error, path);
+  }
+}
+
+/** Writes all of `bytes` at `position`. */
+export async function writeFully(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  let done = 0;
+  while (done < bytes.length) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
+  }
+}
+
+/** Turns a full device into SPACE_EXHAUSTED; any other error stays what it is. */
+export function spaceError(error: unknown, path: string): unknown {
+  if (error instanceof Error && 'code' in error && FULL.has(String(error.code))) {
+    return new DeskPodError('SPACE_EXHAUSTED', `${path}: there is no space left to write it`, {
+      hint: 'Free some space on this drive, then run the command again.',
+      details: { path },
+      cause: error,
+    });
+  }
+  return error;
+}
+
+/** True if `error` is the system's error with this code, such as ENOENT. */
+export function isSystemError(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}

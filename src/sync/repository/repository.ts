@@ -1,0 +1,240 @@
+// A repository: immutable objects named by the hash of their bytes, and a head. The same on a device and at home.
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { access, readdir, readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { toHex } from '../../core/bytes.ts';
+import { DeskPodError } from '../../core/errors.ts';
+import { hashing } from '../hashing.ts';
+import { isSystemError, makeFolder, publish, writeFully, writeTemporary } from './durable-file.ts';
+import { removeStale, temporaryName } from './temporary-name.ts';
+
+/** What an object is, and the folder it lies in. */
+export type ObjectKind = 'packs' | 'segments' | 'keyrings' | 'bases';
+
+const KINDS: Readonly<Record<ObjectKind, { readonly suffix: string; readonly name: RegExp }>> = {
+  packs: { suffix: '.age', name: /^[0-9a-f]{64}$/ },
+  segments: { suffix: '.age', name: /^\d{12}-[0-9a-f]{64}$/ },
+  keyrings: { suffix: '', name: /^[0-9a-f]{64}$/ },
+  bases: { suffix: '.erofs', name: /^[0-9a-f]{64}$/ },
+};
+const HASH_DIGITS = 64;
+const TEMP = 'tmp';
+const HEAD = 'head';
+
+/** The bytes of an object, or the path of a file that holds them. */
+export type ObjectContent = Uint8Array | { readonly file: string };
+
+/** An object that was put. */
+export interface PutObject {
+  /** The file's name without its suffix: the hash of its bytes, for segments after the first seq. */
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** False if the repository had it already. */
+  readonly isNew: boolean;
+}
+
+/** What a new object is, and how it is named. */
+export interface PutOptions {
+  /** The seq of a segment's first record; segments need it, others have none. */
+  readonly firstSeq?: number;
+}
+
+/** A repository in a folder. There is no lock: objects never change, and any number of processes may add some. */
+export class Repository {
+  /** The folder, as it was given. */
+  readonly dir: string;
+
+  private constructor(dir: string) {
+    this.dir = dir;
+  }
+
+  /** Makes an empty repository in `dir`, with the folders above it; one that is there is opened. */
+  static async create(dir: string): Promise<Repository> {
+    for (const folder of [...Object.keys(KINDS), TEMP]) await makeFolder(join(dir, folder));
+    return Repository.open(dir);
+  }
+
+  /** Opens a repository and clears what dead processes left half written. Throws POD_NOT_FOUND. */
+  static async open(dir: string): Promise<Repository> {
+    try {
+      await access(join(dir, 'packs'));
+    } catch (cause) {
+      throw new DeskPodError('POD_NOT_FOUND', `${dir}: expected a repository, got none`, { cause });
+    }
+    const repository = new Repository(dir);
+    // a folder that rsync made at home may lack this one
+    await makeFolder(join(dir, TEMP));
+    await removeStale(join(dir, TEMP));
+    return repository;
+  }
+
+  /** The path of an object's file, whether it is there or not. Throws TypeError for what can be no name. */
+  objectPath(kind: ObjectKind, name: string): string {
+    const { suffix, name: pattern } = KINDS[kind];
+    if (!pattern.test(name)) throw new TypeError(`expected the name of one of the ${kind}, got ${name}`);
+    const file = name + suffix;
+    return kind === 'packs' ? join(this.dir, kind, name.slice(0, 2), file) : join(this.dir, kind, file);
+  }
+
+  /** True if the object's file is there. Its bytes are not read. */
+  async hasObject(kind: ObjectKind, name: string): Promise<boolean> {
+    try {
+      await access(this.objectPath(kind, name));
+      return true;
+    } catch (error) {
+      if (isSystemError(error, 'ENOENT')) return false;
+      throw error;
+    }
+  }
+
+  /** Adds an object; when this resolves it is durable. Throws SPACE_EXHAUSTED. */
+  async putObject(kind: ObjectKind, content: ObjectContent, options: PutOptions = {}): Promise<PutObject> {
+    const temporary = join(this.dir, TEMP, await temporaryName());
+    if (content instanceof Uint8Array) {
+      const name = objectName(kind, toHex(hashing.sha256(content)), options);
+      if (await this.hasObject(kind, name)) return { name, sizeBytes: content.length, isNew: false };
+      await writeTemporary(temporary, (file) => writeFully(file, content, 0));
+      await this.#publish(temporary, kind, name);
+      return { name, sizeBytes: content.length, isNew: true };
+    }
+    const hash = createHash('sha256');
+    let sizeBytes = 0;
+    await writeTemporary(temporary, async (file) => {
+      for await (const piece of createReadStream(content.file, { highWaterMark: 1024 * 1024 })) {
+        hash.update(piece);
+        await writeFully(file, piece, sizeBytes);
+        sizeBytes += piece.length;
+      }
+    });
+    const name = objectName(kind, hash.digest('hex'), options);
+    const isNew = !(await this.hasObject(kind, name));
+    await this.#publish(temporary, kind, name);
+    return { name, sizeBytes, isNew };
+  }
+
+  /** Adds several objects, written and synced side by side; each is there or not on its own. Throws SPACE_EXHAUSTED. */
+  putObjects(kind: ObjectKind, contents: readonly Uint8Array[]): Promise<PutObject[]> {
+    return Promise.all(contents.map((content) => this.putObject(kind, content)));
+  }
+
+  /** The bytes of an object, whose name they bear out. Throws OBJECT_MISSING or OBJECT_DAMAGED. */
+  async readObject(kind: ObjectKind, name: string): Promise<Uint8Array> {
+    const bytes = await this.#read(kind, name);
+    const actual = toHex(hashing.sha256(bytes));
+    if (actual !== name.slice(-HASH_DIGITS)) throw damaged(kind, name, actual);
+    return bytes;
+  }
+
+  /** Reads an object's file from end to end, in constant memory. Throws OBJECT_MISSING or OBJECT_DAMAGED. */
+  async verifyObject(kind: ObjectKind, name: string): Promise<{ sizeBytes: number }> {
+    const path = this.objectPath(kind, name);
+    const hash = createHash('sha256');
+    let sizeBytes = 0;
+    try {
+      for await (const piece of createReadStream(path, { highWaterMark: 1024 * 1024 })) {
+        hash.update(piece);
+        sizeBytes += piece.length;
+      }
+    } catch (error) {
+      throw missing(kind, name, error);
+    }
+    const actual = hash.digest('hex');
+    if (actual !== name.slice(-HASH_DIGITS)) throw damaged(kind, name, actual);
+    return { sizeBytes };
+  }
+
+  /** The length of an object's file in bytes. Throws OBJECT_MISSING. */
+  async objectSize(kind: ObjectKind, name: string): Promise<number> {
+    try {
+      return (await stat(this.objectPath(kind, name))).size;
+    } catch (error) {
+      throw missing(kind, name, error);
+    }
+  }
+
+  /** The names of all objects of a kind, ascending. Files that are no objects are passed over. */
+  async listObjects(kind: ObjectKind): Promise<string[]> {
+    const { suffix, name: pattern } = KINDS[kind];
+    const names: string[] = [];
+    const take = (file: string, folder?: string): void => {
+      if (!file.endsWith(suffix)) return;
+      const name = file.slice(0, file.length - suffix.length);
+      if (pattern.test(name) && (folder === undefined || name.startsWith(folder))) names.push(name);
+    };
+    const files = await readFolder(join(this.dir, kind));
+    if (kind !== 'packs') for (const file of files) take(file);
+    else {
+      for (const folder of files) {
+        if (!/^[0-9a-f]{2}$/.test(folder)) continue;
+        for (const file of await readFolder(join(this.dir, kind, folder))) take(file, folder);
+      }
+    }
+    return names.sort();
+  }
+
+  /** The bytes of the head, or undefined if nothing was ever committed here. */
+  async readHead(): Promise<Uint8Array | undefined> {
+    try {
+      return new Uint8Array(await readFile(join(this.dir, HEAD)));
+    } catch (error) {
+      if (isSystemError(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+  }
+
+  /** Replaces the head: whoever reads it sees the former or this one, whole. Throws SPACE_EXHAUSTED. */
+  async writeHead(bytes: Uint8Array): Promise<void> {
+    const temporary = join(this.dir, TEMP, await temporaryName());
+    await writeTemporary(temporary, (file) => writeFully(file, bytes, 0));
+    await publish(temporary, join(this.dir, HEAD));
+  }
+
+  async #read(kind: ObjectKind, name: string): Promise<Uint8Array> {
+    try {
+      return new Uint8Array(await readFile(this.objectPath(kind, name)));
+    } catch (error) {
+      throw missing(kind, name, error);
+    }
+  }
+
+  async #publish(temporary: string, kind: ObjectKind, name: string): Promise<void> {
+    const path = this.objectPath(kind, name);
+    await makeFolder(dirname(path));
+    await publish(temporary, path);
+  }
+}
+
+function objectName(kind: ObjectKind, hash: string, { firstSeq }: PutOptions): string {
+  if ((kind === 'segments') !== (firstSeq !== undefined)) {
+    throw new TypeError(`expected a first seq for segments and for nothing else, got one of the ${kind}`);
+  }
+  return firstSeq === undefined ? hash : `${String(firstSeq).padStart(12, '0')}-${hash}`;
+}
+
+async function readFolder(path: string): Promise<string[]> {
+  try {
+    return await readdir(path);
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+function missing(kind: ObjectKind, name: string, error: unknown): unknown {
+  if (!isSystemError(error, 'ENOENT')) return error;
+  return new DeskPodError('OBJECT_MISSING', `${kind}/${name}: expected it in the repository, got nothing`, {
+    details: { kind, name },
+    cause: error,
+  });
+}
+
+function damaged(kind: ObjectKind, name: string, actual: string): DeskPodError {
+  return new DeskPodError(
+    'OBJECT_DAMAGED',
+    `${kind}/${name}: expected the bytes of its name, got those of ${actual}`,
+    {
+      details: { kind, name, actual },
+    },
+  );
+}
