@@ -91,9 +91,9 @@ export function encodeRecord(record: RecordBody, sealing: Sealing): EncodedRecor
 /**
  * Reads the record at `offset` of `bytes`, which reach to the end of the file and begin at its offset `fileOffset`.
  *
- * Returns `torn` for a record that the end of the file cuts off, and for one whose bytes are zero from the record's
- * start, or from a sector's start within it, to the end of the file: that is what a file system leaves that had
- * lengthened the file and not yet written the data.
+ * Returns `torn` for a record that the end of the file cuts off, and for one whose MAC does not hold and whose bytes are
+ * zero from the record's start, or from a sector's start within it, to the end of the file: that is what a file system
+ * leaves that had lengthened the file and not yet written the data.
  * Throws RECORD_DAMAGED for a wrong frame, MAC or place in the chain, FORMAT_UNKNOWN for a later version.
  */
 export function decodeRecord(
@@ -103,20 +103,47 @@ export function decodeRecord(
   expected?: ExpectedPosition,
   fileOffset = 0,
 ): LogRecord | TornRecord {
+  const frame = readFrameOrTorn(bytes, offset, sealing, fileOffset);
+  if (frame.kind === 'torn') return frame;
+  // its MAC holds, so it was written to its end: whatever else is wrong with it, it is not torn
+  const reader = new ByteReader(frame.body, 'RECORD_DAMAGED', 'record');
+  reader.version(VERSION);
+  const record: LogRecord = {
+    kind: 'record',
+    seq: reader.u64(),
+    atMs: reader.u64(),
+    previous: reader.take(HASH_BYTES),
+    remaining: reader.u16(),
+    payload: reader.take(reader.remaining),
+    bodyHash: sealing.hashing.sha256(frame.body),
+    bytes: bytes.subarray(offset, frame.end),
+  };
+  if (expected !== undefined) checkChain(record, expected, offset);
+  return record;
+}
+
+/** A body whose MAC holds, and where its record ends. */
+interface Frame {
+  readonly kind: 'frame';
+  readonly body: Uint8Array;
+  readonly end: number;
+}
+
+function readFrameOrTorn(
+  bytes: Uint8Array,
+  offset: number,
+  sealing: Sealing,
+  fileOffset: number,
+): Frame | TornRecord {
   try {
-    return readRecord(bytes, offset, sealing, expected);
+    return readFrame(bytes, offset, sealing);
   } catch (error) {
     if (endsInZeros(bytes, offset, fileOffset)) return { kind: 'torn' };
     throw error;
   }
 }
 
-function readRecord(
-  bytes: Uint8Array,
-  offset: number,
-  { hashing, logKey }: Sealing,
-  expected: ExpectedPosition | undefined,
-): LogRecord | TornRecord {
+function readFrame(bytes: Uint8Array, offset: number, { hashing, logKey }: Sealing): Frame | TornRecord {
   const frame = new ByteReader(bytes, 'RECORD_DAMAGED', 'record', offset);
   frame.magic(MAGIC.slice(0, Math.min(MAGIC.length, frame.remaining)));
   if (frame.remaining < HEADER_BYTES - MAGIC.length) return { kind: 'torn' };
@@ -132,20 +159,7 @@ function readRecord(
   const mac = frame.take(HASH_BYTES);
   if (!equalBytes(mac, hashing.hmac(logKey, body)))
     throw frame.damaged('expected the MAC of its body, got another');
-  const reader = new ByteReader(body, 'RECORD_DAMAGED', 'record');
-  reader.version(VERSION);
-  const record: LogRecord = {
-    kind: 'record',
-    seq: reader.u64(),
-    atMs: reader.u64(),
-    previous: reader.take(HASH_BYTES),
-    remaining: reader.u16(),
-    payload: reader.take(reader.remaining),
-    bodyHash: hashing.sha256(body),
-    bytes: bytes.subarray(offset, frame.offset),
-  };
-  if (expected !== undefined) checkChain(record, expected, offset);
-  return record;
+  return { kind: 'frame', body, end: frame.offset };
 }
 
 function checkChain(record: LogRecord, expected: ExpectedPosition, offset: number): void {

@@ -118,6 +118,16 @@ describe('record', () => {
     assertCode(() => decodeRecord(bytes, 0, later), 'FORMAT_UNKNOWN');
   });
 
+  it('never calls an authentic record torn, though its MAC should end in a zero that begins a sector', () => {
+    const zeroMac = { ...sealing, hashing: { ...sealing.hashing, hmac: () => new Uint8Array(32) } };
+    const payload = new Uint8Array(513 - RECORD_MIN_BYTES);
+    const body = { seq: 1, atMs: 1, previous: NO_PREVIOUS, remaining: 0, payload };
+    const { bytes } = encodeRecord(body, zeroMac);
+    assertCode(() => decodeRecord(bytes, 0, zeroMac, { seq: 2 }), 'RECORD_DAMAGED');
+    bytes[12] = 2;
+    assertCode(() => decodeRecord(bytes, 0, zeroMac), 'FORMAT_UNKNOWN');
+  });
+
   it('bears any bytes', () => {
     const seeds = [recordOf(1, NO_PREVIOUS, 'hello'), recordOf(9, NO_PREVIOUS, 'x'.repeat(700))];
     assertParserIsTotal(
