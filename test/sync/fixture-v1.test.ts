@@ -11,6 +11,7 @@ import { type Credential, unlockRepository } from '../../src/sync/keyring/unlock
 import { foldRecords } from '../../src/sync/pod/pod.ts';
 import { TREE_POD_DIR, treePodFolder } from '../../src/sync/pod/pod-folder.ts';
 import { type RebuiltPod, rebuildPod } from '../../src/sync/pod/rebuild.ts';
+import { surveyPod } from '../../src/sync/pod/survey.ts';
 import { fileSystemIdOf } from '../../src/sync/pod/tree.ts';
 import { Repository } from '../../src/sync/repository/repository.ts';
 import { chainTo, readSegments } from '../../src/sync/repository/segments.ts';
@@ -119,16 +120,11 @@ describe('the frozen home of format version 1', () => {
 
 async function rebuild(home: string, dir: string, credential: Credential, checkpoint: number) {
   mkdirSync(join(dir, TREE_POD_DIR), { recursive: true });
-  const folder = treePodFolder(dir);
   const rebuilt: RebuiltPod = await rebuildPod({
-    url: home,
-    podId: POD_ID,
-    credential,
-    kind: 'tree',
-    repositoryDir: folder.repositoryDir,
-    prepare: () => Promise.resolve({ folder, filesDir: dir }),
-    fileSystemId: () => fileSystemIdOf(join(dir, TREE_POD_DIR)),
-    checkpoint,
+    surveyed: await surveyPod({ url: home, podId: POD_ID, credential, kind: 'tree', checkpoint }),
+    folder: treePodFolder(dir),
+    filesDir: dir,
+    fileSystemId: await fileSystemIdOf(join(dir, TREE_POD_DIR)),
     onProgress: () => undefined,
   });
   return rebuilt;

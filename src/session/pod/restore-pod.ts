@@ -7,14 +7,21 @@ import type { ProgressListener } from '../../core/progress.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
 import { devicePodFolder, TREE_POD_DIR, treePodFolder } from '../../sync/pod/pod-folder.ts';
 import { choosePod, type RebuiltPod, rebuildPod } from '../../sync/pod/rebuild.ts';
+import { type SurveyedPod, surveyPod } from '../../sync/pod/survey.ts';
 import { fileSystemIdOf, lockTree } from '../../sync/pod/tree.ts';
 import { isSystemError } from '../../sync/repository/durable-file.ts';
 import { formatDevice, mountDevice } from '../device/device.ts';
+import { findTarget } from '../device/device-target.ts';
+import { sizeText } from '../device/size-text.ts';
 import { requireRoot } from '../host/root-rights.ts';
-import { chooseVault, preferVaultKind, type Vault } from '../vault/vault.ts';
+import { chooseVault, preferVaultKind } from '../vault/vault.ts';
 import { layerDirs, makeLayer } from './pod-root.ts';
 
 export { listHomePods } from '../../sync/pod/rebuild.ts';
+
+/** What ext4 takes for itself: a share of the device, and its journal and tables. */
+const FILE_SYSTEM_SHARE = 1.04;
+const FILE_SYSTEM_BYTES = 64 * 2 ** 20;
 
 /** What is to be restored, and where to. */
 export interface RestorePlan {
@@ -66,59 +73,65 @@ type Outcome = Omit<RestoreReport, 'durationMs'>;
 
 async function restoreTreePod(plan: RestorePlan, podId: string, dir: string): Promise<Outcome> {
   await requireFreeFolder(dir, plan.isForced);
+  const surveyed = await survey(plan, podId, 'tree');
   await mkdir(dir, { recursive: true });
   const lock = await lockTree(dir);
   try {
+    const fileSystemId = await fileSystemIdOf(join(dir, TREE_POD_DIR));
+    const { onProgress } = plan;
     const folder = treePodFolder(dir);
-    const rebuilt = await rebuildPod({
-      ...sharedPlan(plan, podId),
-      kind: 'tree',
-      repositoryDir: folder.repositoryDir,
-      prepare: async () => ({ folder, filesDir: dir }),
-      fileSystemId: () => fileSystemIdOf(join(dir, TREE_POD_DIR)),
-    });
-    return await conclude(rebuilt);
+    return await conclude(await rebuildPod({ surveyed, folder, filesDir: dir, fileSystemId, onProgress }));
   } finally {
     lock.release();
   }
 }
 
+/** Nothing on the device is touched before home has shown that the pod opens and fits. */
 async function restoreDesktop(plan: RestorePlan, podId: string, path: string): Promise<Outcome> {
   requireRoot('restoring a desktop pod');
   const vaultKind = await preferVaultKind();
-  plan.onProgress({ step: `formatting ${path}` });
+  const surveyed = await survey(plan, podId, 'desktop');
+  await requireRoom(plan, path, surveyed.neededBytes);
+  const { onProgress } = plan;
+  onProgress({ step: `formatting ${path}` });
   await formatDevice({
     path,
     force: plan.isForced,
     ...(plan.sizeBytes === undefined ? {} : { sizeBytes: plan.sizeBytes }),
   });
   const device = await mountDevice(path, { isFresh: true });
-  let vault: Vault | undefined;
+  const vault = chooseVault(vaultKind, { mountDir: device.mountDir, stagingId: device.staging.id });
   try {
-    const rebuilt = await rebuildPod({
-      ...sharedPlan(plan, podId),
-      kind: 'desktop',
-      repositoryDir: join(device.mountDir, 'repository'),
-      prepare: async (secrets) => {
-        vault = chooseVault(vaultKind, { mountDir: device.mountDir, stagingId: device.staging.id });
-        await vault.create(secrets.volumeKey);
-        await makeLayer(vault.dir);
-        return {
-          folder: devicePodFolder(device.mountDir, vault.dir),
-          filesDir: layerDirs(vault.dir).upperDir,
-        };
-      },
-      fileSystemId: async () => fromHex(device.fsUuid.replaceAll('-', '')),
-    });
-    return await conclude(rebuilt);
+    await vault.create(surveyed.unlocked.keyring.secrets.volumeKey);
+    await makeLayer(vault.dir);
+    const folder = devicePodFolder(device.mountDir, vault.dir);
+    const fileSystemId = fromHex(device.fsUuid.replaceAll('-', ''));
+    const filesDir = layerDirs(vault.dir).upperDir;
+    return await conclude(await rebuildPod({ surveyed, folder, filesDir, fileSystemId, onProgress }));
   } finally {
-    await vault?.lock();
+    await vault.lock();
     await device.unmount();
   }
 }
 
-function sharedPlan({ url, credential, checkpoint, onProgress }: RestorePlan, podId: string) {
-  return { url, podId, credential, onProgress, ...(checkpoint === undefined ? {} : { checkpoint }) };
+function survey(plan: RestorePlan, podId: string, kind: 'desktop' | 'tree'): Promise<SurveyedPod> {
+  const { url, credential, checkpoint, onProgress } = plan;
+  onProgress({ step: `looking at ${url}` });
+  return surveyPod({ url, podId, credential, kind, ...(checkpoint === undefined ? {} : { checkpoint }) });
+}
+
+async function requireRoom(plan: RestorePlan, path: string, podBytes: number): Promise<void> {
+  const sizeBytes = plan.sizeBytes ?? (await findTarget(path)).sizeBytes;
+  const neededBytes = Math.ceil(podBytes * FILE_SYSTEM_SHARE) + FILE_SYSTEM_BYTES;
+  if (sizeBytes >= neededBytes) return;
+  throw new DeskPodError(
+    'DEVICE_TOO_SMALL',
+    `${path}: this pod needs ${sizeText(neededBytes)}, and the device has ${sizeText(sizeBytes)}`,
+    {
+      hint: 'Restore it to a larger device; nothing was changed on this one.',
+      details: { path, neededBytes, sizeBytes },
+    },
+  );
 }
 
 async function conclude({ pod, checkpoint, fileCount, fileBytes, warnings }: RebuiltPod): Promise<Outcome> {

@@ -1,25 +1,22 @@
 // Rebuilding: from a home to a pod on a new device, with its whole log and the files of one checkpoint.
 import { rm } from 'node:fs/promises';
-import { toHex } from '../../core/bytes.ts';
-import { findCheckpoint } from '../../core/decide.ts';
+import { join } from 'node:path';
 import { DeskPodError } from '../../core/errors.ts';
-import type { PodKind } from '../../core/events.ts';
 import { peekHead } from '../../core/head.ts';
 import type { ProgressListener } from '../../core/progress.ts';
-import { type Checkpoint, latestCheckpoint } from '../../core/state.ts';
+import type { Checkpoint } from '../../core/state.ts';
 import { restoreTree } from '../files/restore.ts';
 import type { NotRestored } from '../files/restore-target.ts';
 import { hashing } from '../hashing.ts';
+import { hashObjects } from '../home/home-verification.ts';
 import { openRsyncHome } from '../home/rsync-home.ts';
-import type { Secrets } from '../keyring/pod-secrets.ts';
-import { type Credential, type Unlocked, unlockRepository } from '../keyring/unlock.ts';
 import { Log } from '../log/log.ts';
 import { Repository } from '../repository/repository.ts';
-import { chainTo, readSegments } from '../repository/segments.ts';
 import { newDeviceId, writeMarker } from './create-pod.ts';
 import { Pod } from './pod.ts';
 import type { PodFolder } from './pod-folder.ts';
 import { syncHome } from './replicate.ts';
+import type { SurveyedPod } from './survey.ts';
 
 /** A pod that a home has. */
 export interface HomePod {
@@ -30,19 +27,12 @@ export interface HomePod {
 
 /** What a rebuild needs to know. */
 export interface RebuildPlan {
-  readonly url: string;
-  readonly podId: string;
-  readonly credential: Credential;
-  /** What the target can hold. */
-  readonly kind: PodKind;
-  /** Where the repository goes; before anything is unlocked. */
-  readonly repositoryDir: string;
-  /** Makes the rest of the pod's folders, once its secrets are known. */
-  readonly prepare: (secrets: Secrets) => Promise<{ readonly folder: PodFolder; readonly filesDir: string }>;
+  readonly surveyed: SurveyedPod;
+  readonly folder: PodFolder;
+  /** Where the checkpoint's files go. */
+  readonly filesDir: string;
   /** 16 bytes that name the new file system. */
-  readonly fileSystemId: () => Promise<Uint8Array>;
-  /** The checkpoint to stand at; the newest without it. */
-  readonly checkpoint?: number;
+  readonly fileSystemId: Uint8Array;
   readonly onProgress: ProgressListener;
 }
 
@@ -99,29 +89,27 @@ export async function choosePod(url: string, wanted: string | undefined): Promis
 }
 
 /**
- * Rebuilds a pod from home. The marker is written when everything else is there; then home's head moves to the new
- * epoch, which fences the former device.
+ * Rebuilds a surveyed pod from home. The marker is written when everything else is there; then home's head moves to the
+ * new epoch, which fences the former device.
  *
- * @throws DeskPodError from home, from unlocking and from reading objects; CHECKPOINT_NOT_FOUND; SPACE_EXHAUSTED.
- * Home is unchanged then, and the target is no pod yet.
+ * @throws DeskPodError from home and from reading objects; SPACE_EXHAUSTED. Home is unchanged then, and the target is no
+ * pod yet.
  */
 export async function rebuildPod(plan: RebuildPlan): Promise<RebuiltPod> {
-  const { repository, unlocked } = await fetchRepository(plan);
-  const { secrets } = unlocked.keyring;
-  const { folder, filesDir } = await plan.prepare(secrets);
-  const pod = await rebuildLog(folder, repository, unlocked);
+  const { surveyed, folder, filesDir, onProgress } = plan;
+  const { checkpoint, url } = surveyed;
+  await fetchObjects(surveyed, folder, onProgress);
+  const pod = await rebuildLog(surveyed, folder);
   try {
-    requireKind(pod, plan.kind);
-    const checkpoint = chooseCheckpoint(pod, plan.checkpoint);
     const restored = await restoreTree(checkpoint.files, pod.content, filesDir, {
       overwrite: true,
       totals: { files: checkpoint.stats.fileCount, bytes: checkpoint.stats.fileBytes },
-      onProgress: plan.onProgress,
+      onProgress,
     });
-    const restore = { url: plan.url, deviceId: newDeviceId(), checkpoint: checkpoint.number };
+    const restore = { url, deviceId: newDeviceId(), checkpoint: checkpoint.number };
     await pod.append({ type: 'completeRestore', restore });
     await pod.publish();
-    await writeMarker(folder, pod, await plan.fileSystemId());
+    await writeMarker(folder, pod, plan.fileSystemId);
     const warnings = [...describeLosses(restored.notRestored), ...(await fence(pod, plan))];
     return { pod, checkpoint, fileCount: restored.files, fileBytes: restored.bytes, warnings };
   } catch (error) {
@@ -130,31 +118,35 @@ export async function rebuildPod(plan: RebuildPlan): Promise<RebuiltPod> {
   }
 }
 
-async function fetchRepository(plan: RebuildPlan): Promise<{ repository: Repository; unlocked: Unlocked }> {
-  const home = openRsyncHome(plan.url);
-  // The head first: it then speaks only of objects that are there when they are fetched.
-  const headBytes = await home.head(plan.podId);
-  if (headBytes === undefined)
-    throw new DeskPodError('POD_NOT_FOUND', `${plan.url} has no pod ${plan.podId}`);
-  const repository = await Repository.create(plan.repositoryDir);
-  const keyring = `keyrings/${toHex(peekHead(headBytes).keyring)}`;
-  // The keyring alone comes first, so that a wrong passphrase is told before anything large travels.
-  await home.pull(plan.podId, plan.repositoryDir, { objects: [keyring] });
-  await repository.writeHead(headBytes);
-  const unlocked = await unlockRepository(repository, plan.credential);
-  await home.pull(plan.podId, plan.repositoryDir, {
-    onProgress: (progress) => plan.onProgress({ ...progress, step: `fetching from ${plan.url}` }),
+async function fetchObjects(
+  { url, podId, headBytes }: SurveyedPod,
+  { repositoryDir }: PodFolder,
+  onProgress: ProgressListener,
+): Promise<void> {
+  const repository = await Repository.create(repositoryDir);
+  await openRsyncHome(url).pull(podId, repositoryDir, {
+    onProgress: (progress) => onProgress({ ...progress, step: `fetching from ${url}` }),
   });
-  return { repository, unlocked };
+  const { damaged } = await hashObjects(repositoryDir, {
+    onProgress: (progress) => onProgress({ ...progress, step: 'checking what came' }),
+  });
+  if (damaged.length > 0) {
+    // Or the next try would find them here and not fetch them again.
+    for (const object of damaged) await rm(join(repositoryDir, object));
+    throw new DeskPodError(
+      'HOME_DAMAGED',
+      `${url}: ${damaged[0]} does not have the bytes that its name promises`,
+      {
+        hint: 'Bring that file back from another copy of this home, then run the same command again.',
+        details: { url, damaged },
+      },
+    );
+  }
+  await repository.writeHead(headBytes);
 }
 
-async function rebuildLog(
-  folder: PodFolder,
-  repository: Repository,
-  { head, keyring }: Unlocked,
-): Promise<Pod> {
-  const { secrets } = keyring;
-  const records = chainTo(await readSegments(repository, secrets), head);
+async function rebuildLog({ unlocked, records }: SurveyedPod, folder: PodFolder): Promise<Pod> {
+  const { secrets } = unlocked.keyring;
   // What an earlier restore into this place left, when it was interrupted.
   await rm(folder.logDir, { recursive: true, force: true });
   const log = await Log.create(folder.logDir, { hashing, logKey: secrets.logKey });
@@ -166,25 +158,7 @@ async function rebuildLog(
   return Pod.open(folder, secrets);
 }
 
-function requireKind({ state }: Pod, kind: PodKind): void {
-  if (state.kind === kind) return;
-  throw new DeskPodError('USAGE', `pod ${state.podId} is a ${state.kind}; the target is for a ${kind}`, {
-    hint:
-      state.kind === 'tree'
-        ? 'Restore it into a folder: --to FOLDER, without --size.'
-        : 'Restore it to a device: --to DEVICE, or --to FILE --size 8G for an image file.',
-  });
-}
-
-function chooseCheckpoint({ state }: Pod, wanted: number | undefined): Checkpoint {
-  const chosen = wanted === undefined ? latestCheckpoint(state) : findCheckpoint(state, wanted);
-  if (chosen !== undefined) return chosen;
-  throw new DeskPodError('CHECKPOINT_NOT_FOUND', 'home has no checkpoint of this pod yet', {
-    hint: 'There is nothing to restore: it was synced before its first checkpoint.',
-  });
-}
-
-async function fence(pod: Pod, { url, onProgress }: RebuildPlan): Promise<string[]> {
+async function fence(pod: Pod, { surveyed: { url }, onProgress }: RebuildPlan): Promise<string[]> {
   const home = pod.state.homes.find((known) => known.url === url);
   try {
     if (home === undefined) await pod.append({ type: 'addHome', url });

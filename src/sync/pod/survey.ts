@@ -1,0 +1,90 @@
+// Surveying a pod at home before anything is written elsewhere: does the key open it, what is in it, how large is it.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { toHex } from '../../core/bytes.ts';
+import { findCheckpoint } from '../../core/decide.ts';
+import { DeskPodError } from '../../core/errors.ts';
+import type { PodKind } from '../../core/events.ts';
+import { peekHead } from '../../core/head.ts';
+import type { LogRecord } from '../../core/record.ts';
+import { type Checkpoint, latestCheckpoint, type PodState } from '../../core/state.ts';
+import { openRsyncHome } from '../home/rsync-home.ts';
+import { type Credential, type Unlocked, unlockRepository } from '../keyring/unlock.ts';
+import { Repository } from '../repository/repository.ts';
+import { chainTo, readSegments } from '../repository/segments.ts';
+import { foldRecords } from './pod.ts';
+
+/** What is asked of a home. */
+export interface SurveyRequest {
+  readonly url: string;
+  readonly podId: string;
+  readonly credential: Credential;
+  /** What the target can hold. */
+  readonly kind: PodKind;
+  /** The checkpoint to restore; the newest without it. */
+  readonly checkpoint?: number;
+}
+
+/** A pod at home whose head, keyring and log are proven. */
+export interface SurveyedPod {
+  readonly url: string;
+  readonly podId: string;
+  readonly headBytes: Uint8Array;
+  readonly unlocked: Unlocked;
+  readonly records: readonly LogRecord[];
+  readonly checkpoint: Checkpoint;
+  /** Bytes that the pod takes on a device: its repository, and the files of the checkpoint. */
+  readonly neededBytes: number;
+}
+
+/**
+ * Fetches head, keyring and log of a pod, which are small, into a folder of this host that is removed again.
+ *
+ * @throws DeskPodError HOME_*, POD_NOT_FOUND, PASSPHRASE_WRONG, KEYRING_NO_IDENTITY, CHECKPOINT_NOT_FOUND, OBJECT_*;
+ * USAGE if the pod is of another kind
+ */
+export async function surveyPod(request: SurveyRequest): Promise<SurveyedPod> {
+  const { url, podId } = request;
+  const home = openRsyncHome(url);
+  const headBytes = await home.head(podId);
+  if (headBytes === undefined) throw new DeskPodError('POD_NOT_FOUND', `${url} has no pod ${podId}`);
+  const dir = await mkdtemp(join(tmpdir(), 'deskpod-survey-'));
+  try {
+    const repository = await Repository.create(dir);
+    const keyring = `keyrings/${toHex(peekHead(headBytes).keyring)}`;
+    await home.pull(podId, dir, { objects: [keyring, 'segments/'] });
+    await repository.writeHead(headBytes);
+    const unlocked = await unlockRepository(repository, request.credential);
+    const records = chainTo(await readSegments(repository, unlocked.keyring.secrets), unlocked.head);
+    const state = foldRecords(records);
+    requireKind(state, request.kind);
+    const checkpoint = chooseCheckpoint(state, request.checkpoint);
+    return { url, podId, headBytes, unlocked, records, checkpoint, neededBytes: measure(state, checkpoint) };
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+function requireKind({ podId, kind }: PodState, wanted: PodKind): void {
+  if (kind === wanted) return;
+  throw new DeskPodError('USAGE', `pod ${podId} is a ${kind}; the target is for a ${wanted}`, {
+    hint:
+      kind === 'tree'
+        ? 'Restore it into a folder: --to FOLDER, without --size.'
+        : 'Restore it to a device: --to DEVICE, or --to FILE --size 8G for an image file.',
+  });
+}
+
+function chooseCheckpoint(state: PodState, wanted: number | undefined): Checkpoint {
+  const chosen = wanted === undefined ? latestCheckpoint(state) : findCheckpoint(state, wanted);
+  if (chosen !== undefined) return chosen;
+  throw new DeskPodError('CHECKPOINT_NOT_FOUND', 'home has no checkpoint of this pod yet', {
+    hint: 'There is nothing to restore: it was synced before its first checkpoint.',
+  });
+}
+
+function measure({ checkpoints, base }: PodState, { stats }: Checkpoint): number {
+  const packBytes = checkpoints.reduce((sum, checkpoint) => sum + checkpoint.stats.storedBytes, 0);
+  return packBytes + (base?.sizeBytes ?? 0) + stats.fileBytes;
+}
