@@ -38,7 +38,7 @@ export const ERROR_CODES = {
   PASSPHRASE_WRONG: 'the passphrase opens no slot of the keyring',
   PASSPHRASE_MISSING: 'a passphrase is needed and none was given',
   SOURCE_UNREADABLE: 'a folder or file to be checkpointed could not be read',
-  TARGET_NOT_EMPTY: 'the target of a restore holds something already',
+  TARGET_NOT_EMPTY: 'the place of a new pod or home holds something already',
   TARGET_WRITE_FAILED: 'a file could not be written',
   SPACE_EXHAUSTED: 'there is no space left',
   HOME_NOT_FOUND: 'there is no home at this place',

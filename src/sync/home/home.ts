@@ -34,7 +34,10 @@ export interface Home {
   readonly url: string;
   /** Looks without changing anything. Throws only what is about this host. */
   probe(): Promise<HomeStatus>;
-  /** Makes a home at the place; one that is there already stays as it is. */
+  /**
+   * Makes a home at the place; one that is there already stays as it is.
+   * @throws DeskPodError TARGET_NOT_EMPTY for a folder with other files in it
+   */
   initialise(): Promise<void>;
   /** The ids of the pods at home, in hexadecimal, sorted. */
   listPods(): Promise<string[]>;

@@ -21,6 +21,8 @@ const MARKER_TEXT = 'DeskPod home 1\n';
 const PARTIAL_FOLDER = '.partial';
 /** Only the owner may read what is at home: new folders and files are made so. */
 const PRIVATE = '--chmod=D700,F600';
+/** What a place may hold that becomes a home: nothing, but for what every new file system has, and parts of a home. */
+const FREE_PLACE: ReadonlySet<string> = new Set(['.', 'lost+found', 'pods', HOME_MARKER]);
 /** An object that rsync was writing when it was killed: its name with a dot before and six characters after it. */
 const LEFTOVER = /^\..+\.[A-Za-z0-9]{6}$/;
 
@@ -61,6 +63,7 @@ class RsyncHome implements Home {
   }
 
   async initialise(): Promise<void> {
+    await this.#requireFreePlace();
     await withTempFolder(async (folder) => {
       await mkdir(join(folder, 'pods'));
       await writeFile(join(folder, HOME_MARKER), MARKER_TEXT);
@@ -172,6 +175,24 @@ class RsyncHome implements Home {
     await this.#fetch([]);
     if (this.#address.kind !== 'folder') return undefined;
     return hashObjects(join(this.#address.path, podFolder(podId)), options);
+  }
+
+  /** A folder that is in other use does not become a home; one whose making was interrupted does. */
+  async #requireFreePlace(): Promise<void> {
+    let listing = '';
+    try {
+      listing = await this.#rsync.run({ args: ['--list-only', this.#rsync.place('')] });
+    } catch (error) {
+      if (!isDeskPodError(error, 'HOME_NOT_FOUND')) throw error; // nothing is there: it is made
+    }
+    const names = [...listing.matchAll(/^\S+ +[\d,.]+ +\S+ \S+ (.+)$/gm)].map((match) => match[1] ?? '');
+    const other = names.find((name) => !FREE_PLACE.has(name));
+    if (other === undefined) return;
+    throw new DeskPodError(
+      'TARGET_NOT_EMPTY',
+      `${this.url}: expected a home, an empty folder or none, got a folder with ${other}`,
+      { hint: 'Give the home a folder of its own.', details: { url: this.url, found: other } },
+    );
   }
 
   /** The bytes of small files at home, those that are there. HOME_NOT_FOUND if the marker is not among them. */

@@ -6,7 +6,8 @@ import type { Pod } from './pod.ts';
 /**
  * Makes the place at `url` a home of the pod; a folder that is missing or empty becomes a home first.
  *
- * @throws DeskPodError HOME_ALREADY_KNOWN, HOME_UNREACHABLE, HOME_NOT_FOUND, TARGET_WRITE_FAILED, USAGE
+ * @throws DeskPodError HOME_ALREADY_KNOWN, HOME_UNREACHABLE, HOME_NOT_FOUND, TARGET_NOT_EMPTY, TARGET_WRITE_FAILED,
+ * USAGE
  */
 export async function addHome(pod: Pod, url: string): Promise<void> {
   const home = openRsyncHome(url);

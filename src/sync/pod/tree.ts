@@ -1,6 +1,6 @@
 // Tree pods: a plain folder that is checkpointed, synced and restored. They need neither root nor a session.
 import { createHash } from 'node:crypto';
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
@@ -10,7 +10,7 @@ import { isSystemError } from '../repository/durable-file.ts';
 import { Repository } from '../repository/repository.ts';
 import { foundKeyring, foundPod } from './create-pod.ts';
 import { Pod } from './pod.ts';
-import { TREE_POD_DIR, treePodFolder } from './pod-folder.ts';
+import { type PodFolder, TREE_POD_DIR, treePodFolder } from './pod-folder.ts';
 import { type CheckpointReport, captureInto, sealCheckpoint } from './seal-checkpoint.ts';
 
 const POD_DIR_BYTES = Buffer.from(TREE_POD_DIR);
@@ -43,6 +43,7 @@ export async function createTree(options: {
         hint: `Look at it with \`deskpod status -d ${dir}\`.`,
       });
     }
+    await clearUnfinished(dir, folder);
     const keyring = await foundKeyring(options.passphrase, options.workFactor);
     const pod = await foundPod(folder, keyring, {
       kind: 'tree',
@@ -134,6 +135,18 @@ export async function lockTree(dir: string): Promise<FileLock> {
     hint: 'Wait until it is done, then try again.',
     details: { dir, pid },
   });
+}
+
+/** Takes away what an interrupted create left. Packs are more than that: they are left alone. */
+async function clearUnfinished(dir: string, folder: PodFolder): Promise<void> {
+  const packsDir = join(folder.repositoryDir, 'packs');
+  if ((await exists(packsDir)) && (await readdir(packsDir)).length > 0) {
+    throw new DeskPodError('POD_EXISTS', `${dir}: expected a folder without a pod, got packs and no marker`, {
+      hint: 'If a restore into this folder was interrupted, run it again.',
+    });
+  }
+  for (const part of [folder.repositoryDir, folder.logDir, folder.projectionsDir])
+    await rm(part, { recursive: true, force: true });
 }
 
 async function requireFolder(dir: string): Promise<void> {
