@@ -1,0 +1,151 @@
+// Homes that are not as they should be: told apart, with nothing changed there that is not this pod's to change.
+import assert from 'node:assert/strict';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { SyncReport } from '../../src/sync/pod/replicate.ts';
+import { unusedPort } from '../sync/support/loopback-sshd.ts';
+import { assertSameFiles, filesBelow, openTreeLab, replaceByCopy, type TreeLab } from './tree-lab.ts';
+
+describe('a home', () => {
+  let lab: TreeLab;
+  beforeEach(async () => {
+    lab = await openTreeLab();
+  });
+  afterEach(async () => {
+    await lab.close();
+  });
+
+  const sync = async (at = lab.at) =>
+    (await lab.program.answer<{ homes: SyncReport[] }>(['sync', ...at])).homes[0];
+
+  it('is not made of a folder with other files in it, which stays as it is', async () => {
+    await mkdir(lab.home);
+    await writeFile(join(lab.home, 'photo.jpg'), 'mine');
+    await lab.program.failure('TARGET_NOT_EMPTY', ['home', 'add', lab.home, ...lab.at]);
+    assert.deepEqual(await readdir(lab.home), ['photo.jpg']);
+    assert.deepEqual(await lab.program.answer(['home', 'list', ...lab.at]), { homes: [] });
+  });
+
+  it('is not made below a folder that is not there, such as a drive that is not mounted', async () => {
+    const url = join(lab.temp, 'drive', 'home');
+    await lab.program.failure('HOME_NOT_FOUND', ['home', 'add', url, ...lab.at]);
+    assert.deepEqual(await lab.program.answer(['home', 'list', ...lab.at]), { homes: [] });
+  });
+
+  it('is added once, under an address that means something', async () => {
+    await lab.program.answer(['home', 'add', lab.home, ...lab.at]);
+    await lab.program.failure('HOME_ALREADY_KNOWN', ['home', 'add', `${lab.home}/`, ...lab.at]);
+    await lab.program.failure('USAGE', ['home', 'add', 'rsync://host/module', ...lab.at]);
+    await lab.program.failure('USAGE', ['home', 'add', '-oProxyCommand=true:/x', ...lab.at]);
+    await lab.program.failure('HOME_UNKNOWN', ['home', 'remove', join(lab.temp, 'other'), ...lab.at]);
+    await lab.program.failure('HOME_UNKNOWN', ['sync', join(lab.temp, 'other'), ...lab.at]);
+  });
+
+  it('that cannot be reached keeps no other home from its sync', async () => {
+    await lab.program.failure('HOME_UNKNOWN', ['sync', ...lab.at]);
+    const url = `ssh://127.0.0.1:${await unusedPort()}/home`;
+    await lab.program.failure('HOME_UNREACHABLE', ['home', 'add', url, ...lab.at]);
+    const drive = join(lab.temp, 'drive');
+    await lab.program.answer(['home', 'add', drive, ...lab.at]);
+    await lab.bringHome();
+    await rename(drive, `${drive}-unplugged`);
+    await lab.checkpoint();
+    await lab.program.failure('HOME_NOT_FOUND', ['sync', ...lab.at]);
+    const { homes } = await lab.program.answer<{ homes: { url: string; missingCheckpoints: number }[] }>([
+      'home',
+      'list',
+      ...lab.at,
+    ]);
+    assert.deepEqual(
+      homes.map(({ url: each, missingCheckpoints }) => [each, missingCheckpoints]),
+      [
+        [drive, 1],
+        [lab.home, 0],
+      ],
+    );
+    await rename(`${drive}-unplugged`, drive);
+    await sync();
+    const after = await lab.program.answer<{ homes: { missingCheckpoints: number }[] }>([
+      'home',
+      'list',
+      ...lab.at,
+    ]);
+    assert.deepEqual(
+      after.homes.map(({ missingCheckpoints }) => missingCheckpoints),
+      [0, 0],
+    );
+  });
+
+  it('is taken over by a restore: the former device is fenced and can do it no harm', async () => {
+    await lab.bringHome();
+    await lab.program.answer(lab.restoreTo('back'));
+    const before = await filesBelow(lab.home);
+    await lab.checkpoint();
+    const { details } = await lab.program.failure('HOME_FENCED', ['sync', ...lab.at]);
+    assert.deepEqual(details, { homeEpoch: 2, epoch: 1 });
+    assert.deepEqual(await filesBelow(lab.home), before);
+    const back = ['-d', join(lab.temp, 'back')];
+    await lab.program.answer(['checkpoint', ...back]);
+    await sync(back);
+  });
+
+  it('belongs to the first of two copies of a folder that syncs there; the other is told', async () => {
+    await lab.bringHome();
+    const copy = join(lab.temp, 'copy');
+    await replaceByCopy(lab.dir, copy);
+    await writeFile(join(copy, 'letter.txt'), 'from the copy\n');
+    await lab.program.answer(['checkpoint', '-d', copy]);
+    await lab.checkpoint();
+    await sync();
+    const before = await filesBelow(lab.home);
+    await lab.program.failure('HOME_FOREIGN', ['sync', '-d', copy]);
+    assert.deepEqual(await filesBelow(lab.home), before);
+  });
+
+  it('that went back in time is noticed and brought up to date again', async () => {
+    await lab.bringHome();
+    const older = join(lab.temp, 'older');
+    await replaceByCopy(lab.home, older);
+    await writeFile(join(lab.dir, 'letter.txt'), 'another letter\n');
+    await lab.checkpoint();
+    assert.equal((await sync())?.wentBack, false);
+    await replaceByCopy(older, lab.home);
+    assert.equal((await sync())?.wentBack, true);
+    assert.equal((await sync())?.wentBack, false);
+    await lab.program.answer(lab.restoreTo('back'));
+    await assertSameFiles(join(lab.temp, 'back'), lab.dir);
+  });
+
+  it('that lost this pod altogether gets all of it again', async () => {
+    await lab.bringHome();
+    await rm(join(lab.home, 'pods', lab.podId), { recursive: true });
+    assert.equal((await sync())?.wentBack, true);
+    await lab.program.answer(lab.restoreTo('back'));
+    await assertSameFiles(join(lab.temp, 'back'), lab.dir);
+  });
+
+  it('whose head is damaged is not written to', async () => {
+    await lab.bringHome();
+    await lab.checkpoint();
+    await writeFile(join(lab.home, 'pods', lab.podId, 'head'), 'not a head');
+    const before = await filesBelow(lab.home);
+    await lab.program.failure('HOME_DAMAGED', ['sync', ...lab.at]);
+    assert.deepEqual(await filesBelow(lab.home), before);
+  });
+
+  it('with several pods asks which one is meant', async () => {
+    await lab.bringHome();
+    const other = await openTreeLab();
+    try {
+      await other.program.answer(['home', 'add', lab.home, ...other.at]);
+      await other.checkpoint();
+      await other.program.answer(['sync', ...other.at]);
+      const { hint } = await lab.program.failure('USAGE', lab.restoreTo('back'));
+      assert.match(hint ?? '', new RegExp(`${lab.podId}`));
+      await lab.program.answer([...lab.restoreTo('back'), '--pod', lab.podId.slice(0, 12)]);
+      await assertSameFiles(join(lab.temp, 'back'), lab.dir);
+    } finally {
+      await other.close();
+    }
+  });
+});
