@@ -1,20 +1,23 @@
 // Where a mounted pod stands on its host: the folders below /run/deskpod/<id>, and the memory file system for process images.
-import { chmod, lstat, mkdir, readdir } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeskPodError } from '../../core/errors.ts';
 import { ProcessError, run } from '../../sync/process.ts';
+import { SHIFTED_ID_START } from '../barrier/bundle.ts';
 import { isWithin, mountAt, readMounts } from './mount-table.ts';
 
 /** The one folder below which everything is that a pod puts on its host. /run is emptied at boot. */
 export const STAGING_ROOT = '/run/deskpod';
 
-/** Other users may pass through, as the session's root is one of them on this host, and may list nothing. */
+/** Every user may pass through and list nothing: the session's root is one of them on this host. */
 const PASSABLE_MODE = 0o711;
+/** Only the group may pass, which is that of the session's root: in the session's /tmp lies the socket of its display. */
+const SESSION_PASSABLE_MODE = 0o710;
 const PRIVATE_MODE = 0o700;
 
 /**
- * The places of one mounted pod. `dir` and what stands directly in it can be passed by every user on the way to
- * `mergedDir`; what stands in `privateDir` is root's alone, because the modes on the device are hostile input.
+ * The places of one mounted pod. `dir` can be passed by the session's root on the way to `mergedDir`, and by no other
+ * user; what stands in `privateDir` is root's alone, because the modes on the device are hostile input.
  */
 export interface Staging {
   readonly id: string;
@@ -64,7 +67,8 @@ export function stagingOf(id: string): Staging {
 export async function prepareStaging(id: string): Promise<Staging> {
   const staging = stagingOf(id);
   await makeFolder(STAGING_ROOT, PASSABLE_MODE);
-  await makeFolder(staging.dir, PASSABLE_MODE);
+  await makeFolder(staging.dir, SESSION_PASSABLE_MODE);
+  await chown(staging.dir, 0, SHIFTED_ID_START);
   await makeFolder(staging.privateDir, PRIVATE_MODE);
   const mounts = await readMounts();
   const { deviceDir, imagesDir, baseDir, mergedDir, restoreDir, bundleDir } = staging;
