@@ -75,11 +75,12 @@ export async function findVaultKind(place: VaultPlace): Promise<VaultKind | unde
  * waiting to be loaded; needs root for that.
  */
 export async function probeVaultKinds(): Promise<VaultKindReport[]> {
-  return [await probeLuks(), await probeFscrypt()];
+  return [await probeFscrypt(), await probeLuks()];
 }
 
 /**
- * The kind for a new pod on this host: LUKS hides names and sizes too, fscrypt opens without dm-crypt.
+ * The kind for a new pod on this host: fscrypt opens on any host with ext4, and takes no more room than its files; LUKS
+ * hides their number and sizes too, and wants dm-crypt on every host that the pod will meet.
  * @throws DeskPodError VAULT_UNSUPPORTED if the host can open neither
  */
 export async function preferVaultKind(): Promise<VaultKind> {
