@@ -1,7 +1,16 @@
 // The frozen home of format version 1: whatever this program becomes, it must open these bytes.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { createHmac } from 'node:crypto';
+import {
+  cpSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { toHex } from '../../src/core/bytes.ts';
@@ -20,9 +29,11 @@ import { makeTempFolder } from './support/temp-folder.ts';
 const FROZEN = fileURLToPath(new URL('../fixtures/v1/home/', import.meta.url));
 const POD_ID = 'e3bbe4ae516e50b0de70a292fe26c4e4';
 const PASSPHRASE: Credential = { passphrase: 'correct horse battery staple' };
-const RECOVERY_KEY: Credential = {
+const RECOVERY_KEY = {
   recoveryKey: 'AGE-SECRET-KEY-1UQY7T3ND03G98SGDALUE0TU45FYTVU35DZUR0DC6K0G28N7LRHAQY4LZ8C',
 };
+/** The worked example of docs/FORMAT.md. */
+const PACK = '68434ead3e01afe563e3ebf43ff67270d77bc67c4f83954ff887a7150ee51311';
 const LATIN1_NAME = 'caf\xe9.txt';
 const MTIME_MS = 1_700_000_000_000;
 
@@ -71,6 +82,24 @@ describe('the frozen home of format version 1', () => {
     const { checkedObjects, damaged } = await hashObjects(join(home, 'pods', POD_ID));
     assert.deepEqual(damaged, []);
     assert.equal(checkedObjects, 9);
+  });
+
+  it('opens with the age program alone: recovery slot, identity, pack', async () => {
+    const folder = join(home, 'pods', POD_ID);
+    const age = (keyFile: string, sealed: Buffer) =>
+      execFileSync('age', ['-d', '-i', join(temp.path, keyFile)], { input: sealed });
+    const name = readFileSync(join(folder, 'head')).toString('hex', 81, 113);
+    const keyring = readFileSync(join(folder, 'keyrings', name));
+    const slotStart = keyring.lastIndexOf('age-encryption.org/v1');
+    const slot = keyring.subarray(slotStart, slotStart + keyring.readUInt32LE(slotStart - 4));
+    writeFileSync(join(temp.path, 'recovery'), RECOVERY_KEY.recoveryKey);
+    const secrets = JSON.parse(age('recovery', slot).toString()) as { identity: string; chunkIdKey: string };
+    writeFileSync(join(temp.path, 'identity'), secrets.identity);
+    const pack = age('identity', readFileSync(join(folder, 'packs', PACK.slice(0, 2), `${PACK}.age`)));
+    assert.equal(pack.toString('latin1', 0, 42), 'DPK1\x01new in checkpoint 2\nthe second state\n');
+    const key = Buffer.from(secrets.chunkIdKey, 'base64');
+    const id = createHmac('sha256', key).update('the second state\n').digest();
+    assert.ok(pack.includes(id));
   });
 
   for (const [what, credential] of [
@@ -124,6 +153,7 @@ async function rebuild(home: string, dir: string, credential: Credential, checkp
     surveyed: await surveyPod({ url: home, podId: POD_ID, credential, kind: 'tree', checkpoint }),
     folder: treePodFolder(dir),
     filesDir: dir,
+    vault: 'none',
     fileSystemId: await fileSystemIdOf(join(dir, TREE_POD_DIR)),
     onProgress: () => undefined,
   });
