@@ -15,17 +15,17 @@ const DAMAGES: readonly {
   {
     what: 'with one byte flipped',
     harm: flipByte,
-    codes: { packs: 'OBJECT_DAMAGED', segments: 'OBJECT_DAMAGED', keyrings: 'OBJECT_DAMAGED' },
+    codes: { packs: 'HOME_DAMAGED', segments: 'OBJECT_DAMAGED', keyrings: 'OBJECT_DAMAGED' },
   },
   {
     what: 'cut short',
     harm: async (path) => truncate(path, 100),
-    codes: { packs: 'OBJECT_DAMAGED', segments: 'OBJECT_DAMAGED', keyrings: 'OBJECT_DAMAGED' },
+    codes: { packs: 'HOME_DAMAGED', segments: 'OBJECT_DAMAGED', keyrings: 'OBJECT_DAMAGED' },
   },
   {
     what: 'that is missing',
     harm: (path) => rm(path),
-    codes: { packs: 'OBJECT_MISSING', segments: 'OBJECT_MISSING', keyrings: 'OBJECT_MISSING' },
+    codes: { packs: 'HOME_DAMAGED', segments: 'OBJECT_MISSING', keyrings: 'HOME_DAMAGED' },
   },
 ];
 

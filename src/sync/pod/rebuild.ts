@@ -1,10 +1,10 @@
 // Rebuilding: from a home to a pod on a new device, with its whole log and the files of one checkpoint.
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DeskPodError } from '../../core/errors.ts';
+import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { peekHead } from '../../core/head.ts';
 import type { ProgressListener } from '../../core/progress.ts';
-import type { Checkpoint } from '../../core/state.ts';
+import type { Checkpoint, PodState } from '../../core/state.ts';
 import { restoreTree } from '../files/restore.ts';
 import type { NotRestored } from '../files/restore-target.ts';
 import { hashing } from '../hashing.ts';
@@ -16,7 +16,7 @@ import { newDeviceId, writeMarker } from './create-pod.ts';
 import { Pod } from './pod.ts';
 import type { PodFolder } from './pod-folder.ts';
 import { syncHome } from './replicate.ts';
-import type { SurveyedPod } from './survey.ts';
+import { lacking, type SurveyedPod } from './survey.ts';
 
 /** A pod that a home has. */
 export interface HomePod {
@@ -31,6 +31,8 @@ export interface RebuildPlan {
   readonly folder: PodFolder;
   /** Where the checkpoint's files go. */
   readonly filesDir: string;
+  /** How the new device's vault is encrypted. */
+  readonly vault: PodState['vault'];
   /** 16 bytes that name the new file system. */
   readonly fileSystemId: Uint8Array;
   readonly onProgress: ProgressListener;
@@ -96,7 +98,7 @@ export async function choosePod(url: string, wanted: string | undefined): Promis
  * pod yet.
  */
 export async function rebuildPod(plan: RebuildPlan): Promise<RebuiltPod> {
-  const { surveyed, folder, filesDir, onProgress } = plan;
+  const { surveyed, folder, filesDir, vault, onProgress } = plan;
   const { checkpoint, url } = surveyed;
   await fetchObjects(surveyed, folder, onProgress);
   const pod = await rebuildLog(surveyed, folder);
@@ -106,7 +108,7 @@ export async function rebuildPod(plan: RebuildPlan): Promise<RebuiltPod> {
       totals: { files: checkpoint.stats.fileCount, bytes: checkpoint.stats.fileBytes },
       onProgress,
     });
-    const restore = { url, deviceId: newDeviceId(), checkpoint: checkpoint.number };
+    const restore = { url, deviceId: newDeviceId(), checkpoint: checkpoint.number, vault };
     await pod.append({ type: 'completeRestore', restore });
     await pod.publish();
     await writeMarker(folder, pod, plan.fileSystemId);
@@ -114,8 +116,18 @@ export async function rebuildPod(plan: RebuildPlan): Promise<RebuiltPod> {
     return { pod, checkpoint, fileCount: restored.files, fileBytes: restored.bytes, warnings };
   } catch (error) {
     await pod.close();
-    throw error;
+    const pack = isDeskPodError(error, 'CHUNK_MISSING') ? await findMissingPack(pod) : undefined;
+    throw pack === undefined ? error : lacking(url, pack, error);
   }
+}
+
+/** A pack that the log names and home did not have: it is what has to be brought back, not the chunk. */
+async function findMissingPack({ repository, state }: Pod): Promise<string | undefined> {
+  const present = new Set(await repository.listObjects('packs'));
+  const missing = state.checkpoints.flatMap(({ packs }) => packs).find((name) => !present.has(name));
+  return missing === undefined
+    ? undefined
+    : repository.objectPath('packs', missing).slice(repository.dir.length + 1);
 }
 
 async function fetchObjects(

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toHex } from '../../core/bytes.ts';
 import { findCheckpoint } from '../../core/decide.ts';
-import { DeskPodError } from '../../core/errors.ts';
+import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { PodKind } from '../../core/events.ts';
 import { peekHead } from '../../core/head.ts';
 import type { LogRecord } from '../../core/record.ts';
@@ -53,7 +53,10 @@ export async function surveyPod(request: SurveyRequest): Promise<SurveyedPod> {
   try {
     const repository = await Repository.create(dir);
     const keyring = `keyrings/${toHex(peekHead(headBytes).keyring)}`;
-    await home.pull(podId, dir, { objects: [keyring, 'segments/'] });
+    await home.pull(podId, dir, { objects: [keyring, 'segments/'] }).catch((cause: unknown) => {
+      // Home itself answered a moment ago.
+      throw isDeskPodError(cause, 'HOME_NOT_FOUND') ? lacking(url, keyring, cause) : cause;
+    });
     await repository.writeHead(headBytes);
     const unlocked = await unlockRepository(repository, request.credential);
     const records = chainTo(await readSegments(repository, unlocked.keyring.secrets), unlocked.head);
@@ -64,6 +67,15 @@ export async function surveyPod(request: SurveyRequest): Promise<SurveyedPod> {
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
+}
+
+/** The error for an object that home should have. */
+export function lacking(url: string, object: string, cause: unknown): DeskPodError {
+  return new DeskPodError('HOME_DAMAGED', `${url}: expected ${object}, got none`, {
+    hint: 'Bring that file back from another copy of this home, then run the same command again.',
+    details: { url, damaged: [object] },
+    cause,
+  });
 }
 
 function requireKind({ podId, kind }: PodState, wanted: PodKind): void {
