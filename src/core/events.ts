@@ -145,6 +145,8 @@ export interface RestoreCompleted {
   readonly deviceId: string;
   /** Checkpoint that the files of this device stand at. */
   readonly checkpoint: number;
+  /** How the new device's vault is encrypted. */
+  readonly vault: PodCreated['vault'];
 }
 
 /** Any fact of a pod's log. */

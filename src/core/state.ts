@@ -101,11 +101,11 @@ export function evolve(state: PodState, { seq, atMs, event }: LoggedEvent): PodS
       return { ...next, homes: state.homes.map((home) => (home.url === url ? acknowledged : home)) };
     }
     case 'restore.completed': {
-      const { epoch, deviceId, checkpoint } = event;
+      const { epoch, deviceId, checkpoint, vault } = event;
       const sealed = state.checkpoints.find((candidate) => candidate.number === checkpoint);
       const session: SessionState =
         sealed?.images === undefined ? { status: 'none' } : { status: 'suspended', checkpoint };
-      return { ...next, epoch, deviceId, session };
+      return { ...next, epoch, deviceId, vault, session };
     }
     default:
       return unreachable(event);

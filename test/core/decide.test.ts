@@ -118,10 +118,11 @@ describe('a decision', () => {
   it('opens a new epoch on a new device when a restore completes, with the session of its checkpoint', () => {
     const state = given(CREATE, ADD_BASE, START, SUSPEND, {
       type: 'completeRestore',
-      restore: { url: HOME, deviceId: 'd2', checkpoint: 1 },
+      restore: { url: HOME, deviceId: 'd2', checkpoint: 1, vault: 'luks' },
     });
     assert.equal(state.epoch, 2);
     assert.equal(state.deviceId, 'd2');
+    assert.equal(state.vault, 'luks');
     assert.deepEqual(state.session, { status: 'suspended', checkpoint: 1 });
   });
 
@@ -140,7 +141,7 @@ describe('a decision', () => {
       { type: 'recordPackages', packages: ['nano', 'bc'] },
       { type: 'changeKeyring', keyring: 'k2', generation: 2 },
       { type: 'resumeSession', checkpoint: 1, host: HOST, resumeMs: 3 },
-      { type: 'completeRestore', restore: { url: HOME, deviceId: 'd2', checkpoint: 1 } },
+      { type: 'completeRestore', restore: { url: HOME, deviceId: 'd2', checkpoint: 1, vault: 'luks' } },
     );
     fc.assert(
       fc.property(fc.array(command, { maxLength: 60 }), fc.nat(), (commands, cut) => {

@@ -395,7 +395,15 @@ const EVENTS: { readonly [T in PodEvent['type']]: Complete<Extract<PodEvent, { t
   'home.added': { type: 'home.added', v: 1, url: '' },
   'home.removed': { type: 'home.removed', v: 1, url: '' },
   'home.acknowledged': { type: 'home.acknowledged', v: 1, url: '', seq: 1, recordHash: '', sentBytes: 0 },
-  'restore.completed': { type: 'restore.completed', v: 1, url: '', epoch: 2, deviceId: '', checkpoint: 1 },
+  'restore.completed': {
+    type: 'restore.completed',
+    v: 1,
+    url: '',
+    epoch: 2,
+    deviceId: '',
+    checkpoint: 1,
+    vault: 'none',
+  },
 };
 
 type Complete<T> = { readonly [K in keyof T]-?: NonNullable<T[K]> };

@@ -80,7 +80,9 @@ async function restoreTreePod(plan: RestorePlan, podId: string, dir: string): Pr
     const fileSystemId = await fileSystemIdOf(join(dir, TREE_POD_DIR));
     const { onProgress } = plan;
     const folder = treePodFolder(dir);
-    return await conclude(await rebuildPod({ surveyed, folder, filesDir: dir, fileSystemId, onProgress }));
+    return await conclude(
+      await rebuildPod({ surveyed, folder, filesDir: dir, vault: 'none', fileSystemId, onProgress }),
+    );
   } finally {
     lock.release();
   }
@@ -107,7 +109,9 @@ async function restoreDesktop(plan: RestorePlan, podId: string, path: string): P
     const folder = devicePodFolder(device.mountDir, vault.dir);
     const fileSystemId = fromHex(device.fsUuid.replaceAll('-', ''));
     const filesDir = layerDirs(vault.dir).upperDir;
-    return await conclude(await rebuildPod({ surveyed, folder, filesDir, fileSystemId, onProgress }));
+    return await conclude(
+      await rebuildPod({ surveyed, folder, filesDir, vault: vaultKind, fileSystemId, onProgress }),
+    );
   } finally {
     await vault.lock();
     await device.unmount();
