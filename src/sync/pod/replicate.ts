@@ -78,6 +78,15 @@ export async function syncHome(
   const homeHead = await readHomeHead(home, pod);
   if (homeHead !== undefined) await requireOurHistory(pod, homeHead, known.url);
   const wentBack = known.seq > (homeHead?.seq ?? 0);
+  if (
+    homeHead !== undefined &&
+    !wentBack &&
+    known.seq === homeHead.seq &&
+    (await isUpToDate(pod, homeHead.seq))
+  ) {
+    const durationMs = performance.now() - startedMs;
+    return { url: known.url, seq: homeHead.seq, sentObjects: 0, sentBytes: 0, durationMs, wentBack };
+  }
   const head = await pod.publish();
   const missing = await findMissing(pod, homeHead?.seq ?? 0);
   await home.push(pod.repository.dir, podId, missing.paths, {
@@ -95,6 +104,12 @@ export async function syncHome(
     durationMs: performance.now() - startedMs,
     wentBack,
   };
+}
+
+/** That homes have acknowledged is no news to them: it travels with the next event that is. */
+async function isUpToDate(pod: Pod, homeSeq: number): Promise<boolean> {
+  const later = await pod.events(homeSeq + 1);
+  return later.every(({ event }) => event.type === 'home.acknowledged');
 }
 
 async function readHomeHead(home: Home, pod: Pod): Promise<Head | undefined> {
