@@ -8,7 +8,13 @@ import { hashing } from '../../src/sync/hashing.ts';
 import { createKeyring, type OpenKeyring } from '../../src/sync/keyring/keyring-file.ts';
 import { Log } from '../../src/sync/log/log.ts';
 import { Repository } from '../../src/sync/repository/repository.ts';
-import { chainTo, logTips, readSegments, sealSegment } from '../../src/sync/repository/segments.ts';
+import {
+  chainTo,
+  logTips,
+  readChain,
+  readSegments,
+  sealSegment,
+} from '../../src/sync/repository/segments.ts';
 import { expectCode } from './expect-code.ts';
 import { scratchFolder } from './scratch.ts';
 
@@ -75,6 +81,17 @@ describe('segments', () => {
     assert.deepEqual(texts(chainTo(segments, { seq: 3, recordHash: log.headHash })), ['a', 'b', 'c']);
     assert.ok(first);
     assert.deepEqual(texts(chainTo(segments, { seq: 1, recordHash: first.bodyHash })), ['a']);
+  });
+
+  it('are not needed by a chain that does without them, be they damaged or a stranger’s', async () => {
+    const log = await logNamed('log');
+    await seal(await append(log, 'a'));
+    const needed = await seal(await append(log, 'b'));
+    await repository.putObject('segments', utf8('no segment at all'), { firstSeq: 2 });
+    const end = { seq: 2, recordHash: log.headHash };
+    assert.deepEqual(texts(await readChain(repository, kept.secrets, end)), ['a', 'b']);
+    await rm(repository.objectPath('segments', needed));
+    await expectCode('OBJECT_DAMAGED', () => readChain(repository, kept.secrets, end));
   });
 
   it('are missing if there is a gap', async () => {

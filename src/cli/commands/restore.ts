@@ -3,6 +3,8 @@ import type { Command } from 'commander';
 import { DeskPodError } from '../../core/errors.ts';
 import { listHomePods, restorePod } from '../../session/pod/restore-pod.ts';
 import { contextOf } from '../context.ts';
+import { EXIT_STATUS } from '../exit-codes.ts';
+import { ExitStatus } from '../exit-status.ts';
 import { readPassphrase } from '../passphrase.ts';
 import { formatBytes, formatDuration, formatMoment, parseSize } from '../units.ts';
 import { absoluteUrl } from './home.ts';
@@ -66,6 +68,7 @@ export function registerRestore(program: Command): void {
           `${report.fileCount} files, ${formatBytes(report.fileBytes)} in ${formatDuration(report.durationMs)}${notes}\n` +
           (report.kind === 'desktop' ? `Next: deskpod start ${options.to}` : ''),
       );
+      if (report.warnings.length > 0) throw new ExitStatus(EXIT_STATUS.partlyDone);
     });
 }
 

@@ -48,22 +48,22 @@ export async function createDesktop(plan: DesktopPlan): Promise<CreatedPod & { r
     const vault = chooseVault(vaultKind, { mountDir: device.mountDir, stagingId: device.staging.id });
     await vault.create(keyring.secrets.volumeKey);
     try {
-      const pod = await foundPod(devicePodFolder(device.mountDir, vault.dir), keyring, {
-        kind: 'desktop',
+      const folder = devicePodFolder(device.mountDir, vault.dir);
+      const facts = {
+        kind: 'desktop' as const,
         name: plan.name,
         vault: vaultKind,
         fileSystemId: fromHex(device.fsUuid.replaceAll('-', '')),
-      });
-      try {
+      };
+      const pod = await foundPod(folder, keyring, facts, async (pod) => {
         onProgress({ step: `copying the base ${base.name}` });
         const { name: sha256 } = await pod.repository.putObject('bases', { file: base.path });
         await pod.append({ type: 'addBase', name: base.name, sha256, sizeBytes: base.sizeBytes });
         await makeLayer(vault.dir);
-        await pod.publish();
-        return { podId: pod.state.podId, recoveryKey: keyring.recoveryKey, sizeBytes: formatted.sizeBytes };
-      } finally {
-        await pod.close();
-      }
+      });
+      const { podId } = pod.state;
+      await pod.close();
+      return { podId, recoveryKey: keyring.recoveryKey, sizeBytes: formatted.sizeBytes };
     } finally {
       await vault.lock();
     }

@@ -4,7 +4,7 @@ import { mkdir, readdir, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
-import { syncFolder } from '../posix/sync.ts';
+import { syncFileSystem, syncFolder } from '../posix/sync.ts';
 import {
   HOME_MARKER,
   type Home,
@@ -112,6 +112,8 @@ class RsyncHome implements Home {
       onProgress,
       signal,
     });
+    // rsync syncs files, not the folders that name them
+    if (this.#address.kind === 'folder') await syncFileSystem(join(this.#address.path, podFolder(podId)));
     // what rsync sent it has compared; what was there already may be short
     const unlike = await this.#rsync.run({
       args: ['--dry-run', '--size-only', '--out-format=%n', source, target],
@@ -124,7 +126,7 @@ class RsyncHome implements Home {
       'HOME_DAMAGED',
       `${this.url}: ${damaged[0]} has another length than on this device`,
       {
-        hint: 'verify this home with deskpod verify, and remove what is damaged',
+        hint: 'remove that file at home and sync again: it is sent anew',
         details: { url: this.url, objects: damaged },
       },
     );

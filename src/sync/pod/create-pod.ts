@@ -33,8 +33,16 @@ export async function foundKeyring(passphrase: string, workFactor?: number): Pro
   return addRecoverySlot(keyring, { label: 'recovery key', createdAtMs });
 }
 
-/** Founds the pod; the caller closes it. Only with the marker, at the end, is it one. */
-export async function foundPod(folder: PodFolder, keyring: OpenKeyring, facts: PodFacts): Promise<Pod> {
+/**
+ * Founds the pod; the caller closes it. Only with the marker, at the end, is it one: `furnish` brings in before that
+ * what else a pod of its kind must have.
+ */
+export async function foundPod(
+  folder: PodFolder,
+  keyring: OpenKeyring,
+  facts: PodFacts,
+  furnish: (pod: Pod) => Promise<void> = async () => undefined,
+): Promise<Pod> {
   const { secrets } = keyring;
   const repository = await Repository.create(folder.repositoryDir);
   const { name: keyringName } = await repository.putObject('keyrings', keyring.bytes);
@@ -48,6 +56,7 @@ export async function foundPod(folder: PodFolder, keyring: OpenKeyring, facts: P
       type: 'createPod',
       pod: { podId, deviceId, kind, name, keyring: keyringName, vault },
     });
+    await furnish(pod);
     await pod.publish();
     await writeMarker(folder, pod, facts.fileSystemId);
     return pod;

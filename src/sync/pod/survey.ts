@@ -12,7 +12,7 @@ import { type Checkpoint, latestCheckpoint, type PodState } from '../../core/sta
 import { openRsyncHome } from '../home/rsync-home.ts';
 import { type Credential, type Unlocked, unlockRepository } from '../keyring/unlock.ts';
 import { Repository } from '../repository/repository.ts';
-import { chainTo, readSegments } from '../repository/segments.ts';
+import { readChain } from '../repository/segments.ts';
 import { foldRecords } from './pod.ts';
 
 /** What is asked of a home. */
@@ -59,7 +59,7 @@ export async function surveyPod(request: SurveyRequest): Promise<SurveyedPod> {
     });
     await repository.writeHead(headBytes);
     const unlocked = await unlockRepository(repository, request.credential);
-    const records = chainTo(await readSegments(repository, unlocked.keyring.secrets), unlocked.head);
+    const records = await readChain(repository, unlocked.keyring.secrets, unlocked.head);
     const state = foldRecords(records);
     requireKind(state, request.kind);
     const checkpoint = chooseCheckpoint(state, request.checkpoint);

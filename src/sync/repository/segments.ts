@@ -75,6 +75,33 @@ async function readSegment(repository: Repository, name: string, secrets: Segmen
 }
 
 /**
+ * The records of a repository from 1 to `end` (its head). A segment that is damaged, or that a stranger put there, is in
+ * nobody's way as long as the chain does not need it. Throws what {@link chainTo} throws, or the damage of a segment if
+ * there is one.
+ */
+export async function readChain(
+  repository: Repository,
+  secrets: SegmentSecrets,
+  end: RecordPosition,
+): Promise<LogRecord[]> {
+  const segments: Segment[] = [];
+  let damage: unknown;
+  for (const name of await repository.listObjects('segments')) {
+    try {
+      segments.push(await readSegment(repository, name, secrets));
+    } catch (error) {
+      if (!isDeskPodError(error)) throw error;
+      damage ??= error;
+    }
+  }
+  try {
+    return chainTo(segments, end);
+  } catch (error) {
+    throw damage ?? error;
+  }
+}
+
+/**
  * The records from 1 to `end`, in whatever logs of the pod they were written: the chain of hashes says which. Segments
  * of other branches are passed over. Throws OBJECT_MISSING for a record that no segment holds, HOME_FOREIGN if there
  * are others in its place only.
