@@ -1,6 +1,7 @@
 // A program whose output goes to a file, because what it leaves running would hold a pipe open.
 import { readFile } from 'node:fs/promises';
 import { ProcessError, run } from '../../sync/process.ts';
+import { isSystemError } from '../../sync/repository/durable-file.ts';
 import { missingProgram } from './programs.ts';
 
 /** What a shell ends with if it finds no such program. */
@@ -38,6 +39,16 @@ export async function runToFile(
   } catch (error) {
     if (!(error instanceof ProcessError)) throw error;
     if (error.exitCode === NOT_FOUND) throw missingProgram(program, error);
-    throw new OutputError(await readFile(outputFile, 'utf8'), error);
+    throw new OutputError(await readOutput(outputFile), error);
+  }
+}
+
+/** Nothing, if it was ended before it could print anything. */
+async function readOutput(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return '';
+    throw error;
   }
 }

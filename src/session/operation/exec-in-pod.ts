@@ -29,12 +29,17 @@ export async function execInPod(
   if (target.kind === 'tree')
     throw new DeskPodError('USAGE', `${target.dir} is a tree pod: it has no session`);
   const response = await open(target.staging.supervisorSocket, argv, streams.stdin, target.path);
-  for await (const text of createInterface({ input: response })) {
-    const line = JSON.parse(text) as ExecLine;
-    if ('stdout' in line) streams.stdout.write(Buffer.from(line.stdout, 'base64'));
-    else if ('stderr' in line) streams.stderr.write(Buffer.from(line.stderr, 'base64'));
-    else if ('exitCode' in line) return line.exitCode;
-    else throw fromWireError(line.error);
+  try {
+    for await (const text of createInterface({ input: response })) {
+      const line = JSON.parse(text) as ExecLine;
+      if ('stdout' in line) streams.stdout.write(Buffer.from(line.stdout, 'base64'));
+      else if ('stderr' in line) streams.stderr.write(Buffer.from(line.stderr, 'base64'));
+      else if ('exitCode' in line) return line.exitCode;
+      else throw fromWireError(line.error);
+    }
+  } finally {
+    // The command has ended; input that nobody wants any more must not keep this one waiting.
+    response.destroy();
   }
   throw new DeskPodError('EXEC_FAILED', 'the supervisor went away before the command ended', {
     hint: 'The command may still run in the session; `deskpod status` tells how the session is.',

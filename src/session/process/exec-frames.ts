@@ -33,8 +33,12 @@ export function createFrameReader(): (bytes: Buffer) => readonly AgentFrame[] {
     const frames: AgentFrame[] = [];
     while (rest.length >= HEADER_BYTES) {
       const end = HEADER_BYTES + rest.readUInt32LE(1);
-      if (end - HEADER_BYTES > LARGEST_PAYLOAD_BYTES)
-        throw new RangeError('the agent sent a frame that is too long');
+      if (end - HEADER_BYTES > LARGEST_PAYLOAD_BYTES) {
+        const [type, sizeBytes] = [rest.toString('latin1', 0, 1), end - HEADER_BYTES];
+        throw new RangeError(
+          `the agent sent a frame of type "${type}" with ${sizeBytes} bytes, which is too long`,
+        );
+      }
       if (rest.length < end) break;
       frames.push({ type: rest.toString('latin1', 0, 1), payload: rest.subarray(HEADER_BYTES, end) });
       rest = rest.subarray(end);

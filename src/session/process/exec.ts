@@ -91,7 +91,7 @@ export async function startCommand(
       throw execFailure(argv, 'the session does not answer', error);
     });
     const read = createFrameReader();
-    connected.on('data', (bytes: Buffer) => {
+    const take = (bytes: Buffer): void => {
       for (const { type, payload } of read(bytes)) {
         if (type === 'H') {
           job = Number(payload.toString());
@@ -103,6 +103,15 @@ export async function startCommand(
           connected.end();
         } else if (type === 'K') connected.end();
         else if (type === 'F') fail(payload.toString());
+      }
+    };
+    connected.on('data', (bytes: Buffer) => {
+      try {
+        take(bytes);
+      } catch (error) {
+        // The agent is behind the barrier: whatever it sends must end no more than its own command.
+        connected.destroy();
+        fail('the session does not answer as it should', error);
       }
     });
     connected.on('error', (error) => fail('the session went away', error));

@@ -40,6 +40,14 @@ export async function answerExec(
   } catch (error) {
     send({ error: toWireError(error) });
   }
+  // Closed while input still comes, the connection would break before the client has read the last line.
+  request.unpipe().resume();
+  if (!request.readableEnded && !request.destroyed) {
+    await new Promise<void>((resolve) => {
+      request.once('end', resolve);
+      request.once('close', resolve);
+    });
+  }
   response.end();
 }
 
