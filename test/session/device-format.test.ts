@@ -67,8 +67,8 @@ describe('formatDevice', () => {
     await failureOf('DEVICE_TOO_SMALL', () => formatDevice({ path: drive, force: true }));
   });
 
-  it('takes it as a wrong argument when a new image has no size', async () => {
-    await assert.rejects(formatDevice({ path: bench.path('new.img') }), TypeError);
+  it('wants a size for a new image', async () => {
+    await failureOf('USAGE', () => formatDevice({ path: bench.path('new.img') }));
   });
 
   it('refuses a device that holds a pod, and overwrites it by force', async () => {

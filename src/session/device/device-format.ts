@@ -16,12 +16,18 @@ export const DEVICE_LABEL = 'deskpod';
 /** Below this there is no room for a file system's own tables, a base and a checkpoint. */
 export const MINIMUM_DEVICE_BYTES = 128 * 1024 * 1024; // 128 MiB
 
+/** What ext4 takes for itself: a share of the device, and its journal and tables. */
+const FILE_SYSTEM_SHARE = 1.04;
+const FILE_SYSTEM_BYTES = 64 * 1024 * 1024; // 64 MiB
+
 /** What {@link formatDevice} formats. */
 export interface FormatRequest {
   /** A block device (`/dev/…`) or an image file; the file is made if it is not there. */
   readonly path: string;
   /** The size of an image file. Needed if it is to be made; an existing one keeps its size without it. */
   readonly sizeBytes?: number;
+  /** Bytes that are to be put on it: a device without room for them is refused before it is touched. */
+  readonly contentBytes?: number;
   /** Overwrite a pod or whatever else is there. Never overrides that the device is in use or too small. */
   readonly force?: boolean;
 }
@@ -36,7 +42,7 @@ export interface FormattedDevice {
 /**
  * Makes an ext4 that can hold a pod, and returns when it is on the device. An image file is sparse; one that could not
  * be finished is removed again.
- * @throws DeskPodError DEVICE_NOT_FOUND, DEVICE_IN_USE, DEVICE_TOO_SMALL, DEVICE_FULL, ROOT_NEEDED; POD_EXISTS and
+ * @throws DeskPodError USAGE, DEVICE_NOT_FOUND, DEVICE_IN_USE, DEVICE_TOO_SMALL, DEVICE_FULL, ROOT_NEEDED; POD_EXISTS and
  * TARGET_NOT_EMPTY without `force`; MOUNT_FAILED if mkfs.ext4 fails
  */
 export async function formatDevice(request: FormatRequest): Promise<FormattedDevice> {
@@ -45,8 +51,10 @@ export async function formatDevice(request: FormatRequest): Promise<FormattedDev
   const sizeBytes =
     existing?.kind === 'block' ? existing.sizeBytes : (request.sizeBytes ?? existing?.sizeBytes);
   if (sizeBytes === undefined)
-    throw new TypeError(`${request.path}: an image file that is to be made needs a size`);
-  requireSize(request.path, sizeBytes);
+    throw new DeskPodError('USAGE', `${request.path}: an image file that is to be made needs a size`, {
+      hint: 'give one with --size, such as --size 8G',
+    });
+  requireSize(request.path, sizeBytes, request.contentBytes ?? 0);
   if (existing !== undefined) {
     await requireUnused(existing);
     if (request.force !== true) await requireEmpty(existing);
@@ -95,15 +103,17 @@ async function findFolder(path: string): Promise<void> {
   }
 }
 
-function requireSize(path: string, sizeBytes: number): void {
-  if (sizeBytes >= MINIMUM_DEVICE_BYTES) return;
-  const needed = sizeText(MINIMUM_DEVICE_BYTES);
+function requireSize(path: string, sizeBytes: number, contentBytes: number): void {
+  const contentNeeds = Math.ceil(contentBytes * FILE_SYSTEM_SHARE) + FILE_SYSTEM_BYTES;
+  const neededBytes = Math.max(MINIMUM_DEVICE_BYTES, contentNeeds);
+  if (sizeBytes >= neededBytes) return;
+  const needed = sizeText(neededBytes);
   throw new DeskPodError(
     'DEVICE_TOO_SMALL',
-    `${path}: ${sizeText(sizeBytes)} is too small, a pod needs ${needed}`,
+    `${path}: ${sizeText(sizeBytes)} is too small, this pod needs ${needed}`,
     {
       hint: `choose a device of at least ${needed}; 8 GiB is comfortable`,
-      details: { path, sizeBytes, neededBytes: MINIMUM_DEVICE_BYTES },
+      details: { path, sizeBytes, neededBytes },
     },
   );
 }

@@ -41,6 +41,7 @@ export async function createDesktop(plan: DesktopPlan): Promise<CreatedPod & { r
   const formatted = await formatDevice({
     path: devicePath,
     force: plan.isForced,
+    contentBytes: base.sizeBytes,
     ...(plan.sizeBytes === undefined ? {} : { sizeBytes: plan.sizeBytes }),
   });
   const device = await mountDevice(devicePath, { isFresh: true });

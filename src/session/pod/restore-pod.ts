@@ -11,17 +11,11 @@ import { type SurveyedPod, surveyPod } from '../../sync/pod/survey.ts';
 import { fileSystemIdOf, lockTree } from '../../sync/pod/tree.ts';
 import { isSystemError } from '../../sync/repository/durable-file.ts';
 import { formatDevice, mountDevice } from '../device/device.ts';
-import { findTarget } from '../device/device-target.ts';
-import { sizeText } from '../device/size-text.ts';
 import { requireRoot } from '../host/root-rights.ts';
 import { chooseVault, preferVaultKind } from '../vault/vault.ts';
 import { layerDirs, makeLayer } from './pod-root.ts';
 
 export { listHomePods } from '../../sync/pod/rebuild.ts';
-
-/** What ext4 takes for itself: a share of the device, and its journal and tables. */
-const FILE_SYSTEM_SHARE = 1.04;
-const FILE_SYSTEM_BYTES = 64 * 2 ** 20;
 
 /** What is to be restored, and where to. */
 export interface RestorePlan {
@@ -93,12 +87,12 @@ async function restoreDesktop(plan: RestorePlan, podId: string, path: string): P
   requireRoot('restoring a desktop pod');
   const vaultKind = await preferVaultKind();
   const surveyed = await survey(plan, podId, 'desktop');
-  await requireRoom(plan, path, surveyed.neededBytes);
   const { onProgress } = plan;
   onProgress({ step: `formatting ${path}` });
   await formatDevice({
     path,
     force: plan.isForced,
+    contentBytes: surveyed.neededBytes,
     ...(plan.sizeBytes === undefined ? {} : { sizeBytes: plan.sizeBytes }),
   });
   const device = await mountDevice(path, { isFresh: true });
@@ -122,20 +116,6 @@ function survey(plan: RestorePlan, podId: string, kind: 'desktop' | 'tree'): Pro
   const { url, credential, checkpoint, onProgress } = plan;
   onProgress({ step: `looking at ${url}` });
   return surveyPod({ url, podId, credential, kind, ...(checkpoint === undefined ? {} : { checkpoint }) });
-}
-
-async function requireRoom(plan: RestorePlan, path: string, podBytes: number): Promise<void> {
-  const sizeBytes = plan.sizeBytes ?? (await findTarget(path)).sizeBytes;
-  const neededBytes = Math.ceil(podBytes * FILE_SYSTEM_SHARE) + FILE_SYSTEM_BYTES;
-  if (sizeBytes >= neededBytes) return;
-  throw new DeskPodError(
-    'DEVICE_TOO_SMALL',
-    `${path}: this pod needs ${sizeText(neededBytes)}, and the device has ${sizeText(sizeBytes)}`,
-    {
-      hint: 'Restore it to a larger device; nothing was changed on this one.',
-      details: { path, neededBytes, sizeBytes },
-    },
-  );
 }
 
 async function conclude({ pod, checkpoint, fileCount, fileBytes, warnings }: RebuiltPod): Promise<Outcome> {
