@@ -1,0 +1,165 @@
+// A desktop pod on an image file of one test, run by the real program, and everything of it ended afterwards.
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { findStaging } from '../../src/session/device/device.ts';
+import { cleanLeftovers } from '../../src/session/host/leftovers.ts';
+import {
+  endProcess,
+  identifyProcess,
+  type ProcessIdentity,
+} from '../../src/session/host/process-identity.ts';
+import type { Staging } from '../../src/session/host/staging.ts';
+import type { StartReport, StatusReport } from '../../src/session/operation/operations.ts';
+import { createDesktop } from '../../src/session/pod/create-desktop.ts';
+import { readSessionNote } from '../../src/session/pod/session-note.ts';
+import { lockHolder } from '../../src/sync/posix/flock.ts';
+import { Program } from '../tree/program.ts';
+import { leftoversOf } from './leftovers.ts';
+
+const PASSPHRASE = 'correct horse battery';
+const MEBIBYTE = 2 ** 20;
+const PATIENCE_MS = 30_000;
+
+/** A folder of one test with a desktop pod in it. */
+export class DesktopLab {
+  readonly dir: string;
+  readonly program: Program;
+  readonly image: string;
+  readonly home: string;
+  recoveryKey = '';
+  readonly #images = new Set<string>();
+  readonly #stagings = new Map<string, Staging>();
+  readonly #supervisors = new Map<number, ProcessIdentity>();
+
+  private constructor(dir: string) {
+    this.dir = dir;
+    this.image = join(dir, 'pod.img');
+    this.home = join(dir, 'home');
+    this.program = new Program({ env: { DESKPOD_PASSPHRASE_FILE: join(dir, 'passphrase') } });
+  }
+
+  /** Makes a folder; close it in an `afterEach`. */
+  static async open(): Promise<DesktopLab> {
+    const dir = await mkdtemp('/var/tmp/deskpod-desktop-');
+    await chmod(dir, 0o711);
+    const lab = new DesktopLab(dir);
+    await writeFile(join(dir, 'passphrase'), `${PASSPHRASE}\n`);
+    return lab;
+  }
+
+  /** Makes the pod, with a passphrase that is cheap to check. */
+  async create(sizeMebibytes = 800): Promise<void> {
+    const created = await createDesktop({
+      devicePath: this.image,
+      name: 'desk',
+      passphrase: PASSPHRASE,
+      workFactor: 2,
+      base: 'desktop',
+      sizeBytes: sizeMebibytes * MEBIBYTE,
+      isForced: false,
+      onProgress: () => undefined,
+    });
+    this.recoveryKey = created.recoveryKey;
+    await this.stage(this.image);
+  }
+
+  /** The staging folder of a device of this test, which is looked after from now on. */
+  async stage(image = this.image): Promise<Staging> {
+    this.#images.add(image);
+    const staging = await findStaging(image);
+    this.#stagings.set(staging.id, staging);
+    return staging;
+  }
+
+  /** The arguments by which a command finds a pod. */
+  at(image = this.image): readonly string[] {
+    return ['-d', image];
+  }
+
+  async start(args: readonly string[] = [], image = this.image): Promise<StartReport> {
+    const report = await this.program.answer<StartReport>(['start', image, '--no-view', ...args]);
+    await this.supervisor(image);
+    return report;
+  }
+
+  status(image = this.image): Promise<StatusReport> {
+    return this.program.answer<StatusReport>(['status', ...this.at(image)]);
+  }
+
+  /** The process that has the pod open. */
+  async supervisor(image = this.image): Promise<ProcessIdentity> {
+    const pid = lockHolder((await this.stage(image)).lockFile);
+    const found = pid === undefined ? undefined : identifyProcess(pid);
+    assert.ok(found !== undefined, 'no supervisor');
+    this.#supervisors.set(found.pid, found);
+    return found;
+  }
+
+  /** Kills the process that has the pod open, and returns when it is gone. */
+  async killSupervisor(image = this.image): Promise<void> {
+    const found = await this.supervisor(image);
+    assert.equal(await endProcess(found), true);
+  }
+
+  /** What a shell in the session prints, without its last newline. */
+  async shell(script: string, image = this.image): Promise<string> {
+    const { status, stdout, stderr } = await this.program.run([
+      'exec',
+      ...this.at(image),
+      '--',
+      'sh',
+      '-c',
+      script,
+    ]);
+    assert.equal(status, 0, `${script}: ${stderr}`);
+    return stdout.replace(/\n$/, '');
+  }
+
+  /** Starts a shell in the session that counts in a variable, and shows the count in a file. */
+  async startCounter(): Promise<void> {
+    await this.shell(
+      'setsid sh -c \'i=0; while :; do i=$((i+1)); echo "$$ $i" > ~/count.new; mv ~/count.new ~/count; sleep 0.05; done\' </dev/null >/dev/null 2>&1 &',
+    );
+    await until(async () => (await this.shell('cat ~/count 2>/dev/null || true')) !== '');
+  }
+
+  /** The process that counts, and how far it is; waits until it has gone on beyond `past`. */
+  async counter(past = 0, image = this.image): Promise<{ readonly pid: number; readonly count: number }> {
+    let found = { pid: 0, count: 0 };
+    await until(async () => {
+      const [pid = 0, count = 0] = (await this.shell('cat ~/count', image)).split(' ').map(Number);
+      found = { pid, count };
+      return count > past;
+    });
+    return found;
+  }
+
+  /** Ends whatever runs, takes everything away, and fails if the program itself had left something. */
+  async close(): Promise<void> {
+    for (const image of this.#images) {
+      if (existsSync(image)) await this.program.run(['--json', 'stop', ...this.at(image)]);
+    }
+    await this.program.close();
+    const stagings = [...this.#stagings.values()];
+    const left = await leftoversOf(this.dir, stagings, [...this.#supervisors.values()]);
+    for (const supervisor of this.#supervisors.values()) await endProcess(supervisor);
+    for (const staging of stagings) {
+      const note = await readSessionNote(staging);
+      if (note !== undefined) await endProcess(note.root);
+      await cleanLeftovers(staging);
+    }
+    await rm(this.dir, { recursive: true, force: true });
+    assert.deepEqual(left, []);
+  }
+}
+
+/** Waits until a condition holds; fails when it does not in time. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (const deadline = performance.now() + PATIENCE_MS; performance.now() < deadline; await delay(10)) {
+    if (await holds()) return;
+  }
+  assert.fail('it did not come to pass in time');
+}

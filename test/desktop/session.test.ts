@@ -1,0 +1,64 @@
+// A session from the outside: started once, worked in, suspended, resumed, ended.
+import assert from 'node:assert/strict';
+import { DesktopLab } from './desktop-lab.ts';
+
+describe('the session of a desktop pod', () => {
+  let lab: DesktopLab;
+  beforeEach(async () => {
+    lab = await DesktopLab.open();
+    await lab.create();
+  });
+  afterEach(async () => {
+    await lab.close();
+  });
+
+  it('is started once, and found without a path while it runs', async () => {
+    const { resumedCheckpoint } = await lab.start();
+    assert.equal(resumedCheckpoint, undefined);
+    await lab.program.failure('SESSION_ALREADY_RUNNING', ['start', lab.image, '--no-view']);
+    await lab.program.failure('SESSION_ALREADY_RUNNING', ['start', lab.image, '--no-view', '--fresh']);
+    const { session, rootPid } = await lab.status();
+    assert.equal(session.status, 'running');
+    assert.ok((rootPid ?? 0) > 1);
+    await lab.program.failure('DEVICE_IN_USE', ['create', lab.image, '--force']);
+  });
+
+  it('runs a command with its input, both its outputs and its exit status', async () => {
+    await lab.start();
+    const input = Buffer.alloc(300_000, 'deskpod\n');
+    const { status, stdout, stderr } = await lab.program
+      .with({ input })
+      .run(['exec', ...lab.at(), '--', 'sh', '-c', 'cat; echo oops >&2; exit 42']);
+    assert.equal(status, 42);
+    assert.equal(stdout, input.toString());
+    assert.equal(stderr, 'oops\n');
+    const signalled = await lab.program.run(['exec', ...lab.at(), '--', 'sh', '-c', 'kill -TERM $$']);
+    assert.equal(signalled.status, 143);
+    const missing = await lab.program.run(['exec', ...lab.at(), '--', 'no-such-program']);
+    assert.notEqual(missing.status, 0);
+  });
+
+  it('goes on counting in a variable of its shell after suspend and start', async () => {
+    await lab.start();
+    await lab.startCounter();
+    const before = await lab.counter();
+    const { number } = await lab.program.answer<{ number: number }>(['suspend', ...lab.at()]);
+    assert.deepEqual((await lab.status()).session, { status: 'suspended', checkpoint: number });
+    const { resumedCheckpoint } = await lab.start();
+    assert.equal(resumedCheckpoint, number);
+    const after = await lab.counter(before.count);
+    assert.equal(after.pid, before.pid);
+  });
+
+  it('is checkpointed while it runs, ended by stop, and started afresh on its files', async () => {
+    await lab.start();
+    await lab.shell('echo kept > ~/file');
+    const { number } = await lab.program.answer<{ number: number }>(['checkpoint', ...lab.at()]);
+    assert.equal(number, 1);
+    await lab.program.answer(['stop', ...lab.at()]);
+    assert.deepEqual((await lab.status()).session, { status: 'none' });
+    const { resumedCheckpoint } = await lab.start();
+    assert.equal(resumedCheckpoint, undefined);
+    assert.equal(await lab.shell('cat ~/file'), 'kept');
+  });
+});
