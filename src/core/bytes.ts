@@ -3,6 +3,7 @@ import { DeskPodError, type ErrorCode } from './errors.ts';
 
 const TWO_TO_32 = 0x1_0000_0000;
 const encoder = new TextEncoder();
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 /** UTF-8 bytes of `text`. */
 export function utf8(text: string): Uint8Array {
@@ -12,7 +13,7 @@ export function utf8(text: string): Uint8Array {
 /** Lower-case hexadecimal of `bytes`. */
 export function toHex(bytes: Uint8Array): string {
   let text = '';
-  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
+  for (const byte of bytes) text += HEX[byte];
   return text;
 }
 

@@ -27,9 +27,15 @@ export interface PackEntry {
 
 /** Collects chunks into the plaintext of one pack. */
 export class PackBuilder {
-  readonly #parts: Uint8Array[] = [header()];
+  #bytes: Uint8Array;
   readonly #entries: PackEntry[] = [];
   #length = HEADER_BYTES;
+
+  /** `capacityBytes` is what the pack will probably need; it grows beyond. */
+  constructor(capacityBytes = 4096) {
+    this.#bytes = new Uint8Array(Math.max(capacityBytes, HEADER_BYTES));
+    this.#bytes.set(header());
+  }
 
   /** The bytes of the plaintext so far, its index included. */
   get sizeBytes(): number {
@@ -40,27 +46,47 @@ export class PackBuilder {
     return this.#entries;
   }
 
-  /** Adds a chunk whose `stored` bytes are `plainLength` bytes in `codec`. `stored` must not change afterwards. */
+  /** Adds a copy of a chunk whose `stored` bytes are `plainLength` bytes in `codec`. */
   add(id: Uint8Array, stored: Uint8Array, plainLength: number, codec: Codec): PackEntry {
+    this.room(stored.length).set(stored);
+    return this.commit(id, stored.length, plainLength, codec);
+  }
+
+  /** Where the next chunk's stored bytes may be written, at least `maxLength` bytes; {@link commit} then adds them. */
+  room(maxLength: number): Uint8Array {
+    const needed = this.#length + maxLength;
+    if (needed > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+      grown.set(this.#bytes.subarray(0, this.#length));
+      this.#bytes = grown;
+    }
+    return this.#bytes.subarray(this.#length);
+  }
+
+  /** Adds the chunk whose stored bytes were just written to {@link room}. */
+  commit(id: Uint8Array, storedLength: number, plainLength: number, codec: Codec): PackEntry {
     if (id.length !== HASH_BYTES)
       throw new RangeError(`expected an id of ${HASH_BYTES} bytes, got ${id.length}`);
-    if (plainLength > CHUNK_MAX_BYTES || (codec === 'raw' && stored.length !== plainLength)) {
+    if (plainLength > CHUNK_MAX_BYTES || (codec === 'raw' && storedLength !== plainLength)) {
       throw new RangeError(
         `expected at most ${CHUNK_MAX_BYTES} bytes, equal to those stored if raw, got ${plainLength}`,
       );
     }
-    const entry = { id, offset: this.#length, storedLength: stored.length, plainLength, codec };
+    const entry = { id, offset: this.#length, storedLength, plainLength, codec };
     this.#entries.push(entry);
-    this.#parts.push(stored);
-    this.#length += stored.length;
+    this.#length += storedLength;
     return entry;
   }
 
-  /** The whole plaintext. */
+  /** The whole plaintext. It is a view of the builder's own bytes: nothing may be added afterwards. */
   finish(): Uint8Array {
     const index = encodePackIndex(this.#entries);
     const footer = new ByteWriter(PACK_FOOTER_BYTES).u32(index.length).text(END_MAGIC).finish();
-    return concatBytes([...this.#parts, index, footer]);
+    const end = this.#length;
+    const rest = this.room(index.length + footer.length);
+    rest.set(index);
+    rest.set(footer, index.length);
+    return this.#bytes.subarray(0, end + index.length + footer.length);
   }
 }
 

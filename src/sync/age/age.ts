@@ -48,8 +48,20 @@ export function recipientOf(identity: string): Promise<string> {
   return identityToRecipient(identity);
 }
 
+/** The header of an age file, and the key that its payload is to be sealed with. For one file only. */
+export interface SealHeader {
+  readonly header: Uint8Array;
+  readonly fileKey: Uint8Array;
+}
+
 /** Seals `plaintext` as an age file. */
 export async function seal(plaintext: Uint8Array, to: SealTo): Promise<Uint8Array> {
+  const { header, fileKey } = await sealHeader(to);
+  return sealPayload(header, fileKey, plaintext);
+}
+
+/** Makes the header of a new age file, whose payload may be sealed elsewhere. */
+export async function sealHeader(to: SealTo): Promise<SealHeader> {
   const encrypter = new Encrypter();
   let captured: Uint8Array | undefined;
   const capture: Recipient = {
@@ -64,7 +76,7 @@ export async function seal(plaintext: Uint8Array, to: SealTo): Promise<Uint8Arra
   encrypter.addRecipient(capture);
   const empty = await encrypter.encrypt(new Uint8Array(0));
   if (captured === undefined) throw new Error('the age library did not ask for a stanza');
-  return sealPayload(empty.subarray(0, empty.length - EMPTY_PAYLOAD_BYTES), captured, plaintext);
+  return { header: empty.slice(0, empty.length - EMPTY_PAYLOAD_BYTES), fileKey: captured };
 }
 
 /**

@@ -1,10 +1,11 @@
 // Capture of one file: its content and what the manifest says about it, of the same instant if at all possible.
+import { closeSync, fstatSync, readSync } from 'node:fs';
 import type { ManifestEntry } from '../../core/manifest.ts';
 import { joinPath } from './byte-path.ts';
 import type { ContentWriter } from './capture.ts';
 import type { FileIdentity } from './file-index.ts';
 import { examine, type ScannedEntry } from './scanner.ts';
-import { SourceFile } from './source-file.ts';
+import { openForReading, SourceFile } from './source-file.ts';
 
 /** A file that is written to while it is read is read once more. */
 const READ_ATTEMPTS = 2;
@@ -60,10 +61,50 @@ export async function captureFile(
   return { entry: current.entry, identity: undefined };
 }
 
+/** Files up to here are read whole, in one call, before anything else is done. */
+const SMALL_BYTES = 256 * 1024;
+/** The calls are synchronous and the writer copies, so one buffer serves all small files. */
+const scratch = Buffer.allocUnsafeSlow(SMALL_BYTES + 1);
+
+/**
+ * Stores a small file with as few calls as there can be: if what was read is of the very inode, times and length that
+ * the scan saw, nothing happened to it in between. Undefined if it is not so simple: then {@link captureFile} goes on.
+ * @throws whatever `write` throws
+ */
+export function captureSmallFile(
+  root: Uint8Array,
+  scanned: ScannedEntry,
+  write: (bytes: Uint8Array) => Promise<Uint8Array[]>,
+): Promise<CapturedFile> | undefined {
+  const { entry } = scanned;
+  if (entry.sizeBytes > SMALL_BYTES || scanned.mayBeSparse) return undefined;
+  const bytes = readIfAsScanned(joinPath(root, entry.path), scanned);
+  if (bytes === undefined) return undefined;
+  return write(bytes).then((chunkIds) => ({ entry: { ...entry, chunkIds }, identity: identityOf(scanned) }));
+}
+
+function readIfAsScanned(place: Buffer, scanned: ScannedEntry): Uint8Array | undefined {
+  const fd = openForReading(place);
+  if (fd === undefined) return undefined;
+  try {
+    const { sizeBytes } = scanned.entry;
+    // one byte more than expected: if it comes, the file has grown
+    const length = readSync(fd, scratch, 0, sizeBytes + 1, 0);
+    const stats = fstatSync(fd, { bigint: true });
+    return length === sizeBytes && Number(stats.size) === sizeBytes && isOf({ stats }, scanned)
+      ? scratch.subarray(0, length)
+      : undefined;
+  } catch {
+    return undefined; // read once more, it is named
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** What only other kinds have, should the name have come to stand for one. */
 const NO_NODE = { rdevMajor: 0, rdevMinor: 0, target: new Uint8Array(0) } as const;
 
-function isOf({ stats }: SourceFile, { dev, ino, ctimeNs, entry }: ScannedEntry): boolean {
+function isOf({ stats }: Pick<SourceFile, 'stats'>, { dev, ino, ctimeNs, entry }: ScannedEntry): boolean {
   return (
     stats.dev === dev && stats.ino === ino && stats.ctimeNs === ctimeNs && stats.mtimeNs === entry.mtimeNs
   );

@@ -4,15 +4,17 @@ import { ManifestEncoder, type ManifestEntry } from '../../core/manifest.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Root } from '../../core/root.ts';
 import { pathBytes } from './byte-path.ts';
-import { captureFile } from './capture-file.ts';
+import { type CapturedFile, captureFile, captureSmallFile } from './capture-file.ts';
 import type { FileIndex, FileIndexRun } from './file-index.ts';
 import { type ScannedEntry, type ScanOptions, scanTree } from './scanner.ts';
 import { Slots } from './slots.ts';
 
 /** Where the bytes of a capture go. Calls of `writeFile` overlap, also with one of `writeRoot`. */
 export interface ContentWriter {
-  /** Stores the content of one file; gives the ids of its chunks in order. It reads `pieces` to their end. */
+  /** Stores the content of one file; gives the ids of its chunks in order. It reads `pieces` to their end; one is good until the next. */
   writeFile(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array[]>;
+  /** Like `writeFile` of the content of a small file, which is in a buffer that others use once this has returned. */
+  writeBytes?(bytes: Uint8Array): Promise<Uint8Array[]>;
   /** Stores a byte string (a manifest) under a single name. */
   writeRoot(pieces: AsyncIterable<Uint8Array>): Promise<Root>;
   /** True if a chunk is stored. With it a file that the index knows is read all the same if one of its chunks is gone. */
@@ -59,7 +61,7 @@ export interface Capture {
 /** Files that are read at the same time: one waits for the drive while another is hashed. */
 const READERS = 4;
 /** Entries that may wait for an earlier one to be read. */
-const WINDOW_ENTRIES = 512;
+const WINDOW_ENTRIES = 2048;
 const MANIFEST_PIECE_BYTES = 64 * 1024;
 
 /**
@@ -187,7 +189,7 @@ class TreeCapture {
       const { chunkIds, isSparse } = known;
       return { scanned, entry: Promise.resolve({ ...entry, chunkIds, isSparse }) };
     }
-    const reading = this.#readers.use(() => this.#read(scanned));
+    const reading = this.#readSmall(scanned) ?? this.#readers.use(() => this.#read(scanned));
     reading.catch(ignoreUntilAwaited);
     return { scanned, entry: reading };
   }
@@ -195,7 +197,16 @@ class TreeCapture {
   async #read(scanned: ScannedEntry): Promise<ManifestEntry | undefined> {
     this.#options.signal?.throwIfAborted();
     const captured = await captureFile(this.#root, scanned, this.#writer);
-    if (captured === undefined) return undefined;
+    return captured === undefined ? undefined : this.#remember(captured);
+  }
+
+  #readSmall(scanned: ScannedEntry): Promise<ManifestEntry> | undefined {
+    const { writeBytes } = this.#writer;
+    if (writeBytes === undefined) return undefined;
+    return captureSmallFile(this.#root, scanned, writeBytes)?.then((captured) => this.#remember(captured));
+  }
+
+  async #remember(captured: CapturedFile): Promise<ManifestEntry> {
     this.#readFiles++;
     const { entry, identity } = captured;
     if (identity === undefined) this.#changed.push(entry.path);

@@ -27,6 +27,9 @@ export class SourceFile {
   /** True if the file has holes. */
   readonly isSparse: boolean;
   readonly #ranges: readonly DataRange[] | undefined;
+  /** One is read into while the other is with the caller. */
+  readonly #buffers: Buffer[] = [];
+  #pieces = 0;
 
   private constructor(fd: number, place: Uint8Array, stats: BigIntStats) {
     this.#fd = fd;
@@ -58,7 +61,8 @@ export class SourceFile {
   }
 
   /**
-   * The content in pieces. Holes are not read from the drive. May be called once.
+   * The content in pieces, each good until the next one is asked for. Holes are not read from the drive. May be called
+   * once.
    * @throws DeskPodError SOURCE_UNREADABLE
    */
   async *read(): AsyncGenerator<Uint8Array> {
@@ -124,6 +128,7 @@ export class SourceFile {
       position += piece.length;
       this.sizeReadBytes = position;
       if (piece.length === 0) return;
+      // a piece that is asked for has outlived the one before it, whose buffer the read ahead takes
       ahead = this.#piece(position, endBytes);
       // if the caller stops here, nobody waits for this one, and its failure is the caller's no more
       ahead.catch(ignoreOutrunRead);
@@ -134,7 +139,9 @@ export class SourceFile {
   async #piece(position: number, endBytes: number): Promise<Buffer> {
     const length = Math.min(PIECE_BYTES, endBytes - position);
     if (length <= 0) return Buffer.alloc(0);
-    const buffer = Buffer.allocUnsafe(length);
+    const turn = this.#pieces++ % 2;
+    const buffer = this.#buffers[turn] ?? Buffer.allocUnsafeSlow(PIECE_BYTES);
+    this.#buffers[turn] = buffer;
     const { bytesRead } = await readAsync(this.#fd, buffer, 0, length, position);
     return buffer.subarray(0, bytesRead);
   }
@@ -142,6 +149,15 @@ export class SourceFile {
 
 function ignoreOutrunRead(): void {
   // whoever goes on reading awaits the same promise and gets its failure
+}
+
+/** Opens a file as {@link SourceFile.open} does; undefined for whatever reason it can not. The caller closes it. */
+export function openForReading(place: Uint8Array): number | undefined {
+  try {
+    return openQuietly(place);
+  } catch {
+    return undefined; // the full way tells why
+  }
 }
 
 function openQuietly(place: Uint8Array): number | undefined {

@@ -38,6 +38,11 @@ export function captureInto(
         newBytes += written.newBytes;
         return [...written.chunkIds];
       },
+      writeBytes: async (bytes) => {
+        const written = await content.writeBytes(bytes, kind);
+        newBytes += written.newBytes;
+        return [...written.chunkIds];
+      },
       writeRoot: (pieces) => content.writeStream(pieces, 'metadata'),
       hasChunk: (id) => content.hasChunk(id),
       get newBytes() {

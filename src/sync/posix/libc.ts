@@ -2,6 +2,8 @@
 import koffi from 'koffi';
 
 const library = koffi.load('libc.so.6');
+/** The running program itself: Node exports the functions of the libraries that it was built with. */
+const program = koffi.load(null);
 
 /** The result of a system call that failed: its errno and the name of the call. */
 export class ErrnoError extends Error {
@@ -34,6 +36,15 @@ export function lastErrno(): number {
 // biome-ignore lint/suspicious/noExplicitAny: koffi types a foreign function only by its C prototype
 export function declareFunction(prototype: string): (...args: any[]) => any {
   return library.func(prototype);
+}
+
+/** Like {@link declareFunction}, for a function that Node brings along, such as one of zstd; undefined if it does not. */
+export function declareBundled(prototype: string): ReturnType<typeof declareFunction> | undefined {
+  try {
+    return program.func(prototype);
+  } catch {
+    return undefined; // a Node that was linked otherwise: the caller has another way
+  }
 }
 
 /** A path's bytes with the NUL that C expects; a string is taken as UTF-8. */

@@ -1,22 +1,26 @@
 // The content of a pod: byte strings of any length, held as chunks in the packs of a repository.
 import { fromHex, toHex } from '../../core/bytes.ts';
-import { Chunker, type ChunkSizes, FILE_CHUNKS, gearTable, IMAGE_CHUNKS } from '../../core/chunker.ts';
+import { gearTable } from '../../core/chunker.ts';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { HASH_BYTES } from '../../core/hashing.ts';
 import type { Root } from '../../core/root.ts';
 import { recipientOf } from '../age/age.ts';
 import { hashing } from '../hashing.ts';
+import { Crew } from '../workers/crew.ts';
 import type { ChunkIndex } from './chunk-index.ts';
 import { refreshChunkIndex } from './chunk-index-refresh.ts';
+import {
+  ChunkWriter,
+  type ContentKind,
+  type Pieces,
+  type StoredPack,
+  type WriteTarget,
+  type WrittenChunks,
+} from './chunk-writer.ts';
 import { PackReader } from './pack-reader.ts';
-import { type PackTarget, PackWriter, type StoredPack } from './pack-writer.ts';
 import type { Repository } from './repository.ts';
 
-/** Sorts of content, each in packs of its own: restoring a tree needs no packs of images. */
-export type ContentKind = 'data' | 'metadata' | 'images';
-
-/** Bytes in pieces. A piece must not change after it was given. */
-export type Pieces = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+export type { ContentKind } from './chunk-writer.ts';
 
 /** The secrets that content needs, of those in the keyring. */
 export interface ContentSecrets {
@@ -25,20 +29,6 @@ export interface ContentSecrets {
   readonly chunkerKey: Uint8Array;
 }
 
-/** A byte string that was written. */
-export interface WrittenChunks {
-  /** None for an empty string. */
-  readonly chunkIds: readonly Uint8Array[];
-  readonly sizeBytes: number;
-  /** How many of those bytes no pack held before. */
-  readonly newBytes: number;
-}
-
-const CHUNK_SIZES: Readonly<Record<ContentKind, ChunkSizes>> = {
-  data: FILE_CHUNKS,
-  metadata: IMAGE_CHUNKS,
-  images: IMAGE_CHUNKS,
-};
 /** How many chunks are read ahead of the one that is wanted. */
 const READ_AHEAD = 4;
 /** More levels than any length needs: a root that claims more is forged. */
@@ -49,30 +39,42 @@ export class Content {
   readonly #repository: Repository;
   readonly #index: ChunkIndex;
   readonly #secrets: ContentSecrets;
-  readonly #table: Int32Array;
+  readonly #crew: Crew;
   readonly #reader: PackReader;
-  readonly #target: PackTarget;
+  readonly #target: WriteTarget;
   /** Chunks that were given to a writer and are not in the index yet. */
   readonly #pending = new Set<string>();
-  #writers: Readonly<Record<ContentKind, PackWriter>>;
+  #writer: ChunkWriter;
   #damagedPacks: readonly string[];
   #refreshing: Promise<void> | undefined;
   #isRebuilt = false;
+  #ending: Promise<void> = Promise.resolve();
 
-  private constructor(target: PackTarget, secrets: ContentSecrets, damagedPacks: readonly string[]) {
+  private constructor(
+    target: Pick<WriteTarget, 'repository' | 'index' | 'recipient'>,
+    secrets: ContentSecrets,
+    damagedPacks: readonly string[],
+  ) {
+    const { identity, chunkIdKey, chunkerKey } = secrets;
     this.#damagedPacks = damagedPacks;
     this.#repository = target.repository;
     this.#index = target.index;
     this.#secrets = secrets;
-    this.#table = gearTable(hashing, secrets.chunkerKey);
-    this.#reader = new PackReader({ ...target, identity: secrets.identity, chunkIdKey: secrets.chunkIdKey });
+    this.#crew = new Crew({ chunkIdKey, table: gearTable(hashing, chunkerKey) });
+    this.#reader = new PackReader({ ...target, identity, chunkIdKey });
     this.#target = {
       ...target,
+      crew: this.#crew,
+      claim: (id) => {
+        if (this.hasChunk(id)) return false;
+        this.#pending.add(toHex(id));
+        return true;
+      },
       onStored: (entries) => {
         for (const { id } of entries) this.#pending.delete(toHex(id));
       },
     };
-    this.#writers = this.#newWriters();
+    this.#writer = new ChunkWriter(this.#target);
   }
 
   /** Opens the content of a repository, bringing `index` up to date with its packs. The caller closes the index. */
@@ -83,17 +85,13 @@ export class Content {
   }
 
   /** Writes a byte string as chunks. They are durable after the next {@link flush}. Throws SPACE_EXHAUSTED. */
-  async writeChunks(pieces: Pieces, kind: ContentKind): Promise<WrittenChunks> {
-    const chunkIds: Uint8Array[] = [];
-    let sizeBytes = 0;
-    let newBytes = 0;
-    for await (const chunk of cut(pieces, new Chunker(this.#table, CHUNK_SIZES[kind]))) {
-      const { id, isNew } = await this.#writeChunk(chunk, kind);
-      chunkIds.push(id);
-      sizeBytes += chunk.length;
-      if (isNew) newBytes += chunk.length;
-    }
-    return { chunkIds, sizeBytes, newBytes };
+  writeChunks(pieces: Pieces, kind: ContentKind): Promise<WrittenChunks> {
+    return this.#writer.write(pieces, kind);
+  }
+
+  /** Like {@link writeChunks}, of bytes that may change once this has returned: many small strings are quickest so. */
+  writeBytes(bytes: Uint8Array, kind: ContentKind): Promise<WrittenChunks> {
+    return this.#writer.writeBytes(bytes, kind);
   }
 
   /** Writes a byte string of any length under one root. It is durable after the next {@link flush}. */
@@ -105,16 +103,14 @@ export class Content {
       ids = (await this.writeChunks(idPieces(ids), 'metadata')).chunkIds;
       depth++;
     }
-    const id = ids[0] ?? (await this.#writeChunk(new Uint8Array(0), kind)).id;
+    const [id] = ids.length > 0 ? ids : (await this.writeBytes(new Uint8Array(0), kind)).chunkIds;
+    if (id === undefined) throw new RangeError('expected a chunk, got none');
     return { id: toHex(id), depth, sizeBytes };
   }
 
   /** Stores everything that was written. Returns the packs stored since the last flush. Throws SPACE_EXHAUSTED. */
-  async flush(): Promise<StoredPack[]> {
-    const flushes = Object.values(this.#writers).map((writer) => writer.flush());
-    // one that fails must not leave the others writing behind the caller's back
-    await Promise.allSettled(flushes);
-    return (await Promise.all(flushes)).flat();
+  flush(): Promise<StoredPack[]> {
+    return this.#writer.flush();
   }
 
   /**
@@ -124,7 +120,8 @@ export class Content {
    */
   discard(): void {
     this.#pending.clear();
-    this.#writers = this.#newWriters();
+    this.#endCrew();
+    this.#writer = new ChunkWriter(this.#target);
   }
 
   /** The names of the packs whose index could not be read when the chunk index was last brought up to date. */
@@ -191,24 +188,15 @@ export class Content {
 
   /** Closes what reading opened. What was not flushed is not stored. */
   async close(): Promise<void> {
+    this.#endCrew();
+    await this.#ending;
     await this.#reader.close();
   }
 
-  #newWriters(): Readonly<Record<ContentKind, PackWriter>> {
-    const target = this.#target;
-    return {
-      data: new PackWriter(target),
-      metadata: new PackWriter(target),
-      images: new PackWriter(target, { level: 1 }),
-    };
-  }
-
-  async #writeChunk(chunk: Uint8Array, kind: ContentKind): Promise<{ id: Uint8Array; isNew: boolean }> {
-    const id = hashing.hmac(this.#secrets.chunkIdKey, chunk);
-    if (this.hasChunk(id)) return { id, isNew: false };
-    this.#pending.add(toHex(id));
-    await this.#writers[kind].add(id, chunk);
-    return { id, isNew: true };
+  /** Threads hold what was not stored: it ends with them. */
+  #endCrew(): void {
+    const ended = this.#ending;
+    this.#ending = this.#crew.end().then(() => ended);
   }
 
   /** Looks for new packs; the first time, reads the index anew from all of them. True if it finds the chunk in another place than before. */
@@ -231,27 +219,6 @@ export class Content {
     const { damagedPacks } = await refreshChunkIndex(this.#index, this.#repository, this.#secrets.identity);
     this.#damagedPacks = damagedPacks;
   }
-}
-
-/** The chunks of a byte string, each in one piece. */
-async function* cut(pieces: Pieces, chunker: Chunker): AsyncGenerator<Uint8Array> {
-  let parts: Uint8Array[] = [];
-  for await (const piece of pieces) {
-    let from = 0;
-    for (const end of chunker.push(piece)) {
-      parts.push(piece.subarray(from, end));
-      yield joined(parts);
-      parts = [];
-      from = end;
-    }
-    if (from < piece.length) parts.push(piece.subarray(from));
-  }
-  if (parts.length > 0) yield joined(parts);
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const [first] = parts;
-  return first !== undefined && parts.length === 1 ? first : Buffer.concat(parts);
 }
 
 /** Ids as bytes, in pieces of a few thousand ids. */

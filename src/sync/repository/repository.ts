@@ -38,6 +38,8 @@ export interface PutObject {
 export interface PutOptions {
   /** The seq of a segment's first record; segments need it, others have none. */
   readonly firstSeq?: number;
+  /** The SHA-256 of bytes in memory, if whoever made them has it already. */
+  readonly sha256?: Uint8Array;
 }
 
 /** A repository in a folder. There is no lock: objects never change, and any number of processes may add some. */
@@ -92,7 +94,7 @@ export class Repository {
   async putObject(kind: ObjectKind, content: ObjectContent, options: PutOptions = {}): Promise<PutObject> {
     const temporary = join(this.dir, TEMP, await temporaryName());
     if (content instanceof Uint8Array) {
-      const name = objectName(kind, toHex(hashing.sha256(content)), options);
+      const name = objectName(kind, toHex(options.sha256 ?? hashing.sha256(content)), options);
       if (await this.hasObject(kind, name)) return { name, sizeBytes: content.length, isNew: false };
       await writeTemporary(temporary, (file) => writeFully(file, content, 0));
       await this.#publish(temporary, kind, name);

@@ -1,0 +1,224 @@
+// The heavy work on chunks, on whatever thread: cut, hash, compress and seal; open, decompress and prove.
+import { readSync } from 'node:fs';
+import { equalBytes } from '../../core/bytes.ts';
+import { Chunker } from '../../core/chunker.ts';
+import { HASH_BYTES } from '../../core/hashing.ts';
+import { PackBuilder } from '../../core/pack.ts';
+import { coveringPieces, openPieces, sealedPieceAt, sealPayload } from '../age/age-stream.ts';
+import { hashing } from '../hashing.ts';
+import { compressedBound, compressInto, decompressInto } from './compression.ts';
+import type {
+  Answer,
+  CutAnswer,
+  CutOrder,
+  FinishAnswer,
+  FinishOrder,
+  KeepAnswer,
+  KeepOrder,
+  Order,
+  PackHeader,
+  ReadAnswer,
+  ReadOrder,
+  SealedPack,
+  SetUp,
+} from './messages.ts';
+
+/** A pack is stored when its plaintext reaches this length. */
+const PACK_TARGET_BYTES = 16 * 1024 * 1024;
+/** Compression must save a part of this size, or the chunk is stored raw and read without any work. */
+const WORTHWHILE = 0.97;
+/** zstd refuses to compress in vain at most this much: of a longer chunk, a sample is tried first. */
+const SAMPLE_BYTES = 32 * 1024;
+
+/** A string whose end has not come yet. */
+interface OpenString {
+  readonly chunker: Chunker;
+  /** Copies of what belongs to the chunk that is not complete. */
+  parts: Uint8Array[];
+}
+
+interface Batch {
+  readonly bytes: Uint8Array;
+  readonly chunks: readonly { readonly id: Uint8Array; readonly plain: Uint8Array }[];
+}
+
+/** Answers orders one after the other, and keeps what later ones build on. */
+export class Bench {
+  readonly #chunkIdKey: Uint8Array;
+  readonly #table: Int32Array;
+  readonly #strings = new Map<number, OpenString>();
+  readonly #batches = new Map<number, Batch>();
+  readonly #packs = new Map<string, PackBuilder>();
+  readonly #headers: PackHeader[] = [];
+
+  constructor({ chunkIdKey, table }: Omit<SetUp, 'type'>) {
+    this.#chunkIdKey = chunkIdKey;
+    this.#table = table;
+  }
+
+  /** Does what is asked; a failure is an answer too. */
+  answer(order: Order): Answer {
+    try {
+      switch (order.type) {
+        case 'cut':
+          return this.#cut(order);
+        case 'keep':
+          return this.#keep(order);
+        case 'finish':
+          return this.#finish(order);
+        case 'read':
+          return this.#read(order);
+      }
+    } catch (error) {
+      return { type: 'fail', number: order.number, error };
+    }
+  }
+
+  #cut({ number, bytes, runs, sizes }: CutOrder): CutAnswer {
+    const chunks: { id: Uint8Array; plain: Uint8Array }[] = [];
+    const strings: number[] = [];
+    const add = (plain: Uint8Array, string: number): void => {
+      chunks.push({ id: hashing.hmac(this.#chunkIdKey, plain), plain });
+      strings.push(string);
+    };
+    for (const { string, start, end, isLast } of runs) {
+      const piece = bytes.subarray(start, end);
+      const known = this.#strings.get(string);
+      // nothing is cut before the minimum; only the root of an empty string is empty itself
+      if (known === undefined && isLast && piece.length <= sizes.minBytes) {
+        add(piece, string);
+        continue;
+      }
+      const open = known ?? { chunker: new Chunker(this.#table, sizes), parts: [] };
+      let from = 0;
+      for (const cut of open.chunker.push(piece)) {
+        add(joined(open.parts, piece.subarray(from, cut)), string);
+        open.parts = [];
+        from = cut;
+      }
+      const rest = piece.subarray(from);
+      if (!isLast) {
+        // the batch's bytes are given back before the rest of the chunk comes
+        if (rest.length > 0) open.parts.push(rest.slice());
+        this.#strings.set(string, open);
+        continue;
+      }
+      this.#strings.delete(string);
+      if (rest.length > 0 || open.parts.length > 0) add(joined(open.parts, rest), string);
+    }
+    this.#batches.set(number, { bytes, chunks });
+    const ids = new Uint8Array(chunks.length * HASH_BYTES);
+    for (const [i, { id }] of chunks.entries()) ids.set(id, i * HASH_BYTES);
+    return {
+      type: 'cut',
+      number,
+      ids,
+      lengths: Uint32Array.from(chunks, ({ plain }) => plain.length),
+      strings: Uint32Array.from(strings),
+    };
+  }
+
+  #keep({ number, isNew, sort, level, header }: KeepOrder): KeepAnswer {
+    if (header !== undefined) this.#headers.push(header);
+    const batch = this.#batches.get(number);
+    if (batch === undefined) throw new RangeError(`expected batch ${number} to have been cut`);
+    this.#batches.delete(number);
+    const packs: SealedPack[] = [];
+    for (const [i, { id, plain }] of batch.chunks.entries()) {
+      if (isNew[i] !== 1) continue;
+      const size = this.#pack(id, plain, sort, level);
+      // a batch that fills a second one makes it longer instead
+      if (size >= PACK_TARGET_BYTES && this.#headers.length > 0)
+        packs.push(this.#seal(sort, this.#headers.shift()));
+    }
+    return { type: 'keep', number, bytes: batch.bytes, packs };
+  }
+
+  #pack(id: Uint8Array, plain: Uint8Array, sort: string, level: number): number {
+    let pack = this.#packs.get(sort);
+    if (pack === undefined) {
+      pack = new PackBuilder(64 * 1024);
+      this.#packs.set(sort, pack);
+    }
+    if (isWorthCompressing(plain)) {
+      const length = compressInto(pack.room(compressedBound(plain.length)), plain, level);
+      if (length < plain.length * WORTHWHILE) {
+        pack.commit(id, length, plain.length, 'zstd');
+        return pack.sizeBytes;
+      }
+    }
+    pack.add(id, plain, plain.length, 'raw');
+    return pack.sizeBytes;
+  }
+
+  #finish({ number, sort, header }: FinishOrder): FinishAnswer {
+    return { type: 'finish', number, pack: this.#packs.has(sort) ? this.#seal(sort, header) : undefined };
+  }
+
+  #seal(sort: string, header: PackHeader | undefined): SealedPack {
+    const pack = this.#packs.get(sort);
+    if (pack === undefined || header === undefined)
+      throw new RangeError(`expected a pack of ${sort} to seal`);
+    this.#packs.delete(sort);
+    const sealed = sealPayload(header.header, header.fileKey, pack.finish());
+    return { sealed, sha256: hashing.sha256(sealed), entries: pack.entries };
+  }
+
+  #read(order: ReadOrder): ReadAnswer {
+    return { type: 'read', number: order.number, plain: this.#readChunks(order) };
+  }
+
+  #readChunks({ fd, key, payloadOffset, fileBytes, layout, chunks }: ReadOrder): Uint8Array | undefined {
+    const [first] = chunks;
+    const last = chunks.at(-1);
+    if (first === undefined || last === undefined) return new Uint8Array(0);
+    const end = last.offset + last.storedLength;
+    if (end > layout.plainLength) return undefined;
+    const { firstPiece, lastPiece, skipBytes } = coveringPieces(first.offset, end - first.offset);
+    const from = payloadOffset + sealedPieceAt(firstPiece).offset;
+    const lastAt = sealedPieceAt(Math.min(lastPiece, layout.pieceCount - 1));
+    const to = Math.min(payloadOffset + lastAt.offset + lastAt.length, fileBytes);
+    const sealed = new Uint8Array(Math.max(0, to - from));
+    for (let done = 0; done < sealed.length; ) {
+      const count = readSync(fd, sealed, done, sealed.length - done, from + done);
+      if (count === 0) return undefined;
+      done += count;
+    }
+    let opened: Uint8Array;
+    try {
+      opened = openPieces(key, sealed, firstPiece, layout);
+    } catch {
+      return undefined; // read again chunk by chunk, it is named
+    }
+    const plain = new Uint8Array(chunks.reduce((sum, { plainLength }) => sum + plainLength, 0));
+    let at = 0;
+    for (const { id, offset, storedLength, plainLength, codec } of chunks) {
+      const start = offset - first.offset + skipBytes;
+      const stored = opened.subarray(start, start + storedLength);
+      const target = plain.subarray(at, at + plainLength);
+      if (codec === 'zstd') {
+        if (!decompressInto(target, stored)) return undefined;
+      } else if (stored.length === plainLength) target.set(stored);
+      else return undefined;
+      if (!equalBytes(hashing.hmac(this.#chunkIdKey, target), id)) return undefined;
+      at += plainLength;
+    }
+    return plain;
+  }
+}
+
+/** Of a long chunk the middle is tried at the fastest level: what is compressed already is not worked on in full. */
+function isWorthCompressing(plain: Uint8Array): boolean {
+  if (plain.length < 4 * SAMPLE_BYTES) return true;
+  const start = (plain.length - SAMPLE_BYTES) >> 1;
+  const sample = plain.subarray(start, start + SAMPLE_BYTES);
+  if (compressInto(scratch, sample, 1) < SAMPLE_BYTES * WORTHWHILE) return true;
+  const head = plain.subarray(0, SAMPLE_BYTES);
+  return compressInto(scratch, head, 1) < SAMPLE_BYTES * WORTHWHILE;
+}
+
+const scratch = new Uint8Array(compressedBound(SAMPLE_BYTES));
+
+function joined(parts: readonly Uint8Array[], last: Uint8Array): Uint8Array {
+  return parts.length === 0 ? last : Buffer.concat([...parts, last]);
+}

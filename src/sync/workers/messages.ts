@@ -1,0 +1,119 @@
+// What the main thread and the threads that do the heavy work say to each other.
+import type { ChunkSizes } from '../../core/chunker.ts';
+import type { PackEntry } from '../../core/pack.ts';
+import type { PayloadLayout } from '../age/age-stream.ts';
+
+/** What a worker needs once, before anything else. */
+export interface SetUp {
+  readonly type: 'setUp';
+  readonly chunkIdKey: Uint8Array;
+  readonly table: Int32Array;
+}
+
+/** One run of a byte string within the bytes of a {@link CutOrder}. */
+export interface StringRun {
+  /** Runs of one string carry the same number and go to the same worker, in order. */
+  readonly string: number;
+  readonly start: number;
+  readonly end: number;
+  readonly isLast: boolean;
+}
+
+/** Cut strings into chunks and say their ids. The bytes are kept until the {@link KeepOrder} of the same number. */
+export interface CutOrder {
+  readonly type: 'cut';
+  readonly number: number;
+  readonly bytes: Uint8Array;
+  readonly runs: readonly StringRun[];
+  readonly sizes: ChunkSizes;
+}
+
+/** Put those chunks of a batch that are new into the pack of a sort. */
+export interface KeepOrder {
+  readonly type: 'keep';
+  readonly number: number;
+  /** One byte for each chunk: 1 if it is new. */
+  readonly isNew: Uint8Array;
+  readonly sort: string;
+  readonly level: number;
+  /** For the pack that this may fill. */
+  readonly header: PackHeader | undefined;
+}
+
+/** What a pack is sealed with; each serves one. */
+export interface PackHeader {
+  readonly header: Uint8Array;
+  readonly fileKey: Uint8Array;
+}
+
+/** Seal the pack of a sort, full or not, if it has chunks. */
+export interface FinishOrder {
+  readonly type: 'finish';
+  readonly number: number;
+  readonly sort: string;
+  readonly header: PackHeader;
+}
+
+/** Read chunks that lie near each other in one pack, ascending by offset. */
+export interface ReadOrder {
+  readonly type: 'read';
+  readonly number: number;
+  /** The pack's file, open in this process until the answer. */
+  readonly fd: number;
+  readonly key: Uint8Array;
+  readonly payloadOffset: number;
+  readonly fileBytes: number;
+  readonly layout: PayloadLayout;
+  readonly chunks: readonly PackEntry[];
+}
+
+export type Order = CutOrder | KeepOrder | FinishOrder | ReadOrder;
+
+/** The chunks that a batch completes. */
+export interface CutAnswer {
+  readonly type: 'cut';
+  readonly number: number;
+  /** 32 bytes each. */
+  readonly ids: Uint8Array;
+  readonly lengths: Uint32Array;
+  /** For each chunk the string that it is of. */
+  readonly strings: Uint32Array;
+}
+
+/** A batch is done with; its bytes may be used again. */
+export interface KeepAnswer {
+  readonly type: 'keep';
+  readonly number: number;
+  readonly bytes: Uint8Array;
+  /** The packs that it filled. */
+  readonly packs: readonly SealedPack[];
+}
+
+/** A pack, ready to be stored. */
+export interface SealedPack {
+  readonly sealed: Uint8Array;
+  readonly sha256: Uint8Array;
+  readonly entries: readonly PackEntry[];
+}
+
+export interface FinishAnswer {
+  readonly type: 'finish';
+  readonly number: number;
+  readonly pack: SealedPack | undefined;
+}
+
+/** The chunks' plaintexts one after the other; undefined if any of them was not as it should be. */
+export interface ReadAnswer {
+  readonly type: 'read';
+  readonly number: number;
+  readonly plain: Uint8Array | undefined;
+}
+
+/** Work that failed for a reason of the machine's; damage is no failure. */
+export interface FailAnswer {
+  readonly type: 'fail';
+  readonly number: number;
+  readonly error: unknown;
+}
+
+export type Answer = CutAnswer | KeepAnswer | FinishAnswer | ReadAnswer | FailAnswer;
