@@ -49,7 +49,7 @@ const SIZES: Readonly<Record<ContentKind, ChunkSizes>> = {
   metadata: IMAGE_CHUNKS,
   images: IMAGE_CHUNKS,
 };
-const LEVELS: Readonly<Record<ContentKind, number>> = { data: 3, metadata: 3, images: 1 };
+const LEVELS: Readonly<Record<ContentKind, number>> = { data: 1, metadata: 3, images: 1 };
 const KINDS = ['data', 'metadata', 'images'] as const;
 /** So much is worked on by this thread before others are started for it. */
 const INLINE_BYTES = 2 * 1024 * 1024;
