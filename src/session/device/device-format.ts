@@ -7,7 +7,7 @@ import { requireRoot } from '../host/root-rights.ts';
 import { MARKER_NAME } from './device-content.ts';
 import { reportDeviceFull } from './device-full.ts';
 import { type DeviceTarget, describeContents, findTarget, requireUnused } from './device-target.ts';
-import { makeExt4, readSuperblock, rootNames } from './ext4.ts';
+import { makeExt4, namesOn, readSuperblock } from './ext4.ts';
 import { sizeText } from './size-text.ts';
 
 /** The label of every pod's device. */
@@ -19,6 +19,9 @@ export const MINIMUM_DEVICE_BYTES = 128 * 1024 * 1024; // 128 MiB
 /** What ext4 takes for itself: a share of the device, and its journal and tables. */
 const FILE_SYSTEM_SHARE = 1.04;
 const FILE_SYSTEM_BYTES = 64 * 1024 * 1024; // 64 MiB
+
+/** What is on a device while a pod is being made there. */
+const UNFINISHED: ReadonlySet<string> = new Set(['lost+found', 'repository', 'vault']);
 
 /** What {@link formatDevice} formats. */
 export interface FormatRequest {
@@ -123,9 +126,11 @@ async function requireEmpty(target: DeviceTarget): Promise<void> {
   if (target.isBlank || target.sizeBytes === 0) return;
   const superblock = await readSuperblock(path);
   if (superblock?.label === DEVICE_LABEL) {
-    const names = await rootNames(path);
-    // Formatted, but no pod came to be: nothing is lost by making it again.
-    if (names.every((name) => name === 'lost+found')) return;
+    const names = await namesOn(path, '/');
+    // Formatted, but no pod came to be, not even the head of one: nothing is lost by making it again.
+    if (!names.includes(MARKER_NAME) && names.every((name) => UNFINISHED.has(name))) {
+      if (!(await namesOn(path, '/repository')).includes('head')) return;
+    }
     if (names.includes(MARKER_NAME)) {
       throw new DeskPodError('POD_EXISTS', `${path}: holds a pod already`, {
         hint: `start it with: deskpod start ${path}; overwriting it needs --force`,

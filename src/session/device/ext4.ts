@@ -86,11 +86,12 @@ export async function preenExt4(path: string): Promise<string> {
 }
 
 /**
- * The names in the root folder of an ext4 that is not mounted, read by a program and not by the kernel.
+ * The names in a folder of an ext4 that is not mounted, read by a program and not by the kernel; none if there is no
+ * such folder.
  * @throws ProcessError if it cannot be read
  */
-export async function rootNames(path: string): Promise<string[]> {
-  const { stdout } = await run('debugfs', ['-c', '-R', 'ls -p /', path]);
+export async function namesOn(path: string, folder: '/' | '/repository'): Promise<string[]> {
+  const { stdout } = await run('debugfs', ['-c', '-R', `ls -p ${folder}`, path]);
   return stdout
     .split('\n')
     .map((line) => line.split('/')[5] ?? '')

@@ -9,6 +9,7 @@ import { formatDevice, mountDevice } from '../device/device.ts';
 import { requireRoot } from '../host/root-rights.ts';
 import { chooseVault, preferVaultKind, type VaultKind } from '../vault/vault.ts';
 import { makeLayer } from './pod-root.ts';
+import { releaseUnfinished } from './release.ts';
 
 /** What a new desktop pod is made of. */
 export interface DesktopPlan {
@@ -37,6 +38,7 @@ export async function createDesktop(plan: DesktopPlan): Promise<CreatedPod & { r
   const base = await findBase(plan.base);
   const vaultKind = plan.vaultKind ?? (await preferVaultKind());
   const keyring = await foundKeyring(plan.passphrase, plan.workFactor);
+  await releaseUnfinished(devicePath);
   onProgress({ step: `formatting ${devicePath}` });
   const formatted = await formatDevice({
     path: devicePath,

@@ -29,6 +29,18 @@ export async function releaseDevice(devicePath: string): Promise<void> {
   }
 }
 
+/**
+ * Unmounts what a create or restore left that was killed, so that the same command can be run again. Where a session
+ * runs, or may run, nothing is touched.
+ * @throws DeskPodError POD_BUSY if a living process has the device
+ */
+export async function releaseUnfinished(devicePath: string): Promise<void> {
+  for (const staging of await stagingsOf(devicePath)) {
+    if ((await readSessionNote(staging)) !== undefined) continue;
+    if (mountAt(await readMounts(), staging.mergedDir) === undefined) await cleanLeftovers(staging);
+  }
+}
+
 async function stagingsOf(devicePath: string): Promise<Staging[]> {
   try {
     const { id } = await findStaging(devicePath);

@@ -14,6 +14,7 @@ import { formatDevice, mountDevice } from '../device/device.ts';
 import { requireRoot } from '../host/root-rights.ts';
 import { chooseVault, preferVaultKind } from '../vault/vault.ts';
 import { layerDirs, makeLayer } from './pod-root.ts';
+import { releaseUnfinished } from './release.ts';
 
 export { listHomePods } from '../../sync/pod/rebuild.ts';
 
@@ -88,6 +89,7 @@ async function restoreDesktop(plan: RestorePlan, podId: string, path: string): P
   const vaultKind = await preferVaultKind();
   const surveyed = await survey(plan, podId, 'desktop');
   const { onProgress } = plan;
+  await releaseUnfinished(path);
   onProgress({ step: `formatting ${path}` });
   await formatDevice({
     path,

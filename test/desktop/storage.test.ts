@@ -1,0 +1,168 @@
+// Where a desktop pod is kept: devices that are full or too small, homes that are full or damaged, and packages.
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cleanLeftovers } from '../../src/session/host/leftovers.ts';
+import { run } from '../../src/sync/process.ts';
+import { DesktopLab } from './desktop-lab.ts';
+
+describe('a desktop pod', () => {
+  let lab: DesktopLab;
+  beforeEach(async () => {
+    lab = await DesktopLab.open();
+  });
+  afterEach(async () => {
+    await lab.close();
+  });
+
+  const bringHome = async (): Promise<void> => {
+    await lab.program.answer(['home', 'add', lab.home, ...lab.at()]);
+    await lab.program.answer(['sync', ...lab.at()]);
+  };
+  const restore = (to: string, ...more: string[]) => ['restore', '--from', lab.home, '--to', to, ...more];
+
+  it('on a full device is not suspended but goes on, and is suspended when there is room', async () => {
+    await lab.create(450);
+    await lab.start();
+    await lab.startCounter();
+    const before = await lab.counter();
+    // Noise in the memory of a process, which its images must hold, then a device filled to the last block.
+    await lab.shell(
+      'setsid perl -e \'open F,"</dev/urandom"; read F,$x,30000000; open G,">ready"; close G; sleep 9999\' </dev/null >/dev/null 2>&1 &' +
+        ' while [ ! -e ~/ready ]; do sleep 0.05; done',
+    );
+    await lab.shell('head -c 1000000000 /dev/zero > ~/filling 2>/dev/null; sync; true');
+    const failed = await lab.program.run(['--json', 'suspend', ...lab.at()]);
+    assert.match(failed.stdout, /"code":"(SPACE_EXHAUSTED|DEVICE_FULL)"/);
+    assert.equal(failed.status, 22);
+    assert.equal((await lab.status()).session.status, 'running');
+    await lab.shell('rm ~/filling');
+    const after = await lab.counter(0);
+    assert.equal(after.pid, before.pid);
+    await lab.program.answer(['suspend', ...lab.at()]);
+    await lab.start();
+    assert.equal((await lab.counter(after.count)).pid, before.pid);
+  });
+
+  it('takes a package while it runs and while it is suspended, and has it after the next resume', async () => {
+    await lab.create();
+    await lab.start();
+    await lab.startCounter();
+    const before = await lab.counter();
+    await lab.program.failure('INSTALL_FAILED', ['install', 'no-such-package', ...lab.at()]);
+    await lab.program.answer(['install', 'bc', ...lab.at()]);
+    assert.equal(await lab.shell('echo 6*7 | bc'), '42');
+    await lab.program.answer(['suspend', ...lab.at()]);
+    await lab.program.answer(['install', 'dc', ...lab.at()]);
+    assert.equal((await lab.status()).session.status, 'suspended');
+    await lab.start();
+    assert.equal(await lab.shell('echo 6*7 | bc; echo "3 4 + p" | dc'), '42\n7');
+    assert.deepEqual((await lab.status()).packages, ['bc', 'dc']);
+    assert.equal((await lab.counter(before.count)).pid, before.pid);
+  });
+
+  it('is not harmed by a home that is full, and syncs when there is room', async () => {
+    await lab.create();
+    await lab.start();
+    await lab.shell('head -c 3000000 /dev/urandom > ~/file');
+    await lab.program.answer(['suspend', ...lab.at()]);
+    await mkdir(lab.home);
+    await run('mount', ['-t', 'tmpfs', '-o', 'size=100m', 'tmpfs', lab.home]);
+    try {
+      await lab.program.answer(['home', 'add', lab.home, ...lab.at()]);
+      await lab.program.failure('HOME_FULL', ['sync', ...lab.at()]);
+      assert.equal((await lab.status()).session.status, 'suspended');
+      await run('mount', ['-o', 'remount,size=600m', lab.home]);
+      await lab.program.answer(['sync', ...lab.at()]);
+      const { pods } = await lab.program.answer<{ pods: unknown[] }>([
+        'restore',
+        '--from',
+        lab.home,
+        '--list',
+      ]);
+      assert.equal(pods.length, 1);
+      await lab.start();
+    } finally {
+      await run('umount', [lab.home]);
+    }
+  });
+
+  it('is restored with its recovery key to a device of another size, where its processes go on', async () => {
+    await lab.create();
+    await lab.start();
+    await lab.startCounter();
+    const before = await lab.counter();
+    await lab.program.answer(['suspend', ...lab.at()]);
+    await bringHome();
+    const keyFile = join(lab.dir, 'recovery');
+    await writeFile(keyFile, `${lab.recoveryKey}\n`);
+    const to = join(lab.dir, 'new.img');
+    await lab.program.failure('DEVICE_TOO_SMALL', restore(to, '--size', '300M'));
+    assert.equal(existsSync(to), false);
+    await lab.program.answer(restore(to, '--size', '1200M', '--recovery-key-file', keyFile));
+    await lab.stage(to);
+    const { resumedCheckpoint } = await lab.start([], to);
+    assert.equal(resumedCheckpoint, 1);
+    assert.equal((await lab.counter(before.count, to)).pid, before.pid);
+    await lab.program.failure('POD_EXISTS', restore(lab.image));
+    await lab.program.failure('HOME_FENCED', ['sync', ...lab.at()]);
+    assert.equal((await lab.status()).session.status, 'suspended');
+  });
+
+  it('whose pack is damaged at home is not restored, and is when that pack is whole again', async () => {
+    await lab.create();
+    await lab.start();
+    await lab.shell('head -c 300000 /dev/urandom > ~/file');
+    await lab.program.answer(['suspend', ...lab.at()]);
+    await bringHome();
+    const pack = await largestPack(lab.home);
+    const whole = await readFile(pack);
+    const damaged = Buffer.from(whole);
+    damaged[whole.length >> 1] = (whole[whole.length >> 1] ?? 0) ^ 1;
+    await writeFile(pack, damaged);
+    const to = join(lab.dir, 'new.img');
+    const { message } = await lab.program.failure('HOME_DAMAGED', restore(to, '--size', '1G'));
+    assert.ok(message.includes(pack.slice(-68)), message);
+    if (existsSync(to)) {
+      await lab.stage(to);
+      assert.notEqual((await lab.program.run(['start', to, '--no-view'])).status, 0);
+    }
+    await writeFile(pack, whole);
+    await lab.program.answer(restore(to, '--size', '1G'));
+    await lab.stage(to);
+    await lab.start([], to);
+    assert.equal(await lab.shell('stat -c %s ~/file', to), '300000');
+  });
+
+  it('that is killed in a restore is no pod, and the same command restores it', async () => {
+    await lab.create();
+    await lab.start();
+    await lab.program.answer(['suspend', ...lab.at()]);
+    await bringHome();
+    const to = join(lab.dir, 'new.img');
+    for (const step of [/^formatting/, /^fetching/, /^checking/]) {
+      const restoring = lab.program.start(restore(to, '--size', '1G'));
+      await restoring.progress((progress) => step.test(progress.step));
+      restoring.kill();
+      await restoring.ended;
+    }
+    await lab.program.answer(restore(to, '--size', '1G'));
+    const staging = await lab.stage(to);
+    const { resumedCheckpoint } = await lab.start([], to);
+    assert.equal(resumedCheckpoint, 1);
+    await lab.program.answer(['stop', ...lab.at(to)]);
+    assert.deepEqual((await cleanLeftovers(staging)).unmounted, []);
+  });
+});
+
+async function largestPack(home: string): Promise<string> {
+  let found = { path: '', sizeBytes: -1 };
+  for (const entry of await readdir(home, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (!path.includes('/packs/') || !entry.isFile()) continue;
+    const { size: sizeBytes } = await stat(path);
+    if (sizeBytes > found.sizeBytes) found = { path, sizeBytes };
+  }
+  return found.path;
+}
