@@ -83,8 +83,8 @@ export class PodRoot {
 
   /** Writes the layer's files into packs. */
   capture(onProgress: ProgressListener): Promise<CapturedTree> {
-    const index = this.#opened.pod.projections.fileIndex('layer', { ignoresDev: true });
-    return captureInto(this.#opened.pod.content, this.layerDir, 'data', { index, onProgress });
+    const { content, projections } = this.#opened.pod;
+    return captureInto(content, this.layerDir, 'data', { index: projections.files, onProgress });
   }
 
   /** Replaces the layer's files by those of a checkpoint. */

@@ -15,7 +15,7 @@ import { Content } from '../repository/content.ts';
 import { Repository } from '../repository/repository.ts';
 import { sealSegment } from '../repository/segments.ts';
 import type { PodFolder } from './pod-folder.ts';
-import { Projections } from './projections.ts';
+import { openProjections, type Projections } from './projections.ts';
 
 /** A pod whose keyring was opened. One process has it open at a time; who opens it holds its lock. */
 export class Pod {
@@ -53,7 +53,7 @@ export class Pod {
   static async open(folder: PodFolder, secrets: Secrets): Promise<Pod> {
     const repository = await Repository.open(folder.repositoryDir);
     const log = await Log.open(folder.logDir, { hashing, logKey: secrets.logKey });
-    const projections = await Projections.open(folder.projectionsDir);
+    const projections = await openProjections(folder.projectionsDir);
     try {
       const content = await Content.open(repository, projections.chunks, secrets);
       const state = foldRecords(await log.read());

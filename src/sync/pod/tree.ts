@@ -75,7 +75,7 @@ export class Tree {
   async checkpoint(onProgress: ProgressListener): Promise<CheckpointReport> {
     const startedMs = performance.now();
     const files = await captureInto(this.pod.content, this.dir, 'data', {
-      index: this.pod.projections.fileIndex('tree', { ignoresDev: true }),
+      index: this.pod.projections.files,
       onProgress,
       isExcluded: (path) => Buffer.compare(path, POD_DIR_BYTES) === 0,
     });
