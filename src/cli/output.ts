@@ -1,6 +1,7 @@
 // What the program prints: results for people or as JSON on stdout, progress and errors on stderr.
 import { DeskPodError } from '../core/errors.ts';
 import type { Progress, ProgressListener } from '../core/progress.ts';
+import { printable, printableBlock, printableLine } from './printable.ts';
 import { formatBytes, formatDuration } from './units.ts';
 
 const MIN_REDRAW_MS = 100;
@@ -35,7 +36,7 @@ export class Output {
   /** Hand this to whatever reports progress. */
   readonly progress: ProgressListener = (progress) => {
     if (this.#options.ndjson === true) {
-      process.stdout.write(`${JSON.stringify({ type: 'progress', ...progress })}\n`);
+      writeJson({ type: 'progress', ...progress });
       return;
     }
     if (this.#options.json === true) return;
@@ -47,7 +48,7 @@ export class Output {
       this.#stepSinceMs = nowMs;
     }
     if (!process.stderr.isTTY) {
-      if (isNewStep) process.stderr.write(`${progress.step}\n`);
+      if (isNewStep) process.stderr.write(`${printableLine(progress.step)}\n`);
       return;
     }
     if (!isNewStep && nowMs - this.#drawnAtMs < MIN_REDRAW_MS) return;
@@ -59,16 +60,16 @@ export class Output {
   /** A remark for people, on stderr; machines do not get it. */
   note(text: string): void {
     this.#endLine();
-    if (!this.isMachine) process.stderr.write(`${text}\n`);
+    if (!this.isMachine) process.stderr.write(`${printable(text)}\n`);
   }
 
   /** The command's result: `value` for machines, `text` for people. */
   result(value: object, text: string): void {
     this.#endLine();
     if (this.#options.ndjson === true) {
-      process.stdout.write(`${JSON.stringify({ type: 'result', ...value })}\n`);
-    } else if (this.#options.json === true) process.stdout.write(`${JSON.stringify(value)}\n`);
-    else if (text !== '') process.stdout.write(`${text}\n`);
+      writeJson({ type: 'result', ...value });
+    } else if (this.#options.json === true) writeJson(value);
+    else if (text !== '') process.stdout.write(`${printable(text)}\n`);
   }
 
   /** Tells the failure: what happened, and the next step. */
@@ -84,14 +85,14 @@ export class Output {
         ...(known?.hint === undefined ? {} : { hint: known.hint }),
         ...(known === undefined ? {} : { details: known.details }),
       };
-      process.stdout.write(`${JSON.stringify({ error: value })}\n`);
+      writeJson({ error: value });
     }
-    process.stderr.write(`deskpod: ${message}\n`);
-    if (known?.hint !== undefined) process.stderr.write(`  ${known.hint}\n`);
+    process.stderr.write(`deskpod: ${printableBlock(message)}\n`);
+    if (known?.hint !== undefined) process.stderr.write(`  ${printableBlock(known.hint)}\n`);
     if (known === undefined) process.stderr.write('  This is a defect of deskpod; please report it.\n');
     if (this.#options.debug === true || known === undefined) {
       for (let cause: unknown = error, depth = 0; cause !== undefined && depth < 8; depth += 1) {
-        process.stderr.write(`${cause instanceof Error ? cause.stack : String(cause)}\n`);
+        process.stderr.write(`${printable(String(cause instanceof Error ? cause.stack : cause))}\n`);
         cause = cause instanceof Error ? cause.cause : undefined;
       }
     }
@@ -103,8 +104,12 @@ export class Output {
   }
 }
 
+function writeJson(value: object): void {
+  process.stdout.write(`${printable(JSON.stringify(value))}\n`);
+}
+
 function describe(progress: Progress, elapsedMs: number): string {
-  const parts = [progress.step];
+  const parts = [printableLine(progress.step)];
   const { doneBytes, totalBytes, doneFiles } = progress;
   if (doneFiles !== undefined) parts.push(`${doneFiles} files`);
   if (doneBytes !== undefined) {
