@@ -144,13 +144,14 @@ export class ChunkWriter {
   /** Writes a byte string that may change once this has returned or waits; small ones go to a worker together. */
   async writeBytes(bytes: Uint8Array, kind: ContentKind): Promise<WrittenChunks> {
     this.#check();
-    if (bytes.length > SIZES[kind].minBytes) return this.write([bytes.slice()], kind);
+    if (bytes.length > SIZES[kind].minBytes) return this.write([new Uint8Array(bytes)], kind);
     const buffered = this.#open.get(kind);
     if (buffered !== undefined && buffered.length + bytes.length > buffered.buffer.length)
       this.#dispatch(kind);
     let batch = this.#open.get(kind);
     if (batch === undefined) {
-      const kept = bytes.slice();
+      // not slice(), which gives a view if this is a Buffer
+      const kept = new Uint8Array(bytes);
       const buffer = await this.#buffers.take();
       const meanwhile = this.#open.get(kind);
       if (meanwhile !== undefined) {
