@@ -31,22 +31,33 @@ export async function pathInRoot(rootDir: string, path: string): Promise<string>
   return `${place}/${names.at(-1) ?? ''}`;
 }
 
-/** A file of a running session: `path` names that very file as long as it is not closed. */
+/** A file of a session: `path` names that very file as long as it is not closed. */
 export interface RootedFile {
   readonly path: string;
+  /** True for a regular file, false for a folder, pipe, socket or device. */
+  readonly isFile: boolean;
   close(): Promise<void>;
 }
 
 /**
- * Opens the place of `path` in the root of a running process, component by component and without following links: the
- * session may replace any of its folders by a link at any moment, and would send host root to a file of the host.
+ * Opens the place of `path` in the root of a running process, as {@link openInRoot} does.
+ * @throws the system's error: also ESRCH or ENOENT if the process has ended.
+ */
+export function openInProcessRoot(pid: number, path: string): Promise<RootedFile> {
+  return openInRoot(`/proc/${pid}/root`, path);
+}
+
+/**
+ * Opens the place of `path` in a root file system, component by component and without following links: the session
+ * may replace any of its folders by a link at any moment, and would send host root to a file of the host. Opens the
+ * place only, never what is there: a pipe does not block.
  * @throws the system's error: ENOENT if it is not there, ENOTDIR or ELOOP if a link is in the way.
  */
-export async function openInProcessRoot(pid: number, path: string): Promise<RootedFile> {
+export async function openInRoot(rootDir: string, path: string): Promise<RootedFile> {
   const names = path.split('/').filter((name) => name !== '');
-  let handle: FileHandle = await open(`/proc/${pid}/root`, O_PATH | constants.O_DIRECTORY);
+  if (names.includes('..') || names.includes('.')) throw new TypeError(`not a plain path: ${path}`);
+  let handle: FileHandle = await open(rootDir, O_PATH | constants.O_DIRECTORY);
   for (const [index, name] of names.entries()) {
-    if (name === '..' || name === '.') throw new TypeError(`not a plain path: ${path}`);
     const isLast = index === names.length - 1;
     const flags = O_PATH | constants.O_NOFOLLOW | (isLast ? 0 : constants.O_DIRECTORY);
     const parent = handle;
@@ -57,9 +68,10 @@ export async function openInProcessRoot(pid: number, path: string): Promise<Root
     }
   }
   const found = handle;
-  if ((await found.stat()).isSymbolicLink()) {
+  const stat = await found.stat();
+  if (stat.isSymbolicLink()) {
     await found.close();
     throw Object.assign(new Error(`${path}: is a link`), { code: 'ELOOP' });
   }
-  return { path: `/proc/self/fd/${found.fd}`, close: () => found.close() };
+  return { path: `/proc/self/fd/${found.fd}`, isFile: stat.isFile(), close: () => found.close() };
 }

@@ -1,5 +1,5 @@
 // The running session as the supervisor sees it: start, checkpoint, suspend, resume, end.
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readdir, stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DeskPodError } from '../../core/errors.ts';
 import { type Geometry, writeBundle } from '../barrier/bundle.ts';
@@ -19,7 +19,7 @@ import {
 import { prepareGuest, readAccount } from './guest-files.ts';
 import { type NetworkCable, networkCable } from './network.ts';
 import { endMembers } from './session-members.ts';
-import { SESSION_SOCKET_DIR } from './session-socket.ts';
+import { isReady, readSessionOutput } from './session-output.ts';
 
 /** How long a fresh desktop may take until its display answers. */
 const START_TIMEOUT_MS = 30_000;
@@ -254,19 +254,15 @@ function dropKept(rootPid: number): readonly Promise<DeskPodError | undefined>[]
 }
 
 async function waitUntilReady(session: ProcessSession): Promise<void> {
-  const inSession = `/proc/${session.rootPid}/root${SESSION_SOCKET_DIR}`;
   const deadline = performance.now() + START_TIMEOUT_MS;
-  while (!(await exists(`${inSession}/ready`))) {
+  while (!(await isReady(session.rootPid))) {
     if (isAlive(session) && performance.now() < deadline) {
       await delay(START_POLL_MS);
       continue;
     }
-    const output = await readFile(`${session.mergedDir}${SESSION_SOCKET_DIR}/session.log`, 'utf8').catch(
-      () => '',
-    );
     throw new DeskPodError('SESSION_START_FAILED', 'the desktop did not come up', {
       hint: 'Look at the output in the details: the base may lack Xvnc or openbox.',
-      details: { sessionId: session.sessionId, output: output.slice(-2000) },
+      details: { sessionId: session.sessionId, output: await readSessionOutput(session.mergedDir) },
     });
   }
 }
@@ -367,17 +363,6 @@ async function folderBytes(dir: string): Promise<number> {
   let sizeBytes = 0;
   for (const name of await readdir(dir)) sizeBytes += (await stat(`${dir}/${name}`)).size;
   return sizeBytes;
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ESRCH') return false;
-    throw error;
-  }
 }
 
 function asWarning(error: unknown): DeskPodError {
