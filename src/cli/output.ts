@@ -72,22 +72,17 @@ export class Output {
     else if (text !== '') process.stdout.write(`${printable(text)}\n`);
   }
 
-  /** Tells the failure: what happened, and the next step. */
-  failure(error: unknown): void {
+  /** Tells the failure that ends the command: what happened, and the next step. `answer` is told to machines besides. */
+  failure(error: unknown, answer: object = {}): void {
+    if (this.isMachine) writeJson({ error: { type: 'error', ...describeFailure(error) }, ...answer });
+    this.complain(error);
+  }
+
+  /** Tells a failure of a part on stderr, for people; machines get it with the result. */
+  complain(error: unknown): void {
     this.#endLine();
     const known = error instanceof DeskPodError ? error : undefined;
-    const message = error instanceof Error ? error.message : String(error);
-    if (this.isMachine) {
-      const value = {
-        type: 'error',
-        code: known?.code ?? 'INTERNAL',
-        message,
-        ...(known?.hint === undefined ? {} : { hint: known.hint }),
-        ...(known === undefined ? {} : { details: known.details }),
-      };
-      writeJson({ error: value });
-    }
-    process.stderr.write(`deskpod: ${printableBlock(message)}\n`);
+    process.stderr.write(`deskpod: ${printableBlock(messageOf(error))}\n`);
     if (known?.hint !== undefined) process.stderr.write(`  ${printableBlock(known.hint)}\n`);
     if (known === undefined) process.stderr.write('  This is a defect of deskpod; please report it.\n');
     if (this.#options.debug === true || known === undefined) {
@@ -102,6 +97,17 @@ export class Output {
     if (this.#lineOpen) process.stderr.write('\n');
     this.#lineOpen = false;
   }
+}
+
+/** A failure as machines are told it. */
+export function describeFailure(error: unknown): object {
+  if (!(error instanceof DeskPodError)) return { code: 'INTERNAL', message: messageOf(error) };
+  const { code, message, hint, details } = error;
+  return { code, message, ...(hint === undefined ? {} : { hint }), details };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function writeJson(value: object): void {

@@ -6,6 +6,15 @@ import type { SyncReport } from '../../src/sync/pod/replicate.ts';
 import { unusedPort } from '../sync/support/loopback-sshd.ts';
 import { assertSameFiles, filesBelow, openTreeLab, replaceByCopy, type TreeLab } from './tree-lab.ts';
 
+/** What `sync --json` prints, whatever became of the homes. */
+interface Told {
+  readonly homes: readonly {
+    readonly url: string;
+    readonly seq?: number;
+    readonly error?: { readonly code: string; readonly message: string; readonly hint?: string };
+  }[];
+}
+
 describe('a home', () => {
   let lab: TreeLab;
   beforeEach(async () => {
@@ -50,7 +59,17 @@ describe('a home', () => {
     await lab.bringHome();
     await rename(drive, `${drive}-unplugged`);
     await lab.checkpoint();
-    await lab.program.failure('HOME_NOT_FOUND', ['sync', ...lab.at]);
+    const mixed = await lab.program.run(['--json', 'sync', ...lab.at]);
+    assert.equal(mixed.status, 3, mixed.stderr);
+    const told = (JSON.parse(mixed.stdout) as Told).homes;
+    assert.deepEqual(
+      told.map(({ url: each, seq, error }) => [each, seq !== undefined, error?.code]),
+      [
+        [drive, false, 'HOME_NOT_FOUND'],
+        [lab.home, true, undefined],
+      ],
+    );
+    assert.ok(told[0]?.error?.message && told[0].error.hint);
     const { homes } = await lab.program.answer<{ homes: { url: string; missingCheckpoints: number }[] }>([
       'home',
       'list',
@@ -63,6 +82,10 @@ describe('a home', () => {
         [lab.home, 0],
       ],
     );
+    const forPeople = await lab.program.run(['sync', ...lab.at]);
+    assert.equal(forPeople.status, 3);
+    assert.match(forPeople.stdout, new RegExp(`^${lab.home}: up to date`));
+    assert.ok(forPeople.stderr.includes(told[0].error.message), forPeople.stderr);
     await rename(`${drive}-unplugged`, drive);
     await sync();
     const after = await lab.program.answer<{ homes: { missingCheckpoints: number }[] }>([
@@ -74,6 +97,27 @@ describe('a home', () => {
       after.homes.map(({ missingCheckpoints }) => missingCheckpoints),
       [0, 0],
     );
+  });
+
+  it('that fails as all others do gives the sync its status, and each is told', async () => {
+    const drive = join(lab.temp, 'drive');
+    await lab.program.answer(['home', 'add', drive, ...lab.at]);
+    await lab.bringHome();
+    await lab.checkpoint();
+    await rename(drive, `${drive}-unplugged`);
+    await writeFile(join(lab.home, 'pods', lab.podId, 'head'), 'not a head');
+    const { status, stdout, stderr } = await lab.program.run(['--json', 'sync', ...lab.at]);
+    assert.equal(status, 20);
+    const { error, homes } = JSON.parse(stdout) as Told & { error: { code: string } };
+    assert.equal(error.code, 'HOME_NOT_FOUND');
+    assert.deepEqual(
+      homes.map(({ url, error: each }) => [url, each?.code]),
+      [
+        [drive, 'HOME_NOT_FOUND'],
+        [lab.home, 'HOME_DAMAGED'],
+      ],
+    );
+    assert.equal(stderr.match(/^deskpod: /gm)?.length, 2, stderr);
   });
 
   it('is taken over by a restore: the former device is fenced and can do it no harm', async () => {

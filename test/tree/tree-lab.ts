@@ -6,10 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type OperateOptions, operate } from '../../src/session/operation/operate.ts';
 import { restorePod } from '../../src/session/pod/restore-pod.ts';
+import { fromWireError } from '../../src/session/supervisor/wire.ts';
 import { createTree } from '../../src/sync/pod/tree.ts';
 import { Program } from './program.ts';
 
-const PASSPHRASE = 'correct horse battery';
+/** Of every pod that a lab makes. */
+export const PASSPHRASE = 'correct horse battery';
 const SETTINGS: OperateOptions = { passphrase: async () => PASSPHRASE, onProgress: () => undefined };
 
 /** A folder of one test with a tree pod in it. */
@@ -65,13 +67,11 @@ export async function openTreeLab(): Promise<TreeLab> {
     program,
     at,
     checkpoint: async () => (await operate(dir, 'checkpoint', {}, SETTINGS)).number,
-    sync: async () => {
-      await operate(dir, 'sync', {}, SETTINGS);
-    },
+    sync: () => syncAll(dir),
     bringHome: async () => {
       await operate(dir, 'home-add', { url: home }, SETTINGS);
       await operate(dir, 'checkpoint', {}, SETTINGS);
-      await operate(dir, 'sync', {}, SETTINGS);
+      await syncAll(dir);
     },
     restoreTo: (name) => ['restore', '--from', home, '--to', join(temp, name)],
     restoreHere: async (name, { from = home, checkpoint }) => {
@@ -89,6 +89,11 @@ export async function openTreeLab(): Promise<TreeLab> {
       await rm(temp, { recursive: true, force: true, maxRetries: 5 });
     },
   };
+}
+
+async function syncAll(dir: string): Promise<void> {
+  const { homes } = await operate(dir, 'sync', {}, SETTINGS);
+  for (const outcome of homes) if ('error' in outcome) throw fromWireError(outcome.error);
 }
 
 /** The hash of every file below `dir` by its path there, without what belongs to the pod itself. */

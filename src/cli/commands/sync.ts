@@ -1,6 +1,13 @@
 // deskpod sync: bring the homes up to date now.
 import type { Command } from 'commander';
+import { DeskPodError } from '../../core/errors.ts';
+import type { SyncOutcome } from '../../session/operation/operations.ts';
+import { fromWireError } from '../../session/supervisor/wire.ts';
+import type { SyncReport } from '../../sync/pod/replicate.ts';
 import { contextOf, operateOn, withPodOptions } from '../context.ts';
+import { EXIT_STATUS, exitStatusOf } from '../exit-codes.ts';
+import { ExitStatus } from '../exit-status.ts';
+import { describeFailure, type Output } from '../output.ts';
 import { formatBytes, formatDuration } from '../units.ts';
 import { absoluteUrl } from './home.ts';
 
@@ -10,12 +17,37 @@ export function registerSync(program: Command): void {
     .argument('[url]', 'one home only')
     .description('copy what the homes lack; each home changes at once, at the end')
     .action(async (url: string | undefined, _options: unknown, command: Command) => {
-      const answer = await operateOn(command, 'sync', url === undefined ? {} : { url: absoluteUrl(url) });
-      const lines = answer.homes.map((home) => {
-        const sent = `${home.sentObjects} objects, ${formatBytes(home.sentBytes)} in ${formatDuration(home.durationMs)}`;
-        const wentBack = home.wentBack ? '\n  home had gone back in time; it has everything again' : '';
-        return `${home.url}: up to date (${sent})${wentBack}`;
-      });
-      contextOf(command).output.result(answer, lines.join('\n'));
+      const { homes } = await operateOn(command, 'sync', url === undefined ? {} : { url: absoluteUrl(url) });
+      tellOutcomes(contextOf(command).output, homes);
     });
+}
+
+/** Prints what became of each home; ends the program with a status of its own unless all are up to date. */
+function tellOutcomes(output: Output, outcomes: readonly SyncOutcome[]): void {
+  const reports: SyncReport[] = [];
+  const errors: Error[] = [];
+  const homes = outcomes.map((outcome) => {
+    if (!('error' in outcome)) {
+      reports.push(outcome);
+      return outcome;
+    }
+    const error = fromWireError(outcome.error);
+    errors.push(error);
+    return { url: outcome.url, error: describeFailure(error) };
+  });
+  const [first, ...others] = errors;
+  if (first !== undefined && reports.length === 0) {
+    output.failure(first, { homes });
+    for (const error of others) output.complain(error);
+    throw new ExitStatus(first instanceof DeskPodError ? exitStatusOf(first.code) : EXIT_STATUS.failed);
+  }
+  output.result({ homes }, reports.map(describeReport).join('\n'));
+  for (const error of errors) output.complain(error);
+  if (first !== undefined) throw new ExitStatus(EXIT_STATUS.partlyDone);
+}
+
+function describeReport(report: SyncReport): string {
+  const sent = `${report.sentObjects} objects, ${formatBytes(report.sentBytes)} in ${formatDuration(report.durationMs)}`;
+  const wentBack = report.wentBack ? '\n  home had gone back in time; it has everything again' : '';
+  return `${report.url}: up to date (${sent})${wentBack}`;
 }

@@ -3,6 +3,7 @@ import type { LoggedEvent } from '../../core/events.ts';
 import type { Checkpoint, HomeState, PodState } from '../../core/state.ts';
 import type { SyncReport } from '../../sync/pod/replicate.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
+import type { WireError } from '../supervisor/wire.ts';
 
 /** What `status` answers. */
 export interface StatusReport {
@@ -28,6 +29,15 @@ export interface HomeReport extends HomeState {
   readonly missingCheckpoints: number;
   /** Bytes of their packs. */
   readonly missingBytes: number;
+}
+
+/** What a sync did for one home, or why it failed there. */
+export type SyncOutcome = SyncReport | FailedSync;
+
+/** A home that a sync failed for. */
+export interface FailedSync {
+  readonly url: string;
+  readonly error: WireError;
 }
 
 /** What `start` answers. */
@@ -60,7 +70,7 @@ export interface Operations {
   'home-add': { parameters: { readonly url: string }; answer: { readonly url: string } };
   'home-list': { parameters: object; answer: { readonly homes: readonly HomeReport[] } };
   'home-remove': { parameters: { readonly url: string }; answer: { readonly url: string } };
-  sync: { parameters: { readonly url?: string }; answer: { readonly homes: readonly SyncReport[] } };
+  sync: { parameters: { readonly url?: string }; answer: { readonly homes: readonly SyncOutcome[] } };
   'key-list': { parameters: object; answer: { readonly slots: readonly KeyReport[] } };
 }
 

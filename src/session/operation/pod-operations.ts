@@ -3,9 +3,10 @@ import type { ProgressListener } from '../../core/progress.ts';
 import type { Checkpoint, HomeState, PodState } from '../../core/state.ts';
 import { addHome } from '../../sync/pod/add-home.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
-import { syncHomes } from '../../sync/pod/replicate.ts';
+import { type SyncFailure, type SyncReport, syncHomes } from '../../sync/pod/replicate.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
-import type { HomeReport, KeyReport, Operations, StatusReport } from './operations.ts';
+import { toWireError } from '../supervisor/wire.ts';
+import type { HomeReport, KeyReport, Operations, StatusReport, SyncOutcome } from './operations.ts';
 
 /** One operation, bound to a pod. */
 export type Handler<Name extends keyof Operations> = (
@@ -54,9 +55,15 @@ export function podOperations(
       await pod.append({ type: 'removeHome', url });
       return { url };
     },
-    sync: async ({ url }, onProgress) => ({ homes: await syncHomes(pod, url, onProgress) }),
+    sync: async ({ url }, onProgress) => ({
+      homes: (await syncHomes(pod, url, onProgress)).map(toOutcome),
+    }),
     'key-list': async () => ({ slots: (await pod.readKeyring()).slots.map(describeSlot) }),
   };
+}
+
+function toOutcome(outcome: SyncReport | SyncFailure): SyncOutcome {
+  return 'error' in outcome ? { url: outcome.url, error: toWireError(outcome.error) } : outcome;
 }
 
 function describeSlot({ kind, label, createdAtMs }: KeyReport): KeyReport {

@@ -26,17 +26,23 @@ interface Missing {
   readonly sizeBytes: number;
 }
 
+/** Why a sync to one home failed; `error` is what {@link syncHome} threw. */
+export interface SyncFailure {
+  readonly url: string;
+  readonly error: unknown;
+}
+
 /**
- * Syncs to every home of the pod, or to the one at `url`. A home that fails does not keep the others from their sync;
- * its failure is thrown at the end.
+ * Syncs to every home of the pod, or to the one at `url`; answers with one outcome for each. A home that fails keeps no
+ * other from its sync.
  *
- * @throws DeskPodError HOME_UNKNOWN if there is none to sync to; what {@link syncHome} throws
+ * @throws DeskPodError HOME_UNKNOWN if there is none to sync to
  */
 export async function syncHomes(
   pod: Pod,
   url: string | undefined,
   onProgress: ProgressListener,
-): Promise<SyncReport[]> {
+): Promise<(SyncReport | SyncFailure)[]> {
   const homes = pod.state.homes.filter((home) => url === undefined || home.url === url);
   if (homes.length === 0) {
     throw new DeskPodError(
@@ -47,32 +53,32 @@ export async function syncHomes(
       },
     );
   }
-  const reports: SyncReport[] = [];
-  let failure: unknown;
+  const outcomes: (SyncReport | SyncFailure)[] = [];
   for (const home of homes) {
     try {
-      reports.push(await syncHome(pod, home, onProgress));
+      outcomes.push(await syncHome(pod, home, onProgress));
     } catch (error) {
-      failure ??= error;
+      outcomes.push({ url: home.url, error });
     }
   }
-  if (failure !== undefined) throw failure;
-  return reports;
+  return outcomes;
 }
 
 /**
  * Brings one home up to the end of the log.
  *
+ * @param home the home at `known.url`
  * @throws DeskPodError HOME_FENCED if home belongs to a newer device of this pod, HOME_FOREIGN if it holds another
- * history; nothing is changed at home then. HOME_NOT_FOUND, HOME_UNREACHABLE, HOME_FULL, HOME_DAMAGED.
+ * history, be it since the sync began; home's head is not touched then. HOME_NOT_FOUND, HOME_UNREACHABLE, HOME_FULL,
+ * HOME_DAMAGED.
  */
 export async function syncHome(
   pod: Pod,
   known: HomeState,
   onProgress: ProgressListener,
+  home: Home = openRsyncHome(known.url),
 ): Promise<SyncReport> {
   const startedMs = performance.now();
-  const home = openRsyncHome(known.url);
   const { podId } = pod.state;
   onProgress({ step: `looking at ${known.url}` });
   const homeHead = await readHomeHead(home, pod);
@@ -92,6 +98,7 @@ export async function syncHome(
   await home.push(pod.repository.dir, podId, missing.paths, {
     onProgress: (progress) => onProgress({ ...progress, step: `sending to ${known.url}` }),
   });
+  await requireUnmoved(home, pod, homeHead);
   await home.writeHead(podId, encodeHead(head, pod.sealing));
   const sent = { seq: head.seq, recordHash: toHex(head.recordHash), sentBytes: missing.sizeBytes };
   if (known.seq !== head.seq || wentBack)
@@ -125,6 +132,26 @@ async function readHomeHead(home: Home, pod: Pod): Promise<Head | undefined> {
   }
 }
 
+/**
+ * Looks at home's head once more, right before it is replaced: sending may have taken hours, and a restore may have
+ * taken home over. What moves it between this look and the replacement is not noticed.
+ */
+async function requireUnmoved(home: Home, pod: Pod, former: Head | undefined): Promise<void> {
+  const now = await readHomeHead(home, pod);
+  if (now !== undefined) await requireOurHistory(pod, now, home.url);
+  const [seq, formerSeq] = [now?.seq ?? 0, former?.seq ?? 0];
+  if (seq >= formerSeq) return;
+  // What was sent goes with the former head only.
+  throw new DeskPodError(
+    'HOME_DAMAGED',
+    `${home.url}: its head went back from ${formerSeq} to ${seq} while this pod was sent there`,
+    {
+      hint: 'Run `deskpod sync` again: it sends whatever home lacks.',
+      details: { seq, formerSeq },
+    },
+  );
+}
+
 async function requireOurHistory(pod: Pod, homeHead: Head, url: string): Promise<void> {
   const ours = await pod.recordHash(homeHead.seq);
   if (ours === toHex(homeHead.recordHash)) return;
@@ -133,7 +160,7 @@ async function requireOurHistory(pod: Pod, homeHead: Head, url: string): Promise
       'HOME_FENCED',
       `${url} belongs to a newer device of this pod (epoch ${homeHead.epoch}, this device is of epoch ${pod.state.epoch})`,
       {
-        hint: 'This device was replaced by a restore. What it holds stays on it; nothing at home was changed.',
+        hint: 'This device was replaced by a restore. What it holds stays on it; home stays with the newer one.',
         details: { homeEpoch: homeHead.epoch, epoch: pod.state.epoch },
       },
     );
@@ -142,7 +169,7 @@ async function requireOurHistory(pod: Pod, homeHead: Head, url: string): Promise
     'HOME_FOREIGN',
     `${url} holds another history of this pod: its log stands at ${homeHead.seq}, this one at ${pod.state.seq}`,
     {
-      hint: 'Another copy of this device has synced there. Nothing at home was changed.',
+      hint: 'Another copy of this device has synced there, and home stays with it.',
       details: { homeSeq: homeHead.seq, seq: pod.state.seq },
     },
   );
