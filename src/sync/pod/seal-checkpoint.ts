@@ -7,6 +7,7 @@ import { type CaptureStats, captureTree } from '../files/capture.ts';
 import type { FileIndex } from '../files/file-index.ts';
 import type { Content, ContentKind } from '../repository/content.ts';
 import type { Pod } from './pod.ts';
+import { findUnnamedPacks } from './unnamed-packs.ts';
 
 /** A tree that was written to the repository, but is in no checkpoint yet. */
 export interface CapturedTree {
@@ -59,7 +60,7 @@ export interface CheckpointReport {
   readonly fileCount: number;
   readonly fileBytes: number;
   readonly imageBytes: number;
-  /** Bytes that it added to the repository. */
+  /** Bytes of the packs that it names: those that were stored since the checkpoint before. */
   readonly storedBytes: number;
   /** Bytes that the device's kernel driver wrote for it, file system and layer included; only of a suspend. */
   readonly deviceBytes?: number;
@@ -98,7 +99,8 @@ export async function sealCheckpoint(
   parts: CheckpointParts,
   asSuspend: boolean,
 ): Promise<SealedCheckpoint> {
-  const packs = await pod.content.flush();
+  await pod.content.flush();
+  const packs = await findUnnamedPacks(pod);
   const storedBytes = packs.reduce((sum, pack) => sum + pack.sizeBytes, 0);
   const { files, images, pauseMs } = parts;
   const base = pod.state.base?.sha256;
