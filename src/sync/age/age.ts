@@ -87,6 +87,14 @@ export async function open(file: Uint8Array, openWith: OpenWith): Promise<Uint8A
   return opened.read(0, opened.plainLength);
 }
 
+/** The key of an opened age file's payload, and how it lies. */
+export interface SealedParts {
+  readonly key: Uint8Array;
+  readonly payloadOffset: number;
+  readonly fileBytes: number;
+  readonly layout: PayloadLayout;
+}
+
 /** An age file of which any run of bytes can be read by opening only the 64 KiB pieces that cover it. */
 export class SealedFile {
   /** Length of the plaintext in bytes. */
@@ -113,6 +121,16 @@ export class SealedFile {
     const fileKey = await fileKeyOf(start.subarray(0, headerLength), openWith);
     const key = payloadKey(fileKey, start.subarray(headerLength, payloadOffset));
     return new SealedFile(access, key, payloadOffset, layout);
+  }
+
+  /** What opening its pieces takes, for whoever reads the file elsewhere. */
+  get parts(): SealedParts {
+    return {
+      key: this.#key,
+      payloadOffset: this.#payloadOffset,
+      fileBytes: this.#access.sizeBytes,
+      layout: this.#layout,
+    };
   }
 
   /** How many pieces of 64 KiB the plaintext has. */

@@ -13,10 +13,13 @@ const AT_ONCE_BYTES = 256 * 1024;
 const BLOCK_BYTES = 4096;
 const ZERO_BLOCK = Buffer.alloc(BLOCK_BYTES);
 
+/** Chunks of one file that are fetched before their turn; neighbours are fetched together. */
+const AHEAD_MAX = 16;
+
 const writeAsync = promisify(write);
 
 /**
- * Writes the chunks of an entry to an open, empty file, fetching the next one while one is written. `onWritten` is told
+ * Writes the chunks of an entry to an open, empty file, fetching the next ones while one is written. `onWritten` is told
  * the length of each and may throw to stop.
  * @throws DeskPodError SPACE_EXHAUSTED, TARGET_WRITE_FAILED, MANIFEST_DAMAGED if the chunks are not as long as the
  * file; what `reader` throws, with the name of the file
@@ -28,12 +31,15 @@ export async function writeChunks(
   onWritten: (sizeBytes: number) => void,
 ): Promise<void> {
   let position = 0;
-  let ahead = fetch(entry, 0, reader);
+  const ahead: Promise<Uint8Array>[] = [];
   for (let i = 0; i < entry.chunkIds.length; i++) {
-    const chunk = await ahead;
-    ahead = fetch(entry, i + 1, reader);
-    // if writing fails first, this one's failure is nobody's any more
-    ahead.catch(ignoreOutrunChunk);
+    while (ahead.length < AHEAD_MAX && i + ahead.length < entry.chunkIds.length) {
+      const fetching = fetch(entry, i + ahead.length, reader);
+      // if writing fails first, this one's failure is nobody's any more
+      fetching.catch(ignoreOutrunChunk);
+      ahead.push(fetching);
+    }
+    const chunk = (await ahead.shift()) ?? NO_BYTES;
     if (position + chunk.length > entry.sizeBytes) throw wrongLength(entry, position + chunk.length);
     try {
       if (entry.isSparse) await writeAroundHoles(fd, chunk, position);

@@ -37,8 +37,11 @@ export interface RestoreResult {
   readonly notRestored: NotRestored;
 }
 
-/** Files that are written at once; each holds two chunks in memory. */
-const WRITERS = 6;
+/** Files that are written at once: many small ones, so that their chunks are read together, but few long ones. */
+const WRITERS = 128;
+const WRITING_MAX_BYTES = 24 * 1024 * 1024;
+/** What a long file holds in memory at most, about. */
+const FILE_MAX_BYTES = 8 * 1024 * 1024;
 /** Without these bits an owner who is not root can not work in a folder. */
 const OWNER_ACCESS = 0o700;
 
@@ -87,6 +90,9 @@ class TreeRestore {
   readonly #groups = new Map<number, ManifestEntry>();
   /** Folders that their owner may not enter: closed only at the end, as later hard links lead through them. */
   readonly #closed: ManifestEntry[] = [];
+  #heldBytes = 0;
+  /** Lets the one file that waits look again. */
+  #onRoom: (() => void) | undefined;
   #folder: OpenFolder | undefined;
   #failure: { readonly error: unknown } | undefined;
   #files = 0;
@@ -158,7 +164,14 @@ class TreeRestore {
 
   /** Creates the file now, so that names appear in order, and fills it while the next entries are made. */
   async #startFile(entry: ManifestEntry): Promise<void> {
-    while (this.#writing.size >= WRITERS) await Promise.race(this.#writing);
+    const heldBytes = Math.min(entry.sizeBytes, FILE_MAX_BYTES);
+    while (
+      this.#writing.size >= WRITERS ||
+      (this.#writing.size > 0 && this.#heldBytes + heldBytes > WRITING_MAX_BYTES)
+    )
+      await new Promise<void>((resolve) => {
+        this.#onRoom = resolve;
+      });
     this.#throwIfFailed();
     const fd = this.#target.createFile(entry.path);
     const folder = this.#folder;
@@ -168,7 +181,12 @@ class TreeRestore {
       .catch((error: unknown) => {
         this.#failure ??= { error };
       })
-      .finally(() => this.#writing.delete(writing));
+      .finally(() => {
+        this.#writing.delete(writing);
+        this.#heldBytes -= heldBytes;
+        this.#onRoom?.();
+      });
+    this.#heldBytes += heldBytes;
     this.#writing.add(writing);
   }
 

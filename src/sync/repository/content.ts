@@ -30,7 +30,7 @@ export interface ContentSecrets {
 }
 
 /** How many chunks are read ahead of the one that is wanted. */
-const READ_AHEAD = 4;
+const READ_AHEAD = 16;
 /** More levels than any length needs: a root that claims more is forged. */
 const DEPTH_MAX = 8;
 
@@ -61,7 +61,7 @@ export class Content {
     this.#index = target.index;
     this.#secrets = secrets;
     this.#crew = new Crew({ chunkIdKey, table: gearTable(hashing, chunkerKey) });
-    this.#reader = new PackReader({ ...target, identity, chunkIdKey });
+    this.#reader = new PackReader({ ...target, identity, chunkIdKey, crew: this.#crew });
     this.#target = {
       ...target,
       crew: this.#crew,

@@ -2,7 +2,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { decodePackFooter, decodePackIndex, PACK_FOOTER_BYTES, type PackEntry } from '../../core/pack.ts';
-import { type RandomAccess, SealedFile } from '../age/age.ts';
+import { type RandomAccess, SealedFile, type SealedParts } from '../age/age.ts';
 import { isSystemError } from './durable-file.ts';
 import type { Repository } from './repository.ts';
 
@@ -34,6 +34,11 @@ export class PackFile {
   /** Length of the plaintext in bytes. */
   get plainLength(): number {
     return this.#sealed.plainLength;
+  }
+
+  /** What reading the pack on another thread takes, as long as it is open. */
+  get shared(): { readonly fd: number; readonly parts: SealedParts } {
+    return { fd: this.#file.fd, parts: this.#sealed.parts };
   }
 
   /** The chunks that the pack holds. Throws PACK_DAMAGED or OBJECT_DAMAGED. */

@@ -1,16 +1,19 @@
 // Reads chunks out of packs, and proves each by its id.
-import { promisify } from 'node:util';
-import { type ZstdOptions, zstdDecompress, zstdDecompressSync } from 'node:zlib';
+import { setImmediate } from 'node:timers';
 import { equalBytes, toHex } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import { hashing } from '../hashing.ts';
+import { decompressInto } from '../workers/compression.ts';
+import type { Crew } from '../workers/crew.ts';
 import type { ChunkIndex, ChunkLocation } from './chunk-index.ts';
 import { OpenPacks } from './open-packs.ts';
 import type { Repository } from './repository.ts';
 
-const decompressAsync = promisify<Uint8Array, ZstdOptions, Buffer>(zstdDecompress);
-/** Below this a trip to the thread pool costs more than the work. */
-const SYNC_BYTES = 128 * 1024;
+/** Below this a trip to a thread costs more than the work, unless the threads run already. */
+const THREAD_BYTES = 512 * 1024;
+/** What a thread reads at once: as much of it as this, and with gaps up to the next. */
+const RUN_BYTES = 1024 * 1024;
+const GAP_BYTES = 64 * 1024;
 /** Small chunks are read with their neighbours: files are restored in about the order in which they were stored. */
 const WINDOW_BYTES = 256 * 1024;
 const WINDOWS_MAX = 16;
@@ -22,6 +25,15 @@ export interface PackSource {
   /** The pod's identity. */
   readonly identity: string;
   readonly chunkIdKey: Uint8Array;
+  readonly crew: Crew;
+}
+
+/** A chunk that somebody waits for. */
+interface Wanted {
+  readonly id: Uint8Array;
+  readonly location: ChunkLocation;
+  resolve(plain: Uint8Array): void;
+  reject(error: unknown): void;
 }
 
 /** Reads chunks by id. The caller closes it. */
@@ -29,6 +41,9 @@ export class PackReader {
   readonly #source: PackSource;
   readonly #packs: OpenPacks;
   readonly #windows = new Map<string, Promise<Uint8Array>>();
+  /** Asked for since the event loop last came round; read together, in the order in which the packs hold them. */
+  #wanted: Wanted[] = [];
+  #number = 0;
 
   constructor(source: PackSource) {
     this.#source = source;
@@ -46,9 +61,56 @@ export class PackReader {
         details: { id: toHex(id) },
       });
     }
+    return new Promise((resolve, reject) => {
+      if (this.#wanted.length === 0) setImmediate(() => this.#readWanted());
+      this.#wanted.push({ id, location, resolve, reject });
+    });
+  }
+
+  #readWanted(): void {
+    const wanted = this.#wanted;
+    this.#wanted = [];
+    const { crew } = this.#source;
+    const sizeBytes = wanted.reduce((sum, { location }) => sum + location.plainLength, 0);
+    if (!crew.isStarted && sizeBytes < THREAD_BYTES) {
+      for (const one of wanted) this.#readAlone(one.id, one.location).then(one.resolve, one.reject);
+      return;
+    }
+    for (const run of runsOf(wanted)) {
+      this.#readRun(run).catch((error: unknown) => {
+        for (const { reject } of run) reject(error);
+      });
+    }
+  }
+
+  /** Reads neighbours on a thread; if anything is wrong with one, each of them here, where it is named. */
+  async #readRun(run: readonly Wanted[]): Promise<void> {
+    const pack = run[0]?.location.pack ?? '';
+    // a view would take all the bytes that it is one of along
+    const chunks = run.map(({ id, location }) => ({ ...location, id: new Uint8Array(id) }));
+    const number = ++this.#number;
+    let plain: Uint8Array | undefined;
+    try {
+      const answer = await this.#packs.use(pack, (file) =>
+        this.#source.crew.thread().ask({ type: 'read', number, ...file.shared, chunks }),
+      );
+      plain = answer.plain;
+    } catch {
+      plain = undefined; // what the matter is shows below
+    }
+    let at = 0;
+    for (const { id, location, resolve, reject } of run) {
+      const end = at + location.plainLength;
+      if (plain === undefined) this.#readAlone(id, location).then(resolve, reject);
+      else resolve(plain.subarray(at, end));
+      at = end;
+    }
+  }
+
+  async #readAlone(id: Uint8Array, location: ChunkLocation): Promise<Uint8Array> {
     const stored = await this.#stored(location);
-    const plain = await decompress(id, stored, location);
-    if (!equalBytes(hashing.hmac(this.#source.chunkIdKey, plain), id)) throw damaged(id, location, undefined);
+    const plain = decompress(id, stored, location);
+    if (!equalBytes(hashing.hmac(this.#source.chunkIdKey, plain), id)) throw damaged(id, location);
     return plain;
   }
 
@@ -98,23 +160,37 @@ function remember<T>(cache: Map<string, Promise<T>>, key: string, make: () => Pr
   return made;
 }
 
-async function decompress(id: Uint8Array, stored: Uint8Array, location: ChunkLocation): Promise<Uint8Array> {
-  if (location.codec === 'raw') return stored;
-  // one piece of output; zlib takes none shorter than 64 bytes
-  const options = {
-    maxOutputLength: Math.max(1, location.plainLength),
-    chunkSize: Math.max(64, location.plainLength),
-  };
-  try {
-    const isSmall = location.plainLength < SYNC_BYTES;
-    const plain = isSmall ? zstdDecompressSync(stored, options) : await decompressAsync(stored, options);
-    return new Uint8Array(plain.buffer, plain.byteOffset, plain.length);
-  } catch (cause) {
-    throw damaged(id, location, cause);
+/** Chunks of one pack that lie near each other, ascending. */
+function runsOf(wanted: readonly Wanted[]): Wanted[][] {
+  const sorted = [...wanted].sort(({ location: a }, { location: b }) =>
+    a.pack === b.pack ? a.offset - b.offset : a.pack < b.pack ? -1 : 1,
+  );
+  const runs: Wanted[][] = [];
+  let end = 0;
+  let plainBytes = 0;
+  for (const one of sorted) {
+    const { pack, offset, storedLength, plainLength } = one.location;
+    const run = runs.at(-1);
+    const isNear = run?.[0]?.location.pack === pack && offset >= end && offset - end <= GAP_BYTES;
+    if (run !== undefined && isNear && plainBytes + plainLength <= RUN_BYTES) run.push(one);
+    else {
+      runs.push([one]);
+      plainBytes = 0;
+    }
+    end = offset + storedLength;
+    plainBytes += plainLength;
   }
+  return runs;
 }
 
-function damaged(id: Uint8Array, { pack, offset }: ChunkLocation, cause: unknown): DeskPodError {
+function decompress(id: Uint8Array, stored: Uint8Array, location: ChunkLocation): Uint8Array {
+  if (location.codec === 'raw') return stored;
+  const plain = new Uint8Array(location.plainLength);
+  if (!decompressInto(plain, stored)) throw damaged(id, location);
+  return plain;
+}
+
+function damaged(id: Uint8Array, { pack, offset }: ChunkLocation): DeskPodError {
   const text = `chunk ${toHex(id)}: pack ${pack} at ${offset} bytes: expected the bytes of its id, got others`;
-  return new DeskPodError('CHUNK_DAMAGED', text, { details: { id: toHex(id), pack, offset }, cause });
+  return new DeskPodError('CHUNK_DAMAGED', text, { details: { id: toHex(id), pack, offset } });
 }

@@ -99,7 +99,7 @@ export class Bench {
       const rest = piece.subarray(from);
       if (!isLast) {
         // the batch's bytes are given back before the rest of the chunk comes
-        if (rest.length > 0) open.parts.push(rest.slice());
+        if (rest.length > 0) open.parts.push(new Uint8Array(rest));
         this.#strings.set(string, open);
         continue;
       }
@@ -168,7 +168,8 @@ export class Bench {
     return { type: 'read', number: order.number, plain: this.#readChunks(order) };
   }
 
-  #readChunks({ fd, key, payloadOffset, fileBytes, layout, chunks }: ReadOrder): Uint8Array | undefined {
+  #readChunks({ fd, parts, chunks }: ReadOrder): Uint8Array | undefined {
+    const { key, payloadOffset, fileBytes, layout } = parts;
     const [first] = chunks;
     const last = chunks.at(-1);
     if (first === undefined || last === undefined) return new Uint8Array(0);

@@ -48,9 +48,9 @@ export class Crew {
     return this.#threads.reduce((best, thread) => (thread.busy < best.busy ? thread : best));
   }
 
-  /** All that may hold a pack that is not full. */
-  all(): readonly Hand[] {
-    return [this.#inline, ...this.#threads];
+  /** True once threads run, so that even little work is best given to one. */
+  get isStarted(): boolean {
+    return this.#threads.length > 0;
   }
 
   /** Ends the threads and forgets what they held. */

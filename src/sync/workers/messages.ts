@@ -1,7 +1,7 @@
 // What the main thread and the threads that do the heavy work say to each other.
 import type { ChunkSizes } from '../../core/chunker.ts';
 import type { PackEntry } from '../../core/pack.ts';
-import type { PayloadLayout } from '../age/age-stream.ts';
+import type { SealedParts } from '../age/age.ts';
 
 /** What a worker needs once, before anything else. */
 export interface SetUp {
@@ -60,10 +60,7 @@ export interface ReadOrder {
   readonly number: number;
   /** The pack's file, open in this process until the answer. */
   readonly fd: number;
-  readonly key: Uint8Array;
-  readonly payloadOffset: number;
-  readonly fileBytes: number;
-  readonly layout: PayloadLayout;
+  readonly parts: SealedParts;
   readonly chunks: readonly PackEntry[];
 }
 
