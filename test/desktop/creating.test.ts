@@ -60,7 +60,7 @@ describe('a desktop pod', () => {
     assert.match(message, /photos/);
     const { stdout: loop } = await run('losetup', ['--find', '--show', lab.image]);
     try {
-      await lab.program.failure('DEVICE_IN_USE', create(lab.image, '--force'));
+      await lab.program.failure('DEVICE_IN_USE', create(lab.image, '--force', '--yes'));
     } finally {
       await run('losetup', ['--detach', loop.trim()]);
     }

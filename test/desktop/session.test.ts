@@ -20,7 +20,7 @@ describe('the session of a desktop pod', () => {
     const { session, rootPid } = await lab.status();
     assert.equal(session.status, 'running');
     assert.ok((rootPid ?? 0) > 1);
-    await lab.program.failure('DEVICE_IN_USE', ['create', lab.image, '--force']);
+    await lab.program.failure('DEVICE_IN_USE', ['create', lab.image, '--force', '--yes']);
   });
 
   it('runs a command with its input, both its outputs and its exit status', async () => {

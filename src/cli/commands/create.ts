@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { createDesktop } from '../../session/pod/create-desktop.ts';
 import { createTree } from '../../sync/pod/tree.ts';
+import { confirmErasing } from '../confirm.ts';
 import { contextOf } from '../context.ts';
 import { readPassphrase } from '../passphrase.ts';
 import { formatBytes, parseSize } from '../units.ts';
@@ -14,6 +15,7 @@ interface CreateOptions {
   readonly name?: string;
   readonly vault?: 'fscrypt' | 'luks';
   readonly force?: boolean;
+  readonly yes?: boolean;
   readonly passphraseFile?: string;
 }
 
@@ -28,10 +30,12 @@ export function registerCreate(program: Command): void {
     .option('--name <name>', 'what to call the pod (default: the name of the device or folder)')
     .option('--vault <kind>', 'fscrypt or luks (default: what this host can open)')
     .option('--force', 'erase what is on the device')
+    .option('--yes', 'with --force: do not ask')
     .option('--passphrase-file <file>', 'read the passphrase from a file')
     .description('make a new pod; prints the recovery key, once')
     .action(async (device: string, options: CreateOptions, command: Command) => {
       const { output } = contextOf(command);
+      if (options.tree !== true) await confirmErasing(device, options);
       const passphrase = await readPassphrase('New passphrase', { ...options, confirm: true });
       const name = options.name ?? basename(device).replace(/\.[^.]*$/, '');
       const created =

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { DeskPodError } from '../../core/errors.ts';
 import { listHomePods, restorePod } from '../../session/pod/restore-pod.ts';
+import { confirmErasing } from '../confirm.ts';
 import { contextOf } from '../context.ts';
 import { EXIT_STATUS } from '../exit-codes.ts';
 import { ExitStatus } from '../exit-status.ts';
@@ -33,7 +34,7 @@ export function registerRestore(program: Command): void {
     .option('--size <size>', 'how large to make an image file, such as 8G', parseSize)
     .option('--list', 'only show what home has')
     .option('--force', 'erase what is on the new device')
-    .option('--yes', 'do not ask')
+    .option('--yes', 'with --force: do not ask')
     .option('--recovery-key-file <file>', 'open the pod with its recovery key instead of the passphrase')
     .option('--passphrase-file <file>', 'read the passphrase from a file')
     .description('rebuild a pod from home, after its device was lost')
@@ -46,6 +47,7 @@ export function registerRestore(program: Command): void {
         output.result({ pods }, lines.length === 0 ? `no pod at ${url}` : lines.join('\n'));
         return;
       }
+      await confirmErasing(options.to, options);
       const file = options.recoveryKeyFile;
       const secret =
         file === undefined

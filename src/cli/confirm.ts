@@ -1,0 +1,63 @@
+// The question before what is on a device is erased: answered by typing its name, so that no habit answers it.
+import { basename } from 'node:path';
+import { createInterface } from 'node:readline';
+import { DeskPodError, isDeskPodError } from '../core/errors.ts';
+import { type DeviceTarget, describeContents, findTarget } from '../session/device/device-target.ts';
+import { printableLine } from './printable.ts';
+import { formatBytes } from './units.ts';
+
+/** The options of a command that erases. */
+export interface EraseOptions {
+  /** Erase what is there; without it the command itself refuses. */
+  readonly force?: boolean;
+  /** Do not ask. */
+  readonly yes?: boolean;
+}
+
+/**
+ * Asks before `--force` erases a block device or an image file that something was written to. Nothing is asked about a
+ * folder, of which only files of the same names are replaced, or where nothing is yet.
+ *
+ * @throws DeskPodError USAGE if there is no terminal to ask at, CANCELLED for any answer but the name
+ */
+export async function confirmErasing(path: string, options: EraseOptions): Promise<void> {
+  if (options.force !== true || options.yes === true) return;
+  const target = await existingTarget(path);
+  if (target === undefined || target.isBlank) return;
+  const contents = (await describeContents(target.path)) ?? 'nothing that is recognized';
+  const what = `${formatBytes(target.sizeBytes)}, ${contents}`;
+  if (!process.stdin.isTTY) {
+    throw new DeskPodError('USAGE', `--force erases ${path} (${what}), and there is no terminal to ask at`, {
+      hint: 'Give --yes besides --force if all that is on it may go.',
+      details: { path: target.path, contents },
+    });
+  }
+  const name = basename(path);
+  process.stderr.write(
+    `Everything on ${printableLine(target.path)} will be erased: ${printableLine(what)}.\n`,
+  );
+  if ((await ask(`Type ${printableLine(name)} to go on: `)).trim() === name) return;
+  throw new DeskPodError('CANCELLED', `${path}: its name was not typed; nothing on it was changed`);
+}
+
+async function existingTarget(path: string): Promise<DeviceTarget | undefined> {
+  try {
+    return await findTarget(path);
+  } catch (error) {
+    // The command itself says what it makes of a path where nothing is, or a folder.
+    if (isDeskPodError(error, 'DEVICE_NOT_FOUND')) return undefined;
+    throw error;
+  }
+}
+
+function ask(question: string): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  return new Promise((resolve, reject) => {
+    // Ctrl-C and Ctrl-D close it; after an answer this changes nothing.
+    lines.once('close', () => reject(new DeskPodError('CANCELLED', 'stopped at the question')));
+    lines.question(question, (answer) => {
+      resolve(answer);
+      lines.close();
+    });
+  });
+}
