@@ -65,7 +65,6 @@ const STATUS_OF: Readonly<Partial<Record<ErrorCode, keyof typeof EXIT_STATUS>>> 
   HOME_UNREACHABLE: 'home',
   HOME_FULL: 'home',
   HOME_FENCED: 'home',
-  HOME_WENT_BACK: 'home',
   HOME_FOREIGN: 'home',
   HOME_DAMAGED: 'damaged',
   RECORD_DAMAGED: 'damaged',

@@ -46,7 +46,6 @@ export const ERROR_CODES = {
   HOME_FULL: 'the home has no space left',
   HOME_DAMAGED: 'an object at home is damaged or missing',
   HOME_FENCED: 'home belongs to a newer device of this pod',
-  HOME_WENT_BACK: 'home has an older head than the one it acknowledged',
   HOME_FOREIGN: 'home holds another history under this name',
   // session
   DEVICE_NOT_FOUND: 'there is no such device',
