@@ -1,11 +1,11 @@
 // deskpod restore: a pod rebuilt from home, onto a new device or into a folder.
 import type { Command } from 'commander';
-import { DeskPodError } from '../../core/errors.ts';
 import { listHomePods, restorePod } from '../../session/pod/restore-pod.ts';
 import { confirmErasing } from '../confirm.ts';
 import { contextOf } from '../context.ts';
 import { EXIT_STATUS } from '../exit-codes.ts';
 import { ExitStatus } from '../exit-status.ts';
+import { parseNumber } from '../number.ts';
 import { readPassphrase } from '../passphrase.ts';
 import { formatBytes, formatDuration, formatMoment, parseSize } from '../units.ts';
 import { absoluteUrl } from './home.ts';
@@ -72,11 +72,4 @@ export function registerRestore(program: Command): void {
       );
       if (report.warnings.length > 0) throw new ExitStatus(EXIT_STATUS.partlyDone);
     });
-}
-
-function parseNumber(text: string): number {
-  const number = Number(text);
-  if (!Number.isSafeInteger(number) || number < 1)
-    throw new DeskPodError('USAGE', `"${text}" is not a checkpoint’s number`);
-  return number;
 }

@@ -5,11 +5,13 @@ import { startPod } from '../../session/operation/start-pod.ts';
 import { openInBrowser } from '../browser.ts';
 import { contextOf, withPodOptions } from '../context.ts';
 import { parseGeometry } from '../geometry.ts';
+import { parseNumber } from '../number.ts';
 import { formatDuration } from '../units.ts';
 
 interface StartOptions {
   readonly fresh?: boolean;
   readonly resume?: boolean;
+  readonly checkpoint?: number;
   readonly view: boolean;
   readonly geometry: { readonly width: number; readonly height: number };
 }
@@ -20,6 +22,7 @@ export function registerStart(program: Command): void {
     .argument('[device]', 'the device or image file')
     .option('--fresh', 'start a new session on the files as they are, even if there is one to resume')
     .option('--resume', 'after a loss: go back to the last checkpoint, files and processes of one instant')
+    .option('--checkpoint <number>', 'go back to this checkpoint; the present is sealed first', parseNumber)
     .option('--geometry <size>', 'of a fresh session’s screen', parseGeometry, { width: 1280, height: 800 })
     .option('--no-view', 'do not open the viewer')
     .description('resume the last checkpoint, or start a fresh session (root)')
@@ -30,6 +33,7 @@ export function registerStart(program: Command): void {
         devicePath: path,
         choice: options.fresh === true ? 'fresh' : options.resume === true ? 'resume' : 'default',
         geometry: options.geometry,
+        ...(options.checkpoint === undefined ? {} : { checkpoint: options.checkpoint }),
         passphrase,
         onProgress: output.progress,
       });

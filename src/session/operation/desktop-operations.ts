@@ -1,6 +1,7 @@
 // The operations of a desktop pod, those of its session included.
 import { DeskPodError } from '../../core/errors.ts';
 import type { Desktop } from '../pod/desktop.ts';
+import { installInto } from '../pod/install-into.ts';
 import type { OperationName } from './operations.ts';
 import { type Handlers, podOperations } from './pod-operations.ts';
 
@@ -20,7 +21,9 @@ export function desktopOperations(
   const operations = podOperations(desktop, () => desktop.session?.rootPid);
   return {
     ...operations,
-    install: async ({ packages }, onProgress) => ({ packages: await desktop.install(packages, onProgress) }),
+    install: async ({ packages }, onProgress) => ({
+      packages: await installInto(desktop, packages, onProgress),
+    }),
     ...(supervised ?? {
       checkpoint: operations.checkpoint,
       suspend: unsupervised,

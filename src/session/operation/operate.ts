@@ -1,7 +1,9 @@
 // One operation on one pod: asked of its supervisor if it has one, done here if not.
-import { DeskPodError } from '../../core/errors.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import { openTree } from '../../sync/pod/tree.ts';
+import { afterwards } from '../pod/afterwards.ts';
 import { Desktop } from '../pod/desktop.ts';
 import { openDevice } from '../pod/open-device.ts';
 import { readSessionNote } from '../pod/session-note.ts';
@@ -17,6 +19,9 @@ export interface OperateOptions {
   readonly passphrase: () => Promise<string>;
   readonly onProgress: ProgressListener;
 }
+
+const ENDING_TIMEOUT_MS = 10_000;
+const ENDING_POLL_MS = 50;
 
 /** Operations that make sense only while a session runs. */
 const NEEDS_SESSION: ReadonlySet<OperationName> = new Set(['suspend', 'stop', 'view', 'screenshot']);
@@ -35,17 +40,35 @@ export async function operate<Name extends OperationName>(
 ): Promise<Operations[Name]['answer']> {
   const target = await findPod(path);
   if (target.kind === 'tree') return operateOnTree(target.dir, name, parameters, options);
-  const socket = target.staging.supervisorSocket;
-  if (await isSupervised(target, options))
-    return callSupervisor(socket, name, parameters, options.onProgress);
+  if (await isSupervised(target, options)) {
+    try {
+      return await callSupervisor(target.staging.supervisorSocket, name, parameters, options.onProgress);
+    } catch (error) {
+      // It was about to end when it was asked: what needs no session is done here, once it is gone.
+      if (!isEnding(error) || NEEDS_SESSION.has(name)) throw error;
+      await untilGone(target);
+    }
+  }
   if (NEEDS_SESSION.has(name)) throw notRunning(target.path);
   const opened = await openDevice(target.path, { passphrase: await options.passphrase() });
   const desktop = await Desktop.take(opened, options.onProgress);
-  try {
-    const operation = desktopOperations(desktop)[name];
-    return (await operation(parameters as never, options.onProgress)) as Operations[Name]['answer'];
-  } finally {
-    await desktop.close();
+  return afterwards(
+    async () => {
+      const operation = desktopOperations(desktop)[name];
+      return (await operation(parameters as never, options.onProgress)) as Operations[Name]['answer'];
+    },
+    () => desktop.close(),
+  );
+}
+
+function isEnding(error: unknown): boolean {
+  return isDeskPodError(error, 'SUPERVISOR_UNREACHABLE') && error.details.isEnding === true;
+}
+
+async function untilGone({ staging }: Target & { kind: 'device' }): Promise<void> {
+  const deadlineMs = performance.now() + ENDING_TIMEOUT_MS;
+  while ((await supervisorListens(staging.supervisorSocket)) && performance.now() < deadlineMs) {
+    await delay(ENDING_POLL_MS);
   }
 }
 

@@ -2,7 +2,7 @@
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import { requireRoot } from '../host/root-rights.ts';
-import type { StartChoice } from '../pod/desktop.ts';
+import type { StartChoice } from '../pod/start-choice.ts';
 import { launchSupervisor } from '../supervisor/launch.ts';
 import { isSupervised } from './operate.ts';
 import type { StartReport } from './operations.ts';
@@ -37,10 +37,15 @@ export async function startPod(request: StartRequest): Promise<StartReport> {
       },
     );
   }
-  const { choice, geometry } = request;
+  const { choice, geometry, checkpoint } = request;
   const passphrase = await request.passphrase();
   return launchSupervisor(
-    { devicePath: target.path, passphrase, mode: 'start', start: { choice, geometry } },
+    {
+      devicePath: target.path,
+      passphrase,
+      mode: 'start',
+      start: { choice, geometry, ...(checkpoint === undefined ? {} : { checkpoint }) },
+    },
     request.onProgress,
   );
 }

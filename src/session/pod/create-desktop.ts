@@ -2,12 +2,14 @@
 import { fromHex } from '../../core/bytes.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import { foundKeyring, foundPod } from '../../sync/pod/create-pod.ts';
+import type { Pod } from '../../sync/pod/pod.ts';
 import { devicePodFolder } from '../../sync/pod/pod-folder.ts';
 import type { CreatedPod } from '../../sync/pod/tree.ts';
 import { findBase } from '../base/base.ts';
 import { formatDevice, mountDevice } from '../device/device.ts';
 import { requireRoot } from '../host/root-rights.ts';
 import { chooseVault, preferVaultKind, type VaultKind } from '../vault/vault.ts';
+import { afterwards } from './afterwards.ts';
 import { makeLayer } from './pod-root.ts';
 import { releaseUnfinished } from './release.ts';
 
@@ -47,30 +49,28 @@ export async function createDesktop(plan: DesktopPlan): Promise<CreatedPod & { r
     ...(plan.sizeBytes === undefined ? {} : { sizeBytes: plan.sizeBytes }),
   });
   const device = await mountDevice(devicePath, { isFresh: true });
-  try {
-    const vault = chooseVault(vaultKind, { mountDir: device.mountDir, stagingId: device.staging.id });
-    await vault.create(keyring.secrets.volumeKey);
-    try {
-      const folder = devicePodFolder(device.mountDir, vault.dir);
+  const vault = chooseVault(vaultKind, { mountDir: device.mountDir, stagingId: device.staging.id });
+  const furnish = async (pod: Pod) => {
+    onProgress({ step: `copying the base ${base.name}` });
+    const { name: sha256 } = await pod.repository.putObject('bases', { file: base.path });
+    await pod.append({ type: 'addBase', name: base.name, sha256, sizeBytes: base.sizeBytes });
+    await makeLayer(vault.dir);
+  };
+  return afterwards(
+    async () => {
+      await vault.create(keyring.secrets.volumeKey);
       const facts = {
         kind: 'desktop' as const,
         name: plan.name,
         vault: vaultKind,
         fileSystemId: fromHex(device.fsUuid.replaceAll('-', '')),
       };
-      const pod = await foundPod(folder, keyring, facts, async (pod) => {
-        onProgress({ step: `copying the base ${base.name}` });
-        const { name: sha256 } = await pod.repository.putObject('bases', { file: base.path });
-        await pod.append({ type: 'addBase', name: base.name, sha256, sizeBytes: base.sizeBytes });
-        await makeLayer(vault.dir);
-      });
+      const pod = await foundPod(devicePodFolder(device.mountDir, vault.dir), keyring, facts, furnish);
       const { podId } = pod.state;
       await pod.close();
       return { podId, recoveryKey: keyring.recoveryKey, sizeBytes: formatted.sizeBytes };
-    } finally {
-      await vault.lock();
-    }
-  } finally {
-    await device.unmount();
-  }
+    },
+    () => vault.lock(),
+    () => device.unmount(),
+  );
 }

@@ -7,16 +7,13 @@ import { restoreTree } from '../../sync/files/restore.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
 import {
   type CapturedTree,
-  type CheckpointParts,
   type CheckpointReport,
   captureInto,
   sealCheckpoint,
 } from '../../sync/pod/seal-checkpoint.ts';
 import type { Geometry } from '../barrier/bundle.ts';
-import { installPackages } from '../base/install.ts';
 import { countDeviceWrites, flushDevice } from '../device/device-writes.ts';
 import { hostFacts } from '../host/host-facts.ts';
-import { locateRuntime } from '../host/runtime.ts';
 import type { Staging } from '../host/staging.ts';
 import {
   adoptSession,
@@ -27,25 +24,12 @@ import {
   startSession,
   suspendSession,
 } from '../process/processes.ts';
+import { afterwards } from './afterwards.ts';
 import { closeDevice, type OpenedDevice } from './open-device.ts';
 import { PodRoot } from './pod-root.ts';
-import { emptyImages, hasFinishedImages, openImages } from './session-images.ts';
+import { dropImages, holdsEndedSession, noteSessionEnds, openImages } from './session-images.ts';
 import { removeSessionNote, writeSessionNote } from './session-note.ts';
-
-/** How a session is started. */
-export interface StartChoice {
-  /** `default` resumes what is suspended, and starts fresh otherwise; `resume` goes back to the last checkpoint. */
-  readonly choice: 'default' | 'fresh' | 'resume';
-  /** Of a fresh session's screen. */
-  readonly geometry: Geometry;
-}
-
-/** What became of a start. */
-export interface StartedSession {
-  readonly resumedCheckpoint: number | undefined;
-  readonly resumeMs: number;
-  readonly warnings: readonly string[];
-}
+import type { StartChoice, StartedSession } from './start-choice.ts';
 
 /** What a suspend took until its processes were gone. */
 interface SuspendFigures {
@@ -59,6 +43,8 @@ export class Desktop {
   readonly root: PodRoot;
   readonly #opened: OpenedDevice;
   #session: ProcessSession | undefined;
+  /** Why the images of a session that was ended by its suspend could not be sealed yet: they stay in memory. */
+  #unsealed: unknown;
 
   private constructor(opened: OpenedDevice) {
     this.#opened = opened;
@@ -71,20 +57,31 @@ export class Desktop {
    */
   static async take(opened: OpenedDevice, onProgress: ProgressListener): Promise<Desktop> {
     const desktop = new Desktop(opened);
-    if (opened.left !== undefined) {
-      desktop.root.adopt();
-      desktop.#session = adoptSession({ ...desktop.#places, rootPid: opened.left.root.pid });
+    try {
+      await desktop.#take(onProgress);
       return desktop;
+    } catch (error) {
+      if (opened.left === undefined)
+        return afterwards(
+          () => Promise.reject(error),
+          () => closeDevice(opened),
+        );
+      throw error;
     }
-    await desktop.root.clear();
-    if (opened.pod.state.session.status === 'running') {
-      if (await hasFinishedImages(desktop.#staging)) {
-        onProgress({ step: 'finishing the suspend that was interrupted' });
-        await desktop.#sealSuspended({ pauseMs: 0, suspendMs: 0, startedMs: performance.now() }, onProgress);
-      } else await opened.pod.append({ type: 'loseSession', cause: 'its host or its device went away' });
+  }
+
+  async #take(onProgress: ProgressListener): Promise<void> {
+    const { left, pod } = this.#opened;
+    if (left !== undefined) {
+      this.root.adopt();
+      // What an interrupted suspend or checkpoint left is of a moment that the session has gone beyond.
+      await dropImages(this.#staging);
+      this.#session = adoptSession({ ...this.#places, rootPid: left.root.pid });
+      return;
     }
-    await emptyImages(desktop.#staging);
-    return desktop;
+    await this.root.clear();
+    if (pod.state.session.status === 'running') await this.#settle(onProgress);
+    if (this.#unsealed === undefined) await dropImages(this.#staging);
   }
 
   get pod(): Pod {
@@ -107,17 +104,22 @@ export class Desktop {
    * @throws DeskPodError SESSION_ALREADY_RUNNING, CHECKPOINT_NOT_FOUND, BASE_NOT_FOUND, BASE_DAMAGED,
    * SESSION_START_FAILED, RESUME_FAILED; nothing runs and nothing of the session is mounted then
    */
-  async start({ choice, geometry }: StartChoice, onProgress: ProgressListener): Promise<StartedSession> {
+  async start(
+    { choice, geometry, checkpoint }: StartChoice,
+    onProgress: ProgressListener,
+  ): Promise<StartedSession> {
     const { session } = this.pod.state;
     if (this.#session !== undefined) {
       throw new DeskPodError('SESSION_ALREADY_RUNNING', 'the session of this pod is running already', {
         hint: 'See it with `deskpod view`, or end it with `deskpod suspend`.',
       });
     }
+    if (this.#unsealed !== undefined) throw this.#unsealed;
+    if (checkpoint !== undefined) return this.#goBack(checkpoint, geometry, onProgress);
     const isSuspended = session.status === 'suspended' && choice !== 'fresh';
     if (isSuspended && !(await this.root.isInUse())) return this.#resume(session.checkpoint, onProgress);
-    if (isSuspended || choice === 'resume') return this.#goBack(onProgress);
-    const last = this.#lastWithSession();
+    if (isSuspended || choice === 'resume') return this.#goBack(this.#lastSession(), geometry, onProgress);
+    const last = this.#withSession();
     const warning =
       session.status === 'lost' && choice === 'default' && last !== undefined
         ? [
@@ -135,9 +137,9 @@ export class Desktop {
     const session = this.#session;
     if (session === undefined) {
       const files = await this.root.capture(onProgress);
-      return this.#seal({ reason: 'files', files, pauseMs: 0 }, startedMs, 0, false);
+      return sealCheckpoint(this.pod, { reason: 'files', files, pauseMs: 0, startedMs });
     }
-    const imagesDir = await openImages(this.#staging, false);
+    const imagesDir = await openImages(this.#staging);
     try {
       let files: CapturedTree | undefined;
       const { pauseMs } = await checkpointSession(session, {
@@ -148,9 +150,9 @@ export class Desktop {
       });
       if (files === undefined) throw new TypeError('a checkpoint without its files');
       const images = await this.#captureImages(onProgress);
-      return await this.#seal({ reason: 'live', files, images, pauseMs }, startedMs, 0, false);
+      return await sealCheckpoint(this.pod, { reason: 'live', files, images, pauseMs, startedMs });
     } finally {
-      await emptyImages(this.#staging);
+      await dropImages(this.#staging);
     }
   }
 
@@ -166,14 +168,15 @@ export class Desktop {
     this.pod.content.discard();
     const { mountDir } = this.#opened.device;
     const writtenBefore = await countDeviceWrites(mountDir);
-    const imagesDir = await openImages(this.#staging, true);
+    const imagesDir = await openImages(this.#staging);
     onProgress({ step: 'saving the processes' });
     let figures: SuspendFigures;
     try {
-      const { pauseMs } = await suspendSession(session, { imagesDir });
+      const whileFrozen = () => noteSessionEnds(this.#staging);
+      const { pauseMs } = await suspendSession(session, { imagesDir, whileFrozen });
       figures = { pauseMs, suspendMs: performance.now() - startedMs, startedMs };
     } catch (error) {
-      await emptyImages(this.#staging);
+      await dropImages(this.#staging);
       throw error;
     }
     await this.#forgetSession();
@@ -182,15 +185,10 @@ export class Desktop {
       onProgress({ step: 'storing the checkpoint' });
       report = await this.#sealSuspended(figures, onProgress);
     } catch (error) {
-      // Once the log has it, the checkpoint is whole, whatever failed after that.
-      if (this.pod.state.session.status === 'running') {
-        onProgress({ step: 'the checkpoint could not be stored; the session goes on' });
-        await this.#runFrom(imagesDir);
-      }
+      await this.#goOn(imagesDir, error, onProgress);
       throw error;
-    } finally {
-      await emptyImages(this.#staging);
     }
+    await dropImages(this.#staging);
     await flushDevice(mountDir);
     return { ...report, deviceBytes: (await countDeviceWrites(mountDir)) - writtenBefore };
   }
@@ -204,38 +202,11 @@ export class Desktop {
 
   /** Notes that the session has ended by itself. */
   async lose(cause: string): Promise<void> {
-    await this.#end();
+    if (this.#session !== undefined) await killSession(this.#session);
+    await this.#forgetSession();
     await this.pod.append({ type: 'loseSession', cause });
+    await this.root.unmount();
     await this.pod.publish();
-  }
-
-  /**
-   * Installs Debian packages. A suspended session is resumed for it and suspended again, so that no file changes
-   * beneath saved processes.
-   *
-   * @throws DeskPodError INSTALL_FAILED, and what resuming and suspending throw
-   */
-  async install(packages: readonly string[], onProgress: ProgressListener): Promise<readonly string[]> {
-    const { session } = this.pod.state;
-    if (this.#session === undefined && session.status === 'suspended') {
-      await this.start({ choice: 'default', geometry: { width: 1280, height: 800 } }, onProgress);
-      try {
-        return await this.install(packages, onProgress);
-      } finally {
-        await this.suspend(onProgress);
-      }
-    }
-    await this.root.mount();
-    try {
-      await this.root.markInUse();
-      const { mergedDir } = this.root;
-      await installPackages({ mergedDir, packages, runtime: await locateRuntime(), onProgress });
-      await this.pod.append({ type: 'recordPackages', packages });
-      await this.pod.publish();
-    } finally {
-      if (this.#session === undefined) await this.root.unmount();
-    }
-    return packages;
   }
 
   /** Locks and unmounts everything: safe to unplug on return. A running session stays, for its next supervisor. */
@@ -245,7 +216,7 @@ export class Desktop {
       return;
     }
     await this.root.unmount();
-    await emptyImages(this.#staging);
+    if (this.#unsealed === undefined) await dropImages(this.#staging);
     await closeDevice(this.#opened);
   }
 
@@ -277,7 +248,7 @@ export class Desktop {
     const { images } = findCheckpoint(this.pod.state, number);
     if (images === undefined) throw new TypeError(`checkpoint ${number} has no images`);
     onProgress({ step: `resuming checkpoint ${number}` });
-    const imagesDir = await openImages(this.#staging, false);
+    const imagesDir = await openImages(this.#staging);
     let resumeMs: number;
     try {
       const fetched = restoreTree(images, this.pod.content, imagesDir, { overwrite: true });
@@ -295,25 +266,23 @@ export class Desktop {
       await this.#end();
       throw error;
     } finally {
-      await emptyImages(this.#staging);
+      await dropImages(this.#staging);
     }
     return { resumedCheckpoint: number, resumeMs, warnings };
   }
 
   /** The present is sealed first, so that going back can itself be undone. */
-  async #goBack(onProgress: ProgressListener): Promise<StartedSession> {
-    const { session } = this.pod.state;
-    const target = session.status === 'suspended' ? session.checkpoint : this.#lastWithSession()?.number;
-    if (target === undefined) {
-      throw new DeskPodError('CHECKPOINT_NOT_FOUND', 'no checkpoint of this pod holds a session', {
-        hint: 'Start a fresh session with `deskpod start --fresh`.',
-      });
-    }
+  async #goBack(number: number, geometry: Geometry, onProgress: ProgressListener): Promise<StartedSession> {
+    const target = findCheckpoint(this.pod.state, number);
     const present = await this.checkpoint(onProgress);
-    onProgress({ step: `bringing the files back to checkpoint ${target}` });
-    await this.root.bringBack(findCheckpoint(this.pod.state, target).files, onProgress);
+    onProgress({ step: `bringing the files back to checkpoint ${number}` });
+    await this.root.bringBack(target.files, onProgress);
     const warning = `The files as they were until now are in checkpoint ${present.number}.`;
-    return this.#resume(target, onProgress, [warning]);
+    if (target.images !== undefined) return this.#resume(number, onProgress, [warning]);
+    return this.#startFresh(geometry, onProgress, [
+      warning,
+      `Checkpoint ${number} holds files only, no session.`,
+    ]);
   }
 
   async #runFrom(imagesDir: string): Promise<void> {
@@ -329,29 +298,29 @@ export class Desktop {
     ]);
     if (files.status === 'rejected') throw files.reason;
     if (images.status === 'rejected') throw images.reason;
-    const { pauseMs, startedMs, suspendMs } = figures;
-    const parts = { reason: 'suspend' as const, files: files.value, images: images.value, pauseMs };
-    const report = await this.#seal(parts, startedMs, suspendMs, true);
+    const parts = { reason: 'suspend' as const, files: files.value, images: images.value };
+    const report = await sealCheckpoint(this.pod, { ...parts, ...figures });
     await this.root.markAtRest();
     return report;
   }
 
-  async #seal(
-    parts: CheckpointParts,
-    startedMs: number,
-    suspendMs: number,
-    asSuspend: boolean,
-  ): Promise<CheckpointReport> {
-    const sealed = await sealCheckpoint(this.pod, parts, asSuspend);
-    return {
-      ...sealed,
-      fileCount: parts.files.stats.files,
-      fileBytes: parts.files.stats.bytes,
-      imageBytes: parts.images?.stats.bytes ?? 0,
-      pauseMs: parts.pauseMs,
-      suspendMs,
-      durableMs: performance.now() - startedMs,
-    };
+  /** The checkpoint could not be stored: the session goes on from the images that are still in memory. */
+  async #goOn(imagesDir: string, reason: unknown, onProgress: ProgressListener): Promise<void> {
+    // Once the log has it, the checkpoint is whole, whatever failed after that.
+    if (this.pod.state.session.status === 'running') {
+      onProgress({ step: 'the checkpoint could not be stored; the session goes on' });
+      try {
+        await this.#runFrom(imagesDir);
+      } catch (error) {
+        // The images are all that is left of the session: they stay, for the next command to seal.
+        this.#unsealed = reason;
+        throw new AggregateError(
+          [reason, error],
+          'the session could neither be stored nor go on; it waits in memory',
+        );
+      }
+    }
+    await dropImages(this.#staging);
   }
 
   #captureImages(onProgress: ProgressListener): Promise<CapturedTree> {
@@ -376,8 +345,34 @@ export class Desktop {
     await removeSessionNote(this.#staging);
   }
 
-  #lastWithSession(): Checkpoint | undefined {
+  #withSession(): Checkpoint | undefined {
     return this.pod.state.checkpoints.findLast(({ images }) => images !== undefined);
+  }
+
+  #lastSession(): number {
+    const { session } = this.pod.state;
+    const number = session.status === 'suspended' ? session.checkpoint : this.#withSession()?.number;
+    if (number !== undefined) return number;
+    throw new DeskPodError('CHECKPOINT_NOT_FOUND', 'no checkpoint of this pod holds a session', {
+      hint: 'Start a fresh session with `deskpod start --fresh`.',
+    });
+  }
+
+  /** The log says that a session runs, and none does: its suspend is finished, or it is noted as lost. */
+  async #settle(onProgress: ProgressListener): Promise<void> {
+    if (!(await holdsEndedSession(this.#staging))) {
+      await this.pod.append({ type: 'loseSession', cause: 'its host or its device went away' });
+      return;
+    }
+    onProgress({ step: 'finishing the suspend that was interrupted' });
+    try {
+      await this.#sealSuspended({ pauseMs: 0, suspendMs: 0, startedMs: performance.now() }, onProgress);
+    } catch (error) {
+      // What asks nothing of the session goes on: a full device must still be able to sync.
+      const reason = error instanceof Error ? error.message : String(error);
+      onProgress({ step: `it could not be finished, and waits in memory: ${reason}` });
+      this.#unsealed = error;
+    }
   }
 
   get #staging(): Staging {

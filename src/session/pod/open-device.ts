@@ -8,6 +8,7 @@ import { Repository } from '../../sync/repository/repository.ts';
 import { type BaseHashes, beginBaseHashes } from '../base/base-check.ts';
 import { type MountedDevice, mountDevice } from '../device/device.ts';
 import { chooseVault, findVaultKind, type Vault } from '../vault/vault.ts';
+import { afterwards } from './afterwards.ts';
 import { readSessionNote, type SessionNote } from './session-note.ts';
 
 /** A desktop pod whose device is mounted, vault unlocked and log open. */
@@ -66,9 +67,11 @@ export async function openDevice(
 
 /** Closes the pod, locks the vault and unmounts the device: on return it is safe to unplug. */
 export async function closeDevice({ device, vault, pod }: OpenedDevice): Promise<void> {
-  await pod.close();
-  await vault.lock();
-  await device.unmount();
+  await afterwards(
+    () => pod.close(),
+    () => vault.lock(),
+    () => device.unmount(),
+  );
 }
 
 async function findVault(device: MountedDevice): Promise<Vault> {

@@ -1,5 +1,5 @@
 // The root file system of a desktop pod on this host: base and layer, mounted for a session, and the layer's generation.
-import { access, mkdir, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Root } from '../../core/root.ts';
@@ -79,6 +79,7 @@ export class PodRoot {
     if (mountAt(mounts, mergedDir) !== undefined) await endMembers(mergedDir, restoreDir);
     if (mountAt(mounts, restoreDir) !== undefined) await unmount(restoreDir);
     await this.unmount();
+    await this.finishExchange();
   }
 
   /** Writes the layer's files into packs. */
@@ -87,40 +88,75 @@ export class PodRoot {
     return captureInto(content, this.layerDir, 'data', { index: projections.files, onProgress });
   }
 
-  /** Replaces the layer's files by those of a checkpoint. */
+  /**
+   * Replaces the layer's files by those of a checkpoint. They are restored beside it and take its place when all of them
+   * are there: interrupted, the layer is the former one, or the next opening finishes the exchange.
+   */
   async bringBack(files: Root, onProgress: ProgressListener): Promise<void> {
-    const { upperDir, workDir } = layerDirs(this.#opened.vault.dir);
     await this.unmount();
-    for (const dir of [upperDir, workDir]) await rm(dir, { recursive: true, force: true });
+    await this.markInUse();
+    const { content } = this.#opened.pod;
+    await rm(this.#place('upper.new'), { recursive: true, force: true });
+    await restoreTree(files, content, this.#place('upper.new'), { onProgress });
+    await writeFile(this.#place('exchange'), '');
+    await this.#sync();
+    await this.#exchange();
+  }
+
+  /** Finishes an exchange of the layer that was interrupted, and clears what one left that was not begun. */
+  async finishExchange(): Promise<void> {
+    if (await exists(this.#place('exchange'))) await this.#exchange();
+    else await rm(this.#place('upper.new'), { recursive: true, force: true });
+  }
+
+  async #exchange(): Promise<void> {
+    const [present, coming, former] = ['upper', 'upper.new', 'upper.old'].map((name) => this.#place(name));
+    if (present === undefined || coming === undefined || former === undefined)
+      throw new TypeError('no places');
+    if (await exists(coming)) {
+      if ((await exists(present)) && !(await exists(former))) await rename(present, former);
+      await rename(coming, present);
+      await this.#sync();
+    }
+    await rm(former, { recursive: true, force: true });
+    await rm(this.#place('work'), { recursive: true, force: true });
     await makeLayer(this.#opened.vault.dir);
-    await restoreTree(files, this.#opened.pod.content, upperDir, { overwrite: true, onProgress });
-    await this.markAtRest();
+    await rm(this.#place('exchange'), { force: true });
+    await this.#sync();
   }
 
   /** Notes on the device that the layer's files may change from now on: they are no checkpoint's any more. */
   async markInUse(): Promise<void> {
-    await writeFile(this.#inUseFile, '');
-    await syncFolder(`${this.#opened.vault.dir}/layer`);
+    await writeFile(this.#place('in-use'), '');
+    await this.#sync();
   }
 
   /** Notes that the layer's files are those of the last checkpoint. */
   async markAtRest(): Promise<void> {
-    await rm(this.#inUseFile, { force: true });
-    await syncFolder(`${this.#opened.vault.dir}/layer`);
+    await rm(this.#place('in-use'), { force: true });
+    await this.#sync();
   }
 
   /** True if the layer's files may have changed since the last checkpoint. */
   async isInUse(): Promise<boolean> {
-    try {
-      await access(this.#inUseFile);
-      return true;
-    } catch (error) {
-      if (isSystemError(error, 'ENOENT')) return false;
-      throw error;
-    }
+    return exists(this.#place('in-use'));
   }
 
-  get #inUseFile(): string {
-    return `${this.#opened.vault.dir}/layer/in-use`;
+  #place(name: string): string {
+    return `${this.#opened.vault.dir}/layer/${name}`;
+  }
+
+  #sync(): Promise<void> {
+    return syncFolder(`${this.#opened.vault.dir}/layer`);
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return false;
+    throw error;
   }
 }

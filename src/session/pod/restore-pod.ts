@@ -13,6 +13,7 @@ import { isSystemError } from '../../sync/repository/durable-file.ts';
 import { formatDevice, mountDevice } from '../device/device.ts';
 import { requireRoot } from '../host/root-rights.ts';
 import { chooseVault, preferVaultKind } from '../vault/vault.ts';
+import { afterwards } from './afterwards.ts';
 import { layerDirs, makeLayer } from './pod-root.ts';
 import { releaseUnfinished } from './release.ts';
 
@@ -99,19 +100,20 @@ async function restoreDesktop(plan: RestorePlan, podId: string, path: string): P
   });
   const device = await mountDevice(path, { isFresh: true });
   const vault = chooseVault(vaultKind, { mountDir: device.mountDir, stagingId: device.staging.id });
-  try {
-    await vault.create(surveyed.unlocked.keyring.secrets.volumeKey);
-    await makeLayer(vault.dir);
-    const folder = devicePodFolder(device.mountDir, vault.dir);
-    const fileSystemId = fromHex(device.fsUuid.replaceAll('-', ''));
-    const filesDir = layerDirs(vault.dir).upperDir;
-    return await conclude(
-      await rebuildPod({ surveyed, folder, filesDir, vault: vaultKind, fileSystemId, onProgress }),
-    );
-  } finally {
-    await vault.lock();
-    await device.unmount();
-  }
+  return afterwards(
+    async () => {
+      await vault.create(surveyed.unlocked.keyring.secrets.volumeKey);
+      await makeLayer(vault.dir);
+      const folder = devicePodFolder(device.mountDir, vault.dir);
+      const fileSystemId = fromHex(device.fsUuid.replaceAll('-', ''));
+      const filesDir = layerDirs(vault.dir).upperDir;
+      return await conclude(
+        await rebuildPod({ surveyed, folder, filesDir, vault: vaultKind, fileSystemId, onProgress }),
+      );
+    },
+    () => vault.lock(),
+    () => device.unmount(),
+  );
 }
 
 function survey(plan: RestorePlan, podId: string, kind: 'desktop' | 'tree'): Promise<SurveyedPod> {

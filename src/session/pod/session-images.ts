@@ -7,20 +7,16 @@ import { isSystemError } from '../../sync/repository/durable-file.ts';
 import { mountAt, readMounts } from '../host/mount-table.ts';
 import { mountImagesTmpfs, type Staging } from '../host/staging.ts';
 
-/**
- * An empty folder in memory for the images of this pod's session. `isForSuspend` is noted beside it: only what was
- * saved in order to end the session may later stand for it.
- */
-export async function openImages(staging: Staging, isForSuspend: boolean): Promise<string> {
-  await emptyImages(staging);
+/** An empty folder in memory for the images of this pod's session. */
+export async function openImages(staging: Staging): Promise<string> {
+  await dropImages(staging);
   await mountImagesTmpfs(staging.imagesDir, totalmem());
-  if (isForSuspend) await writeFile(suspendNote(staging), '', { mode: 0o600 });
   return staging.imagesDir;
 }
 
 /** Gives the memory back, with whatever is in it. */
-export async function emptyImages(staging: Staging): Promise<void> {
-  await rm(suspendNote(staging), { force: true });
+export async function dropImages(staging: Staging): Promise<void> {
+  await rm(endNote(staging), { force: true });
   while (mountAt(await readMounts(), staging.imagesDir) !== undefined) {
     // Lazily, as nothing in it is worth waiting for: a CRIU that was killed may leave processes that look into it.
     await run('umount', ['--lazy', '--', staging.imagesDir]);
@@ -28,17 +24,27 @@ export async function emptyImages(staging: Staging): Promise<void> {
 }
 
 /**
- * Whether the whole images of a session that was to be suspended are still in memory: then its supervisor was killed
- * before it had sealed them. CRIU writes the inventory last, after every page.
+ * Notes that CRIU has written everything and is about to end the session. It waits for this: without the note a session
+ * goes on, and its images are of no use any more.
  */
-export async function hasFinishedImages(staging: Staging): Promise<boolean> {
-  const inPrivate = await listNames(staging.privateDir);
-  if (!inPrivate.some((name) => join(staging.privateDir, name) === suspendNote(staging))) return false;
-  return (await listNames(staging.imagesDir)).includes('inventory.img');
+export async function noteSessionEnds(staging: Staging): Promise<void> {
+  await writeFile(endNote(staging), '', { mode: 0o600 });
 }
 
-function suspendNote({ privateDir }: Staging): string {
-  return join(privateDir, 'suspending');
+/**
+ * Whether the images of a session that was ended by its suspend are still in memory: its supervisor was killed before it
+ * had sealed them, or could not seal them. To be asked only when no session of this pod runs.
+ */
+export async function holdsEndedSession(staging: Staging): Promise<boolean> {
+  const isNoted = (await listNames(staging.privateDir)).some(
+    (name) => join(staging.privateDir, name) === endNote(staging),
+  );
+  // CRIU writes the inventory last, after every page.
+  return isNoted && (await listNames(staging.imagesDir)).includes('inventory.img');
+}
+
+function endNote({ privateDir }: Staging): string {
+  return join(privateDir, 'session-ended');
 }
 
 async function listNames(dir: string): Promise<string[]> {

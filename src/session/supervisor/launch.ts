@@ -6,11 +6,12 @@ import { fileURLToPath } from 'node:url';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { StartReport } from '../operation/operations.ts';
-import type { StartChoice } from '../pod/desktop.ts';
+import type { StartChoice } from '../pod/start-choice.ts';
 import { type AnswerLine, fromWireError } from './wire.ts';
 
 const SUPERVISOR = fileURLToPath(new URL('./main.ts', import.meta.url));
 const LOG_DIR = '/run/deskpod';
+const LOG_MAX_BYTES = 1 << 20;
 
 /** What a supervisor is told, through a pipe: the passphrase is in no argument and no environment. */
 export interface LaunchOrder {
@@ -33,6 +34,7 @@ export async function launchSupervisor(
 ): Promise<StartReport> {
   await mkdir(LOG_DIR, { recursive: true, mode: 0o711 });
   const logFile = await open(`${LOG_DIR}/supervisor.log`, 'a', 0o600);
+  if ((await logFile.stat()).size > LOG_MAX_BYTES) await logFile.truncate();
   try {
     const child = spawn(process.execPath, [SUPERVISOR], {
       detached: true,

@@ -5,6 +5,7 @@ import type { StartReport } from '../operation/operations.ts';
 import { Desktop } from '../pod/desktop.ts';
 import { openDevice } from '../pod/open-device.ts';
 import type { LaunchOrder } from './launch.ts';
+import { recordAbout, tell } from './record.ts';
 import { Supervisor } from './supervisor.ts';
 import { type AnswerLine, toWireError } from './wire.ts';
 
@@ -23,6 +24,7 @@ async function readOrder(): Promise<LaunchOrder> {
 
 async function launch(order: LaunchOrder): Promise<{ supervisor: Supervisor; report: StartReport }> {
   const { devicePath, passphrase, mode } = order;
+  recordAbout(devicePath);
   const { supervisorSocket } = await findStaging(devicePath);
   const opened = await openDevice(devicePath, { passphrase }, { willMount: mode === 'start' });
   const desktop = await Desktop.take(opened, (progress) => say({ progress }));
@@ -46,7 +48,7 @@ async function launch(order: LaunchOrder): Promise<{ supervisor: Supervisor; rep
   } catch (error) {
     await desktop.close().catch((closing: unknown) => {
       // The first failure is the one to tell; whoever opens the pod next frees the device.
-      process.stderr.write(`supervisor: closing after a failure: ${String(closing)}\n`);
+      tell('closing after a failure', closing);
     });
     throw error;
   }
@@ -67,11 +69,7 @@ try {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     // A host that shuts down ends its processes: the session is saved, not lost.
     process.on(signal, () => {
-      supervisor
-        .suspend(() => undefined)
-        .catch((error: unknown) => {
-          process.stderr.write(`supervisor: suspend at ${signal}: ${String(error)}\n`);
-        });
+      supervisor.suspend().catch((error: unknown) => tell(`suspend at ${signal}`, error));
     });
   }
   say({ result: report });

@@ -3,6 +3,7 @@ import { chmod, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
+import { tell } from './record.ts';
 import { type AnswerLine, toWireError } from './wire.ts';
 
 const MAX_REQUEST_BYTES = 1 << 20;
@@ -27,7 +28,7 @@ export async function serveSupervisor(socketPath: string, service: Service): Pro
   await rm(socketPath, { force: true });
   const server = createServer((request, response) => {
     answer(service, request, response).catch((error: unknown) => {
-      process.stderr.write(`supervisor: ${error instanceof Error ? error.stack : String(error)}\n`);
+      tell(`${request.method} ${request.url}`, error);
       response.destroy();
     });
   });

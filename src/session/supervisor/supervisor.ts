@@ -1,16 +1,19 @@
 // The supervisor of one running session: answers for the pod, shows the session, and ends when the session ends.
 import type { Server } from 'node:http';
+import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
 import { desktopOperations, type SupervisedName } from '../operation/desktop-operations.ts';
 import type { OperationName } from '../operation/operations.ts';
 import type { Handlers } from '../operation/pod-operations.ts';
+import { afterwards } from '../pod/afterwards.ts';
 import type { Desktop } from '../pod/desktop.ts';
-import { isAlive } from '../process/processes.ts';
+import { isAlive, type ProcessSession } from '../process/processes.ts';
 import { connectToSession } from '../process/session-socket.ts';
 import { openRfb } from '../rfb/client.ts';
 import { serveViewer, type Viewer } from '../viewer/server.ts';
 import { answerExec } from './exec-stream.ts';
+import { tell } from './record.ts';
 import { type Operation, serveSupervisor } from './server.ts';
 
 const WATCH_INTERVAL_MS = 500;
@@ -27,6 +30,10 @@ export class Supervisor {
   #viewer: Viewer | undefined;
   #server: Server | undefined;
   #watch: NodeJS.Timeout | undefined;
+  /** The session whose end was noticed, and waits its turn. */
+  #mourned: ProcessSession | undefined;
+  /** The device is being freed: nothing that waits its turn may touch the pod any more. */
+  #isOver = false;
   /** Operations run one after another: a checkpoint never meets a sync or an installation. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -56,9 +63,13 @@ export class Supervisor {
     return this.#ended.promise;
   }
 
-  /** Suspends in turn, as a host that shuts down wants it. */
-  suspend(onProgress: ProgressListener): Promise<CheckpointReport> {
-    return this.#inTurn(() => this.#suspend(onProgress));
+  /** Suspends in turn, as a host that shuts down wants it; nothing happens if that is under way or done. */
+  async suspend(): Promise<void> {
+    try {
+      await this.#inTurn(() => this.#suspend(() => undefined));
+    } catch (error) {
+      if (!isDeskPodError(error, 'SUPERVISOR_UNREACHABLE')) throw error;
+    }
   }
 
   /** The time that the display took to show a whole picture, in milliseconds. */
@@ -134,8 +145,8 @@ export class Supervisor {
   }
 
   #suspendFromViewer(): void {
-    this.suspend(() => undefined).catch((error: unknown) => {
-      process.stderr.write(`supervisor: suspend: ${error instanceof Error ? error.stack : String(error)}\n`);
+    this.suspend().catch((error: unknown) => {
+      tell('a viewer asked for a suspend', error);
       const reason = error instanceof Error ? error.message : String(error);
       this.#viewer?.tell({ state: 'running', text: `It could not be suspended: ${reason}` });
     });
@@ -154,11 +165,17 @@ export class Supervisor {
   /** A session whose first process has ended by itself: the user logged out, or it was killed. */
   #look(): void {
     const session = this.#desktop.session;
-    if (session === undefined || isAlive(session)) return;
-    void this.#inTurn(async () => {
+    if (session === undefined || session === this.#mourned || isAlive(session)) return;
+    this.#mourned = session;
+    this.#inTurn(async () => {
       if (this.#desktop.session !== session) return;
-      await this.#desktop.lose('its first process ended by itself');
-      await this.#finish('ended');
+      await afterwards(
+        () => this.#desktop.lose('its first process ended by itself'),
+        () => this.#finish('ended'),
+      );
+    }).catch((error: unknown) => {
+      // A suspend had ended it, and the pod is being freed already.
+      if (!isDeskPodError(error, 'SUPERVISOR_UNREACHABLE')) tell('the session had ended by itself', error);
     });
   }
 
@@ -167,6 +184,7 @@ export class Supervisor {
    * open) the supervisor ends all the same, and whoever opens the pod next tries again.
    */
   async #finish(how: 'suspended' | 'ended'): Promise<void> {
+    this.#isOver = true;
     clearInterval(this.#watch);
     try {
       await this.#desktop.close();
@@ -182,7 +200,13 @@ export class Supervisor {
   }
 
   #inTurn<Result>(act: () => Promise<Result>): Promise<Result> {
-    const turn = this.#turn.then(act);
+    const turn = this.#turn.then(() => {
+      if (!this.#isOver) return act();
+      throw new DeskPodError('SUPERVISOR_UNREACHABLE', 'the supervisor of this pod is ending', {
+        hint: 'Run the command again.',
+        details: { isEnding: true },
+      });
+    });
     this.#turn = turn.catch(() => undefined);
     return turn;
   }

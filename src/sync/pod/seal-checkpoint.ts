@@ -80,29 +80,26 @@ export interface CheckpointParts {
   readonly files: CapturedTree;
   readonly images?: CapturedTree;
   readonly pauseMs: number;
-}
-
-/** A checkpoint that is on the device, in the log and in the repository. */
-export interface SealedCheckpoint {
-  readonly number: number;
-  readonly storedBytes: number;
-  readonly changedWhileRead: readonly string[];
+  /** When it was asked for, by performance.now(). */
+  readonly startedMs: number;
+  /** Of a suspend: how long it took until the session was gone. It ends the session in the log. */
+  readonly suspendMs?: number;
 }
 
 /**
  * Flushes the packs, appends the event, and moves the repository's head: on its return the checkpoint is durable.
- *
- * @param asSuspend true ends the session in the same append.
  */
-export async function sealCheckpoint(
-  pod: Pod,
-  parts: CheckpointParts,
-  asSuspend: boolean,
-): Promise<SealedCheckpoint> {
+export async function sealCheckpoint(pod: Pod, parts: CheckpointParts): Promise<CheckpointReport> {
   await pod.content.flush();
   const packs = await findUnnamedPacks(pod);
   const storedBytes = packs.reduce((sum, pack) => sum + pack.sizeBytes, 0);
-  const { files, images, pauseMs } = parts;
+  const { files, images, pauseMs, startedMs, suspendMs } = parts;
+  const sizes = {
+    fileCount: files.stats.files,
+    fileBytes: files.stats.bytes,
+    imageBytes: images?.stats.bytes ?? 0,
+    storedBytes,
+  };
   const base = pod.state.base?.sha256;
   const content: SealedContent = {
     reason: parts.reason,
@@ -110,17 +107,17 @@ export async function sealCheckpoint(
     ...(images === undefined ? {} : { images: images.root }),
     ...(base === undefined ? {} : { base }),
     packs: packs.map((pack) => pack.name),
-    stats: {
-      fileCount: files.stats.files,
-      fileBytes: files.stats.bytes,
-      imageBytes: images?.stats.bytes ?? 0,
-      storedBytes,
-      pauseMs: Math.round(pauseMs),
-    },
+    stats: { ...sizes, pauseMs: Math.round(pauseMs) },
   };
-  const logged = await pod.append({ type: asSuspend ? 'suspendSession' : 'sealCheckpoint', content });
+  await pod.append({ type: suspendMs === undefined ? 'sealCheckpoint' : 'suspendSession', content });
   await pod.publish();
   await files.settle();
-  const number = pod.state.checkpoints.at(-1)?.number ?? logged.length;
-  return { number, storedBytes, changedWhileRead: files.stats.changedWhileRead.map(displayPath) };
+  return {
+    number: pod.state.checkpoints.at(-1)?.number ?? 0,
+    ...sizes,
+    pauseMs,
+    suspendMs: suspendMs ?? 0,
+    durableMs: performance.now() - startedMs,
+    changedWhileRead: files.stats.changedWhileRead.map(displayPath),
+  };
 }

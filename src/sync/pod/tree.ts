@@ -79,16 +79,7 @@ export class Tree {
       onProgress,
       isExcluded: (path) => Buffer.compare(path, POD_DIR_BYTES) === 0,
     });
-    const sealed = await sealCheckpoint(this.pod, { reason: 'files', files, pauseMs: 0 }, false);
-    return {
-      ...sealed,
-      fileCount: files.stats.files,
-      fileBytes: files.stats.bytes,
-      imageBytes: 0,
-      pauseMs: 0,
-      suspendMs: 0,
-      durableMs: performance.now() - startedMs,
-    };
+    return sealCheckpoint(this.pod, { reason: 'files', files, pauseMs: 0, startedMs });
   }
 
   /** Closes it. */

@@ -1,0 +1,49 @@
+// Debian packages into a desktop pod, whatever its session is doing.
+import type { ProgressListener } from '../../core/progress.ts';
+import { installPackages } from '../base/install.ts';
+import { locateRuntime } from '../host/runtime.ts';
+import { afterwards } from './afterwards.ts';
+import type { Desktop } from './desktop.ts';
+
+/** Of the screen, should a session have to start afresh; a resumed one keeps its own. */
+const GEOMETRY = { width: 1280, height: 800 };
+
+/**
+ * Installs packages. A suspended session is resumed for it and suspended again, so that no file changes beneath saved
+ * processes.
+ *
+ * @throws DeskPodError INSTALL_FAILED, and what resuming and suspending throw
+ */
+export async function installInto(
+  desktop: Desktop,
+  packages: readonly string[],
+  onProgress: ProgressListener,
+): Promise<readonly string[]> {
+  if (desktop.session === undefined && desktop.pod.state.session.status === 'suspended') {
+    await desktop.start({ choice: 'default', geometry: GEOMETRY }, onProgress);
+    return afterwards(
+      () => install(desktop, packages, onProgress),
+      () => desktop.suspend(onProgress),
+    );
+  }
+  await desktop.root.mount();
+  return afterwards(
+    () => install(desktop, packages, onProgress),
+    async () => {
+      if (desktop.session === undefined) await desktop.root.unmount();
+    },
+  );
+}
+
+async function install(
+  desktop: Desktop,
+  packages: readonly string[],
+  onProgress: ProgressListener,
+): Promise<readonly string[]> {
+  const { root, pod } = desktop;
+  await root.markInUse();
+  await installPackages({ mergedDir: root.mergedDir, packages, runtime: await locateRuntime(), onProgress });
+  await pod.append({ type: 'recordPackages', packages });
+  await pod.publish();
+  return packages;
+}
