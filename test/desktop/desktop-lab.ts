@@ -38,7 +38,8 @@ export class DesktopLab {
     this.dir = dir;
     this.image = join(dir, 'pod.img');
     this.home = join(dir, 'home');
-    this.program = new Program({ env: { DESKPOD_PASSPHRASE_FILE: join(dir, 'passphrase') } });
+    // Killed commands leave their temporary folders: here they go with the test.
+    this.program = new Program({ env: { DESKPOD_PASSPHRASE_FILE: join(dir, 'passphrase'), TMPDIR: dir } });
   }
 
   /** Makes a folder; close it in an `afterEach`. */

@@ -50,7 +50,8 @@ export async function openTreeLab(): Promise<TreeLab> {
   await writeFile(join(dir, 'letter.txt'), 'a letter\n');
   await writeFile(join(dir, 'folder', 'note.txt'), 'a note\n');
   await writeFile(passphraseFile, `${PASSPHRASE}\n`);
-  const program = new Program({ env: { DESKPOD_PASSPHRASE_FILE: passphraseFile } });
+  // Killed commands leave their temporary folders: here they go with the test.
+  const program = new Program({ env: { DESKPOD_PASSPHRASE_FILE: passphraseFile, TMPDIR: temp } });
   const { podId, recoveryKey } = await createTree({
     dir,
     name: 'papers',
