@@ -3,8 +3,17 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { PassThrough, type Readable } from 'node:stream';
 import { DeskPodError } from '../../core/errors.ts';
+import { endsWithin } from './deadline.ts';
+import { drained } from './drained.ts';
 import { createFrameReader, encodeFrame, LARGEST_PAYLOAD_BYTES } from './exec-frames.ts';
 import { connectToSession } from './session-socket.ts';
+
+/** How long the agent may take to start a command: whoever stopped it could otherwise keep the host waiting for ever. */
+const START_TIMEOUT_MS = 30_000;
+/** How long it may take to let go of a command, or to take it up: a checkpoint waits for that. */
+const ANSWER_TIMEOUT_MS = 2000;
+/** What may still come of a command that is let go of: several times what an agent holds that keeps the rules. */
+const HELD_MAX_BYTES = 4 * 1024 * 1024;
 
 /** How a command is run. */
 export interface ExecOptions {
@@ -34,9 +43,16 @@ export interface SessionCommand {
   kill(signal: string): void;
   /** Goes away; the command goes on and its output is dropped. */
   abandon(): void;
-  /** Lets go of the session for a checkpoint: no socket leads to the host then. The command keeps its output. */
-  hold(): Promise<void>;
-  /** Takes the command up again after {@link hold}. */
+  /**
+   * Lets go of the session for a checkpoint: no socket leads to the host then. The command keeps its output. If the
+   * agent does not let go of it in 2 s, the command is abandoned.
+   * @returns false then: the agent's end of the socket is still open.
+   */
+  hold(): Promise<boolean>;
+  /**
+   * Takes the command up again after {@link hold}.
+   * @throws DeskPodError EXEC_FAILED, also if the agent does not answer in 2 s.
+   */
   takeUp(): Promise<void>;
 }
 
@@ -64,6 +80,7 @@ export async function startCommand(
   let started = Promise.withResolvers<number>();
   let held: PromiseWithResolvers<void> | undefined;
   let resumed = Promise.withResolvers<void>();
+  let heldBytes = 0;
   let isOver = false;
   let job = 0;
 
@@ -82,7 +99,14 @@ export async function startCommand(
   };
   const pass = (output: PassThrough, bytes: Buffer, from: Socket): void => {
     // While the session waits for a checkpoint the agent's answer must be read, whether or not the output is.
-    if (isOver || output.write(bytes) || held !== undefined) return;
+    if (isOver) return;
+    const takesMore = output.write(bytes);
+    if (held !== undefined) {
+      heldBytes += bytes.length;
+      if (heldBytes > HELD_MAX_BYTES) throw new RangeError(`the agent does not let go of ${argv[0]}`);
+      return;
+    }
+    if (takesMore) return;
     from.pause();
     output.once('drain', () => from.resume());
   };
@@ -122,14 +146,16 @@ export async function startCommand(
     return connected;
   };
 
+  const request = encodeRequest(argv, options);
   let socket = await open();
-  for (const word of argv) socket.write(encodeFrame('A', word));
-  for (const [name, value] of Object.entries(options.env ?? {}))
-    socket.write(encodeFrame('E', `${name}=${value}`));
-  if (options.cwd !== undefined) socket.write(encodeFrame('D', options.cwd));
-  socket.write(encodeFrame('X'));
+  socket.write(request);
+  const awaitStart = async (timeoutMs: number): Promise<void> => {
+    if (!(await endsWithin(started.promise, timeoutMs))) {
+      throw execFailure(argv, `the session did not answer in ${timeoutMs / 1000} s`);
+    }
+  };
   try {
-    await started.promise;
+    await awaitStart(START_TIMEOUT_MS);
   } catch (error) {
     socket.destroy();
     throw error;
@@ -156,20 +182,28 @@ export async function startCommand(
       fail('it was left alone');
     },
     hold: async () => {
-      if (isOver || held !== undefined) return;
+      if (isOver || held !== undefined) return true;
       held = Promise.withResolvers<void>();
+      // Whoever lets go of the command may be waiting no more when it fails.
+      held.promise.catch(() => undefined);
+      heldBytes = 0;
       resumed = Promise.withResolvers<void>();
       socket.resume();
       socket.write(encodeFrame('K'));
-      await held.promise;
+      if (await endsWithin(held.promise, ANSWER_TIMEOUT_MS).catch(() => false)) return true;
+      socket.destroy();
+      fail('the session did not let go of it for a checkpoint');
+      return false;
     },
     takeUp: async () => {
       if (isOver || held === undefined) return;
       started = Promise.withResolvers<number>();
+      // It may fail when nobody waits any more.
+      started.promise.catch(() => undefined);
       held = undefined;
       socket = await open();
       socket.write(encodeFrame('J', `${job}`));
-      await started.promise;
+      await awaitStart(ANSWER_TIMEOUT_MS);
       resumed.resolve();
     },
   };
@@ -190,27 +224,39 @@ export async function captureCommand(
   return { stdout, stderr, ...exit };
 }
 
-/** Tells the agent of a resumed session that nobody comes back for the commands that ran at the checkpoint. */
+/**
+ * Tells the agent of a resumed session that nobody comes back for the commands that ran at the checkpoint.
+ * @throws DeskPodError EXEC_FAILED, also if it does not answer in 2 s.
+ */
 export async function dropKeptCommands(rootPid: number): Promise<void> {
   const socket = await connectToSession(rootPid, 'exec').catch((error: unknown) => {
     throw execFailure(['-'], 'the session does not answer', error);
   });
   socket.end(encodeFrame('Z'));
   socket.resume();
-  await once(socket, 'close');
+  try {
+    if (!(await endsWithin(once(socket, 'close'), ANSWER_TIMEOUT_MS))) {
+      throw execFailure(['-'], `the session did not answer in ${ANSWER_TIMEOUT_MS / 1000} s`);
+    }
+  } finally {
+    // It may fail afterwards, when nobody listens.
+    socket.on('error', () => socket.destroy());
+    socket.destroy();
+  }
 }
 
-/** Settles when the socket takes more, or is closed. */
-function drained(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    const settle = (): void => {
-      socket.off('drain', settle);
-      socket.off('close', settle);
-      resolve();
-    };
-    socket.on('drain', settle);
-    socket.on('close', settle);
-  });
+/** Everything that the agent needs to run a command. */
+function encodeRequest(argv: readonly string[], options: ExecOptions): Buffer {
+  try {
+    return Buffer.concat([
+      ...argv.map((word) => encodeFrame('A', word)),
+      ...Object.entries(options.env ?? {}).map(([name, value]) => encodeFrame('E', `${name}=${value}`)),
+      ...(options.cwd === undefined ? [] : [encodeFrame('D', options.cwd)]),
+      encodeFrame('X'),
+    ]);
+  } catch (error) {
+    throw execFailure([argv[0] ?? ''], 'a word of it is too long', error);
+  }
 }
 
 async function sendInput(
@@ -243,7 +289,7 @@ async function textOf(stream: Readable): Promise<string> {
 function execFailure(argv: readonly string[], why: string, cause?: unknown): DeskPodError {
   return new DeskPodError('EXEC_FAILED', `${argv[0]}: could not be run to its end in the session: ${why}`, {
     hint: 'Run `deskpod status` to see whether the session runs, and `deskpod exec -- sh -c "command -v NAME"` for the program.',
-    details: { argv, reason: why },
+    details: { argv: argv.slice(0, 20), reason: why },
     ...(cause === undefined ? {} : { cause }),
   });
 }

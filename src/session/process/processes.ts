@@ -8,6 +8,7 @@ import { endProcess, identifyProcess, isRunning, type ProcessIdentity } from '..
 import { type Programs, programsIn } from '../host/programs.ts';
 import { bindPrivately, lookUpEntries, unmount } from '../pod/layer.ts';
 import { criuDump, criuRestore, DumpFailure, emptyImages, warmUpCriu } from './criu.ts';
+import { endsWithin } from './deadline.ts';
 import {
   type CapturedCommand,
   captureCommand,
@@ -18,7 +19,7 @@ import {
 } from './exec.ts';
 import { prepareGuest, readAccount } from './guest-files.ts';
 import { type NetworkCable, networkCable } from './network.ts';
-import { endMembers } from './session-members.ts';
+import { endAgent, endMembers } from './session-members.ts';
 import { isReady, readSessionOutput } from './session-output.ts';
 
 /** How long a fresh desktop may take until its display answers. */
@@ -28,6 +29,9 @@ const START_POLL_MS = 10;
 /** How long a dump is tried again while something that passes is in the way. */
 const DUMP_RETRY_MS = 2000;
 const DUMP_RETRY_PAUSE_MS = 40;
+
+/** How long a dump or the end of a session waits for what its start left to be done. */
+const SETTLE_TIMEOUT_MS = 10_000;
 
 /** A session that runs, or ran. */
 export interface ProcessSession {
@@ -250,7 +254,16 @@ function describeSession(
 
 /** Commands of a host that is not there any more go on, and nobody collects their output. */
 function dropKept(rootPid: number): readonly Promise<DeskPodError | undefined>[] {
-  return [dropKeptCommands(rootPid).then(() => undefined, asWarning)];
+  const drop = async (): Promise<DeskPodError | undefined> => {
+    try {
+      await dropKeptCommands(rootPid);
+      return undefined;
+    } catch (error) {
+      await endAgent(rootPid);
+      return asWarning(error);
+    }
+  };
+  return [drop().catch(asWarning)];
 }
 
 async function waitUntilReady(session: ProcessSession): Promise<void> {
@@ -276,9 +289,11 @@ async function dumpSession(
     throw new TypeError(`the folder for images is not empty: ${imagesDir}`);
   if (!isAlive(session)) throw lostSession(session);
   const startedAtMs = performance.now();
-  await session.settled;
+  await endsWithin(session.settled, SETTLE_TIMEOUT_MS);
   await session.network?.unplug();
-  await Promise.all([...session.commands].map((command) => command.hold()));
+  const areHeld = await Promise.all([...session.commands].map((command) => command.hold()));
+  // CRIU does not dump the agent's end of a socket whose other end is gone. Pid 1 starts it again.
+  if (areHeld.includes(false)) await endAgent(session.rootPid);
   const { rootPid, mergedDir, bundleDir: workDir, programs } = session;
   for (let attemptCount = 1; ; attemptCount++) {
     try {
@@ -339,7 +354,7 @@ async function endSession(session: ProcessSession): Promise<void> {
       details: { rootPid: session.rootPid },
     });
   }
-  await session.settled;
+  await endsWithin(session.settled, SETTLE_TIMEOUT_MS);
   await session.network?.unplug();
   await runcDelete(session.programs, session.sessionId);
 }

@@ -1,5 +1,5 @@
 // The processes that live in a mounted root file system: found from the outside, without asking anyone.
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { endProcess, identifyProcess, type ProcessIdentity } from '../host/process-identity.ts';
 
 /**
@@ -24,6 +24,23 @@ export async function endMembers(mergedDir: string, restoreRootDir?: string): Pr
   const members = await membersOf(mergedDir, restoreRootDir);
   await Promise.all(members.map((member) => endProcess(member)));
   return members.length;
+}
+
+/**
+ * Ends the exec agent of the session whose pid 1 is `rootPid`, which starts it again: for one that does not answer,
+ * because something in the session stopped it. Processes of the session that pretend to be one end too.
+ */
+export async function endAgent(rootPid: number): Promise<void> {
+  const namespace = await readlink(`/proc/${rootPid}/ns/pid`).catch(gone);
+  if (namespace === undefined) return;
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name) || name === `${rootPid}`) continue;
+    const identity = identifyProcess(Number(name));
+    if (identity === undefined || (await readlink(`/proc/${name}/ns/pid`).catch(gone)) !== namespace)
+      continue;
+    const commandLine = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(gone);
+    if (commandLine?.split('\0')[1]?.endsWith('/exec-agent.pl') === true) await endProcess(identity);
+  }
 }
 
 async function isRootedIn(pid: string, device: number): Promise<boolean> {

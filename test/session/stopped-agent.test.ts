@@ -1,0 +1,82 @@
+// A session that stops its own exec agent: no checkpoint waits for an answer that never comes.
+import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isDeskPodError } from '../../src/core/errors.ts';
+import type { SessionCommand } from '../../src/session/process/exec.ts';
+import {
+  adoptSession,
+  checkpointSession,
+  execInSession,
+  isAlive,
+  type ProcessSession,
+  suspendSession,
+} from '../../src/session/process/processes.ts';
+import { openLab, type SessionLab } from './session-fixture.ts';
+
+const FEW_SECONDS_MS = 10_000;
+
+describe('a session whose exec agent does not answer', function () {
+  this.timeout(60_000);
+  let lab: SessionLab;
+  let session: ProcessSession;
+  let command: SessionCommand;
+
+  beforeEach(async () => {
+    lab = await openLab();
+    await lab.mount('pod');
+    session = await lab.start('pod');
+    command = await execInSession(session, [
+      'sh',
+      '-c',
+      'kill -STOP $(pgrep -o -f exec-agent.pl); sleep 1000',
+    ]);
+    await untilAgentStops(lab.dir);
+  });
+
+  afterEach(async () => {
+    await lab.close();
+  });
+
+  it('is suspended all the same, in a few seconds, and its command is told', async () => {
+    const startedMs = performance.now();
+    await suspendSession(session, { imagesDir: await lab.imagesDir('one') });
+    assert.ok(performance.now() - startedMs < FEW_SECONDS_MS);
+    assert.equal(isAlive(session), false);
+    await assert.rejects(command.ended, (error) => isDeskPodError(error, 'EXEC_FAILED'));
+  });
+
+  it('is checkpointed, and goes on', async () => {
+    const startedMs = performance.now();
+    await checkpointSession(session, { imagesDir: await lab.imagesDir('one') });
+    assert.ok(performance.now() - startedMs < FEW_SECONDS_MS);
+    assert.equal(isAlive(session), true);
+    await assert.rejects(command.ended, (error) => isDeskPodError(error, 'EXEC_FAILED'));
+  });
+
+  it('is taken over, resumed and suspended again', async () => {
+    command.abandon();
+    const { sessionId, mergedDir, bundleDir, rootPid } = session;
+    const adopted = adoptSession({ sessionId, mergedDir, bundleDir, rootPid });
+    const warnings = await adopted.settled;
+    assert.ok(warnings.some((warning) => isDeskPodError(warning, 'EXEC_FAILED')));
+    const imagesDir = await lab.imagesDir('one');
+    await suspendSession(adopted, { imagesDir });
+    const resumed = await lab.resume('pod', imagesDir);
+    await suspendSession(resumed, { imagesDir: await lab.imagesDir('two') });
+    assert.equal(isAlive(resumed), false);
+  });
+});
+
+/** The agent cannot be asked any more: the host looks itself. */
+async function untilAgentStops(dir: string): Promise<void> {
+  const read = (path: string) => readFile(path, 'utf8').catch(() => '');
+  for (const deadline = performance.now() + 5000; performance.now() < deadline; await delay(20)) {
+    for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+      if (!/^[^ ]*perl\0.*exec-agent\.pl/.test(await read(`/proc/${pid}/cmdline`))) continue;
+      if (!(await read(`/proc/${pid}/mountinfo`)).includes(dir)) continue;
+      if (/^State:\s+T/m.test(await read(`/proc/${pid}/status`))) return;
+    }
+  }
+  assert.fail('the agent does not stop');
+}
