@@ -13,7 +13,7 @@ describe('a staging folder', () => {
   let staging: Staging;
 
   beforeEach(async () => {
-    staging = await prepareStaging(`test-${randomBytes(6).toString('hex')}`);
+    staging = await prepareStaging(randomBytes(8).toString('hex'));
     await chmod(staging.mergedDir, 0o755);
     await writeFile(join(staging.mergedDir, 'file'), 'of the session', { mode: 0o644 });
   });

@@ -7,7 +7,7 @@ import { ProcessError, run } from '../../sync/process.ts';
 import { findHolders, type Holder, holdersText, loopDevices } from '../device/holders.ts';
 import { mappingName } from '../vault/luks-vault.ts';
 import { isWithin, type Mount, readMounts } from './mount-table.ts';
-import { listStagings, removeStaging, STAGING_ROOT, type Staging } from './staging.ts';
+import { isStagingId, listStagings, removeStaging, STAGING_ROOT, type Staging } from './staging.ts';
 
 const BUSY_TIMEOUT_MS = 2000;
 const POLL_MS = 20;
@@ -97,7 +97,7 @@ export async function findOrphans(): Promise<Leftovers[]> {
 
 /** The rule of this file. A path with `..` in it cannot come from stagingOf, and must not pass here. */
 function requireOurs(staging: Staging): void {
-  const isOurs = staging.dir === `${STAGING_ROOT}/${staging.id}` && /^[a-z0-9-]{1,32}$/.test(staging.id);
+  const isOurs = staging.dir === `${STAGING_ROOT}/${staging.id}` && isStagingId(staging.id);
   if (!isOurs) throw new TypeError(`${staging.dir}: is no staging folder below ${STAGING_ROOT}`);
 }
 

@@ -15,6 +15,9 @@ const PASSABLE_MODE = 0o711;
 const SESSION_PASSABLE_MODE = 0o710;
 const PRIVATE_MODE = 0o700;
 
+/** As device.ts makes them: what else lies there, such as runc's state of every session, is no staging folder. */
+const STAGING_ID = /^[0-9a-f]{16}$/;
+
 /**
  * The places of one mounted pod. `dir` can be passed by the session's root on the way to `mergedDir`, and by no other
  * user; what stands in `privateDir` is root's alone, because the modes on the device are hostile input.
@@ -40,9 +43,14 @@ export interface Staging {
   readonly lockFile: string;
 }
 
+/** True if `id` is 16 hexadecimal digits, as the id of every staging folder. */
+export function isStagingId(id: string): boolean {
+  return STAGING_ID.test(id);
+}
+
 /** The places of the staging folder `id`: the same for every process that asks; makes nothing. */
 export function stagingOf(id: string): Staging {
-  if (!/^[a-z0-9-]{1,32}$/.test(id)) throw new TypeError(`staging id "${id}"`);
+  if (!isStagingId(id)) throw new TypeError(`staging id "${id}"`);
   const dir = join(STAGING_ROOT, id);
   const privateDir = join(dir, 'private');
   return {
@@ -86,7 +94,7 @@ export async function prepareStaging(id: string): Promise<Staging> {
 export async function listStagings(): Promise<Staging[]> {
   try {
     const names = await readdir(STAGING_ROOT);
-    return names.filter((name) => /^[a-z0-9-]{1,32}$/.test(name)).map(stagingOf);
+    return names.filter(isStagingId).map(stagingOf);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
