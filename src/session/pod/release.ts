@@ -1,11 +1,12 @@
 // Letting go of a device by force: ends what runs of its pod on this host, without saving, and leaves nothing behind.
+import { existsSync } from 'node:fs';
 import { isDeskPodError } from '../../core/errors.ts';
-import { lockHolder } from '../../sync/posix/flock.ts';
+import { lockHolder, tryLock } from '../../sync/posix/flock.ts';
 import { runcDelete } from '../barrier/runc.ts';
 import { findStaging } from '../device/device.ts';
 import { cleanLeftovers } from '../host/leftovers.ts';
 import { mountAt, readMounts } from '../host/mount-table.ts';
-import { endProcess, identifyProcess } from '../host/process-identity.ts';
+import { endProcess, identifyProcess, type ProcessIdentity } from '../host/process-identity.ts';
 import { programsIn } from '../host/programs.ts';
 import { listStagings, type Staging } from '../host/staging.ts';
 import { endMembers } from '../process/session-members.ts';
@@ -15,8 +16,7 @@ import { readSessionNote } from './session-note.ts';
 /** Ends supervisor and session of the pod on a device, and unmounts what they had. A device without a pod is left alone. */
 export async function releaseDevice(devicePath: string): Promise<void> {
   for (const staging of await stagingsOf(devicePath)) {
-    const owner = lockHolder(staging.lockFile);
-    const supervisor = owner === undefined || owner === process.pid ? undefined : identifyProcess(owner);
+    const supervisor = findOwner(staging);
     if (supervisor !== undefined) await endProcess(supervisor);
     const note = await readSessionNote(staging);
     if (note !== undefined) await endProcess(note.root);
@@ -39,6 +39,24 @@ export async function releaseUnfinished(devicePath: string): Promise<void> {
     if ((await readSessionNote(staging)) !== undefined) continue;
     if (mountAt(await readMounts(), staging.mergedDir) === undefined) await cleanLeftovers(staging);
   }
+}
+
+/**
+ * The other process that holds the lock of a staging folder. The pid in a lock file that nobody holds may be anyone's by
+ * now: it counts only if the lock is held before and after the process was looked at.
+ */
+function findOwner({ lockFile, privateDir }: Staging): ProcessIdentity | undefined {
+  if (!existsSync(privateDir) || !isHeld(lockFile)) return undefined;
+  const pid = lockHolder(lockFile);
+  if (pid === undefined || pid === process.pid) return undefined;
+  const owner = identifyProcess(pid);
+  return isHeld(lockFile) && lockHolder(lockFile) === pid ? owner : undefined;
+}
+
+function isHeld(lockFile: string): boolean {
+  const lock = tryLock(lockFile);
+  lock?.release();
+  return lock === undefined;
 }
 
 async function stagingsOf(devicePath: string): Promise<Staging[]> {
