@@ -1,9 +1,9 @@
 // A command in the session of a pod, for the command line: streams go through the pod's supervisor.
 import { type IncomingMessage, request } from 'node:http';
-import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { DeskPodError } from '../../core/errors.ts';
-import { ARGV_HEADER, type ExecLine } from '../supervisor/exec-stream.ts';
+import { drained } from '../process/drained.ts';
+import type { ExecLine } from '../supervisor/exec-stream.ts';
 import { fromWireError } from '../supervisor/wire.ts';
 import { findPod } from './target.ts';
 
@@ -28,12 +28,28 @@ export async function execInPod(
   const target = await findPod(path);
   if (target.kind === 'tree')
     throw new DeskPodError('USAGE', `${target.dir} is a tree pod: it has no session`);
-  const response = await open(target.staging.supervisorSocket, argv, streams.stdin, target.path);
+  return execOverSocket(target.staging.supervisorSocket, argv, streams, target.path);
+}
+
+/**
+ * Runs a command through the supervisor that listens on `socketPath`. No more of its output is kept than the streams
+ * take: if they are slow, the command waits.
+ * @param devicePath names the pod in errors.
+ * @throws as {@link execInPod}.
+ */
+export async function execOverSocket(
+  socketPath: string,
+  argv: readonly string[],
+  streams: ExecStreams,
+  devicePath: string,
+): Promise<number> {
+  const response = await open(socketPath, argv, streams.stdin, devicePath);
   try {
-    for await (const text of createInterface({ input: response })) {
+    if (response.statusCode !== 200) throw refused(response.statusCode, devicePath);
+    for await (const text of linesOf(response)) {
       const line = JSON.parse(text) as ExecLine;
-      if ('stdout' in line) streams.stdout.write(Buffer.from(line.stdout, 'base64'));
-      else if ('stderr' in line) streams.stderr.write(Buffer.from(line.stderr, 'base64'));
+      if ('stdout' in line) await pass(streams.stdout, line.stdout);
+      else if ('stderr' in line) await pass(streams.stderr, line.stderr);
       else if ('exitCode' in line) return line.exitCode;
       else throw fromWireError(line.error);
     }
@@ -46,6 +62,32 @@ export async function execInPod(
   });
 }
 
+async function pass(output: Writable, base64: string): Promise<void> {
+  if (!output.write(Buffer.from(base64, 'base64'))) await drained(output);
+}
+
+/** Lines as they are asked for: readline would read ahead by a thousand, each of up to 90 KB. */
+async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
+  let pieces: Buffer[] = [];
+  for await (const piece of response) {
+    let rest = piece as Buffer;
+    for (let end = rest.indexOf('\n'); end >= 0; end = rest.indexOf('\n')) {
+      yield Buffer.concat([...pieces, rest.subarray(0, end)]).toString('utf8');
+      pieces = [];
+      rest = rest.subarray(end + 1);
+    }
+    if (rest.length > 0) pieces.push(rest);
+  }
+}
+
+function refused(statusCode: number | undefined, devicePath: string): DeskPodError {
+  return new DeskPodError(
+    'SUPERVISOR_UNREACHABLE',
+    `${devicePath}: the supervisor answered with status ${statusCode}, expected 200`,
+    { hint: 'It may be of another version: suspend the pod, then start it again.', details: { statusCode } },
+  );
+}
+
 function open(
   socketPath: string,
   argv: readonly string[],
@@ -53,14 +95,10 @@ function open(
   devicePath: string,
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const headers = { [ARGV_HEADER]: Buffer.from(JSON.stringify(argv)).toString('base64') };
-    const outgoing = request(
-      { socketPath, method: 'POST', path: '/v1/exec', headers, agent: false },
-      (response) => {
-        response.once('close', () => stdin.unpipe(outgoing).destroy());
-        resolve(response);
-      },
-    );
+    const outgoing = request({ socketPath, method: 'POST', path: '/v1/exec', agent: false }, (response) => {
+      response.once('close', () => stdin.unpipe(outgoing).destroy());
+      resolve(response);
+    });
     outgoing.on('error', (cause) => {
       reject(
         new DeskPodError(
@@ -73,7 +111,7 @@ function open(
         ),
       );
     });
-    outgoing.flushHeaders();
+    outgoing.write(`${JSON.stringify(argv)}\n`);
     stdin.pipe(outgoing);
   });
 }
