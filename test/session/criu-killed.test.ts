@@ -1,5 +1,6 @@
 // CRIU ended in the middle of its work, as by a kernel short of memory: the session goes on or is reported lost.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeskPodError } from '../../src/core/errors.ts';
@@ -51,6 +52,26 @@ describe('a session whose CRIU is killed', function () {
     assert.equal(attemptCount, 2);
     assert.equal(calls, 2);
     assert.equal(await shell(await lab.resume('pod', imagesDir), 'echo came back'), 'came back');
+  });
+
+  it('does not go on before the work at the instant of its dump has been told to end, and has', async () => {
+    const session = await lab.start('pod');
+    const imagesDir = await lab.imagesDir('one');
+    const seen: string[] = [];
+    await checkpointSession(session, {
+      imagesDir,
+      whileFrozen: async (signal) => {
+        seen.push('begins');
+        if (seen.length > 1) return;
+        const aborted = once(signal, 'abort');
+        await killCriu(lab.dir, 'dump', 0);
+        await aborted;
+        await delay(100);
+        seen.push('ended');
+        throw signal.reason;
+      },
+    });
+    assert.deepEqual(seen, ['begins', 'ended', 'begins']);
   });
 
   for (const afterMs of [5, 40, 80, 120, 160]) {

@@ -49,8 +49,11 @@ export interface DumpOptions {
   readonly workDir: string;
   /** False ends the session when its images are written. */
   readonly leaveRunning: boolean;
-  /** Runs when the images are complete and the session still stands still; if it throws, the session goes on. */
-  readonly whileFrozen: () => Promise<void>;
+  /**
+   * Runs when the images are complete and the session still stands still; if it throws, the session goes on. Its signal
+   * aborts when the dump is over before it: the session then runs again. Its end is waited for in any case.
+   */
+  readonly whileFrozen: (signal: AbortSignal) => Promise<void>;
 }
 
 /** A dump that failed. The session goes on, unless `areImagesComplete`. */

@@ -18,6 +18,7 @@ export interface FreezeHook {
   readonly isReached: () => boolean;
   /** What `whileFrozen` threw, if it did: CRIU then let the session go on and failed. */
   readonly failure: () => unknown;
+  /** Aborts `whileFrozen` if it still runs, and waits until it has ended. */
   close(): Promise<void>;
 }
 
@@ -26,7 +27,13 @@ export interface FreezeHook {
  * images and the thaw, whether the session is then ended or goes on.
  * @param dir a folder for two pipes, which are gone after {@link FreezeHook.close}.
  */
-export async function openFreezeHook(dir: string, whileFrozen: () => Promise<void>): Promise<FreezeHook> {
+export async function openFreezeHook(
+  dir: string,
+  whileFrozen: (signal: AbortSignal) => Promise<void>,
+): Promise<FreezeHook> {
+  const over = new AbortController();
+  let work: Promise<unknown> = Promise.resolve();
+
   const callPath = `${dir}/frozen.call`;
   const answerPath = `${dir}/frozen.answer`;
   const scriptPath = `${dir}/frozen.sh`;
@@ -46,7 +53,7 @@ export async function openFreezeHook(dir: string, whileFrozen: () => Promise<voi
   let failure: unknown;
   call.once('data', () => {
     isReached = true;
-    whileFrozen().then(
+    work = whileFrozen(over.signal).then(
       () => answer.write('ok\n'),
       (error: unknown) => {
         failure = error ?? new Error('the work on the frozen session failed');
@@ -60,6 +67,9 @@ export async function openFreezeHook(dir: string, whileFrozen: () => Promise<voi
     isReached: () => isReached,
     failure: () => failure,
     close: async () => {
+      // CRIU has ended: if the work goes on, the session does too, and what it would still read is of another instant.
+      over.abort();
+      await work;
       call.destroy();
       answer.destroy();
       await removeAll();

@@ -82,9 +82,10 @@ export interface CheckpointOptions {
   readonly imagesDir: string;
   /**
    * Runs when the images are complete and the session still stands still: files and memory are of one instant. Runs
-   * again if the dump has to be tried again.
+   * again if the dump has to be tried again. Its signal aborts if the dump fails meanwhile: the session then goes on,
+   * and what `whileFrozen` reads is of that instant no more.
    */
-  readonly whileFrozen?: () => Promise<void>;
+  readonly whileFrozen?: (signal: AbortSignal) => Promise<void>;
 }
 
 /** What a checkpoint took. */
