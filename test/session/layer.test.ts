@@ -1,6 +1,7 @@
 // Base and layer joined to a root file system, and let go again.
 import assert from 'node:assert/strict';
 import { mkdir, open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { isDeskPodError } from '../../src/core/errors.ts';
 import { isMountPoint, layerMountPoints, mountLayer, unmountLayer } from '../../src/session/pod/layer.ts';
 import { leftoversIn } from './leftovers.ts';
@@ -53,6 +54,23 @@ describe('a layer', function () {
     await assert.rejects(mountLayer(places), (error) => isDeskPodError(error, 'MOUNT_FAILED'));
     await assert.rejects(mountLayer({ ...places, upperDir: `${lab.dir}/a,b` }), TypeError);
     assert.equal(await isMountPoint(layerMountPoints(places.stagingDir).mergedDir), false);
+  });
+
+  it('that another overlay uses is not mounted a second time: the device is in use', async () => {
+    await lab.mount('pod');
+    const stagingDir = `${lab.dir}/again`;
+    const again = {
+      baseFile: `${lab.dir}/base.erofs`,
+      upperDir: `${lab.dir}/pod/upper`,
+      workDir: `${lab.dir}/pod/work`,
+      stagingDir,
+    };
+    await assert.rejects(mountLayer(again), (error) => isDeskPodError(error, 'DEVICE_IN_USE'));
+    assert.equal(await isMountPoint(layerMountPoints(stagingDir).baseDir), false);
+    const unmounted = delay(300).then(() => lab.unmount('pod'));
+    await mountLayer(again);
+    await unmounted;
+    await unmountLayer(stagingDir);
   });
 
   it('in use is not torn away: the unmount says so', async () => {

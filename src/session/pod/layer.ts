@@ -1,13 +1,18 @@
 // The pod's root file system: a read-only base under the writable layer, joined by overlayfs.
-import { chmod, chown, mkdir, readFile } from 'node:fs/promises';
+import { chmod, chown, mkdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DeskPodError } from '../../core/errors.ts';
 import { ProcessError, run } from '../../sync/process.ts';
 import { SHIFTED_ID_START } from '../barrier/bundle.ts';
+import { mountAt, readMounts } from '../host/mount-table.ts';
 
 /** How long an unmount waits for the last file of an ended session to be closed by the kernel. */
 const UNMOUNT_TIMEOUT_MS = 5000;
 const UNMOUNT_RETRY_MS = 20;
+
+/** How long a layer may stay in use by an overlay that is being let go of. */
+const BUSY_TIMEOUT_MS = 2000;
+const MOUNT_RETRY_MS = 50;
 
 /** What a root file system is made of, and where it appears. */
 export interface LayerPlaces {
@@ -34,7 +39,7 @@ export function layerMountPoints(stagingDir: string): MountedLayer {
 
 /**
  * Mounts base and layer. On failure nothing stays mounted.
- * @throws DeskPodError MOUNT_FAILED.
+ * @throws DeskPodError MOUNT_FAILED; DEVICE_IN_USE if another overlay still uses the layer after 2 s.
  */
 export async function mountLayer(places: LayerPlaces): Promise<MountedLayer> {
   for (const path of [places.upperDir, places.workDir, places.stagingDir]) requirePlainPath(path);
@@ -60,7 +65,7 @@ export async function mountLayer(places: LayerPlaces): Promise<MountedLayer> {
       'nodev',
       'nosuid',
     ];
-    await mount(['-t', 'overlay', '-o', options.join(','), 'deskpod', layer.mergedDir]);
+    await mountOverlay(options, places, layer.mergedDir);
   } catch (error) {
     await unmountLayer(places.stagingDir);
     throw error;
@@ -119,16 +124,33 @@ export async function lookUpEntries(mergedDir: string): Promise<void> {
 
 /** True if something is mounted exactly at `dir`. */
 export async function isMountPoint(dir: string): Promise<boolean> {
-  const table = await readFile('/proc/self/mountinfo', 'utf8');
-  return table.split('\n').some((line) => {
-    const field = line.split(' ')[4];
-    return field !== undefined && unescapeMountField(field) === dir;
-  });
+  return mountAt(await readMounts(), dir) !== undefined;
 }
 
-/** The kernel writes space, tab, newline and backslash as octal escapes. */
-function unescapeMountField(field: string): string {
-  return field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+/** Mounts an overlay; the kernel takes a moment to let go of the one that was on the same layer before. */
+async function mountOverlay(
+  options: readonly string[],
+  places: LayerPlaces,
+  mergedDir: string,
+): Promise<void> {
+  const deadline = performance.now() + BUSY_TIMEOUT_MS;
+  for (;;) {
+    try {
+      await mount(['-t', 'overlay', '-o', options.join(','), 'deskpod', mergedDir]);
+      return;
+    } catch (error) {
+      if (!(error instanceof DeskPodError) || !/busy|already mounted/i.test(String(error.details.output)))
+        throw error;
+      if (performance.now() >= deadline) {
+        throw new DeskPodError('DEVICE_IN_USE', `${places.upperDir}: the layer is still mounted elsewhere`, {
+          hint: 'End the session that still uses it with `deskpod stop`, then try again; if there is none, restart this host.',
+          details: { ...error.details, upperDir: places.upperDir, workDir: places.workDir },
+          cause: error,
+        });
+      }
+    }
+    await delay(MOUNT_RETRY_MS);
+  }
 }
 
 async function mount(args: readonly string[]): Promise<void> {
