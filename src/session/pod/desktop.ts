@@ -139,13 +139,14 @@ export class Desktop {
       const files = await this.root.capture(onProgress);
       return sealCheckpoint(this.pod, { reason: 'files', files, pauseMs: 0, startedMs });
     }
+    await this.root.captureAhead(onProgress);
     const imagesDir = await openImages(this.#staging);
     try {
       let files: CapturedTree | undefined;
       const { pauseMs } = await checkpointSession(session, {
         imagesDir,
-        whileFrozen: async () => {
-          files = await this.root.capture(onProgress);
+        whileFrozen: async (signal) => {
+          files = await this.root.capture(onProgress, signal);
         },
       });
       if (files === undefined) throw new TypeError('a checkpoint without its files');

@@ -83,9 +83,22 @@ export class PodRoot {
   }
 
   /** Writes the layer's files into packs. */
-  capture(onProgress: ProgressListener): Promise<CapturedTree> {
+  capture(onProgress: ProgressListener, signal?: AbortSignal): Promise<CapturedTree> {
     const { content, projections } = this.#opened.pod;
-    return captureInto(content, this.layerDir, 'data', { index: projections.files, onProgress });
+    const options = { index: projections.files, onProgress };
+    return captureInto(
+      content,
+      this.layerDir,
+      'data',
+      signal === undefined ? options : { ...options, signal },
+    );
+  }
+
+  /** Stores what has changed so far, so that the session stands still only for what changes until then. */
+  async captureAhead(onProgress: ProgressListener): Promise<void> {
+    const { settle } = await this.capture(onProgress);
+    await this.#opened.pod.content.flush();
+    await settle();
   }
 
   /**

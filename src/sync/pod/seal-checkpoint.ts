@@ -21,6 +21,8 @@ export interface TreeOptions {
   readonly index?: FileIndex;
   readonly isExcluded?: (path: Uint8Array) => boolean;
   readonly onProgress?: ProgressListener;
+  /** Stops it, with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 /** Writes the tree under `dir` into the repository's packs; `kind` says which. */
