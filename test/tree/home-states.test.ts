@@ -177,7 +177,7 @@ describe('a home', () => {
     assert.deepEqual(await filesBelow(lab.home), before);
   });
 
-  it('with several pods asks which one is meant', async () => {
+  it('with several pods asks which one is meant, and the damage of one harms no other', async () => {
     await lab.bringHome();
     const other = await openTreeLab();
     try {
@@ -188,6 +188,9 @@ describe('a home', () => {
       assert.match(hint ?? '', new RegExp(`${lab.podId}`));
       await lab.program.answer([...lab.restoreTo('back'), '--pod', lab.podId.slice(0, 12)]);
       await assertSameFiles(join(lab.temp, 'back'), lab.dir);
+      await writeFile(join(lab.home, 'pods', other.podId, 'head'), 'not a head');
+      await lab.program.answer([...lab.restoreTo('again'), '--pod', lab.podId]);
+      await lab.program.failure('HEAD_DAMAGED', [...lab.restoreTo('other'), '--pod', other.podId]);
     } finally {
       await other.close();
     }

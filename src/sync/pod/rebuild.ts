@@ -21,6 +21,7 @@ import { lacking, type SurveyedPod } from './survey.ts';
 /** A pod that a home has. */
 export interface HomePod {
   readonly podId: string;
+  /** Position of its log; 0 if its head cannot be read. */
   readonly seq: number;
   readonly epoch: number;
 }
@@ -61,10 +62,20 @@ export async function listHomePods(url: string): Promise<HomePod[]> {
   for (const podId of await home.listPods()) {
     const bytes = await home.head(podId);
     if (bytes === undefined) continue;
-    const { seq, epoch } = peekHead(bytes);
-    pods.push({ podId, seq, epoch });
+    pods.push({ podId, ...positionOf(bytes) });
   }
   return pods;
+}
+
+/** A damaged head is told when its pod is asked for; it keeps nobody from the others. */
+function positionOf(headBytes: Uint8Array): { seq: number; epoch: number } {
+  try {
+    const { seq, epoch } = peekHead(headBytes);
+    return { seq, epoch };
+  } catch (error) {
+    if (error instanceof DeskPodError) return { seq: 0, epoch: 0 };
+    throw error;
+  }
 }
 
 /**
