@@ -171,6 +171,12 @@ function isRsync(pid: number): boolean {
   return readOrEmpty(`/proc/${pid}/comm`).trim() === 'rsync';
 }
 
+function isWrittenTo(home: string): boolean {
+  return namesIn('/proc').some(
+    (pid) => /^\d+$/.test(pid) && isRsync(Number(pid)) && readOrEmpty(`/proc/${pid}/cmdline`).includes(home),
+  );
+}
+
 function readOrEmpty(path: string): string {
   try {
     return readFileSync(path, 'utf8');
@@ -188,6 +194,8 @@ async function assertWhole(lab: TreeLab, name: string): Promise<void> {
 
 async function copyOfHome(lab: TreeLab, name: string): Promise<string> {
   const copy = join(lab.temp, name);
+  // The rsync of a command that was killed may live a moment longer; a copy made meanwhile is of no one moment.
+  while (isWrittenTo(lab.home)) await delay(1);
   await cp(lab.home, copy, { recursive: true });
   return copy;
 }
