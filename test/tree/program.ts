@@ -1,9 +1,6 @@
 // The program itself as a child process: what a user types, and what comes back.
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { exitStatusOf } from '../../src/cli/exit-codes.ts';
@@ -11,10 +8,6 @@ import type { ErrorCode } from '../../src/core/errors.ts';
 import type { Progress } from '../../src/core/progress.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../bin/deskpod', import.meta.url));
-
-/** Halves the time that a command takes to begin. A folder of this run's own, as what is in it is run. */
-const compiledDir = mkdtempSync(join(tmpdir(), 'deskpod-compiled-'));
-process.once('exit', () => rmSync(compiledDir, { recursive: true, force: true }));
 
 /** How a command ended. */
 export interface Ended {
@@ -144,7 +137,7 @@ export class Program {
       cwd,
       // A group of its own: what a killed command has started can be found and ended by it.
       detached: true,
-      env: { ...process.env, NODE_COMPILE_CACHE: compiledDir, ...env },
+      env: { ...process.env, ...env },
       stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     });
     child.stdin?.end(input);

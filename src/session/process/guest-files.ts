@@ -3,6 +3,7 @@
 import { constants } from 'node:fs';
 import { chmod, chown, lstat, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { DeskPodError } from '../../core/errors.ts';
 import { GUEST_DIR, SHIFTED_ID_START } from '../barrier/bundle.ts';
 import { type Account, SESSION_RUN_DIR, SESSION_UID } from '../barrier/environment.ts';
@@ -11,7 +12,7 @@ import { NAME_SERVER } from './network.ts';
 import { SESSION_SOCKET_DIR } from './session-socket.ts';
 
 const GUEST_FILES = ['init.pl', 'exec-agent.pl'] as const;
-const SOURCE_DIR = join(import.meta.dirname, 'guest');
+const SOURCE_DIR = fileURLToPath(new URL('./guest', import.meta.url));
 
 /**
  * Makes a root file system ready for a fresh start. The guest's programs are copied rather than bound from the host: a

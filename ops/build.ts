@@ -1,0 +1,71 @@
+// Builds the program: plain JavaScript in build/, one file for each process and thread, which starts much faster.
+import { mkdir, readFile, rename, utimes, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { build, type Plugin } from 'esbuild';
+
+const root = resolve(import.meta.dirname, '..');
+const buildDir = join(root, 'build');
+/** What runs on its own: the command line, the process that owns a pod, and a thread of its crew. */
+const ENTRIES: Readonly<Record<string, string>> = {
+  worker: join(root, 'src/sync/workers/worker.ts'),
+  supervisor: join(root, 'src/session/supervisor/main.ts'),
+  deskpod: join(root, 'src/cli/main.ts'),
+};
+/** Machine code, or only wanted if it is there. */
+const EXTERNAL = ['koffi', 'classic-level', 'bufferutil', 'utf-8-validate'];
+
+/** What a source finds beside itself is another entry, or lies in the checkout as it is. */
+const places: Plugin = {
+  name: 'places',
+  setup: (builder) => {
+    builder.onLoad({ filter: /\/src\/.*\.ts$/ }, async ({ path }) => {
+      const source = await readFile(path, 'utf8');
+      if (/import\.meta\.(dirname|filename)/.test(source))
+        throw new Error(`${relative(root, path)}: a build finds only new URL('./…', import.meta.url)`);
+      const contents = source.replace(
+        /new URL\('(\.[^']+)', import\.meta\.url\)/g,
+        (_match, place: string) =>
+          `new URL('${placeFromBuild(resolve(dirname(path), place))}', import.meta.url)`,
+      );
+      return { contents, loader: 'ts' };
+    });
+  },
+};
+
+function placeFromBuild(path: string): string {
+  const entry = Object.keys(ENTRIES).find((name) => ENTRIES[name] === path);
+  return entry === undefined ? relative(buildDir, path) : `./${entry}.js`;
+}
+
+const startedAt = new Date();
+const { outputFiles } = await build({
+  absWorkingDir: root,
+  entryPoints: ENTRIES,
+  outdir: buildDir,
+  write: false,
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node24',
+  external: EXTERNAL,
+  sourcemap: true,
+  sourcesContent: false,
+  logLevel: 'warning',
+  plugins: [places],
+  // packages in CommonJS ask for Node's own modules by require
+  banner: {
+    js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+  },
+});
+await mkdir(buildDir, { recursive: true });
+// `bin/deskpod` compares the sources with the command line's own file: it comes last, and is as old as what was read
+const isProgram = (path: string): boolean => basename(path) === 'deskpod.js';
+for (const { path, contents } of outputFiles.sort(
+  (a, b) => Number(isProgram(a.path)) - Number(isProgram(b.path)),
+)) {
+  // whoever starts meanwhile gets the former file or this one, whole
+  const part = join(buildDir, `.${basename(path)}.${process.pid}`);
+  await writeFile(part, contents);
+  await utimes(part, startedAt, startedAt);
+  await rename(part, path);
+}
