@@ -1,6 +1,14 @@
 // Decisions: which events a command leads to in a state, or why it is refused. Pure: the facts come with the command.
 import { DeskPodError } from './errors.ts';
-import type { CheckpointSealed, HostFacts, PodCreated, PodEvent, RestoreCompleted } from './events.ts';
+import type {
+  CheckpointSealed,
+  HostFacts,
+  ObjectHealed,
+  PodCreated,
+  PodEvent,
+  RestoreCompleted,
+  VerifyCompleted,
+} from './events.ts';
 import type { Checkpoint, PodState } from './state.ts';
 
 /** What a checkpoint brings along; its number is given by the decision. */
@@ -32,7 +40,9 @@ export type Command =
       readonly recordHash: string;
       readonly sentBytes: number;
     }
-  | { readonly type: 'completeRestore'; readonly restore: Omit<RestoreCompleted, 'type' | 'v' | 'epoch'> };
+  | { readonly type: 'completeRestore'; readonly restore: Omit<RestoreCompleted, 'type' | 'v' | 'epoch'> }
+  | { readonly type: 'completeVerify'; readonly verify: Omit<VerifyCompleted, 'type' | 'v'> }
+  | { readonly type: 'recordHeals'; readonly objects: readonly Omit<ObjectHealed, 'type' | 'v'>[] };
 
 /**
  * The events that `command` leads to in `state`.
@@ -118,6 +128,10 @@ export function decide(state: PodState, command: Command): PodEvent[] {
     case 'completeRestore':
       findCheckpoint(state, command.restore.checkpoint);
       return [{ type: 'restore.completed', v: 1, epoch: state.epoch + 1, ...command.restore }];
+    case 'completeVerify':
+      return [{ type: 'verify.completed', v: 1, ...command.verify }];
+    case 'recordHeals':
+      return command.objects.map((object) => ({ type: 'object.healed', v: 1, ...object }));
   }
 }
 

@@ -149,6 +149,41 @@ export interface RestoreCompleted {
   readonly vault: PodCreated['vault'];
 }
 
+/** What a verify looked at: that everything is in its place, or also every byte of it. */
+export type VerifyDepth = 'structure' | 'data';
+
+/** A repository was verified: the device's, or a home's. */
+export interface VerifyCompleted {
+  readonly type: 'verify.completed';
+  readonly v: 1;
+  /** `device`, or the URL of the home. */
+  readonly place: string;
+  readonly depth: VerifyDepth;
+  /** True if it went over all that its depth means; false for a sample, or if it was stopped. */
+  readonly isWhole: boolean;
+  readonly objectCount: number;
+  /** Bytes of objects that were read from end to end. */
+  readonly readBytes: number;
+  /** The first of the objects that were found damaged or missing, as `packs/NAME`. */
+  readonly damaged: readonly string[];
+  readonly damagedCount: number;
+  /** How many of them are whole again. */
+  readonly healedCount: number;
+  readonly durationMs: number;
+}
+
+/** An object that was damaged or missing on one side was put in its place again from another. */
+export interface ObjectHealed {
+  readonly type: 'object.healed';
+  readonly v: 1;
+  readonly kind: string;
+  readonly name: string;
+  /** Where it is whole again: `device`, or the URL of a home. */
+  readonly place: string;
+  /** Where it came from: the URL of a home, or `device`. */
+  readonly from: string;
+}
+
 /** Any fact of a pod's log. */
 export type PodEvent =
   | PodCreated
@@ -164,7 +199,9 @@ export type PodEvent =
   | HomeAdded
   | HomeRemoved
   | HomeAcknowledged
-  | RestoreCompleted;
+  | RestoreCompleted
+  | VerifyCompleted
+  | ObjectHealed;
 
 const VERSIONS: { readonly [type in PodEvent['type']]: number } = {
   'pod.created': 1,
@@ -181,6 +218,8 @@ const VERSIONS: { readonly [type in PodEvent['type']]: number } = {
   'home.removed': 1,
   'home.acknowledged': 1,
   'restore.completed': 1,
+  'verify.completed': 1,
+  'object.healed': 1,
 };
 
 /** An event with its place in the log and the wall-clock time of its device. */

@@ -127,8 +127,7 @@ export class ManifestDecoder {
 
   #step(reader: ByteReader, entries: ManifestEntry[]): void {
     if (this.#state === 'header') {
-      reader.magic(MAGIC);
-      reader.version(VERSION);
+      readManifestHeader(reader);
       this.#state = 'entries';
       this.#wantedBytes = 8; // every entry is longer than 4 bytes, and the end is 8
       return;
@@ -157,6 +156,12 @@ export class ManifestDecoder {
     this.#entryCount++;
     entries.push(entry);
   }
+}
+
+/** Passes over the bytes that open a manifest. Throws MANIFEST_DAMAGED or FORMAT_UNKNOWN. */
+export function readManifestHeader(reader: ByteReader): void {
+  reader.magic(MAGIC);
+  reader.version(VERSION);
 }
 
 /** Judges whether each entry may stand after those before it. */
@@ -211,7 +216,8 @@ function encodeEntry(entry: ManifestEntry): Uint8Array {
   return bytes;
 }
 
-function decodeEntry(reader: ByteReader): ManifestEntry {
+/** One entry, which must fill what `reader` reads. Throws MANIFEST_DAMAGED. */
+export function decodeEntry(reader: ByteReader): ManifestEntry {
   const kind = ENTRY_KINDS[reader.u8() - 1];
   if (kind === undefined) throw reader.damaged('expected a kind from 1 to 7, got another');
   const entry: ManifestEntry = {

@@ -1,5 +1,5 @@
 // The state of a pod: a pure fold of its log.
-import type { CheckpointSealed, LoggedEvent, PodKind } from './events.ts';
+import type { CheckpointSealed, LoggedEvent, PodKind, VerifyCompleted, VerifyDepth } from './events.ts';
 
 /** A checkpoint as the state remembers it. */
 export interface Checkpoint extends Omit<CheckpointSealed, 'type' | 'v'> {
@@ -26,6 +26,16 @@ export type SessionState =
   | { readonly status: 'suspended'; readonly checkpoint: number }
   | { readonly status: 'lost'; readonly cause: string };
 
+/** The latest whole verify of one place and depth. */
+export interface VerificationState {
+  readonly place: string;
+  readonly depth: VerifyDepth;
+  readonly seq: number;
+  readonly atMs: number;
+  /** Objects that were damaged or missing, and were not healed. */
+  readonly leftCount: number;
+}
+
 /** Everything that the log says, at one position of it. */
 export interface PodState {
   /** Position in the log that this state reflects; 0 before the first event. */
@@ -44,6 +54,8 @@ export interface PodState {
   readonly checkpoints: readonly Checkpoint[];
   readonly homes: readonly HomeState[];
   readonly packages: readonly string[];
+  /** One for each place and depth that was ever verified as a whole. */
+  readonly verifications: readonly VerificationState[];
 }
 
 /** The state before the first event. */
@@ -62,6 +74,7 @@ export const INITIAL_STATE: PodState = {
   checkpoints: [],
   homes: [],
   packages: [],
+  verifications: [],
 };
 
 /** The state after one more event. Total: every event of the union has its case, or this does not compile. */
@@ -107,9 +120,25 @@ export function evolve(state: PodState, { seq, atMs, event }: LoggedEvent): PodS
         sealed?.images === undefined ? { status: 'none' } : { status: 'suspended', checkpoint };
       return { ...next, epoch, deviceId, vault, session };
     }
+    case 'verify.completed':
+      return event.isWhole
+        ? { ...next, verifications: verifiedAt(state.verifications, event, seq, atMs) }
+        : next;
+    case 'object.healed':
+      return next;
     default:
       return unreachable(event);
   }
+}
+
+function verifiedAt(
+  former: readonly VerificationState[],
+  { place, depth, damagedCount, healedCount }: VerifyCompleted,
+  seq: number,
+  atMs: number,
+): VerificationState[] {
+  const others = former.filter((each) => each.place !== place || each.depth !== depth);
+  return [...others, { place, depth, seq, atMs, leftCount: damagedCount - healedCount }];
 }
 
 /** The state that a run of events leads to. */

@@ -404,6 +404,20 @@ const EVENTS: { readonly [T in PodEvent['type']]: Complete<Extract<PodEvent, { t
     checkpoint: 1,
     vault: 'none',
   },
+  'verify.completed': {
+    type: 'verify.completed',
+    v: 1,
+    place: '',
+    depth: 'data',
+    isWhole: true,
+    objectCount: 1,
+    readBytes: 1,
+    damaged: [],
+    damagedCount: 0,
+    healedCount: 0,
+    durationMs: 1,
+  },
+  'object.healed': { type: 'object.healed', v: 1, kind: '', name: '', place: '', from: '' },
 };
 
 type Complete<T> = { readonly [K in keyof T]-?: NonNullable<T[K]> };
