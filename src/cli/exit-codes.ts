@@ -55,6 +55,7 @@ const STATUS_OF: Readonly<Partial<Record<ErrorCode, keyof typeof EXIT_STATUS>>> 
   DEVICE_IN_USE: 'busy',
   LOG_CONFLICT: 'busy',
   POD_EXISTS: 'wrongState',
+  KEY_NEEDED: 'wrongState',
   TARGET_NOT_EMPTY: 'wrongState',
   SESSION_ALREADY_RUNNING: 'wrongState',
   SESSION_NOT_RUNNING: 'wrongState',

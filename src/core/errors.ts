@@ -37,6 +37,7 @@ export const ERROR_CODES = {
   KEYRING_NO_IDENTITY: 'this key opens no slot of the keyring',
   PASSPHRASE_WRONG: 'the passphrase opens no slot of the keyring',
   PASSPHRASE_MISSING: 'a passphrase is needed and none was given',
+  KEY_NEEDED: 'without this key nothing might open the pod any more',
   SOURCE_UNREADABLE: 'a folder or file to be checkpointed could not be read',
   TARGET_NOT_EMPTY: 'the place of a new pod or home holds something already',
   TARGET_WRITE_FAILED: 'a file could not be written',

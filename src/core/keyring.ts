@@ -1,13 +1,16 @@
 // The keyring: the pod's secrets, sealed once for each key that may open them.
-import { ByteReader, ByteWriter, equalBytes, utf8 } from './bytes.ts';
+import { ByteReader, ByteWriter, equalBytes, toHex, utf8 } from './bytes.ts';
 import { DeskPodError } from './errors.ts';
-import { HASH_BYTES, type Sealing } from './hashing.ts';
+import { HASH_BYTES, type Hashing, type Sealing } from './hashing.ts';
 import { ID_BYTES } from './segment.ts';
 
 const MAGIC = 'DPY1';
 const VERSION = 1;
 const SLOT_KINDS = ['passphrase', 'recovery'] as const;
 const SLOT_MIN_BYTES = 1 + 1 + 8 + 4;
+const SLOT_ID_DIGITS = 8;
+/** Every passphrase slot costs whoever opens the keyring a second: a forged one may not cost an hour. */
+export const SLOTS_MAX = 32;
 
 /** What opens a slot. */
 export type SlotKind = (typeof SLOT_KINDS)[number];
@@ -29,8 +32,15 @@ export interface Keyring {
   readonly slots: readonly KeyringSlot[];
 }
 
-/** The bytes of a keyring. */
+/** How people and scripts name a slot: it stays the same as long as the slot is there. */
+export function slotIdOf(slot: KeyringSlot, hashing: Hashing): string {
+  return toHex(hashing.sha256(slot.sealed)).slice(0, SLOT_ID_DIGITS);
+}
+
+/** The bytes of a keyring. RangeError for more than {@link SLOTS_MAX} slots. */
 export function encodeKeyring(keyring: Keyring, { hashing, logKey }: Sealing): Uint8Array {
+  if (keyring.slots.length > SLOTS_MAX)
+    throw new RangeError(`expected at most ${SLOTS_MAX} slots, got ${keyring.slots.length}`);
   const signed = new ByteWriter(1024)
     .text(MAGIC)
     .u8(VERSION)
@@ -59,6 +69,7 @@ export function peekKeyring(bytes: Uint8Array): Keyring {
   const podId = reader.take(ID_BYTES);
   const generation = reader.u32();
   const slotCount = reader.count(reader.u32(), SLOT_MIN_BYTES);
+  if (slotCount > SLOTS_MAX) throw reader.damaged(`expected at most ${SLOTS_MAX} slots, got ${slotCount}`);
   const slots: KeyringSlot[] = [];
   for (let i = 0; i < slotCount; i++) {
     const kind = SLOT_KINDS[reader.u8() - 1];

@@ -16,6 +16,14 @@ export interface HomeState {
   readonly atMs: number;
 }
 
+/** A keyring that another one took the place of. */
+export interface FormerKeyring {
+  /** SHA-256 of the object. */
+  readonly name: string;
+  /** Position of the event that replaced it. */
+  readonly replacedSeq: number;
+}
+
 /**
  * `none`: never started, or stopped. `running`: alive as far as the log knows. `suspended`: its processes are those of
  * `checkpoint`, and the layer has not changed since. `lost`: it ended without a checkpoint.
@@ -48,6 +56,8 @@ export interface PodState {
   readonly vault: 'fscrypt' | 'luks' | 'none';
   readonly createdAtMs: number;
   readonly keyring: string;
+  /** Keyrings that are not in force any more. */
+  readonly formerKeyrings: readonly FormerKeyring[];
   /** SHA-256 of the base in use; undefined for a tree pod. */
   readonly base: { readonly sha256: string; readonly name: string; readonly sizeBytes: number } | undefined;
   readonly session: SessionState;
@@ -69,6 +79,7 @@ export const INITIAL_STATE: PodState = {
   vault: 'none',
   createdAtMs: 0,
   keyring: '',
+  formerKeyrings: [],
   base: undefined,
   session: { status: 'none' },
   checkpoints: [],
@@ -86,7 +97,11 @@ export function evolve(state: PodState, { seq, atMs, event }: LoggedEvent): PodS
       return { ...next, podId, deviceId, epoch, kind, name, keyring, vault, createdAtMs: atMs };
     }
     case 'keyring.changed':
-      return { ...next, keyring: event.keyring };
+      return {
+        ...next,
+        keyring: event.keyring,
+        formerKeyrings: [...state.formerKeyrings, { name: state.keyring, replacedSeq: seq }],
+      };
     case 'base.added':
       return { ...next, base: { sha256: event.sha256, name: event.name, sizeBytes: event.sizeBytes } };
     case 'session.started':

@@ -9,6 +9,7 @@ import {
   peekKeyring,
   type SlotKind,
 } from '../../core/keyring.ts';
+import { normalizeRecoveryKey } from '../../core/recovery-key.ts';
 import { generateIdentity, type OpenWith, open, recipientOf, type SealTo, seal } from '../age/age.ts';
 import { hashing } from '../hashing.ts';
 import { decodeSecrets, encodeSecrets, type Secrets } from './pod-secrets.ts';
@@ -19,6 +20,12 @@ export interface OpenKeyring {
   readonly bytes: Uint8Array;
   readonly keyring: Keyring;
   readonly secrets: Secrets;
+}
+
+/** A keyring that was opened with a key of one slot. */
+export interface ProvenKeyring extends OpenKeyring {
+  /** The slot whose key the user has shown to hold. */
+  readonly provenIndex: number;
 }
 
 /** A slot to be added. */
@@ -50,7 +57,7 @@ export async function createKeyring(slot: NewPassphraseSlot): Promise<OpenKeyrin
 }
 
 /** Opens a keyring. Throws PASSPHRASE_WRONG if no slot takes the passphrase, KEYRING_DAMAGED, FORMAT_UNKNOWN. */
-export async function openWithPassphrase(bytes: Uint8Array, passphrase: string): Promise<OpenKeyring> {
+export async function openWithPassphrase(bytes: Uint8Array, passphrase: string): Promise<ProvenKeyring> {
   const opened = await openSlots(bytes, 'passphrase', { passphrase });
   if (opened !== undefined) return opened;
   throw new DeskPodError('PASSPHRASE_WRONG', 'keyring: the passphrase opens no slot', {
@@ -62,8 +69,8 @@ export async function openWithPassphrase(bytes: Uint8Array, passphrase: string):
  * Opens a keyring with the recovery key as it was typed. Throws KEYRING_NO_IDENTITY if no slot takes it or it is
  * mistyped, KEYRING_DAMAGED, FORMAT_UNKNOWN.
  */
-export async function openWithRecoveryKey(bytes: Uint8Array, typed: string): Promise<OpenKeyring> {
-  const opened = await openSlots(bytes, 'recovery', { identity: await parseRecoveryKey(typed) });
+export async function openWithRecoveryKey(bytes: Uint8Array, typed: string): Promise<ProvenKeyring> {
+  const opened = await openSlots(bytes, 'recovery', { identity: normalizeRecoveryKey(typed) });
   if (opened !== undefined) return opened;
   throw new DeskPodError('KEYRING_NO_IDENTITY', 'keyring: the recovery key opens no slot', {
     hint: 'Check that the recovery key is the one of this pod.',
@@ -72,61 +79,72 @@ export async function openWithRecoveryKey(bytes: Uint8Array, typed: string): Pro
 
 /** The next generation of a keyring, with one passphrase more. */
 export async function addPassphraseSlot(opened: OpenKeyring, slot: NewPassphraseSlot): Promise<OpenKeyring> {
-  return withSlot(opened, await sealSlot('passphrase', opened.secrets, slot, passphraseOf(slot)));
+  const added = await sealSlot('passphrase', opened.secrets, slot, passphraseOf(slot));
+  return nextGeneration(opened, [...opened.keyring.slots, added]);
 }
 
-/** The next generation of a keyring, with a new recovery key, which is to be shown to the user and kept nowhere. */
+/** The next generation of a keyring, with a new passphrase in the place of a slot. RangeError for no such slot. */
+export async function changePassphraseSlot(
+  opened: OpenKeyring,
+  slotIndex: number,
+  slot: NewPassphraseSlot,
+): Promise<OpenKeyring> {
+  requireIndex(opened, slotIndex);
+  const changed = await sealSlot('passphrase', opened.secrets, slot, passphraseOf(slot));
+  return nextGeneration(opened, opened.keyring.slots.with(slotIndex, changed));
+}
+
+/**
+ * The next generation of a keyring, with a new recovery key, which is to be shown to the user and kept nowhere; without
+ * the slots that it replaces.
+ */
 export async function addRecoverySlot(
   opened: OpenKeyring,
   slot: NewSlot,
+  replaced: readonly number[] = [],
 ): Promise<OpenKeyring & { readonly recoveryKey: string }> {
   const recoveryKey = await generateIdentity();
-  const to = { recipient: await recipientOf(recoveryKey) };
-  return { ...withSlot(opened, await sealSlot('recovery', opened.secrets, slot, to)), recoveryKey };
+  const added = await sealSlot('recovery', opened.secrets, slot, {
+    recipient: await recipientOf(recoveryKey),
+  });
+  const kept = opened.keyring.slots.filter((_slot, index) => !replaced.includes(index));
+  return { ...nextGeneration(opened, [...kept, added]), recoveryKey };
 }
 
 /** The next generation of a keyring, without one slot. RangeError for no such slot, or the last one. */
 export function removeSlot(opened: OpenKeyring, slotIndex: number): OpenKeyring {
-  const { podId, generation, slots } = opened.keyring;
-  if (slots[slotIndex] === undefined)
-    throw new RangeError(`expected a slot below ${slots.length}, got ${slotIndex}`);
+  requireIndex(opened, slotIndex);
+  const { slots } = opened.keyring;
   if (slots.length === 1) throw new RangeError('expected another slot to be left, got none');
-  return encoded({ podId, generation: generation + 1, slots: slots.toSpliced(slotIndex, 1) }, opened.secrets);
+  return nextGeneration(opened, slots.toSpliced(slotIndex, 1));
 }
 
-/**
- * A recovery key in its one spelling, from one that was typed with spaces, line breaks or lower case. Throws
- * KEYRING_NO_IDENTITY if its own checksum does not hold.
- */
-export async function parseRecoveryKey(typed: string): Promise<string> {
-  const key = typed.replaceAll(/\s/g, '').toUpperCase();
-  try {
-    await recipientOf(key);
-    return key;
-  } catch (cause) {
-    throw new DeskPodError(
-      'KEYRING_NO_IDENTITY',
-      'recovery key: expected AGE-SECRET-KEY-1 and 58 letters whose checksum holds, got others',
-      {
-        hint: 'Compare what you typed with the printed key, letter by letter.',
-        cause,
-      },
-    );
-  }
+function requireIndex({ keyring: { slots } }: OpenKeyring, slotIndex: number): void {
+  if (slots[slotIndex] !== undefined) return;
+  throw new RangeError(`expected a slot below ${slots.length}, got ${slotIndex}`);
 }
 
+/** A slot that is damaged keeps none of the others from being tried. */
 async function openSlots(
   bytes: Uint8Array,
   kind: SlotKind,
   openWith: OpenWith,
-): Promise<OpenKeyring | undefined> {
-  for (const slot of peekKeyring(bytes).slots) {
+): Promise<ProvenKeyring | undefined> {
+  let damage: unknown;
+  for (const [provenIndex, slot] of peekKeyring(bytes).slots.entries()) {
     if (slot.kind !== kind) continue;
-    const plaintext = await openSlot(slot, openWith);
-    if (plaintext === undefined) continue;
-    const secrets = decodeSecrets(plaintext);
-    return { bytes, keyring: decodeKeyring(bytes, { hashing, logKey: secrets.logKey }), secrets };
+    try {
+      const plaintext = await openSlot(slot, openWith);
+      if (plaintext === undefined) continue;
+      const secrets = decodeSecrets(plaintext);
+      const keyring = decodeKeyring(bytes, { hashing, logKey: secrets.logKey });
+      return { bytes, keyring, secrets, provenIndex };
+    } catch (error) {
+      if (!isDeskPodError(error, 'KEYRING_DAMAGED')) throw error;
+      damage ??= error;
+    }
   }
+  if (damage !== undefined) throw damage;
   return undefined;
 }
 
@@ -152,9 +170,8 @@ function passphraseOf({ passphrase, workFactor }: NewPassphraseSlot): SealTo {
   return workFactor === undefined ? { passphrase } : { passphrase, workFactor };
 }
 
-function withSlot({ keyring, secrets }: OpenKeyring, slot: KeyringSlot): OpenKeyring {
-  const { podId, generation, slots } = keyring;
-  return encoded({ podId, generation: generation + 1, slots: [...slots, slot] }, secrets);
+function nextGeneration({ keyring, secrets }: OpenKeyring, slots: readonly KeyringSlot[]): OpenKeyring {
+  return encoded({ podId: keyring.podId, generation: keyring.generation + 1, slots }, secrets);
 }
 
 function encoded(keyring: Keyring, secrets: Secrets): OpenKeyring {

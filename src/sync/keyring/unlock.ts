@@ -8,10 +8,26 @@ import { hashing } from '../hashing.ts';
 import type { PodFolder } from '../pod/pod-folder.ts';
 import { isSystemError } from '../repository/durable-file.ts';
 import type { Repository } from '../repository/repository.ts';
-import { type OpenKeyring, openWithPassphrase, openWithRecoveryKey } from './keyring-file.ts';
+import {
+  type OpenKeyring,
+  openWithPassphrase,
+  openWithRecoveryKey,
+  type ProvenKeyring,
+} from './keyring-file.ts';
 
 /** What the user opens a pod with. */
 export type Credential = { readonly passphrase: string } | { readonly recoveryKey: string };
+
+/**
+ * Opens a keyring with whatever the user has.
+ *
+ * @throws DeskPodError PASSPHRASE_WRONG, KEYRING_NO_IDENTITY, KEYRING_DAMAGED
+ */
+export function openKeyring(bytes: Uint8Array, credential: Credential): Promise<ProvenKeyring> {
+  return 'passphrase' in credential
+    ? openWithPassphrase(bytes, credential.passphrase)
+    : openWithRecoveryKey(bytes, credential.recoveryKey);
+}
 
 /** A repository whose head and keyring are proven. */
 export interface Unlocked {
@@ -33,10 +49,7 @@ export async function unlockRepository(repository: Repository, credential: Crede
     });
   }
   const keyringBytes = await repository.readObject('keyrings', toHex(peekHead(headBytes).keyring));
-  const keyring =
-    'passphrase' in credential
-      ? await openWithPassphrase(keyringBytes, credential.passphrase)
-      : await openWithRecoveryKey(keyringBytes, credential.recoveryKey);
+  const keyring = await openKeyring(keyringBytes, credential);
   const head = decodeHead(headBytes, { hashing, logKey: keyring.secrets.logKey });
   if (!equalBytes(head.podId, keyring.secrets.podId)) {
     throw new DeskPodError('HEAD_DAMAGED', `${repository.dir}: head and keyring are of two pods`);
