@@ -1,12 +1,19 @@
 // A repository: immutable objects named by the hash of their bytes, and a head. The same on a device and at home.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { access, readdir, readFile, stat } from 'node:fs/promises';
+import { access, readdir, readFile, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { toHex } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import { hashing } from '../hashing.ts';
-import { isSystemError, makeFolder, publish, writeFully, writeTemporary } from './durable-file.ts';
+import {
+  isSystemError,
+  makeFolder,
+  publish,
+  syncFolder,
+  writeFully,
+  writeTemporary,
+} from './durable-file.ts';
 import { removeStale, temporaryName } from './temporary-name.ts';
 
 /** What an object is, and the folder it lies in. */
@@ -18,6 +25,8 @@ const KINDS: Readonly<Record<ObjectKind, { readonly suffix: string; readonly nam
   keyrings: { suffix: '', name: /^[0-9a-f]{64}$/ },
   bases: { suffix: '.erofs', name: /^[0-9a-f]{64}$/ },
 };
+/** Every kind of object. */
+export const OBJECT_KINDS = Object.keys(KINDS) as readonly ObjectKind[];
 const HASH_DIGITS = 64;
 const TEMP = 'tmp';
 const HEAD = 'head';
@@ -118,6 +127,18 @@ export class Repository {
   /** Adds several objects, written and synced side by side; each is there or not on its own. Throws SPACE_EXHAUSTED. */
   putObjects(kind: ObjectKind, contents: readonly Uint8Array[]): Promise<PutObject[]> {
     return Promise.all(contents.map((content) => this.putObject(kind, content)));
+  }
+
+  /** Takes an object away, durably; nothing happens if it is not there. The caller knows that no head needs it. */
+  async removeObject(kind: ObjectKind, name: string): Promise<void> {
+    const path = this.objectPath(kind, name);
+    try {
+      await unlink(path);
+    } catch (error) {
+      if (!isSystemError(error, 'ENOENT')) throw error;
+      return;
+    }
+    await syncFolder(dirname(path));
   }
 
   /** The bytes of an object, whose name they bear out. Throws OBJECT_MISSING or OBJECT_DAMAGED. */
