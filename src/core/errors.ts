@@ -22,6 +22,8 @@ export const ERROR_CODES = {
   SESSION_ALREADY_RUNNING: 'the pod has a running session',
   SESSION_NOT_RUNNING: 'the pod has no running session',
   CHECKPOINT_NOT_FOUND: 'no such checkpoint in the log',
+  PATH_NOT_FOUND: 'no such path in the checkpoint',
+  PATH_NOT_A_FILE: 'the path in the checkpoint is no file, and has no bytes',
   HOME_UNKNOWN: 'the pod knows no such home',
   HOME_ALREADY_KNOWN: 'the pod knows this home already',
   // sync
