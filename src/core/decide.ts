@@ -1,4 +1,5 @@
 // Decisions: which events a command leads to in a state, or why it is refused. Pure: the facts come with the command.
+import { pinnedCheckpoints } from './checkpoint-retention.ts';
 import { DeskPodError } from './errors.ts';
 import type {
   CheckpointSealed,
@@ -42,7 +43,9 @@ export type Command =
     }
   | { readonly type: 'completeRestore'; readonly restore: Omit<RestoreCompleted, 'type' | 'v' | 'epoch'> }
   | { readonly type: 'completeVerify'; readonly verify: Omit<VerifyCompleted, 'type' | 'v'> }
-  | { readonly type: 'recordHeals'; readonly objects: readonly Omit<ObjectHealed, 'type' | 'v'>[] };
+  | { readonly type: 'recordHeals'; readonly objects: readonly Omit<ObjectHealed, 'type' | 'v'>[] }
+  | { readonly type: 'forgetCheckpoints'; readonly numbers: readonly number[]; readonly policy: string }
+  | { readonly type: 'prunePacks'; readonly added: readonly string[]; readonly removed: readonly string[] };
 
 /**
  * The events that `command` leads to in `state`.
@@ -132,6 +135,20 @@ export function decide(state: PodState, command: Command): PodEvent[] {
       return [{ type: 'verify.completed', v: 1, ...command.verify }];
     case 'recordHeals':
       return command.objects.map((object) => ({ type: 'object.healed', v: 1, ...object }));
+    case 'forgetCheckpoints':
+      requireForgettable(state, command.numbers);
+      return [
+        {
+          type: 'checkpoints.forgotten',
+          v: 1,
+          numbers: [...command.numbers].sort((a, b) => a - b),
+          policy: command.policy,
+        },
+      ];
+    case 'prunePacks': {
+      const { added, removed } = command;
+      return [{ type: 'packs.pruned', v: 1, added: [...added].sort(), removed: [...removed].sort() }];
+    }
   }
 }
 
@@ -143,10 +160,13 @@ export function decide(state: PodState, command: Command): PodEvent[] {
 export function findCheckpoint(state: PodState, number: number): Checkpoint {
   const found = state.checkpoints.find((checkpoint) => checkpoint.number === number);
   if (found === undefined) {
-    const last = state.checkpoints.at(-1)?.number ?? 0;
+    const last = state.lastCheckpoint;
+    const isForgotten = Number.isInteger(number) && number > 0 && number <= last;
     throw new DeskPodError(
       'CHECKPOINT_NOT_FOUND',
-      `checkpoint ${number} is not in the log, which has ${last}`,
+      isForgotten
+        ? `checkpoint ${number} was forgotten by a prune`
+        : `checkpoint ${number} is not in the log, which has ${last}`,
       {
         hint: 'List them with `deskpod checkpoints`.',
         details: { number, last },
@@ -166,8 +186,18 @@ function findImages(state: PodState, number: number): void {
 }
 
 function sealed(state: PodState, content: SealedContent): CheckpointSealed {
-  const last = state.checkpoints.at(-1)?.number ?? 0;
-  return { type: 'checkpoint.sealed', v: 1, number: last + 1, ...content };
+  return { type: 'checkpoint.sealed', v: 1, number: state.lastCheckpoint + 1, ...content };
+}
+
+/** What a pod needs to go on is never forgotten, whoever asks. */
+function requireForgettable(state: PodState, numbers: readonly number[]): void {
+  const pinned = pinnedCheckpoints(state);
+  for (const number of numbers) {
+    findCheckpoint(state, number);
+    if (pinned.has(number) || number === state.checkpoints.at(-1)?.number) {
+      throw new TypeError(`expected checkpoints that the pod can do without, got ${number}`);
+    }
+  }
 }
 
 function refuseRunning(state: PodState): void {

@@ -184,6 +184,24 @@ export interface ObjectHealed {
   readonly from: string;
 }
 
+/** Checkpoints are given up. Their numbers never come again; what only they need may go with the next prune of packs. */
+export interface CheckpointsForgotten {
+  readonly type: 'checkpoints.forgotten';
+  readonly v: 1;
+  readonly numbers: readonly number[];
+  /** The policy that was asked for, in words: `last 3, daily 7`. */
+  readonly policy: string;
+}
+
+/** From here on other packs are in force. Files of the removed ones may lie there a while longer. */
+export interface PacksPruned {
+  readonly type: 'packs.pruned';
+  readonly v: 1;
+  /** Packs that hold what was still needed of those removed, and others that nothing had named. */
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+}
+
 /** Any fact of a pod's log. */
 export type PodEvent =
   | PodCreated
@@ -201,7 +219,9 @@ export type PodEvent =
   | HomeAcknowledged
   | RestoreCompleted
   | VerifyCompleted
-  | ObjectHealed;
+  | ObjectHealed
+  | CheckpointsForgotten
+  | PacksPruned;
 
 const VERSIONS: { readonly [type in PodEvent['type']]: number } = {
   'pod.created': 1,
@@ -220,6 +240,8 @@ const VERSIONS: { readonly [type in PodEvent['type']]: number } = {
   'restore.completed': 1,
   'verify.completed': 1,
   'object.healed': 1,
+  'checkpoints.forgotten': 1,
+  'packs.pruned': 1,
 };
 
 /** An event with its place in the log and the wall-clock time of its device. */

@@ -1,5 +1,6 @@
 // The state of a pod: a pure fold of its log.
 import type { CheckpointSealed, LoggedEvent, PodKind, VerifyCompleted, VerifyDepth } from './events.ts';
+import { exchangePacks, NO_PACKS, namePacks, type PackState } from './packs-in-force.ts';
 
 /** A checkpoint as the state remembers it. */
 export interface Checkpoint extends Omit<CheckpointSealed, 'type' | 'v'> {
@@ -61,7 +62,11 @@ export interface PodState {
   /** SHA-256 of the base in use; undefined for a tree pod. */
   readonly base: { readonly sha256: string; readonly name: string; readonly sizeBytes: number } | undefined;
   readonly session: SessionState;
+  /** Those that were not forgotten, oldest first. */
   readonly checkpoints: readonly Checkpoint[];
+  /** Number of the checkpoint that was sealed last, forgotten or not; 0 before the first. */
+  readonly lastCheckpoint: number;
+  readonly packs: PackState;
   readonly homes: readonly HomeState[];
   readonly packages: readonly string[];
   /** One for each place and depth that was ever verified as a whole. */
@@ -83,6 +88,8 @@ export const INITIAL_STATE: PodState = {
   base: undefined,
   session: { status: 'none' },
   checkpoints: [],
+  lastCheckpoint: 0,
+  packs: NO_PACKS,
   homes: [],
   packages: [],
   verifications: [],
@@ -117,7 +124,12 @@ export function evolve(state: PodState, { seq, atMs, event }: LoggedEvent): PodS
       return { ...next, packages: [...new Set([...state.packages, ...event.packages])].sort() };
     case 'checkpoint.sealed': {
       const { type: _type, v: _v, ...checkpoint } = event;
-      return { ...next, checkpoints: [...state.checkpoints, { ...checkpoint, seq, atMs }] };
+      return {
+        ...next,
+        checkpoints: [...state.checkpoints, { ...checkpoint, seq, atMs }],
+        lastCheckpoint: event.number,
+        packs: namePacks(state.packs, seq, event.packs),
+      };
     }
     case 'home.added':
       return { ...next, homes: [...state.homes, { url: event.url, seq: 0, recordHash: '', atMs: 0 }] };
@@ -141,6 +153,12 @@ export function evolve(state: PodState, { seq, atMs, event }: LoggedEvent): PodS
         : next;
     case 'object.healed':
       return next;
+    case 'checkpoints.forgotten': {
+      const forgotten = new Set(event.numbers);
+      return { ...next, checkpoints: state.checkpoints.filter(({ number }) => !forgotten.has(number)) };
+    }
+    case 'packs.pruned':
+      return { ...next, packs: exchangePacks(state.packs, seq, event) };
     default:
       return unreachable(event);
   }

@@ -418,6 +418,8 @@ const EVENTS: { readonly [T in PodEvent['type']]: Complete<Extract<PodEvent, { t
     durationMs: 1,
   },
   'object.healed': { type: 'object.healed', v: 1, kind: '', name: '', place: '', from: '' },
+  'checkpoints.forgotten': { type: 'checkpoints.forgotten', v: 1, numbers: [], policy: '' },
+  'packs.pruned': { type: 'packs.pruned', v: 1, added: [], removed: [] },
 };
 
 type Complete<T> = { readonly [K in keyof T]-?: NonNullable<T[K]> };
