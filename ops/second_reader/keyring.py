@@ -1,0 +1,72 @@
+"""Head and keyring: from a key of the user's to the secrets of the pod."""
+import base64
+import re
+
+from .fields import Fields, proven, read_json
+from .programs import unseal, unseal_with_passphrase
+from .refused import FAILED, WRONG_KEY, Refused
+
+
+def read_head(data):
+    """The fields of a head; they are unproven until its MAC is checked."""
+    fields = Fields(data, 'head')
+    fields.magic(b'DPH1')
+    head = {'podId': fields.take(16).hex(), 'epoch': fields.number('I'), 'deviceId': fields.take(16).hex()}
+    head.update(seq=fields.number('Q'), recordHash=fields.take(32), keyring=fields.take(32).hex())
+    fields.take(32)
+    fields.end()
+    return head
+
+
+def unlock(repository, recovery_key, passphrase):
+    """The head and the pod's secrets, both proven."""
+    head_bytes = repository.read('head')
+    head = read_head(head_bytes)
+    place = f'keyrings/{head["keyring"]}'
+    keyring = repository.object(place, head['keyring'])
+    secrets = open_slots(Fields(keyring[:-32], place), recovery_key, passphrase)
+    fields = proven(keyring, secrets['logKey'], place)
+    fields.magic(b'DPY1')
+    keyring_pod = fields.take(16).hex()
+    proven(head_bytes, secrets['logKey'], 'head')
+    if not head['podId'] == keyring_pod == secrets['podId']:
+        raise Refused(f'head, {place} and its secrets belong to different pods')
+    return head, secrets
+
+
+def open_slots(fields, recovery_key, passphrase):
+    """The secrets, from the first slot that the key opens."""
+    fields.magic(b'DPY1')
+    fields.take(16 + 4)  # podId and generation; the MAC is checked with the key that a slot gives
+    slots = []
+    for _ in range(fields.number('I')):
+        kind, _label, _created = fields.number('B'), fields.prefixed(), fields.number('Q')
+        if kind not in (1, 2):
+            raise fields.damaged(f'no slot has the kind {kind}')
+        slots.append((kind, fields.take(fields.number('I'))))
+    fields.end()
+    for kind, sealed in slots:
+        plain = None
+        if kind == 1 and passphrase is not None:
+            plain = unseal_with_passphrase(sealed, passphrase)
+        if kind == 2 and recovery_key is not None:
+            plain = unseal(sealed, recovery_key, f'a slot of {fields.what}')
+        if plain is not None:
+            return read_secrets(plain, fields.what)
+    raise Refused(f'this key opens no slot of {fields.what}', WRONG_KEY)
+
+
+def read_secrets(plain, what):
+    secrets = read_json(plain, f'a slot of {what}')
+    if secrets.get('v') != 1:
+        raise Refused(f'a slot of {what} has version {secrets.get("v")}, which this reader does not know', FAILED)
+    try:
+        for name in ('logKey', 'chunkIdKey'):
+            secrets[name] = base64.b64decode(secrets[name], validate=True)
+            if len(secrets[name]) != 32:
+                raise ValueError(f'{name} has {len(secrets[name])} bytes')
+        if not isinstance(secrets['identity'], str) or not re.fullmatch('[0-9a-f]{32}', secrets['podId']):
+            raise ValueError('identity or podId')
+    except (KeyError, TypeError, ValueError) as error:
+        raise Refused(f'a slot of {what} is damaged: {error}') from error
+    return secrets
