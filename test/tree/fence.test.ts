@@ -24,8 +24,9 @@ describe('a home whose head moves while a sync sends to it', () => {
       const home = openRsyncHome(lab.home);
       const push = home.push.bind(home);
       home.push = async (...all) => {
-        await push(...all);
+        const report = await push(...all);
         await happens();
+        return report;
       };
       const [known] = tree.pod.state.homes;
       assert.ok(known);

@@ -11,31 +11,42 @@ export type HomeAddress =
       readonly destination: string;
       readonly port: number | undefined;
       readonly path: string;
+    }
+  | {
+      readonly kind: 'daemon';
+      /** `user@host` or `host`. */
+      readonly destination: string;
+      readonly port: number | undefined;
+      /** The module, and a path below it if there is one, with a slash before it. */
+      readonly path: string;
     };
 
+const HOST = String.raw`(?<destination>(?:[^@/:\s]+@)?(?:[^@/:[\]\s]+|\[[0-9a-fA-F:.]+\]))`;
+const SSH_URL = new RegExp(String.raw`^ssh://${HOST}(?::(?<port>\d{1,5}))?(?<path>/.*)$`);
+const SSH_SHORT = new RegExp(`^${HOST}:(?<path>/(?!/).*)$`);
+const DAEMON_URL = new RegExp(String.raw`^rsync://${HOST}(?::(?<port>\d{1,5}))?(?<path>/[^/].*)$`);
+
 /**
- * Reads `/path`, `user@host:/path` or `ssh://user@host:port/path`.
+ * Reads `/path`, `user@host:/path`, `ssh://user@host:port/path` or `rsync://user@host:port/module/path`.
  * @throws DeskPodError USAGE for anything else
  */
 export function parseHomeUrl(url: string): HomeAddress {
   if (isAbsolute(url)) return { kind: 'folder', path: withoutEndingSlash(normalize(url)) };
-  const parts =
-    /^ssh:\/\/(?<destination>(?:[^@/:\s]+@)?(?:[^@/:[\]\s]+|\[[0-9a-fA-F:.]+\]))(?::(?<port>\d{1,5}))?(?<path>\/.*)$/.exec(
-      url,
-    ) ?? /^(?<destination>(?:[^@/:\s]+@)?(?:[^@/:[\]\s]+|\[[0-9a-fA-F:.]+\])):(?<path>\/(?!\/).*)$/.exec(url);
+  const daemon = DAEMON_URL.exec(url);
+  const parts = daemon ?? SSH_URL.exec(url) ?? SSH_SHORT.exec(url);
   const { destination, port, path } = parts?.groups ?? {};
   // ssh would take such a name for an option, and some options run programs
   if (destination === undefined || path === undefined || /^-|@-/.test(destination) || path.includes('\0')) {
     throw new DeskPodError(
       'USAGE',
-      `expected /path, user@host:/path or ssh://user@host:port/path, got ${url}`,
+      `expected /path, user@host:/path, ssh://user@host:port/path or rsync://user@host:port/module, got ${withoutPassword(url)}`,
       {
-        hint: 'give the home as an absolute path, on this host or on another',
+        hint: 'give the home as an absolute path, on this host or on another; a password never belongs in it',
       },
     );
   }
   return {
-    kind: 'ssh',
+    kind: daemon === null ? 'ssh' : 'daemon',
     destination,
     port: port === undefined ? undefined : Number(port),
     path: withoutEndingSlash(path),
@@ -44,4 +55,9 @@ export function parseHomeUrl(url: string): HomeAddress {
 
 function withoutEndingSlash(path: string): string {
   return path.length > 1 ? path.replace(/\/+$/, '') : path;
+}
+
+/** `user:password@host` is refused, and the password must not come back in the message. */
+function withoutPassword(url: string): string {
+  return url.replace(/:[^/@]*@/, ':…@');
 }

@@ -16,6 +16,16 @@ export interface TransferOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What a push did. */
+export interface PushReport {
+  /** Objects that home lacked. */
+  readonly sentObjects: number;
+  /** Their length in bytes. */
+  readonly sentBytes: number;
+  /** Bytes that went out for them: fewer if home had a part from an interrupted push, more by what the transport adds. */
+  readonly wireBytes: number;
+}
+
 /** The outcome of hashing what home holds. */
 export interface HomeVerification {
   readonly checkedObjects: number;
@@ -43,12 +53,25 @@ export interface Home {
   listPods(): Promise<string[]>;
   /** The bytes of a pod's head; undefined if home has none of this pod. */
   head(podId: string): Promise<Uint8Array | undefined>;
+  /** Which of these objects home has, by path, each with its length in bytes. Without `objects`: all of the pod's. */
+  list(podId: string, objects?: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /**
    * Sends objects of a repository that home lacks; those it has are not touched. On return all of them are at home in
    * full length and durable.
    * @throws DeskPodError OBJECT_MISSING if the repository lacks one; HOME_DAMAGED if home has one in another length
    */
   push(
+    repositoryDir: string,
+    podId: string,
+    objects: readonly string[],
+    options?: TransferOptions,
+  ): Promise<PushReport>;
+  /**
+   * Puts objects of a repository in the place of those that home has with other bytes than their names promise, each at
+   * once and durably; whoever calls this has found them damaged. A home that checks for itself keeps those that are not.
+   * @throws DeskPodError OBJECT_MISSING if the repository lacks one
+   */
+  replace(
     repositoryDir: string,
     podId: string,
     objects: readonly string[],

@@ -1,35 +1,43 @@
-// A home that rsync reaches: a folder of this host, or of another through ssh.
-import { lstatSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { mkdir, readdir, unlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+// A home that rsync reaches: a folder of this host, of another through ssh, or one that an rsync daemon serves.
+import { lstatSync, readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { syncFileSystem, syncFolder } from '../posix/sync.ts';
+import { withScratchFolder } from '../scratch-folder.ts';
 import {
   HOME_MARKER,
   type Home,
   type HomeStatus,
   type HomeVerification,
+  type PushReport,
   type TransferOptions,
 } from './home.ts';
+import { homePassword } from './home-password.ts';
 import { type HomeAddress, parseHomeUrl } from './home-url.ts';
 import { hashObjects } from './home-verification.ts';
-import { Rsync } from './rsync.ts';
+import { keepLeftovers, PARTIAL_FOLDER } from './partial-objects.ts';
+import { Rsync, type RsyncAccess } from './rsync.ts';
+import { LIST_OPTIONS, readListing } from './rsync-listing.ts';
 
 const MARKER_TEXT = 'DeskPod home 1\n';
-/** Where rsync keeps what arrived of an object when it was interrupted; it goes on from there. */
-const PARTIAL_FOLDER = '.partial';
 /** Only the owner may read what is at home: new folders and files are made so. */
 const PRIVATE = '--chmod=D700,F600';
 /** What a place may hold that becomes a home: nothing, but for what every new file system has, and parts of a home. */
 const FREE_PLACE: ReadonlySet<string> = new Set(['.', 'lost+found', 'pods', HOME_MARKER]);
-/** An object that rsync was writing when it was killed: its name with a dot before and six characters after it. */
-const LEFTOVER = /^\..+\.[A-Za-z0-9]{6}$/;
+/** What lies in a repository besides its objects. */
+const NO_OBJECTS = ['--exclude=/head', '--exclude=/tmp', '--exclude=.*'] as const;
+
+const NOTHING_SENT: PushReport = { sentObjects: 0, sentBytes: 0, wireBytes: 0 };
 
 /** How a home is reached. */
 export interface RsyncHomeOptions {
   /** The command that connects to an ssh home; DESKPOD_SSH, or else `ssh`, if left out. */
   readonly shell?: string;
+  /** For a daemon that asks for one; what {@link homePassword} knows, if left out. */
+  readonly password?: string;
+  /** The most that is sent or fetched in a second; no limit if left out. */
+  readonly bytesPerSecond?: number;
 }
 
 /**
@@ -37,7 +45,13 @@ export interface RsyncHomeOptions {
  * @throws DeskPodError USAGE if the URL is none
  */
 export function openRsyncHome(url: string, options: RsyncHomeOptions = {}): Home {
-  return new RsyncHome(url, parseHomeUrl(url), options.shell ?? process.env.DESKPOD_SSH ?? 'ssh');
+  const address = parseHomeUrl(url);
+  const access: RsyncAccess = {
+    shell: options.shell ?? process.env.DESKPOD_SSH ?? 'ssh',
+    password: options.password ?? (address.kind === 'daemon' ? homePassword(url) : undefined),
+    bytesPerSecond: options.bytesPerSecond,
+  };
+  return new RsyncHome(url, address, access);
 }
 
 class RsyncHome implements Home {
@@ -45,10 +59,10 @@ class RsyncHome implements Home {
   readonly #address: HomeAddress;
   readonly #rsync: Rsync;
 
-  constructor(url: string, address: HomeAddress, shell: string) {
+  constructor(url: string, address: HomeAddress, access: RsyncAccess) {
     this.url = url;
     this.#address = address;
-    this.#rsync = new Rsync(address, url, shell);
+    this.#rsync = new Rsync(address, url, access);
   }
 
   async probe(): Promise<HomeStatus> {
@@ -64,7 +78,7 @@ class RsyncHome implements Home {
 
   async initialise(): Promise<void> {
     await this.#requireFreePlace();
-    await withTempFolder(async (folder) => {
+    await withScratchFolder(async (folder) => {
       await mkdir(join(folder, 'pods'));
       await writeFile(join(folder, HOME_MARKER), MARKER_TEXT);
       // rsync makes at most the last folder of the path
@@ -78,8 +92,11 @@ class RsyncHome implements Home {
 
   async listPods(): Promise<string[]> {
     await this.#fetch([]);
-    const listing = await this.#rsync.run({ args: ['--list-only', this.#rsync.place('pods/')] });
-    return [...listing.matchAll(/^d\S+ .* ([0-9a-f]{32})$/gm)].map((match) => match[1] ?? '').sort();
+    const listing = await this.#rsync.run({ args: [...LIST_OPTIONS, this.#rsync.place('pods/')] });
+    return readListing(listing)
+      .filter(({ kind, name }) => kind === 'd' && /^[0-9a-f]{32}$/.test(name))
+      .map(({ name }) => name)
+      .sort();
   }
 
   async head(podId: string): Promise<Uint8Array | undefined> {
@@ -87,42 +104,115 @@ class RsyncHome implements Home {
     return (await this.#fetch([head])).get(head);
   }
 
+  async list(podId: string, objects?: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    return objects === undefined ? this.#listAll(podId) : this.#listSome(podId, objects);
+  }
+
+  async #listSome(podId: string, objects: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const folder = `${podFolder(podId)}/`;
+    const { place, files: wanted } = this.#rsync.reading('', [
+      HOME_MARKER,
+      ...objects.map((object) => folder + object),
+    ]);
+    const listing = await this.#rsync.run({
+      // with a list of files rsync asks for a target, which it does not make
+      args: [...LIST_OPTIONS, '--ignore-missing-args', place, '/nonexistent/'],
+      files: wanted,
+    });
+    const files = readListing(listing).filter(({ kind }) => kind === '-');
+    // what the marker says is looked at whenever a head is read
+    if (!files.some(({ name }) => name === HOME_MARKER)) throw this.#noHome(undefined);
+    return new Map(
+      files
+        .filter(({ name }) => name.startsWith(folder))
+        .map(({ name, sizeBytes }) => [name.slice(folder.length), sizeBytes]),
+    );
+  }
+
+  async #listAll(podId: string): Promise<ReadonlyMap<string, number>> {
+    if (!(await this.listPods()).includes(podId)) return new Map();
+    const listing = await this.#rsync.run({
+      args: [...LIST_OPTIONS, '--recursive', ...NO_OBJECTS, this.#rsync.place(`${podFolder(podId)}/`)],
+    });
+    return new Map(
+      readListing(listing)
+        .filter(({ kind }) => kind === '-')
+        .map(({ name, sizeBytes }) => [name, sizeBytes]),
+    );
+  }
+
   async push(
     repositoryDir: string,
     podId: string,
     objects: readonly string[],
     { onProgress, signal }: TransferOptions = {},
-  ): Promise<void> {
-    if (objects.length === 0) return;
-    const totalBytes = sizeOfObjects(repositoryDir, objects);
-    await this.#removeLeftovers(podId, objects);
-    const [source, target] = [`${repositoryDir}/`, this.#rsync.place(`${podFolder(podId)}/`)];
-    await this.#rsync.run({
-      args: [
-        '--ignore-existing',
-        `--partial-dir=${PARTIAL_FOLDER}`,
-        '--no-whole-file',
-        PRIVATE,
-        source,
-        target,
-      ],
-      files: ['./', ...objects],
+  ): Promise<PushReport> {
+    const lengths = lengthsOf(repositoryDir, objects);
+    if (objects.length === 0) return NOTHING_SENT;
+    const present = await this.list(podId, objects);
+    // what rsync sends it compares; what is there already may be short
+    const damaged = [...present].filter(([object, sizeBytes]) => lengths.get(object) !== sizeBytes);
+    if (damaged.length > 0) throw this.#otherLength(damaged.map(([object]) => object));
+    const missing = objects.filter((object) => !present.has(object));
+    // On other hosts rsync keeps a part itself when its connection is cut.
+    if (this.#address.kind === 'folder') {
+      await keepLeftovers(join(this.#address.path, podFolder(podId)), objects, new Set(missing));
+    }
+    if (missing.length === 0) return NOTHING_SENT;
+    const sentBytes = missing.reduce((sum, object) => sum + (lengths.get(object) ?? 0), 0);
+    const output = await this.#rsync.run({
+      args: ['--ignore-existing', ...this.#sending(repositoryDir, podId)],
+      files: ['./', ...missing],
       step: 'sending to home',
-      totalBytes,
+      totalBytes: sentBytes,
       onProgress,
       signal,
     });
-    // rsync syncs files, not the folders that name them
-    if (this.#address.kind === 'folder') await syncFileSystem(join(this.#address.path, podFolder(podId)));
-    // what rsync sent it has compared; what was there already may be short
-    const unlike = await this.#rsync.run({
-      args: ['--dry-run', '--size-only', '--out-format=%n', source, target],
-      files: objects,
+    await this.#makeDurable(podId);
+    const wireBytes = Number(/^Total bytes sent: (\d+)$/m.exec(output)?.[1] ?? 0);
+    return { sentObjects: missing.length, sentBytes, wireBytes };
+  }
+
+  async replace(
+    repositoryDir: string,
+    podId: string,
+    objects: readonly string[],
+    { onProgress, signal }: TransferOptions = {},
+  ): Promise<void> {
+    const lengths = lengthsOf(repositoryDir, objects);
+    if (objects.length === 0) return;
+    await this.#fetch([]); // throws unless it is a home
+    await this.#rsync.run({
+      // a damaged object may well have the length and time of the whole one
+      args: ['--ignore-times', ...this.#sending(repositoryDir, podId)],
+      files: ['./', ...objects],
+      step: 'replacing at home',
+      totalBytes: [...lengths.values()].reduce((sum, sizeBytes) => sum + sizeBytes, 0),
+      onProgress,
       signal,
     });
-    const damaged = unlike.split('\n').filter((line) => line !== '' && !line.endsWith('/'));
-    if (damaged.length === 0) return;
-    throw new DeskPodError(
+    await this.#makeDurable(podId);
+  }
+
+  #sending(repositoryDir: string, podId: string): string[] {
+    return [
+      `--partial-dir=${PARTIAL_FOLDER}`,
+      '--no-whole-file',
+      '--stats',
+      '--no-human-readable',
+      PRIVATE,
+      `${repositoryDir}/`,
+      this.#rsync.place(`${podFolder(podId)}/`),
+    ];
+  }
+
+  /** rsync syncs files, not the folders that name them. */
+  async #makeDurable(podId: string): Promise<void> {
+    if (this.#address.kind === 'folder') await syncFileSystem(join(this.#address.path, podFolder(podId)));
+  }
+
+  #otherLength(damaged: readonly string[]): DeskPodError {
+    return new DeskPodError(
       'HOME_DAMAGED',
       `${this.url}: ${damaged[0]} has another length than on this device`,
       {
@@ -137,6 +227,9 @@ class RsyncHome implements Home {
     intoRepositoryDir: string,
     { onProgress, signal, objects }: TransferOptions & { readonly objects?: readonly string[] } = {},
   ): Promise<void> {
+    const folder = `${podFolder(podId)}/`;
+    const from =
+      objects === undefined ? { place: this.#rsync.place(folder) } : this.#rsync.reading(folder, objects);
     await this.#rsync.run({
       args: [
         '--recursive',
@@ -144,13 +237,11 @@ class RsyncHome implements Home {
         `--partial-dir=${PARTIAL_FOLDER}`,
         '--no-whole-file',
         PRIVATE,
-        '--exclude=/head',
-        '--exclude=/tmp',
-        '--exclude=.*',
-        this.#rsync.place(`${podFolder(podId)}/`),
+        ...NO_OBJECTS,
+        from.place,
         `${intoRepositoryDir}/`,
       ],
-      ...(objects === undefined ? {} : { files: objects }),
+      ...('files' in from ? { files: from.files } : {}),
       step: 'fetching from home',
       onProgress,
       signal,
@@ -158,7 +249,7 @@ class RsyncHome implements Home {
   }
 
   async writeHead(podId: string, bytes: Uint8Array): Promise<void> {
-    await withTempFolder(async (folder) => {
+    await withScratchFolder(async (folder) => {
       await writeFile(join(folder, 'head'), bytes);
       await this.#rsync.run({
         // a head has always the same length, and may be of the same second
@@ -183,12 +274,13 @@ class RsyncHome implements Home {
   async #requireFreePlace(): Promise<void> {
     let listing = '';
     try {
-      listing = await this.#rsync.run({ args: ['--list-only', this.#rsync.place('')] });
+      listing = await this.#rsync.run({ args: [...LIST_OPTIONS, this.#rsync.place('')] });
     } catch (error) {
       if (!isDeskPodError(error, 'HOME_NOT_FOUND')) throw error; // nothing is there: it is made
     }
-    const names = [...listing.matchAll(/^\S+ +[\d,.]+ +\S+ \S+ (.+)$/gm)].map((match) => match[1] ?? '');
-    const other = names.find((name) => !FREE_PLACE.has(name));
+    const other = readListing(listing)
+      .map(({ name }) => name)
+      .find((name) => !FREE_PLACE.has(name));
     if (other === undefined) return;
     throw new DeskPodError(
       'TARGET_NOT_EMPTY',
@@ -199,16 +291,17 @@ class RsyncHome implements Home {
 
   /** The bytes of small files at home, those that are there. HOME_NOT_FOUND if the marker is not among them. */
   async #fetch(files: readonly string[]): Promise<Map<string, Uint8Array>> {
-    return withTempFolder(async (folder) => {
+    return withScratchFolder(async (folder) => {
       let failure: unknown;
       try {
+        const reading = this.#rsync.reading('', [HOME_MARKER, ...files]);
         await this.#rsync.run({
-          args: [this.#rsync.place(''), `${folder}/`],
-          files: [HOME_MARKER, ...files],
+          args: ['--ignore-missing-args', reading.place, `${folder}/`],
+          files: reading.files,
         });
       } catch (error) {
         if (!isDeskPodError(error, 'HOME_NOT_FOUND')) throw error;
-        failure = error; // one of them is not there, or there is nothing at all
+        failure = error; // there is nothing at all
       }
       const found = new Map<string, Uint8Array>();
       for (const file of [HOME_MARKER, ...files]) {
@@ -230,26 +323,19 @@ class RsyncHome implements Home {
         details,
       });
     }
-    throw new DeskPodError(
+    throw this.#noHome(cause);
+  }
+
+  #noHome(cause: unknown): DeskPodError {
+    return new DeskPodError(
       'HOME_NOT_FOUND',
       `${this.url}: there is no home: expected the file ${HOME_MARKER}`,
       {
         hint: 'mount the drive it is on, or initialise with deskpod home add',
-        details,
+        details: { url: this.url },
         cause,
       },
     );
-  }
-
-  /** Takes away what a killed rsync left beside the objects that are sent now: those are the ones it did not finish. */
-  async #removeLeftovers(podId: string, objects: readonly string[]): Promise<void> {
-    if (this.#address.kind !== 'folder') return;
-    const folders = new Set(objects.map((object) => join(podFolder(podId), object, '..')));
-    for (const folder of folders) {
-      const place = join(this.#address.path, folder);
-      if (lstatSync(place, { throwIfNoEntry: false }) === undefined) continue;
-      for (const name of await readdir(place)) if (LEFTOVER.test(name)) await unlink(join(place, name));
-    }
   }
 }
 
@@ -258,8 +344,8 @@ function podFolder(podId: string): string {
   return `pods/${podId}`;
 }
 
-function sizeOfObjects(repositoryDir: string, objects: readonly string[]): number {
-  let totalBytes = 0;
+function lengthsOf(repositoryDir: string, objects: readonly string[]): ReadonlyMap<string, number> {
+  const lengths = new Map<string, number>();
   for (const object of objects) {
     const stats = lstatSync(join(repositoryDir, object), { throwIfNoEntry: false });
     if (stats?.isFile() !== true) {
@@ -267,16 +353,7 @@ function sizeOfObjects(repositoryDir: string, objects: readonly string[]): numbe
         details: { object, repositoryDir },
       });
     }
-    totalBytes += stats.size;
+    lengths.set(object, stats.size);
   }
-  return totalBytes;
-}
-
-async function withTempFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'deskpod-home-'));
-  try {
-    return await work(folder);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  return lengths;
 }

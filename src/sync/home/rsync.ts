@@ -1,8 +1,9 @@
-// rsync: how it is called, how its progress is read, and what its failures mean for a home.
+// rsync: how it is called, and how its progress is read.
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import { ProcessError, run } from '../process.ts';
 import type { HomeAddress } from './home-url.ts';
+import { faultOf } from './rsync-faults.ts';
 
 const CONNECT_TIMEOUT_S = 10;
 /** A connection over which nothing moves for this long is taken for dead. */
@@ -19,26 +20,58 @@ export interface RsyncCall {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** How an address is reached. */
+export interface RsyncAccess {
+  /** The command that connects to an ssh home, as in RSYNC_RSH: `ssh -i key`. */
+  readonly shell: string;
+  /** Given to an rsync daemon that asks for one. */
+  readonly password: string | undefined;
+  /** The most that goes over the wire; no limit if undefined. */
+  readonly bytesPerSecond: number | undefined;
+}
+
 /** rsync between this host and one address. */
 export class Rsync {
   readonly #address: HomeAddress;
   readonly #url: string;
-  readonly #shell: string;
+  readonly #access: RsyncAccess;
   /** Until a peer says that it is too old to know the option. */
   #canFsync = true;
 
-  /** `shell` is the command that connects, as in RSYNC_RSH: `ssh -i key`. */
-  constructor(address: HomeAddress, url: string, shell: string) {
+  constructor(address: HomeAddress, url: string, access: RsyncAccess) {
     this.#address = address;
     this.#url = url;
-    this.#shell = shell;
+    this.#access = access;
   }
 
   /** How rsync is told of a path below the home. */
   place(relative: string): string {
-    const { path } = this.#address;
-    const whole = relative === '' ? `${path}/` : `${path}/${relative}`;
-    return this.#address.kind === 'ssh' ? `${this.#address.destination}:${whole}` : whole;
+    const address = this.#address;
+    const whole = relative === '' ? `${address.path}/` : `${address.path}/${relative}`;
+    if (address.kind === 'folder') return whole;
+    if (address.kind === 'ssh') return `${address.destination}:${whole}`;
+    return `${this.#daemon()}${whole}`;
+  }
+
+  /**
+   * How rsync is told to read `files` below a folder of the home. A daemon of rsync 3.5.0 without chroot looks for a
+   * list's files in the module's own folder, whatever folder it is given: so it is given that one.
+   */
+  reading(relative: string, files: readonly string[]): { readonly place: string; readonly files: string[] } {
+    const [, module = '', below = ''] =
+      this.#address.kind === 'daemon'
+        ? (/^(\/[^/]+)\/(.+)$/.exec(`${this.#address.path}/${relative}`) ?? [])
+        : [];
+    const folder = below.replace(/\/+$/, '');
+    if (folder === '') return { place: this.place(relative), files: [...files] };
+    return { place: `${this.#daemon()}${module}/`, files: files.map((file) => `${folder}/./${file}`) };
+  }
+
+  #daemon(): string {
+    const { kind } = this.#address;
+    if (kind !== 'daemon') throw new TypeError(`expected the address of a daemon, got one of a ${kind}`);
+    const { destination, port } = this.#address;
+    return `rsync://${destination}${port === undefined ? '' : `:${port}`}`;
   }
 
   /**
@@ -72,6 +105,8 @@ export class Rsync {
       {
         ...(files === undefined ? {} : { input: files.map((file) => `${file}\0`).join('') }),
         ...(signal === undefined ? {} : { signal }),
+        // without this variable rsync would ask at the terminal, if there is one
+        ...(this.#address.kind === 'daemon' ? { env: { RSYNC_PASSWORD: this.#access.password ?? '' } } : {}),
         ...(isWatched
           ? {
               onStdoutLine: (line) => {
@@ -88,118 +123,31 @@ export class Rsync {
   }
 
   #connection(): string[] {
-    if (this.#address.kind !== 'ssh') return [];
+    const { shell, bytesPerSecond } = this.#access;
+    const limit = bytesPerSecond === undefined ? [] : [`--bwlimit=${Math.ceil(bytesPerSecond / 1024)}`];
+    if (this.#address.kind === 'folder') return limit;
+    const silence = `--timeout=${SILENCE_TIMEOUT_S}`;
+    if (this.#address.kind === 'daemon') return [...limit, silence, `--contimeout=${CONNECT_TIMEOUT_S}`];
     const { port } = this.#address;
     const options = [
       ...(port === undefined ? [] : ['-p', String(port)]),
       // nobody is there to answer a question
       '-o BatchMode=yes',
+      // whatever the user's own configuration says: a home's new key is looked at by a person
+      '-o StrictHostKeyChecking=yes',
       `-o ConnectTimeout=${CONNECT_TIMEOUT_S}`,
       '-o ServerAliveInterval=15',
       '-o ServerAliveCountMax=4',
     ];
-    return ['-e', `${this.#shell} ${options.join(' ')}`, `--timeout=${SILENCE_TIMEOUT_S}`];
+    return ['-e', `${shell} ${options.join(' ')}`, ...limit, silence];
   }
 
   #explain(error: ProcessError): DeskPodError {
-    const fault = faultOf(error, this.#address.kind === 'ssh');
+    const fault = faultOf(error, this.#address.kind !== 'folder');
     return new DeskPodError(fault.code, `${this.#url}: ${fault.message}`, {
       hint: fault.hint,
       details: { url: this.#url, exitCode: error.exitCode, output: error.stderrTail },
       cause: error,
     });
   }
-}
-
-interface Fault {
-  readonly code:
-    | 'CANCELLED'
-    | 'RUNTIME_MISSING'
-    | 'HOME_NOT_FOUND'
-    | 'HOME_UNREACHABLE'
-    | 'HOME_FULL'
-    | 'TARGET_WRITE_FAILED';
-  readonly message: string;
-  readonly hint: string;
-}
-
-/** What rsync and ssh print, most telling first, and what it means. LC_ALL=C keeps these texts what they are. */
-const FAULTS: readonly (Fault & { readonly text: RegExp })[] = [
-  {
-    text: /REMOTE HOST IDENTIFICATION HAS CHANGED/,
-    code: 'HOME_UNREACHABLE',
-    message:
-      'the host shows another key than the one that is known: it was set up anew, or it is another host',
-    hint: 'if you know why the key is new, remove the old one with ssh-keygen -R and connect once with ssh',
-  },
-  {
-    text: /Host key verification failed/,
-    code: 'HOME_UNREACHABLE',
-    message: 'the key of the host is not known here',
-    hint: 'connect once with ssh and compare the key, then try again',
-  },
-  {
-    text: /Permission denied \([a-z,-]+\)/,
-    code: 'HOME_UNREACHABLE',
-    message: 'the host lets this user in with none of the keys at hand',
-    hint: 'put the public key into authorized_keys there, or name another key in DESKPOD_SSH',
-  },
-  {
-    text: /Could not resolve hostname/,
-    code: 'HOME_UNREACHABLE',
-    message: 'the host has no address',
-    hint: 'check the name of the host and the network',
-  },
-  {
-    text: /Connection refused|Connection timed out|No route to host|Network is unreachable|Operation timed out/,
-    code: 'HOME_UNREACHABLE',
-    message: 'the host does not answer',
-    hint: 'check that it is switched on and reachable, then sync again',
-  },
-  {
-    text: /rsync: (command )?not found|rsync: No such file or directory/,
-    code: 'HOME_UNREACHABLE',
-    message: 'the host has no rsync',
-    hint: 'install rsync there',
-  },
-  {
-    text: /No space left on device|Disk quota exceeded/,
-    code: 'HOME_FULL',
-    message: 'no space left',
-    hint: 'make room there and sync again: it goes on where it stopped',
-  },
-  {
-    text: /Read-only file system/,
-    code: 'TARGET_WRITE_FAILED',
-    message: 'the home is read-only',
-    hint: 'mount it writable and sync again',
-  },
-  {
-    text: /Permission denied \(13\)|Operation not permitted \(1\)/,
-    code: 'TARGET_WRITE_FAILED',
-    message: 'the home may not be read or written by this user',
-    hint: 'give this user the folder of the home',
-  },
-  {
-    text: /No such file or directory \(2\)|Not a directory \(20\)/,
-    code: 'HOME_NOT_FOUND',
-    message: 'there is no home',
-    hint: 'mount the drive it is on, or initialise with deskpod home add',
-  },
-];
-
-function faultOf(error: ProcessError, isRemote: boolean): Fault {
-  if (error.cancelled)
-    return { code: 'CANCELLED', message: 'stopped', hint: 'sync again: it goes on where it stopped' };
-  if (error.notFound)
-    return { code: 'RUNTIME_MISSING', message: 'rsync is not installed on this host', hint: 'install rsync' };
-  const known = FAULTS.find(({ text }) => text.test(error.stderrTail));
-  if (known !== undefined) return known;
-  const reason = error.signal === undefined ? `exit code ${error.exitCode}` : error.signal;
-  const last = error.stderrTail.trim().split('\n').at(0) ?? '';
-  return {
-    code: 'HOME_UNREACHABLE',
-    message: `${isRemote ? 'the connection' : 'rsync'} was interrupted (${reason})${last === '' ? '' : `: ${last}`}`,
-    hint: 'sync again: it goes on where it stopped',
-  };
 }

@@ -15,15 +15,19 @@ export interface SyncReport {
   /** Position of the log up to which home has everything. */
   readonly seq: number;
   readonly sentObjects: number;
+  /** Length of the objects that home lacked. */
   readonly sentBytes: number;
+  /** What went over the wire for them. */
+  readonly wireBytes: number;
   readonly durationMs: number;
   /** True if home had an older head than the one it had acknowledged; it was brought up to date again. */
   readonly wentBack: boolean;
 }
 
-interface Missing {
-  readonly paths: string[];
-  readonly sizeBytes: number;
+/** How a sync is carried out. */
+export interface SyncSettings {
+  /** The most that is sent in a second, to each home. */
+  readonly bytesPerSecond?: number;
 }
 
 /** Why a sync to one home failed; `error` is what {@link syncHome} threw. */
@@ -42,6 +46,7 @@ export async function syncHomes(
   pod: Pod,
   url: string | undefined,
   onProgress: ProgressListener,
+  settings: SyncSettings = {},
 ): Promise<(SyncReport | SyncFailure)[]> {
   const homes = pod.state.homes.filter((home) => url === undefined || home.url === url);
   if (homes.length === 0) {
@@ -56,7 +61,7 @@ export async function syncHomes(
   const outcomes: (SyncReport | SyncFailure)[] = [];
   for (const home of homes) {
     try {
-      outcomes.push(await syncHome(pod, home, onProgress));
+      outcomes.push(await syncHome(pod, home, onProgress, openRsyncHome(home.url, settings)));
     } catch (error) {
       outcomes.push({ url: home.url, error });
     }
@@ -91,23 +96,32 @@ export async function syncHome(
     (await isUpToDate(pod, homeHead.seq))
   ) {
     const durationMs = performance.now() - startedMs;
-    return { url: known.url, seq: homeHead.seq, sentObjects: 0, sentBytes: 0, durationMs, wentBack };
+    return {
+      url: known.url,
+      seq: homeHead.seq,
+      sentObjects: 0,
+      sentBytes: 0,
+      wireBytes: 0,
+      durationMs,
+      wentBack,
+    };
   }
   const head = await pod.publish();
   const missing = await findMissing(pod, homeHead?.seq ?? 0);
-  await home.push(pod.repository.dir, podId, missing.paths, {
+  const { sentObjects, sentBytes, wireBytes } = await home.push(pod.repository.dir, podId, missing, {
     onProgress: (progress) => onProgress({ ...progress, step: `sending to ${known.url}` }),
   });
   await requireUnmoved(home, pod, homeHead);
   await home.writeHead(podId, encodeHead(head, pod.sealing));
-  const sent = { seq: head.seq, recordHash: toHex(head.recordHash), sentBytes: missing.sizeBytes };
+  const sent = { seq: head.seq, recordHash: toHex(head.recordHash), sentBytes };
   if (known.seq !== head.seq || wentBack)
     await pod.append({ type: 'acknowledgeHome', url: known.url, ...sent });
   return {
     url: known.url,
     seq: head.seq,
-    sentObjects: missing.paths.length,
-    sentBytes: missing.sizeBytes,
+    sentObjects,
+    sentBytes,
+    wireBytes,
     durationMs: performance.now() - startedMs,
     wentBack,
   };
@@ -176,10 +190,10 @@ async function requireOurHistory(pod: Pod, homeHead: Head, url: string): Promise
 }
 
 /**
- * The objects that a home with everything up to `homeSeq` lacks. A pack is left out only if a checkpoint that home has
+ * The objects that a home with everything up to `homeSeq` may lack. A pack is left out only if a checkpoint that home has
  * names it: one that an interrupted checkpoint left may hold what a later one refers to.
  */
-async function findMissing({ repository, state }: Pod, homeSeq: number): Promise<Missing> {
+async function findMissing({ repository, state }: Pod, homeSeq: number): Promise<string[]> {
   const isAtHome = new Set(
     state.checkpoints.filter(({ seq }) => seq <= homeSeq).flatMap((checkpoint) => checkpoint.packs),
   );
@@ -194,13 +208,10 @@ async function findMissing({ repository, state }: Pod, homeSeq: number): Promise
     bases: await repository.listObjects('bases'),
   };
   const paths: string[] = [];
-  let sizeBytes = 0;
   for (const [kind, names] of Object.entries(wanted) as [ObjectKind, readonly string[]][]) {
     for (const name of names) {
       paths.push(repository.objectPath(kind, name).slice(repository.dir.length + 1));
-      const isLongThere = homeSeq > 0 && (kind === 'keyrings' || kind === 'bases');
-      if (!isLongThere) sizeBytes += await repository.objectSize(kind, name);
     }
   }
-  return { paths, sizeBytes };
+  return paths;
 }

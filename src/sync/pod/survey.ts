@@ -1,7 +1,4 @@
 // Surveying a pod at home before anything is written elsewhere: does the key open it, what is in it, how large is it.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { toHex } from '../../core/bytes.ts';
 import { findCheckpoint } from '../../core/decide.ts';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
@@ -13,6 +10,7 @@ import { openRsyncHome } from '../home/rsync-home.ts';
 import { type Credential, type Unlocked, unlockRepository } from '../keyring/unlock.ts';
 import { Repository } from '../repository/repository.ts';
 import { readChain } from '../repository/segments.ts';
+import { withScratchFolder } from '../scratch-folder.ts';
 import { foldRecords } from './pod.ts';
 
 /** What is asked of a home. */
@@ -49,8 +47,7 @@ export async function surveyPod(request: SurveyRequest): Promise<SurveyedPod> {
   const home = openRsyncHome(url);
   const headBytes = await home.head(podId);
   if (headBytes === undefined) throw new DeskPodError('POD_NOT_FOUND', `${url} has no pod ${podId}`);
-  const dir = await mkdtemp(join(tmpdir(), 'deskpod-survey-'));
-  try {
+  return withScratchFolder(async (dir) => {
     const repository = await Repository.create(dir);
     const keyring = `keyrings/${toHex(peekHead(headBytes).keyring)}`;
     await home.pull(podId, dir, { objects: [keyring, 'segments/'] }).catch((cause: unknown) => {
@@ -64,9 +61,7 @@ export async function surveyPod(request: SurveyRequest): Promise<SurveyedPod> {
     requireKind(state, request.kind);
     const checkpoint = chooseCheckpoint(state, request.checkpoint);
     return { url, podId, headBytes, unlocked, records, checkpoint, neededBytes: measure(state, checkpoint) };
-  } finally {
-    await rm(dir, { recursive: true, force: true });
-  }
+  });
 }
 
 /** The error for an object that home should have. */

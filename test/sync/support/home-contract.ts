@@ -1,7 +1,7 @@
 // The contract of a home: one suite for every kind.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -101,6 +101,42 @@ export function describeHome(kind: string, open: (folder: string) => Home): void
       assert.ok(!existsSync(join(other, 'head')));
     });
 
+    it('lists what it has, each with its length', async () => {
+      await home.initialise();
+      assert.deepEqual([...(await home.list(POD))], []);
+      const objects = [3, 5].map((length) => writeObject(repository, Buffer.alloc(length)));
+      const lacking = writeObject(repository, Buffer.from('not sent'));
+      await home.push(repository, POD, objects);
+      await home.writeHead(POD, Buffer.from('a head'));
+      const lengths = new Map(objects.map((object, index) => [object, index === 0 ? 3 : 5]));
+      assert.deepEqual(new Map([...(await home.list(POD))].sort()), new Map([...lengths].sort()));
+      assert.deepEqual(await home.list(POD, [objects[0] ?? '', lacking]), new Map([[objects[0], 3]]));
+    });
+
+    it('is sent only what it lacks', async () => {
+      await home.initialise();
+      const [first = '', second = ''] = [1, 2].map((n) => writeObject(repository, randomBytes(n * 100_000)));
+      const before = await home.push(repository, POD, [first]);
+      assert.deepEqual([before.sentObjects, before.sentBytes], [1, 100_000]);
+      const totals = new Set<number | undefined>();
+      const after = await home.push(repository, POD, [first, second], {
+        onProgress: ({ totalBytes }) => totals.add(totalBytes),
+      });
+      assert.deepEqual([after.sentObjects, after.sentBytes], [1, 200_000]);
+      assert.ok(after.wireBytes >= 200_000 && after.wireBytes < 202_000, `${after.wireBytes} bytes went out`);
+      assert.deepEqual([...totals], [200_000]);
+      assert.equal((await home.push(repository, POD, [first, second])).wireBytes, 0);
+    });
+
+    it('takes the whole object in the place of a damaged one of the same length', async () => {
+      await home.initialise();
+      const object = writeObject(repository, Buffer.from('the whole object'));
+      await home.push(repository, POD, [object]);
+      writeFileSync(join(folder, 'pods', POD, object), 'the whale object');
+      await home.replace(repository, POD, [object]);
+      assert.equal(readFileSync(join(folder, 'pods', POD, object), 'utf8'), 'the whole object');
+    });
+
     it('fetches only the objects that are named', async () => {
       await home.initialise();
       const objects = ['a', 'b'].map((text) => writeObject(repository, Buffer.from(text)));
@@ -171,7 +207,7 @@ export function describeHome(kind: string, open: (folder: string) => Home): void
   });
 }
 
-/** Ids of the processes that `parent` has started and that run `program`, and of those that these have started. */
+/** Ids of the processes that `parent` has started and that run `program`, and of what these have started; no daemons. */
 export function descendants(program: string, parent = process.pid): number[] {
   const listing = execFileSync('ps', ['-o', 'pid=,comm=', '--ppid', String(parent), '--no-headers'], {
     encoding: 'utf8',
@@ -180,7 +216,8 @@ export function descendants(program: string, parent = process.pid): number[] {
     .split('\n')
     .map((line) => line.trim().split(/\s+/))
     .filter(([, name]) => name === program)
-    .map(([pid]) => Number(pid));
+    .map(([pid]) => Number(pid))
+    .filter((pid) => !readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('--daemon'));
   return pids.flatMap((pid) => [pid, ...(hasChildren(pid) ? descendants(program, pid) : [])]);
 }
 

@@ -1,0 +1,39 @@
+// What an interrupted rsync leaves of an object, to go on from.
+import { lstatSync } from 'node:fs';
+import { mkdir, readdir, rename, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+/** Where rsync keeps what arrived of an object when it was interrupted, beside the object's place. */
+export const PARTIAL_FOLDER = '.partial';
+/** An object that rsync was writing when it was killed: its name with a dot before and six characters after it. */
+const LEFTOVER = /^\.(?<name>.+)\.[A-Za-z0-9]{6}$/;
+
+/**
+ * Looks at what a killed rsync left beside `objects`. What it has of the `wanted` ones is kept as a part to go on from, as
+ * rsync compares parts block by block; the rest is removed.
+ */
+export async function keepLeftovers(
+  repositoryDir: string,
+  objects: readonly string[],
+  wanted: ReadonlySet<string>,
+): Promise<void> {
+  const names = new Set([...wanted].map((object) => basename(object)));
+  for (const folder of new Set(objects.map((object) => join(repositoryDir, dirname(object))))) {
+    if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) continue;
+    for (const leftover of await readdir(folder)) {
+      const { name } = LEFTOVER.exec(leftover)?.groups ?? {};
+      if (name === undefined) continue;
+      if (names.has(name)) await keepPart(folder, leftover, name);
+      else await unlink(join(folder, leftover));
+    }
+  }
+}
+
+/** The longer one stays, if there is a part already. */
+async function keepPart(folder: string, leftover: string, name: string): Promise<void> {
+  const [from, to] = [join(folder, leftover), join(folder, PARTIAL_FOLDER, name)];
+  const [left, kept] = [from, to].map((path) => lstatSync(path, { throwIfNoEntry: false }));
+  if ((left?.size ?? 0) <= (kept?.size ?? 0)) return unlink(from);
+  await mkdir(join(folder, PARTIAL_FOLDER), { recursive: true, mode: 0o700 });
+  await rename(from, to);
+}
