@@ -6,7 +6,9 @@ const MAGIC = 'DPK1';
 const END_MAGIC = 'DPKE';
 const VERSION = 1;
 const HEADER_BYTES = 5;
-const INDEX_ENTRY_BYTES = HASH_BYTES + 4 + 4 + 4 + 1;
+
+/** The length of one entry of a pack's index, in bytes. Entries begin at byte 4 of it. */
+export const PACK_INDEX_ENTRY_BYTES = HASH_BYTES + 4 + 4 + 4 + 1;
 
 /** The length of what ends a pack, in bytes. */
 export const PACK_FOOTER_BYTES = 8;
@@ -39,7 +41,7 @@ export class PackBuilder {
 
   /** The bytes of the plaintext so far, its index included. */
   get sizeBytes(): number {
-    return this.#length + 4 + this.#entries.length * INDEX_ENTRY_BYTES + PACK_FOOTER_BYTES;
+    return this.#length + 4 + this.#entries.length * PACK_INDEX_ENTRY_BYTES + PACK_FOOTER_BYTES;
   }
 
   get entries(): readonly PackEntry[] {
@@ -90,9 +92,27 @@ export class PackBuilder {
   }
 }
 
+/** What an index that was checked says at `at`, where the entry's id stands. */
+export function packIndexEntryAt(
+  index: DataView,
+  at: number,
+): Omit<PackEntry, 'id' | 'codec'> & { readonly isCompressed: boolean } {
+  return {
+    offset: index.getUint32(at + HASH_BYTES, true),
+    storedLength: index.getUint32(at + HASH_BYTES + 4, true),
+    plainLength: index.getUint32(at + HASH_BYTES + 8, true),
+    isCompressed: index.getUint8(at + HASH_BYTES + 12) === 1,
+  };
+}
+
+/** The ids in an index that was checked or made here. */
+export function* packIndexIds(index: Uint8Array): Generator<Uint8Array> {
+  for (let at = 4; at < index.length; at += PACK_INDEX_ENTRY_BYTES) yield index.subarray(at, at + HASH_BYTES);
+}
+
 /** The bytes of a pack's index. */
-function encodePackIndex(entries: readonly PackEntry[]): Uint8Array {
-  const writer = new ByteWriter(4 + entries.length * INDEX_ENTRY_BYTES).u32(entries.length);
+export function encodePackIndex(entries: readonly PackEntry[]): Uint8Array {
+  const writer = new ByteWriter(4 + entries.length * PACK_INDEX_ENTRY_BYTES).u32(entries.length);
   for (const entry of entries) {
     writer
       .fixed(entry.id, HASH_BYTES)
@@ -122,7 +142,7 @@ export function decodePackFooter(footer: Uint8Array, packLength: number): number
  */
 export function decodePackIndex(index: Uint8Array, packLength: number): PackEntry[] {
   const reader = new ByteReader(index, 'PACK_DAMAGED', 'pack index');
-  const count = reader.count(reader.u32(), INDEX_ENTRY_BYTES);
+  const count = reader.count(reader.u32(), PACK_INDEX_ENTRY_BYTES);
   const entries: PackEntry[] = [];
   let expectedOffset = HEADER_BYTES;
   for (let i = 0; i < count; i++) {

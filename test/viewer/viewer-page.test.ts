@@ -36,7 +36,8 @@ describe('the page of the viewer', () => {
     viewer = await serveViewer({
       rfbConnect: async () => connect(desktop.socketPath),
       title: 'Test pod',
-      graceMs: 1000,
+      // longer than a page takes to load anew on a busy machine
+      graceMs: 5000,
       onClose: () => events.push('close'),
       onSuspend: () => events.push('suspend'),
     });

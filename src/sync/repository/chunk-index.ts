@@ -2,7 +2,8 @@
 import { rm } from 'node:fs/promises';
 import { Level } from 'level';
 import { fromHex, toHex } from '../../core/bytes.ts';
-import type { Codec, PackEntry } from '../../core/pack.ts';
+import { type Codec, encodePackIndex, PACK_INDEX_ENTRY_BYTES, type PackEntry } from '../../core/pack.ts';
+import { ChunkTable } from './chunk-table.ts';
 
 /** Where a chunk lies. */
 export interface ChunkLocation {
@@ -18,10 +19,16 @@ export interface ChunkLocation {
 export interface ChunkIndex {
   /** Where a chunk lies, or undefined if no reflected pack is known to hold it. */
   locate(id: Uint8Array): ChunkLocation | undefined;
+  /** True if {@link locate} would find it. */
+  has(id: Uint8Array): boolean;
   /** The names of the packs that it reflects. */
   packs(): ReadonlySet<string>;
+  /** How many chunks it says lie in each of the packs that it reflects. */
+  countChunks(): Promise<ReadonlyMap<string, number>>;
   /** Takes in the index of a pack, which must be in the repository already. */
   addPack(pack: string, entries: readonly PackEntry[]): Promise<void>;
+  /** The same, of the bytes of an index that was checked or made here. */
+  addPackIndex(pack: string, index: Uint8Array): Promise<void>;
   /** Forgets a pack. A chunk that another pack holds too may be forgotten with it, until the next rebuild. */
   removePack(pack: string): Promise<void>;
   /** Forgets everything. */
@@ -32,22 +39,51 @@ export interface ChunkIndex {
 
 /** A {@link ChunkIndex} in memory. */
 export class MemoryChunkIndex implements ChunkIndex {
-  readonly #locations = new Map<string, ChunkLocation>();
+  #table = new ChunkTable();
+  /** By the number that the table knows them by. */
+  #names: string[] = [];
+  readonly #numbers = new Map<string, number>();
   readonly #packs = new Set<string>();
 
   locate(id: Uint8Array): ChunkLocation | undefined {
-    const location = this.#locations.get(toHex(id));
-    return location !== undefined && this.#packs.has(location.pack) ? location : undefined;
+    const place = this.#table.find(id);
+    const pack = place === undefined ? undefined : this.#names[place.pack];
+    if (place === undefined || pack === undefined || !this.#packs.has(pack)) return undefined;
+    const { offset, storedLength, plainLength, isCompressed } = place;
+    return { pack, offset, storedLength, plainLength, codec: isCompressed ? 'zstd' : 'raw' };
+  }
+
+  has(id: Uint8Array): boolean {
+    const pack = this.#names[this.#table.packOf(id) ?? -1];
+    return pack !== undefined && this.#packs.has(pack);
   }
 
   packs(): ReadonlySet<string> {
     return this.#packs;
   }
 
-  addPack(pack: string, entries: readonly PackEntry[]): Promise<void> {
-    for (const { id, offset, storedLength, plainLength, codec } of entries) {
-      this.#locations.set(toHex(id), { pack, offset, storedLength, plainLength, codec });
+  countChunks(): Promise<ReadonlyMap<string, number>> {
+    const counts = new Map([...this.#packs].map((pack) => [pack, 0]));
+    for (const number of this.#table.packs()) {
+      const pack = this.#names[number] ?? '';
+      const count = counts.get(pack);
+      // chunks of packs that are gone stay in the table, and count for nothing
+      if (count !== undefined) counts.set(pack, count + 1);
     }
+    return Promise.resolve(counts);
+  }
+
+  addPack(pack: string, entries: readonly PackEntry[]): Promise<void> {
+    return this.addPackIndex(pack, encodePackIndex(entries));
+  }
+
+  addPackIndex(pack: string, index: Uint8Array): Promise<void> {
+    let number = this.#numbers.get(pack);
+    if (number === undefined) {
+      number = this.#names.push(pack) - 1;
+      this.#numbers.set(pack, number);
+    }
+    this.#table.addIndex(number, index);
     this.#packs.add(pack);
     return Promise.resolve();
   }
@@ -58,7 +94,9 @@ export class MemoryChunkIndex implements ChunkIndex {
   }
 
   clear(): Promise<void> {
-    this.#locations.clear();
+    this.#table = new ChunkTable();
+    this.#names = [];
+    this.#numbers.clear();
     this.#packs.clear();
     return Promise.resolve();
   }
@@ -68,23 +106,21 @@ export class MemoryChunkIndex implements ChunkIndex {
   }
 }
 
-const CHUNK_PREFIX = 0x63;
-const PACK_PREFIX = 0x70;
-const VALUE_BYTES = 32 + 4 + 4 + 4 + 1;
+/** Stands before the name of a pack, whose index is the value. */
+const INDEX_PREFIX = 0x69;
 const ENCODINGS = { keyEncoding: 'view', valueEncoding: 'view' } as const;
 
 /**
- * A {@link ChunkIndex} in LevelDB. Nothing is synced: what a power cut takes is read from the packs again. A pack's key
- * follows its chunks, and a chunk of a pack without a key counts as absent; a chunk that was lost in spite of its
- * pack's key is stored once more, or found when reading it makes `Content` rebuild the index.
+ * A {@link ChunkIndex} in LevelDB: the packs' indexes one beside the other, read into memory when it is opened, as
+ * looking up a million chunks one by one takes far longer. Nothing is synced: what a power cut takes is read from the
+ * packs again.
  */
 export class LevelChunkIndex implements ChunkIndex {
   readonly #level: Level<Uint8Array, Uint8Array>;
-  readonly #packs: Set<string>;
+  readonly #memory = new MemoryChunkIndex();
 
-  private constructor(level: Level<Uint8Array, Uint8Array>, packs: Set<string>) {
+  private constructor(level: Level<Uint8Array, Uint8Array>) {
     this.#level = level;
-    this.#packs = packs;
   }
 
   /** Opens the index in `dir`. One that LevelDB calls corrupt is wiped and begins empty. The caller closes it. */
@@ -102,10 +138,13 @@ export class LevelChunkIndex implements ChunkIndex {
     const level = new Level<Uint8Array, Uint8Array>(dir, ENCODINGS);
     try {
       await level.open();
-      const packs = new Set<string>();
-      const range = { gte: Uint8Array.of(PACK_PREFIX), lt: Uint8Array.of(PACK_PREFIX + 1) };
-      for await (const key of level.keys(range)) packs.add(toHex(key.subarray(1)));
-      return new LevelChunkIndex(level, packs);
+      const index = new LevelChunkIndex(level);
+      for await (const [key, value] of level.iterator()) {
+        // what another version left, or damage: read from the packs again
+        if (isPackIndex(key, value)) await index.#memory.addPackIndex(toHex(key.subarray(1)), value);
+        else await level.del(key);
+      }
+      return index;
     } catch (error) {
       await level.close();
       throw error;
@@ -113,43 +152,37 @@ export class LevelChunkIndex implements ChunkIndex {
   }
 
   locate(id: Uint8Array): ChunkLocation | undefined {
-    const value = this.#level.getSync(prefixed(CHUNK_PREFIX, id));
-    if (value === undefined || value.length !== VALUE_BYTES) return undefined;
-    const pack = toHex(value.subarray(0, 32));
-    if (!this.#packs.has(pack)) return undefined;
-    const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
-    return {
-      pack,
-      offset: view.getUint32(32, true),
-      storedLength: view.getUint32(36, true),
-      plainLength: view.getUint32(40, true),
-      codec: view.getUint8(44) === 1 ? 'zstd' : 'raw',
-    };
+    return this.#memory.locate(id);
+  }
+
+  has(id: Uint8Array): boolean {
+    return this.#memory.has(id);
   }
 
   packs(): ReadonlySet<string> {
-    return this.#packs;
+    return this.#memory.packs();
   }
 
-  async addPack(pack: string, entries: readonly PackEntry[]): Promise<void> {
-    const packBytes = fromHex(pack);
-    const puts = entries.map((entry) => ({
-      type: 'put' as const,
-      key: prefixed(CHUNK_PREFIX, entry.id),
-      value: encodeValue(packBytes, entry),
-    }));
-    await this.#level.batch(puts);
-    await this.#level.put(prefixed(PACK_PREFIX, packBytes), new Uint8Array(0));
-    this.#packs.add(pack);
+  countChunks(): Promise<ReadonlyMap<string, number>> {
+    return this.#memory.countChunks();
+  }
+
+  addPack(pack: string, entries: readonly PackEntry[]): Promise<void> {
+    return this.addPackIndex(pack, encodePackIndex(entries));
+  }
+
+  async addPackIndex(pack: string, index: Uint8Array): Promise<void> {
+    await this.#level.put(keyOf(pack), index);
+    await this.#memory.addPackIndex(pack, index);
   }
 
   async removePack(pack: string): Promise<void> {
-    this.#packs.delete(pack);
-    await this.#level.del(prefixed(PACK_PREFIX, fromHex(pack)));
+    await this.#memory.removePack(pack);
+    await this.#level.del(keyOf(pack));
   }
 
   async clear(): Promise<void> {
-    this.#packs.clear();
+    await this.#memory.clear();
     await this.#level.clear();
   }
 
@@ -158,26 +191,18 @@ export class LevelChunkIndex implements ChunkIndex {
   }
 }
 
-function prefixed(prefix: number, bytes: Uint8Array): Uint8Array {
-  const key = new Uint8Array(1 + bytes.length);
-  key[0] = prefix;
-  key.set(bytes, 1);
-  return key;
+function keyOf(pack: string): Uint8Array {
+  return Buffer.concat([Uint8Array.of(INDEX_PREFIX), fromHex(pack)]);
 }
 
-function encodeValue(pack: Uint8Array, entry: PackEntry): Uint8Array {
-  const value = new Uint8Array(VALUE_BYTES);
-  const view = new DataView(value.buffer);
-  value.set(pack);
-  view.setUint32(32, entry.offset, true);
-  view.setUint32(36, entry.storedLength, true);
-  view.setUint32(40, entry.plainLength, true);
-  view.setUint8(44, entry.codec === 'zstd' ? 1 : 0);
-  return value;
+function isPackIndex(key: Uint8Array, value: Uint8Array): boolean {
+  if (key.length !== 33 || key[0] !== INDEX_PREFIX || value.length < 4) return false;
+  const count = new DataView(value.buffer, value.byteOffset, value.byteLength).getUint32(0, true);
+  return value.length === 4 + count * PACK_INDEX_ENTRY_BYTES;
 }
 
 /** True if another process, or this one, has the index open: no reason to wipe it. */
-function isLocked(error: unknown): boolean {
+export function isLocked(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if ('code' in cause && cause.code === 'LEVEL_LOCKED') return true;
   }

@@ -2,10 +2,10 @@
 import { setImmediate } from 'node:timers';
 import { type ChunkSizes, FILE_CHUNKS, IMAGE_CHUNKS } from '../../core/chunker.ts';
 import { HASH_BYTES } from '../../core/hashing.ts';
-import type { PackEntry } from '../../core/pack.ts';
 import { sealHeader } from '../age/age.ts';
 import type { Crew, Hand } from '../workers/crew.ts';
-import type { CutAnswer, SealedPack, StringRun } from '../workers/messages.ts';
+import type { CutAnswer, SealedPack } from '../workers/messages.ts';
+import { encodeRuns, type StringRun } from '../workers/string-runs.ts';
 import { BufferPool } from './buffer-pool.ts';
 import type { ChunkIndex } from './chunk-index.ts';
 import type { Repository } from './repository.ts';
@@ -40,8 +40,8 @@ export interface WriteTarget {
   readonly crew: Crew;
   /** True once for each chunk that is neither stored nor on its way. */
   readonly claim: (id: Uint8Array) => boolean;
-  /** Is told of the chunks of each pack once they are durable and in the index. */
-  readonly onStored: (entries: readonly PackEntry[]) => void;
+  /** Is told the index of each pack once its chunks are durable and found. */
+  readonly onStored: (packIndex: Uint8Array) => void;
 }
 
 const SIZES: Readonly<Record<ContentKind, ChunkSizes>> = {
@@ -236,7 +236,10 @@ export class ChunkWriter {
   ): Promise<Decided> {
     const number = ++this.#number;
     const transfer = bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [];
-    const cutting = hand.ask({ type: 'cut', number, bytes, runs, sizes: SIZES[kind] }, transfer);
+    const cutting = hand.ask(
+      { type: 'cut', number, bytes, runs: encodeRuns(runs), sizes: SIZES[kind] },
+      transfer,
+    );
     const deciding = cutting.then((answer) => ({ answer, isNew: this.#decide(answer) }));
     const keeping = deciding
       .then(({ isNew }) => this.#keep(hand, number, isNew, kind))
@@ -286,13 +289,13 @@ export class ChunkWriter {
   }
 
   /** A chunk counts as stored once its pack is durable, and then in the index. */
-  #store({ sealed, sha256, entries }: SealedPack): void {
+  #store({ sealed, sha256, index: packIndex }: SealedPack): void {
     const { repository, index, onStored } = this.#target;
     const storing = (async () => {
       const { name, sizeBytes } = await repository.putObject('packs', sealed, { sha256 });
-      await index.addPack(name, entries);
+      await index.addPackIndex(name, packIndex);
       this.#stored.push({ name, sizeBytes });
-      onStored(entries);
+      onStored(packIndex);
     })()
       .catch((error: unknown) => this.#fail(error))
       .finally(() => {

@@ -3,6 +3,7 @@ import { fromHex, toHex } from '../../core/bytes.ts';
 import { gearTable } from '../../core/chunker.ts';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { HASH_BYTES } from '../../core/hashing.ts';
+import { packIndexIds } from '../../core/pack.ts';
 import type { Root } from '../../core/root.ts';
 import { recipientOf } from '../age/age.ts';
 import { hashing } from '../hashing.ts';
@@ -70,8 +71,8 @@ export class Content {
         this.#pending.add(toHex(id));
         return true;
       },
-      onStored: (entries) => {
-        for (const { id } of entries) this.#pending.delete(toHex(id));
+      onStored: (packIndex) => {
+        for (const id of packIndexIds(packIndex)) this.#pending.delete(toHex(id));
       },
     };
     this.#writer = new ChunkWriter(this.#target);
@@ -131,7 +132,7 @@ export class Content {
 
   /** True if the repository holds a chunk, or the next flush will store it. */
   hasChunk(id: Uint8Array): boolean {
-    return this.#pending.has(toHex(id)) || this.#index.locate(id) !== undefined;
+    return this.#index.has(id) || (this.#pending.size > 0 && this.#pending.has(toHex(id)));
   }
 
   /**
@@ -167,6 +168,19 @@ export class Content {
 
   /** The byte string under a root. Throws what {@link readChunk} throws, and MANIFEST_DAMAGED for a wrong length. */
   async *readRoot(root: Root): AsyncGenerator<Uint8Array> {
+    let sizeBytes = 0;
+    for await (const chunk of this.readChunks(this.rootChunks(root))) {
+      sizeBytes += chunk.length;
+      if (chunk.length > 0) yield chunk;
+    }
+    if (sizeBytes !== root.sizeBytes) {
+      const text = `root ${root.id}: expected ${root.sizeBytes} bytes, got ${sizeBytes}`;
+      throw new DeskPodError('MANIFEST_DAMAGED', text);
+    }
+  }
+
+  /** The ids of the chunks that are the byte string under a root, in order; the lists above them are read. */
+  async *rootChunks(root: Root): AsyncGenerator<Uint8Array> {
     if (!Number.isInteger(root.depth) || root.depth < 0 || root.depth > DEPTH_MAX) {
       throw new DeskPodError(
         'MANIFEST_DAMAGED',
@@ -175,15 +189,7 @@ export class Content {
     }
     let ids: Iterable<Uint8Array> | AsyncIterable<Uint8Array> = [fromHex(root.id)];
     for (let level = 0; level < root.depth; level++) ids = idsOf(this.readChunks(ids), root.id);
-    let sizeBytes = 0;
-    for await (const chunk of this.readChunks(ids)) {
-      sizeBytes += chunk.length;
-      if (chunk.length > 0) yield chunk;
-    }
-    if (sizeBytes !== root.sizeBytes) {
-      const text = `root ${root.id}: expected ${root.sizeBytes} bytes, got ${sizeBytes}`;
-      throw new DeskPodError('MANIFEST_DAMAGED', text);
-    }
+    yield* ids;
   }
 
   /** Closes what reading opened. What was not flushed is not stored. */

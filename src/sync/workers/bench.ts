@@ -3,7 +3,7 @@ import { readSync } from 'node:fs';
 import { equalBytes } from '../../core/bytes.ts';
 import { Chunker } from '../../core/chunker.ts';
 import { HASH_BYTES } from '../../core/hashing.ts';
-import { PackBuilder } from '../../core/pack.ts';
+import { encodePackIndex, PackBuilder } from '../../core/pack.ts';
 import { coveringPieces, openPieces, sealedPieceAt, sealPayload } from '../age/age-stream.ts';
 import { hashing } from '../hashing.ts';
 import { compressedBound, compressInto, decompressInto } from './compression.ts';
@@ -22,6 +22,8 @@ import type {
   SealedPack,
   SetUp,
 } from './messages.ts';
+import { provePack } from './proving.ts';
+import { decodeRuns } from './string-runs.ts';
 
 /** A pack is stored when its plaintext reaches this length. */
 const PACK_TARGET_BYTES = 16 * 1024 * 1024;
@@ -68,6 +70,8 @@ export class Bench {
           return this.#finish(order);
         case 'read':
           return this.#read(order);
+        case 'prove':
+          return provePack(order, this.#chunkIdKey);
       }
     } catch (error) {
       return { type: 'fail', number: order.number, error };
@@ -76,23 +80,21 @@ export class Bench {
 
   #cut({ number, bytes, runs, sizes }: CutOrder): CutAnswer {
     const chunks: { id: Uint8Array; plain: Uint8Array }[] = [];
-    const strings: number[] = [];
-    const add = (plain: Uint8Array, string: number): void => {
+    const add = (plain: Uint8Array): void => {
       chunks.push({ id: hashing.hmac(this.#chunkIdKey, plain), plain });
-      strings.push(string);
     };
-    for (const { string, start, end, isLast } of runs) {
+    for (const { string, start, end, isLast } of decodeRuns(runs)) {
       const piece = bytes.subarray(start, end);
       const known = this.#strings.get(string);
       // nothing is cut before the minimum; only the root of an empty string is empty itself
       if (known === undefined && isLast && piece.length <= sizes.minBytes) {
-        add(piece, string);
+        add(piece);
         continue;
       }
       const open = known ?? { chunker: new Chunker(this.#table, sizes), parts: [] };
       let from = 0;
       for (const cut of open.chunker.push(piece)) {
-        add(joined(open.parts, piece.subarray(from, cut)), string);
+        add(joined(open.parts, piece.subarray(from, cut)));
         open.parts = [];
         from = cut;
       }
@@ -104,7 +106,7 @@ export class Bench {
         continue;
       }
       this.#strings.delete(string);
-      if (rest.length > 0 || open.parts.length > 0) add(joined(open.parts, rest), string);
+      if (rest.length > 0 || open.parts.length > 0) add(joined(open.parts, rest));
     }
     this.#batches.set(number, { bytes, chunks });
     const ids = new Uint8Array(chunks.length * HASH_BYTES);
@@ -114,7 +116,6 @@ export class Bench {
       number,
       ids,
       lengths: Uint32Array.from(chunks, ({ plain }) => plain.length),
-      strings: Uint32Array.from(strings),
     };
   }
 
@@ -161,7 +162,7 @@ export class Bench {
       throw new RangeError(`expected a pack of ${sort} to seal`);
     this.#packs.delete(sort);
     const sealed = sealPayload(header.header, header.fileKey, pack.finish());
-    return { sealed, sha256: hashing.sha256(sealed), entries: pack.entries };
+    return { sealed, sha256: hashing.sha256(sealed), index: encodePackIndex(pack.entries) };
   }
 
   #read(order: ReadOrder): ReadAnswer {

@@ -10,21 +10,13 @@ export interface SetUp {
   readonly table: Int32Array;
 }
 
-/** One run of a byte string within the bytes of a {@link CutOrder}. */
-export interface StringRun {
-  /** Runs of one string carry the same number and go to the same worker, in order. */
-  readonly string: number;
-  readonly start: number;
-  readonly end: number;
-  readonly isLast: boolean;
-}
-
 /** Cut strings into chunks and say their ids. The bytes are kept until the {@link KeepOrder} of the same number. */
 export interface CutOrder {
   readonly type: 'cut';
   readonly number: number;
   readonly bytes: Uint8Array;
-  readonly runs: readonly StringRun[];
+  /** Encoded: as objects they would take longer to send than to work on. */
+  readonly runs: Uint32Array;
   readonly sizes: ChunkSizes;
 }
 
@@ -64,7 +56,18 @@ export interface ReadOrder {
   readonly chunks: readonly PackEntry[];
 }
 
-export type Order = CutOrder | KeepOrder | FinishOrder | ReadOrder;
+/** Read a whole pack: do its bytes bear out its name, and each chunk its id? */
+export interface ProveOrder {
+  readonly type: 'prove';
+  readonly number: number;
+  /** The pack's file, open in this process until the answer. */
+  readonly fd: number;
+  readonly parts: SealedParts;
+  /** The pack's own index. */
+  readonly entries: readonly PackEntry[];
+}
+
+export type Order = CutOrder | KeepOrder | FinishOrder | ReadOrder | ProveOrder;
 
 /** The chunks that a batch completes. */
 export interface CutAnswer {
@@ -73,8 +76,6 @@ export interface CutAnswer {
   /** 32 bytes each. */
   readonly ids: Uint8Array;
   readonly lengths: Uint32Array;
-  /** For each chunk the string that it is of. */
-  readonly strings: Uint32Array;
 }
 
 /** A batch is done with; its bytes may be used again. */
@@ -90,7 +91,8 @@ export interface KeepAnswer {
 export interface SealedPack {
   readonly sealed: Uint8Array;
   readonly sha256: Uint8Array;
-  readonly entries: readonly PackEntry[];
+  /** The bytes of its index. */
+  readonly index: Uint8Array;
 }
 
 export interface FinishAnswer {
@@ -106,6 +108,18 @@ export interface ReadAnswer {
   readonly plain: Uint8Array | undefined;
 }
 
+/** What a pack was found to be. */
+export interface ProveAnswer {
+  readonly type: 'prove';
+  readonly number: number;
+  /** Of the bytes that could be read. */
+  readonly sha256: Uint8Array;
+  /** Which of the order's entries are not as their ids say, ascending. */
+  readonly damagedChunks: readonly number[];
+  /** What the system said of a place that can not be read. */
+  readonly unreadable: string | undefined;
+}
+
 /** Work that failed for a reason of the machine's; damage is no failure. */
 export interface FailAnswer {
   readonly type: 'fail';
@@ -113,4 +127,4 @@ export interface FailAnswer {
   readonly error: unknown;
 }
 
-export type Answer = CutAnswer | KeepAnswer | FinishAnswer | ReadAnswer | FailAnswer;
+export type Answer = CutAnswer | KeepAnswer | FinishAnswer | ReadAnswer | ProveAnswer | FailAnswer;
