@@ -121,6 +121,17 @@ export class Pod {
     return head;
   }
 
+  /**
+   * Seals records of the log once more, for a segment that was lost, and returns the name of the new one. They must end
+   * where an append ends. The head stays.
+   */
+  async sealAgain(fromSeq: number, toSeq: number): Promise<string> {
+    const { podId, epoch, deviceId } = this.#state;
+    const identity = { podId: fromHex(podId), epoch, deviceId: fromHex(deviceId) };
+    const records = await this.#log.read(fromSeq, toSeq);
+    return (await sealSegment(this.repository, identity, records, this.secrets.identity)).name;
+  }
+
   /** The repository's own head, proven; undefined before the first {@link publish}. */
   async readHead(): Promise<Head | undefined> {
     const bytes = await this.repository.readHead();

@@ -39,7 +39,12 @@ export async function refreshChunkIndex(
   return { addedCount: fresh.length - damagedPacks.length, removedCount: gone.length, damagedPacks };
 }
 
-async function readEntries(repository: Repository, name: string, identity: string): Promise<PackEntry[]> {
+/** The chunks that a pack holds, by its own index. Throws OBJECT_MISSING, OBJECT_DAMAGED or PACK_DAMAGED. */
+export async function readEntries(
+  repository: Repository,
+  name: string,
+  identity: string,
+): Promise<PackEntry[]> {
   const pack = await PackFile.open(repository, name, identity);
   try {
     return await pack.entries();

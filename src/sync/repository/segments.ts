@@ -52,7 +52,11 @@ export async function readSegments(repository: Repository, secrets: SegmentSecre
 }
 
 /** One segment, verified. Throws OBJECT_MISSING, OBJECT_DAMAGED, SEGMENT_DAMAGED, RECORD_DAMAGED or FORMAT_UNKNOWN. */
-async function readSegment(repository: Repository, name: string, secrets: SegmentSecrets): Promise<Segment> {
+export async function readSegment(
+  repository: Repository,
+  name: string,
+  secrets: SegmentSecrets,
+): Promise<Segment> {
   const sealed = await repository.readObject('segments', name);
   try {
     const segment = decodeSegment(await open(sealed, secrets), { hashing, logKey: secrets.logKey });

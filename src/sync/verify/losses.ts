@@ -1,0 +1,73 @@
+// What is lost: the files of checkpoints whose content lies nowhere any more, by name.
+import { ManifestDecoder, type ManifestEntry } from '../../core/manifest.ts';
+import type { Root } from '../../core/root.ts';
+import type { Checkpoint } from '../../core/state.ts';
+import { displayPath, pathBytes } from '../files/byte-path.ts';
+import type { Content } from '../repository/content.ts';
+import { isDamage } from './damage.ts';
+import type { KnownChunks } from './known-chunks.ts';
+
+/** A path, without loss. */
+export interface LostFile {
+  /** For people. */
+  readonly path: string;
+  /** The bytes themselves, if `path` does not say them. */
+  readonly pathBase64?: string;
+}
+
+/** What a checkpoint has lost of one of its trees. */
+export interface LostTree {
+  readonly checkpoint: number;
+  /** The files, or the images of its processes. */
+  readonly tree: 'files' | 'images';
+  /** Why its list of entries ends early: what comes after the last of them is not known by name. */
+  readonly listFault?: string;
+  readonly files: readonly LostFile[];
+}
+
+/** The trees of a checkpoint. */
+export function treesOf({ number, files, images }: Checkpoint): {
+  readonly checkpoint: number;
+  readonly tree: LostTree['tree'];
+  readonly root: Root;
+}[] {
+  const trees = [{ checkpoint: number, tree: 'files' as const, root: files }];
+  return images === undefined ? trees : [...trees, { checkpoint: number, tree: 'images', root: images }];
+}
+
+/**
+ * Names the files under a root that need a chunk which is not `known`; every name of one that has several. Memory goes
+ * with what is lost, not with what is there.
+ */
+export async function nameLosses(
+  content: Content,
+  known: KnownChunks,
+  root: Root,
+): Promise<Pick<LostTree, 'files' | 'listFault'>> {
+  const decoder = new ManifestDecoder();
+  const lostGroups = new Set<number>();
+  const files: LostFile[] = [];
+  const isLost = ({ chunkIds, hardlinkGroup }: ManifestEntry): boolean => {
+    const isHere = lostGroups.has(hardlinkGroup) || chunkIds.some((id) => !known.has(id));
+    if (isHere && hardlinkGroup > 0) lostGroups.add(hardlinkGroup);
+    return isHere;
+  };
+  try {
+    for await (const piece of content.readRoot(root)) {
+      for (const entry of decoder.push(piece)) if (isLost(entry)) files.push(lossless(entry.path));
+    }
+    decoder.end();
+    return { files };
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    return { files, listFault: error.message };
+  }
+}
+
+function lossless(path: Uint8Array): LostFile {
+  const bytes = pathBytes(path);
+  const text = displayPath(bytes);
+  return Buffer.from(text).equals(bytes)
+    ? { path: text }
+    : { path: text, pathBase64: bytes.toString('base64') };
+}
