@@ -40,6 +40,19 @@ export async function confirmErasing(path: string, options: EraseOptions): Promi
   throw new DeskPodError('CANCELLED', `${path}: its name was not typed; nothing on it was changed`);
 }
 
+/**
+ * Asks a question that only `yes` answers.
+ *
+ * @returns false if there is no terminal to ask at
+ * @throws DeskPodError CANCELLED for any other answer
+ */
+export async function confirmWithYes(statement: string): Promise<boolean> {
+  if (!process.stdin.isTTY) return false;
+  process.stderr.write(`${printableLine(statement)}\n`);
+  if ((await ask('Type yes to go on: ')).trim().toLowerCase() === 'yes') return true;
+  throw new DeskPodError('CANCELLED', 'it was not answered with yes; nothing was changed');
+}
+
 async function existingTarget(path: string): Promise<DeviceTarget | undefined> {
   try {
     return await findTarget(path);

@@ -2,22 +2,27 @@
 import type { Command } from 'commander';
 import { operate } from '../session/operation/operate.ts';
 import type { OperationName, Operations } from '../session/operation/operations.ts';
+import type { Credential } from '../sync/keyring/unlock.ts';
+import { type CredentialOptions, readCredential } from './credential.ts';
 import { Output, type OutputOptions } from './output.ts';
-import { type PassphraseOptions, readPassphrase } from './passphrase.ts';
+import { readPassphrase } from './passphrase.ts';
 
 /** A command's surroundings. */
 export interface Context {
   readonly output: Output;
   /** Asks for the passphrase, when it turns out to be needed. */
   readonly passphrase: () => Promise<string>;
+  /** Asks for what opens the pod: the passphrase, or the recovery key if the command line says so. */
+  readonly credential: () => Promise<Credential>;
 }
 
 /** The context of a command that commander has parsed. */
 export function contextOf(command: Command): Context {
-  const options = command.optsWithGlobals<OutputOptions & PassphraseOptions>();
+  const options = command.optsWithGlobals<OutputOptions & CredentialOptions>();
   return {
     output: new Output(options),
     passphrase: () => readPassphrase('Passphrase', options),
+    credential: () => readCredential(options),
   };
 }
 
@@ -28,16 +33,22 @@ export function withPodOptions(command: Command): Command {
       '-d, --device <path>',
       'the device, image file or folder of the pod (default: the one in use here)',
     )
-    .option('--passphrase-file <file>', 'read the passphrase from a file');
+    .option('--passphrase-file <file>', 'read the passphrase from a file')
+    .option('--recovery-key-file <file>', 'open the pod with its recovery key; - asks for it');
 }
 
-/** Runs one operation on the pod that the command was pointed at. */
+/** Runs one operation on the pod that the command was pointed at; `given` opens it if it was asked for already. */
 export function operateOn<Name extends OperationName>(
   command: Command,
   name: Name,
   parameters: Operations[Name]['parameters'],
+  given?: Credential,
 ): Promise<Operations[Name]['answer']> {
-  const { output, passphrase } = contextOf(command);
+  const { output, passphrase, credential } = contextOf(command);
   const { device } = command.optsWithGlobals<{ device?: string }>();
-  return operate(device, name, parameters, { passphrase, onProgress: output.progress });
+  return operate(device, name, parameters, {
+    passphrase,
+    credential: given === undefined ? credential : async () => given,
+    onProgress: output.progress,
+  });
 }

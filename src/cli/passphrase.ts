@@ -20,20 +20,37 @@ export async function readPassphrase(
 ): Promise<string> {
   const file = options.passphraseFile ?? process.env.DESKPOD_PASSPHRASE_FILE;
   if (file !== undefined) return readPassphraseFile(file);
+  const hint = 'Give --passphrase-file FILE or set DESKPOD_PASSPHRASE_FILE.';
+  return typePassphrase(question, { confirm: options.confirm === true, hint });
+}
+
+async function typePassphrase(question: string, { confirm, hint }: { confirm: boolean; hint: string }) {
   if (!process.stdin.isTTY) {
     throw new DeskPodError(
       'PASSPHRASE_MISSING',
       'a passphrase is needed, and there is no terminal to ask at',
-      {
-        hint: 'Give --passphrase-file FILE or set DESKPOD_PASSPHRASE_FILE.',
-      },
+      { hint },
     );
   }
   const passphrase = await prompt(`${question}: `);
-  if (options.confirm === true && (await prompt('Again: ')) !== passphrase) {
+  if (confirm && (await prompt('Again: ')) !== passphrase) {
     throw new DeskPodError('USAGE', 'the two passphrases differ', { hint: 'Run the command again.' });
   }
   return requireText(passphrase, 'the passphrase typed');
+}
+
+/**
+ * A passphrase that a pod is to be given: from a file, or typed twice.
+ *
+ * @throws DeskPodError as {@link readPassphrase}; USAGE for one that is blank
+ */
+export async function readNewPassphrase(file: string | undefined): Promise<string> {
+  const passphrase =
+    file === undefined
+      ? await typePassphrase('New passphrase', { confirm: true, hint: 'Give --new-passphrase-file FILE.' })
+      : await readPassphraseFile(file);
+  if (passphrase.trim() !== '') return passphrase;
+  throw new DeskPodError('USAGE', 'the new passphrase is blank', { hint: 'Use words, not only spaces.' });
 }
 
 async function readPassphraseFile(file: string): Promise<string> {

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LoggedEvent } from '../../src/core/events.ts';
-import type { KeyReport, StatusReport } from '../../src/session/operation/operations.ts';
+import type { StatusReport } from '../../src/session/operation/operations.ts';
+import type { KeyReport } from '../../src/sync/pod/change-keys.ts';
 import type { SyncReport } from '../../src/sync/pod/replicate.ts';
 import { assertSameFiles, openTreeLab, type TreeLab } from './tree-lab.ts';
 

@@ -1,11 +1,13 @@
 // deskpod create: a new pod on a device, or around a folder.
 import { basename } from 'node:path';
 import type { Command } from 'commander';
+import { weaknessOf } from '../../core/passphrase-strength.ts';
 import { createDesktop } from '../../session/pod/create-desktop.ts';
 import { createTree } from '../../sync/pod/tree.ts';
 import { confirmErasing } from '../confirm.ts';
 import { contextOf } from '../context.ts';
 import { readPassphrase } from '../passphrase.ts';
+import { sheetText } from '../recovery-sheet.ts';
 import { formatBytes, parseSize } from '../units.ts';
 
 interface CreateOptions {
@@ -37,6 +39,8 @@ export function registerCreate(program: Command): void {
       const { output } = contextOf(command);
       if (options.tree !== true) await confirmErasing(device, options);
       const passphrase = await readPassphrase('New passphrase', { ...options, confirm: true });
+      const weakness = weaknessOf(passphrase);
+      if (weakness !== undefined) output.note(`This passphrase is weak: ${weakness}.`);
       const name = options.name ?? basename(device).replace(/\.[^.]*$/, '');
       const created =
         options.tree === true
@@ -51,6 +55,7 @@ export function registerCreate(program: Command): void {
               ...(options.size === undefined ? {} : { sizeBytes: options.size }),
               ...(options.vault === undefined ? {} : { vaultKind: options.vault }),
             });
+      const sheet = { ...created, podName: name, label: 'recovery key', createdAtMs: Date.now() };
       const { sizeBytes } = { sizeBytes: undefined, ...created };
       const size = sizeBytes === undefined ? '' : ` (${formatBytes(sizeBytes)})`;
       output.result(
@@ -58,9 +63,9 @@ export function registerCreate(program: Command): void {
         [
           `pod ${created.podId} on ${device}${size}`,
           '',
-          'Recovery key, shown only now. Write it down and keep it away from the device:',
+          'The recovery key is shown only now. Print this sheet or write it down:',
           '',
-          `    ${created.recoveryKey}`,
+          sheetText(sheet, process.stdout.isTTY ? 'dark' : 'light'),
           '',
           `Next: deskpod home add URL -d ${device}, so that losing the device loses nothing.`,
         ].join('\n'),

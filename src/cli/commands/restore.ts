@@ -3,10 +3,10 @@ import type { Command } from 'commander';
 import { listHomePods, restorePod } from '../../session/pod/restore-pod.ts';
 import { confirmErasing } from '../confirm.ts';
 import { contextOf } from '../context.ts';
+import { readCredential } from '../credential.ts';
 import { EXIT_STATUS } from '../exit-codes.ts';
 import { ExitStatus } from '../exit-status.ts';
 import { parseNumber } from '../number.ts';
-import { readPassphrase } from '../passphrase.ts';
 import { formatBytes, formatDuration, formatMoment, parseSize } from '../units.ts';
 import { absoluteUrl } from './home.ts';
 
@@ -35,7 +35,7 @@ export function registerRestore(program: Command): void {
     .option('--list', 'only show what home has')
     .option('--force', 'erase what is on the new device')
     .option('--yes', 'with --force: do not ask')
-    .option('--recovery-key-file <file>', 'open the pod with its recovery key instead of the passphrase')
+    .option('--recovery-key-file <file>', 'open the pod with its recovery key; - asks for it')
     .option('--passphrase-file <file>', 'read the passphrase from a file')
     .description('rebuild a pod from home, after its device was lost')
     .action(async (options: RestoreOptions, command: Command) => {
@@ -48,15 +48,10 @@ export function registerRestore(program: Command): void {
         return;
       }
       await confirmErasing(options.to, options);
-      const file = options.recoveryKeyFile;
-      const secret =
-        file === undefined
-          ? await readPassphrase('Passphrase', options)
-          : await readPassphrase('Recovery key', { passphraseFile: file });
       const report = await restorePod({
         url,
         target: options.to,
-        credential: file === undefined ? { passphrase: secret } : { recoveryKey: secret },
+        credential: await readCredential(options),
         isForced: options.force === true,
         onProgress: output.progress,
         ...(options.pod === undefined ? {} : { podId: options.pod }),

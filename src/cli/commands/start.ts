@@ -27,7 +27,7 @@ export function registerStart(program: Command): void {
     .option('--no-view', 'do not open the viewer')
     .description('resume the last checkpoint, or start a fresh session (root)')
     .action(async (device: string | undefined, options: StartOptions, command: Command) => {
-      const { output, passphrase } = contextOf(command);
+      const { output, passphrase, credential } = contextOf(command);
       const path = device ?? command.optsWithGlobals<{ device?: string }>().device;
       const report = await startPod({
         devicePath: path,
@@ -35,10 +35,11 @@ export function registerStart(program: Command): void {
         geometry: options.geometry,
         ...(options.checkpoint === undefined ? {} : { checkpoint: options.checkpoint }),
         passphrase,
+        credential,
         onProgress: output.progress,
       });
       const viewer = options.view
-        ? await operate(path, 'view', {}, { passphrase, onProgress: output.progress })
+        ? await operate(path, 'view', {}, { passphrase, credential, onProgress: output.progress })
         : undefined;
       if (viewer !== undefined && !output.isMachine) await openInBrowser(viewer.url);
       const what =

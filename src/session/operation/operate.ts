@@ -2,7 +2,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
-import { openTree } from '../../sync/pod/tree.ts';
+import type { Credential } from '../../sync/keyring/unlock.ts';
+import { openTree, type Tree } from '../../sync/pod/tree.ts';
 import { afterwards } from '../pod/afterwards.ts';
 import { Desktop } from '../pod/desktop.ts';
 import { openDevice } from '../pod/open-device.ts';
@@ -17,6 +18,8 @@ import { findPod, type Target } from './target.ts';
 /** What an operation may need from the user. */
 export interface OperateOptions {
   readonly passphrase: () => Promise<string>;
+  /** What to open the pod with instead: it may be the recovery key. */
+  readonly credential?: () => Promise<Credential>;
   readonly onProgress: ProgressListener;
 }
 
@@ -38,27 +41,65 @@ export async function operate<Name extends OperationName>(
   parameters: Operations[Name]['parameters'],
   options: OperateOptions,
 ): Promise<Operations[Name]['answer']> {
-  const target = await findPod(path);
-  if (target.kind === 'tree') return operateOnTree(target.dir, name, parameters, options);
-  if (await isSupervised(target, options)) {
-    try {
-      return await callSupervisor(target.staging.supervisorSocket, name, parameters, options.onProgress);
-    } catch (error) {
-      // It was about to end when it was asked: what needs no session is done here, once it is gone.
-      if (!isEnding(error) || NEEDS_SESSION.has(name)) throw error;
-      await untilGone(target);
-    }
-  }
-  if (NEEDS_SESSION.has(name)) throw notRunning(target.path);
-  const opened = await openDevice(target.path, { passphrase: await options.passphrase() });
-  const desktop = await Desktop.take(opened, options.onProgress);
-  return afterwards(
-    async () => {
+  return withPod(path, options, {
+    needsSession: NEEDS_SESSION.has(name),
+    ask: (socketPath) => callSupervisor(socketPath, name, parameters, options.onProgress),
+    onTree: (tree) => operateOnTree(tree, name, parameters, options),
+    onDesktop: async (desktop) => {
       const operation = desktopOperations(desktop)[name];
       return (await operation(parameters as never, options.onProgress)) as Operations[Name]['answer'];
     },
+  });
+}
+
+/** How something is done with a pod, wherever it is open. */
+interface Ways<Answer> {
+  /** False for what can be done here, too. */
+  readonly needsSession: boolean;
+  ask(socketPath: string): Promise<Answer>;
+  onTree(tree: Tree): Promise<Answer>;
+  onDesktop(desktop: Desktop): Promise<Answer>;
+}
+
+/**
+ * Asks the supervisor of the pod at `path`, or opens the pod here if it has none.
+ * @throws DeskPodError as {@link operate}
+ */
+export async function withPod<Answer>(
+  path: string | undefined,
+  options: OperateOptions,
+  ways: Ways<Answer>,
+): Promise<Answer> {
+  const target = await findPod(path);
+  if (target.kind === 'tree') {
+    const tree = await openTree(target.dir, await credentialOf(options));
+    try {
+      return await ways.onTree(tree);
+    } finally {
+      await tree.close();
+    }
+  }
+  if (await isSupervised(target, options)) {
+    try {
+      return await ways.ask(target.staging.supervisorSocket);
+    } catch (error) {
+      // It was about to end when it was asked: what needs no session is done here, once it is gone.
+      if (!isEnding(error) || ways.needsSession) throw error;
+      await untilGone(target);
+    }
+  }
+  if (ways.needsSession) throw notRunning(target.path);
+  const opened = await openDevice(target.path, await credentialOf(options));
+  const desktop = await Desktop.take(opened, options.onProgress);
+  return afterwards(
+    () => ways.onDesktop(desktop),
     () => desktop.close(),
   );
+}
+
+/** What the pod is opened with. */
+export async function credentialOf(options: OperateOptions): Promise<Credential> {
+  return options.credential === undefined ? { passphrase: await options.passphrase() } : options.credential();
 }
 
 function isEnding(error: unknown): boolean {
@@ -81,30 +122,25 @@ export async function isSupervised(
   if ((await readSessionNote(staging)) === undefined) return false;
   options.onProgress({ step: 'taking over the running session from a supervisor that was killed' });
   await launchSupervisor(
-    { devicePath: path, passphrase: await options.passphrase(), mode: 'adopt' },
+    { devicePath: path, credential: await credentialOf(options), mode: 'adopt' },
     options.onProgress,
   );
   return true;
 }
 
 async function operateOnTree<Name extends OperationName>(
-  dir: string,
+  tree: Tree,
   name: Name,
   parameters: Operations[Name]['parameters'],
   options: OperateOptions,
 ): Promise<Operations[Name]['answer']> {
-  const tree = await openTree(dir, { passphrase: await options.passphrase() });
-  try {
-    const operation = podOperations(tree)[name as keyof ReturnType<typeof podOperations>];
-    if (operation === undefined) {
-      throw new DeskPodError('USAGE', `${dir} is a tree pod: it has no session to ${name}`, {
-        hint: 'Sessions live in pods made by `deskpod create DEVICE`, as root.',
-      });
-    }
-    return (await operation(parameters as never, options.onProgress)) as Operations[Name]['answer'];
-  } finally {
-    await tree.close();
+  const operation = podOperations(tree)[name as keyof ReturnType<typeof podOperations>];
+  if (operation === undefined) {
+    throw new DeskPodError('USAGE', `${tree.dir} is a tree pod: it has no session to ${name}`, {
+      hint: 'Sessions live in pods made by `deskpod create DEVICE`, as root.',
+    });
   }
+  return (await operation(parameters as never, options.onProgress)) as Operations[Name]['answer'];
 }
 
 function notRunning(path: string): DeskPodError {

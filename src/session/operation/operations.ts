@@ -1,6 +1,8 @@
 // What can be asked of an opened pod: the same names and answers in this process and over a supervisor's socket.
 import type { LoggedEvent } from '../../core/events.ts';
 import type { Checkpoint, HomeState, PodState } from '../../core/state.ts';
+import type { Credential } from '../../sync/keyring/unlock.ts';
+import type { KeyChangeReport, KeyReport, RecoveryReport } from '../../sync/pod/change-keys.ts';
 import type { SyncReport } from '../../sync/pod/replicate.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
 import type { WireError } from '../supervisor/wire.ts';
@@ -71,14 +73,34 @@ export interface Operations {
   'home-list': { parameters: object; answer: { readonly homes: readonly HomeReport[] } };
   'home-remove': { parameters: { readonly url: string }; answer: { readonly url: string } };
   sync: { parameters: { readonly url?: string }; answer: { readonly homes: readonly SyncOutcome[] } };
-  'key-list': { parameters: object; answer: { readonly slots: readonly KeyReport[] } };
+  'key-list': {
+    parameters: object;
+    answer: { readonly generation: number; readonly slots: readonly KeyReport[] };
+  };
+  'key-add': { parameters: KeyParameters & NewPassphraseParameters; answer: KeyChangeReport };
+  'key-change': {
+    parameters: KeyParameters & NewPassphraseParameters & { readonly slot?: string };
+    answer: KeyChangeReport;
+  };
+  'key-recovery': {
+    parameters: KeyParameters & { readonly label?: string; readonly isReplacing: boolean };
+    answer: RecoveryReport;
+  };
+  'key-remove': {
+    parameters: KeyParameters & { readonly slot: string; readonly isConfirmed: boolean };
+    answer: KeyChangeReport;
+  };
 }
 
-/** A slot of the keyring, without what opens it. */
-export interface KeyReport {
-  readonly kind: 'passphrase' | 'recovery';
-  readonly label: string;
-  readonly createdAtMs: number;
+/** Whoever changes what opens a pod shows that he can open it, also while it is open. */
+export interface KeyParameters {
+  readonly credential: Credential;
+}
+
+/** A passphrase to be taken on. */
+export interface NewPassphraseParameters {
+  readonly passphrase: string;
+  readonly label?: string;
 }
 
 /** The name of an operation. */

@@ -2,11 +2,18 @@
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Checkpoint, HomeState, PodState } from '../../core/state.ts';
 import { addHome } from '../../sync/pod/add-home.ts';
+import {
+  addPassphrase,
+  addRecoveryKey,
+  changePassphrase,
+  listKeys,
+  removeKey,
+} from '../../sync/pod/change-keys.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
 import { type SyncFailure, type SyncReport, syncHomes } from '../../sync/pod/replicate.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
 import { toWireError } from '../supervisor/wire.ts';
-import type { HomeReport, KeyReport, Operations, StatusReport, SyncOutcome } from './operations.ts';
+import type { HomeReport, Operations, StatusReport, SyncOutcome } from './operations.ts';
 
 /** One operation, bound to a pod. */
 export type Handler<Name extends keyof Operations> = (
@@ -27,7 +34,11 @@ export type PodOperationName =
   | 'home-list'
   | 'home-remove'
   | 'sync'
-  | 'key-list';
+  | 'key-list'
+  | 'key-add'
+  | 'key-change'
+  | 'key-recovery'
+  | 'key-remove';
 
 /** An opened pod that can be checkpointed. */
 export interface Checkpointable {
@@ -58,16 +69,17 @@ export function podOperations(
     sync: async ({ url }, onProgress) => ({
       homes: (await syncHomes(pod, url, onProgress)).map(toOutcome),
     }),
-    'key-list': async () => ({ slots: (await pod.readKeyring()).slots.map(describeSlot) }),
+    'key-list': () => listKeys(pod),
+    'key-add': ({ credential, passphrase, label }) => addPassphrase(pod, credential, { passphrase, label }),
+    'key-change': ({ credential, passphrase, label, slot }) =>
+      changePassphrase(pod, credential, { passphrase, label, slot }),
+    'key-recovery': ({ credential, ...recovery }) => addRecoveryKey(pod, credential, recovery),
+    'key-remove': ({ credential, ...removed }) => removeKey(pod, credential, removed),
   };
 }
 
 function toOutcome(outcome: SyncReport | SyncFailure): SyncOutcome {
   return 'error' in outcome ? { url: outcome.url, error: toWireError(outcome.error) } : outcome;
-}
-
-function describeSlot({ kind, label, createdAtMs }: KeyReport): KeyReport {
-  return { kind, label, createdAtMs };
 }
 
 function describe(state: PodState, rootPid: number | undefined): StatusReport {

@@ -1,18 +1,15 @@
 // Starting a pod: under a supervisor of its own, which stays when the command that started it has ended.
 import { DeskPodError } from '../../core/errors.ts';
-import type { ProgressListener } from '../../core/progress.ts';
 import { requireRoot } from '../host/root-rights.ts';
 import type { StartChoice } from '../pod/start-choice.ts';
 import { launchSupervisor } from '../supervisor/launch.ts';
-import { isSupervised } from './operate.ts';
+import { credentialOf, isSupervised, type OperateOptions } from './operate.ts';
 import type { StartReport } from './operations.ts';
 import { findPod } from './target.ts';
 
 /** What is to be started. */
-export interface StartRequest extends StartChoice {
+export interface StartRequest extends StartChoice, OperateOptions {
   readonly devicePath: string | undefined;
-  readonly passphrase: () => Promise<string>;
-  readonly onProgress: ProgressListener;
 }
 
 /**
@@ -38,11 +35,11 @@ export async function startPod(request: StartRequest): Promise<StartReport> {
     );
   }
   const { choice, geometry, checkpoint } = request;
-  const passphrase = await request.passphrase();
+  const credential = await credentialOf(request);
   return launchSupervisor(
     {
       devicePath: target.path,
-      passphrase,
+      credential,
       mode: 'start',
       start: { choice, geometry, ...(checkpoint === undefined ? {} : { checkpoint }) },
     },

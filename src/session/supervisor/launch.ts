@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
+import type { Credential } from '../../sync/keyring/unlock.ts';
 import type { StartReport } from '../operation/operations.ts';
 import type { StartChoice } from '../pod/start-choice.ts';
 import { type AnswerLine, fromWireError } from './wire.ts';
@@ -13,10 +14,10 @@ const SUPERVISOR = fileURLToPath(new URL('./main.ts', import.meta.url));
 const LOG_DIR = '/run/deskpod';
 const LOG_MAX_BYTES = 1 << 20;
 
-/** What a supervisor is told, through a pipe: the passphrase is in no argument and no environment. */
+/** What a supervisor is told, through a pipe: the credential is in no argument and no environment. */
 export interface LaunchOrder {
   readonly devicePath: string;
-  readonly passphrase: string;
+  readonly credential: Credential;
   /** `start` starts or resumes a session; `adopt` takes over one that runs. */
   readonly mode: 'start' | 'adopt';
   readonly start?: StartChoice;

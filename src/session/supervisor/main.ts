@@ -23,10 +23,10 @@ async function readOrder(): Promise<LaunchOrder> {
 }
 
 async function launch(order: LaunchOrder): Promise<{ supervisor: Supervisor; report: StartReport }> {
-  const { devicePath, passphrase, mode } = order;
+  const { devicePath, credential, mode } = order;
   recordAbout(devicePath);
   const { supervisorSocket } = await findStaging(devicePath);
-  const opened = await openDevice(devicePath, { passphrase }, { willMount: mode === 'start' });
+  const opened = await openDevice(devicePath, credential, { willMount: mode === 'start' });
   const desktop = await Desktop.take(opened, (progress) => say({ progress }));
   try {
     const started = await startOrAdopt(desktop, order);
