@@ -23,7 +23,10 @@ def unlock(repository, recovery_key, passphrase):
     head_bytes = repository.read('head')
     head = read_head(head_bytes)
     place = f'keyrings/{head["keyring"]}'
-    keyring = repository.object(place, head['keyring'])
+    try:
+        keyring = repository.object(place, head['keyring'])
+    except Refused as failure:
+        raise Refused(f'the keyring that head names: {failure}', failure.status) from failure
     secrets = open_slots(Fields(keyring[:-32], place), recovery_key, passphrase)
     fields = proven(keyring, secrets['logKey'], place)
     fields.magic(b'DPY1')

@@ -80,16 +80,30 @@ def read_record(fields, log_key):
 
 
 def find_checkpoints(log):
-    """The events checkpoint.sealed in their order, with `atMs`. A restore of files needs no other event."""
-    found = []
+    """
+    What a restore needs of the events: the checkpoints in their order, with `atMs`, without those that were forgotten;
+    and the names of the packs in force, the oldest first.
+    """
+    checkpoints, in_force = {}, {}
     for record in log:
         event = record['event']
-        if event.get('type') != 'checkpoint.sealed':
+        kind, version = event.get('type'), event.get('v')
+        if kind not in ('checkpoint.sealed', 'checkpoints.forgotten', 'packs.pruned'):
             continue
-        if event.get('v') != 1:
-            raise Refused(f'record {record["seq"]}: this reader does not know checkpoint.sealed v {event.get("v")}', FAILED)
-        packs = event.get('packs')
-        if not isinstance(packs, list) or not all(isinstance(n, str) and re.fullmatch('[0-9a-f]{64}', n) for n in packs):
-            raise Refused(f'record {record["seq"]} is damaged: packs')
-        found.append({**event, 'atMs': record['atMs']})
-    return found
+        if version != 1:
+            raise Refused(f'record {record["seq"]}: this reader does not know {kind} v {version}', FAILED)
+        if kind == 'checkpoint.sealed':
+            checkpoints[event.get('number')] = {**event, 'atMs': record['atMs']}
+        for number in event.get('numbers', []):
+            checkpoints.pop(number, None)
+        in_force.update(dict.fromkeys(pack_names(record, 'packs') + pack_names(record, 'added')))
+        for name in pack_names(record, 'removed'):
+            in_force.pop(name, None)
+    return list(checkpoints.values()), list(in_force)
+
+
+def pack_names(record, field):
+    names = record['event'].get(field, [])
+    if not isinstance(names, list) or not all(isinstance(n, str) and re.fullmatch('[0-9a-f]{64}', n) for n in names):
+        raise Refused(f'record {record["seq"]} is damaged: {field} are no names of packs')
+    return names

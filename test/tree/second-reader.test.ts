@@ -85,7 +85,7 @@ describe('the second reader', () => {
 
     it('restores trees of all kinds of entries as we do', async () => {
       const seed = Math.floor(Math.random() * 2 ** 31);
-      for (const [i, tree] of fc.sample(generatedTrees, { numRuns: 25, seed }).entries()) {
+      for (const [i, tree] of fc.sample(generatedTrees, { numRuns: 12, seed }).entries()) {
         mkdirSync(join(lab.dir, `tree-${i}`));
         buildTree(Buffer.from(join(lab.dir, `tree-${i}`)), tree);
       }
@@ -150,7 +150,7 @@ describe('the second reader', () => {
     [
       'a checkpoint that is not there',
       10,
-      /no checkpoint 3/,
+      /no checkpoint 3, only: 1 2/,
       ['--recovery-key-file', 'recovery', '--checkpoint', '3'],
     ],
     [
