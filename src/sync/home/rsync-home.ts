@@ -17,6 +17,7 @@ import { homePassword } from './home-password.ts';
 import { type HomeAddress, parseHomeUrl } from './home-url.ts';
 import { hashObjects } from './home-verification.ts';
 import { keepLeftovers, PARTIAL_FOLDER } from './partial-objects.ts';
+import { hashRemotely } from './remote-hashes.ts';
 import { Rsync, type RsyncAccess } from './rsync.ts';
 import { LIST_OPTIONS, readListing } from './rsync-listing.ts';
 
@@ -57,11 +58,13 @@ export function openRsyncHome(url: string, options: RsyncHomeOptions = {}): Home
 class RsyncHome implements Home {
   readonly url: string;
   readonly #address: HomeAddress;
+  readonly #shell: string;
   readonly #rsync: Rsync;
 
   constructor(url: string, address: HomeAddress, access: RsyncAccess) {
     this.url = url;
     this.#address = address;
+    this.#shell = access.shell;
     this.#rsync = new Rsync(address, url, access);
   }
 
@@ -266,8 +269,13 @@ class RsyncHome implements Home {
 
   async verifyObjects(podId: string, options: TransferOptions = {}): Promise<HomeVerification | undefined> {
     await this.#fetch([]);
-    if (this.#address.kind !== 'folder') return undefined;
-    return hashObjects(join(this.#address.path, podFolder(podId)), options);
+    const { kind, path } = this.#address;
+    const folder = join(path, podFolder(podId));
+    if (kind === 'folder') return hashObjects(folder, options);
+    if (kind === 'daemon') return undefined;
+    const { destination, port } = this.#address;
+    const place = { shell: this.#shell, destination, port, path: folder, url: this.url };
+    return hashRemotely(place, await this.list(podId), options);
   }
 
   /** A folder that is in other use does not become a home; one whose making was interrupted does. */

@@ -128,18 +128,7 @@ export class Rsync {
     if (this.#address.kind === 'folder') return limit;
     const silence = `--timeout=${SILENCE_TIMEOUT_S}`;
     if (this.#address.kind === 'daemon') return [...limit, silence, `--contimeout=${CONNECT_TIMEOUT_S}`];
-    const { port } = this.#address;
-    const options = [
-      ...(port === undefined ? [] : ['-p', String(port)]),
-      // nobody is there to answer a question
-      '-o BatchMode=yes',
-      // whatever the user's own configuration says: a home's new key is looked at by a person
-      '-o StrictHostKeyChecking=yes',
-      `-o ConnectTimeout=${CONNECT_TIMEOUT_S}`,
-      '-o ServerAliveInterval=15',
-      '-o ServerAliveCountMax=4',
-    ];
-    return ['-e', `${shell} ${options.join(' ')}`, ...limit, silence];
+    return ['-e', `${shell} ${sshOptions(this.#address.port).join(' ')}`, ...limit, silence];
   }
 
   #explain(error: ProcessError): DeskPodError {
@@ -150,4 +139,18 @@ export class Rsync {
       cause: error,
     });
   }
+}
+
+/** What every connection by ssh is made with. */
+export function sshOptions(port: number | undefined): string[] {
+  return [
+    ...(port === undefined ? [] : ['-p', String(port)]),
+    // nobody is there to answer a question
+    '-oBatchMode=yes',
+    // whatever the user's own configuration says: a home's new key is looked at by a person
+    '-oStrictHostKeyChecking=yes',
+    `-oConnectTimeout=${CONNECT_TIMEOUT_S}`,
+    '-oServerAliveInterval=15',
+    '-oServerAliveCountMax=4',
+  ];
 }
