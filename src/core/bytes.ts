@@ -131,6 +131,20 @@ export class ByteWriter {
     return this.#bytes.slice(0, this.#length);
   }
 
+  /** Forgets what was written, but for its room: the next bytes are written from the start. */
+  clear(): this {
+    this.#length = 0;
+    return this;
+  }
+
+  /** Replaces four bytes that were written at `at`. */
+  setU32(at: number, value: number): this {
+    if (at + 4 > this.#length)
+      throw new RangeError(`expected 4 of ${this.#length} bytes, got those at ${at}`);
+    this.#view.setUint32(at, value, true);
+    return this;
+  }
+
   #advance(size: number, value: number, max: number): number {
     if (!Number.isSafeInteger(value) || value < 0 || value > max) {
       throw new RangeError(`expected an integer from 0 to ${max}, got ${value}`);

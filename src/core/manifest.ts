@@ -60,6 +60,7 @@ export interface ManifestEntry {
 /** Writes a manifest entry by entry. */
 export class ManifestEncoder {
   readonly #order = new EntryOrder();
+  readonly #writer = new ByteWriter(1024);
   #entryCount = 0;
 
   /** The bytes that open a manifest. */
@@ -71,14 +72,16 @@ export class ManifestEncoder {
   entry(entry: ManifestEntry): Uint8Array {
     const fault = this.#order.fault(entry);
     if (fault !== undefined) throw new DeskPodError('MANIFEST_DAMAGED', `manifest entry: ${fault}`);
-    const body = encodeEntry(entry);
-    if (body.length > MANIFEST_ENTRY_MAX_BYTES) {
-      throw new RangeError(
-        `expected an entry of at most ${MANIFEST_ENTRY_MAX_BYTES} bytes, got ${body.length}`,
-      );
+    writeEntry(this.#writer.clear().u32(0), entry);
+    const length = this.#writer.length - 4;
+    if (length > MANIFEST_ENTRY_MAX_BYTES) {
+      throw new RangeError(`expected an entry of at most ${MANIFEST_ENTRY_MAX_BYTES} bytes, got ${length}`);
     }
+    const bytes = this.#writer.setU32(0, length).finish();
+    // what could not be read back must not be written
+    decodeEntry(new ByteReader(bytes.subarray(4), 'MANIFEST_DAMAGED', 'manifest entry'));
     this.#entryCount++;
-    return new ByteWriter(4 + body.length).u32(body.length).bytes(body).finish();
+    return bytes;
   }
 
   /** The bytes that end the manifest. */
@@ -191,9 +194,9 @@ class EntryOrder {
   }
 }
 
-function encodeEntry(entry: ManifestEntry): Uint8Array {
+function writeEntry(writer: ByteWriter, entry: ManifestEntry): void {
   if (entry.mode > 0o7777) throw new RangeError(`expected a mode of at most 0o7777, got ${entry.mode}`);
-  const writer = new ByteWriter(128 + entry.path.length + entry.chunkIds.length * HASH_BYTES)
+  writer
     .u8(ENTRY_KINDS.indexOf(entry.kind) + 1)
     .prefixed(entry.path)
     .u16(entry.mode)
@@ -210,10 +213,6 @@ function encodeEntry(entry: ManifestEntry): Uint8Array {
   for (const { name, value } of entry.xattrs) writer.prefixed(name).prefixed(value);
   writer.varint(entry.chunkIds.length);
   for (const id of entry.chunkIds) writer.fixed(id, HASH_BYTES);
-  const bytes = writer.finish();
-  // what could not be read back must not be written
-  decodeEntry(new ByteReader(bytes, 'MANIFEST_DAMAGED', 'manifest entry'));
-  return bytes;
 }
 
 /** One entry, which must fill what `reader` reads. Throws MANIFEST_DAMAGED. */

@@ -1,4 +1,5 @@
 // Capture: makes the manifest of a tree and hands the content of its files to a writer of chunks.
+import { setImmediate } from 'node:timers/promises';
 import { concatBytes } from '../../core/bytes.ts';
 import { ManifestEncoder, type ManifestEntry } from '../../core/manifest.ts';
 import type { ProgressListener } from '../../core/progress.ts';
@@ -60,6 +61,8 @@ export interface Capture {
 
 /** Files that are read at the same time: one waits for the drive while another is hashed. */
 const READERS = 4;
+/** After so many entries other work gets its turn. */
+const ENTRIES_PER_TURN = 256;
 /** Entries that may wait for an earlier one to be read. */
 const WINDOW_ENTRIES = 2048;
 const MANIFEST_PIECE_BYTES = 64 * 1024;
@@ -101,6 +104,7 @@ class TreeCapture {
   readonly #mounts: Uint8Array[] = [];
   /** What the manifest says of each inode with several names. */
   readonly #links = new Map<string, ManifestEntry>();
+  #scanned = 0;
   #files = 0;
   #directories = 0;
   #entries = 0;
@@ -155,7 +159,8 @@ class TreeCapture {
     const window: Pending[] = [];
     const seenLinks = new Set<string>();
     try {
-      for await (const scanned of this.#scan()) {
+      for (const scanned of this.#scan()) {
+        if (++this.#scanned % ENTRIES_PER_TURN === 0) await setImmediate();
         this.#options.signal?.throwIfAborted();
         const link = linkOf(scanned);
         const isLaterName = link !== undefined && seenLinks.has(link);
@@ -171,7 +176,7 @@ class TreeCapture {
     }
   }
 
-  #scan(): AsyncGenerator<ScannedEntry> {
+  #scan(): Generator<ScannedEntry> {
     const onMount = (path: Uint8Array): void => {
       this.#mounts.push(path);
       this.#options.onMount?.(path);

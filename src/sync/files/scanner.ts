@@ -1,14 +1,10 @@
 // The scanner: walks a tree and tells everything about it that a manifest holds, in the manifest's order.
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from 'node:fs';
-import { setImmediate } from 'node:timers/promises';
 import { DeskPodError } from '../../core/errors.ts';
 import type { EntryKind, ManifestEntry } from '../../core/manifest.ts';
 import { splitDevice } from '../posix/nodes.ts';
 import { readXattrs, type Xattr } from '../posix/xattr.ts';
 import { displayPath, joinPath, pathBytes } from './byte-path.ts';
-
-/** After so many entries other work gets its turn: the calls of a scan are synchronous, which is five times as fast. */
-const ENTRIES_PER_TURN = 256;
 
 /**
  * What overlayfs notes about inodes of the layers below. On another drive those have other numbers, and the marks
@@ -50,13 +46,11 @@ interface OpenFolder {
 
 /**
  * Walks the tree under `root`; the first entry is the root folder itself, with an empty path. What vanishes while the
- * scan is under way is not there; what can not be read stops it, so that it never counts as deleted.
+ * scan is under way is not there; what can not be read stops it, so that it never counts as deleted. Its calls are
+ * synchronous, which is five times as fast: whoever takes the entries gives other work its turn.
  * @throws DeskPodError SOURCE_UNREADABLE, naming the path
  */
-export async function* scanTree(
-  root: Uint8Array | string,
-  options: ScanOptions = {},
-): AsyncGenerator<ScannedEntry> {
+export function* scanTree(root: Uint8Array | string, options: ScanOptions = {}): Generator<ScannedEntry> {
   const rootBytes = pathBytes(root);
   const top = examine(rootBytes, new Uint8Array(0));
   const topNames = top?.entry.kind === 'directory' ? listNames(rootBytes, top.entry.path) : undefined;
@@ -65,14 +59,12 @@ export async function* scanTree(
   }
   yield top;
   const folders: OpenFolder[] = [{ path: top.entry.path, names: topNames, next: 0 }];
-  let entryCount = 0;
   for (let folder = folders.at(-1); folder !== undefined; folder = folders.at(-1)) {
     const name = folder.names[folder.next++];
     if (name === undefined) {
       folders.pop();
       continue;
     }
-    if (++entryCount % ENTRIES_PER_TURN === 0) await setImmediate();
     const path = folder.path.length === 0 ? name : joinPath(folder.path, name);
     if (options.isExcluded?.(path) === true) continue;
     const found = examine(rootBytes, path);
