@@ -2,15 +2,19 @@
 import { Command, CommanderError } from 'commander';
 import { DeskPodError } from '../core/errors.ts';
 import { registerBase } from './commands/base.ts';
+import { registerCat } from './commands/cat.ts';
 import { registerCheckpoint } from './commands/checkpoint.ts';
 import { registerCheckpoints } from './commands/checkpoints.ts';
 import { registerCreate } from './commands/create.ts';
+import { registerDiff } from './commands/diff.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerExec } from './commands/exec.ts';
+import { registerFind } from './commands/find.ts';
 import { registerHome } from './commands/home.ts';
 import { registerInstall } from './commands/install.ts';
 import { registerKeys } from './commands/keys.ts';
 import { registerLog } from './commands/log.ts';
+import { registerList } from './commands/ls.ts';
 import { registerRestore } from './commands/restore.ts';
 import { registerStart } from './commands/start.ts';
 import { registerStatus } from './commands/status.ts';
@@ -18,6 +22,7 @@ import { registerStop } from './commands/stop.ts';
 import { registerSuspend } from './commands/suspend.ts';
 import { registerSync } from './commands/sync.ts';
 import { registerView } from './commands/view.ts';
+import { registerWhy } from './commands/why.ts';
 import { EXIT_MEANING, EXIT_STATUS, exitStatusOf } from './exit-codes.ts';
 import { ExitStatus } from './exit-status.ts';
 import { Output, type OutputOptions } from './output.ts';
@@ -48,6 +53,11 @@ function buildProgram(): Command {
     registerHome,
     registerSync,
     registerCheckpoints,
+    registerList,
+    registerCat,
+    registerFind,
+    registerDiff,
+    registerWhy,
     registerLog,
     registerRestore,
     registerKeys,

@@ -12,3 +12,8 @@ export interface Root {
   /** Length of the byte string in bytes. */
   readonly sizeBytes: number;
 }
+
+/** True if both lead to the same byte string. */
+export function isSameRoot(a: Root, b: Root): boolean {
+  return a.id === b.id && a.depth === b.depth && a.sizeBytes === b.sizeBytes;
+}

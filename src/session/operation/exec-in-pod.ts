@@ -4,7 +4,7 @@ import type { Readable, Writable } from 'node:stream';
 import { DeskPodError } from '../../core/errors.ts';
 import { drained } from '../process/drained.ts';
 import type { ExecLine } from '../supervisor/exec-stream.ts';
-import { fromWireError } from '../supervisor/wire.ts';
+import { fromWireError, linesOf } from '../supervisor/wire.ts';
 import { findPod } from './target.ts';
 
 /** Where the command's streams lead. */
@@ -64,20 +64,6 @@ export async function execOverSocket(
 
 async function pass(output: Writable, base64: string): Promise<void> {
   if (!output.write(Buffer.from(base64, 'base64'))) await drained(output);
-}
-
-/** Lines as they are asked for: readline would read ahead by a thousand, each of up to 90 KB. */
-async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
-  let pieces: Buffer[] = [];
-  for await (const piece of response) {
-    let rest = piece as Buffer;
-    for (let end = rest.indexOf('\n'); end >= 0; end = rest.indexOf('\n')) {
-      yield Buffer.concat([...pieces, rest.subarray(0, end)]).toString('utf8');
-      pieces = [];
-      rest = rest.subarray(end + 1);
-    }
-    if (rest.length > 0) pieces.push(rest);
-  }
 }
 
 function refused(statusCode: number | undefined, devicePath: string): DeskPodError {

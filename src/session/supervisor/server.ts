@@ -62,7 +62,8 @@ async function answer(service: Service, request: IncomingMessage, response: Serv
   await new Promise<void>((resolve) => response.end(resolve));
 }
 
-async function readJson(request: IncomingMessage): Promise<unknown> {
+/** The JSON of a request's body; an empty one is an empty object. @throws DeskPodError USAGE */
+export async function readJson(request: IncomingMessage): Promise<unknown> {
   const pieces: Buffer[] = [];
   let sizeBytes = 0;
   for await (const piece of request) {

@@ -6,6 +6,7 @@ import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
 import { desktopOperations, type SupervisedName } from '../operation/desktop-operations.ts';
 import type { OperationName } from '../operation/operations.ts';
 import type { Handlers } from '../operation/pod-operations.ts';
+import { streamOperations } from '../operation/stream-operations.ts';
 import { afterwards } from '../pod/afterwards.ts';
 import type { Desktop } from '../pod/desktop.ts';
 import { isAlive, type ProcessSession } from '../process/processes.ts';
@@ -13,8 +14,9 @@ import { connectToSession } from '../process/session-socket.ts';
 import { openRfb } from '../rfb/client.ts';
 import { serveViewer, type Viewer } from '../viewer/server.ts';
 import { answerExec } from './exec-stream.ts';
+import { OpenReads } from './read-stream.ts';
 import { tell } from './record.ts';
-import { type Operation, serveSupervisor } from './server.ts';
+import { type Operation, type StreamOperation, serveSupervisor } from './server.ts';
 
 const WATCH_INTERVAL_MS = 500;
 const DISPLAY_TIMEOUT_MS = 10_000;
@@ -34,6 +36,7 @@ export class Supervisor {
   #mourned: ProcessSession | undefined;
   /** The device is being freed: nothing that waits its turn may touch the pod any more. */
   #isOver = false;
+  readonly #reads = new OpenReads();
   /** Operations run one after another: a checkpoint never meets a sync or an installation. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -51,10 +54,12 @@ export class Supervisor {
         ? run
         : (parameters, onProgress) => this.#inTurn(() => run(parameters, onProgress));
     }
-    this.#server = await serveSupervisor(socketPath, {
-      operations,
-      streams: { exec: (request, response) => answerExec(this.#desktop, request, response) },
-    });
+    const streams: Record<string, StreamOperation> = {
+      exec: (request, response) => answerExec(this.#desktop, request, response),
+    };
+    for (const [name, read] of Object.entries(streamOperations(this.#desktop.pod)))
+      streams[name] = this.#reads.serving(read);
+    this.#server = await serveSupervisor(socketPath, { operations, streams });
     this.#watch = setInterval(() => this.#look(), WATCH_INTERVAL_MS);
   }
 
@@ -187,6 +192,7 @@ export class Supervisor {
     this.#isOver = true;
     clearInterval(this.#watch);
     try {
+      await this.#reads.stop();
       await this.#desktop.close();
       this.#viewer?.tell(how === 'suspended' ? SUSPENDED : ENDED);
     } catch (error) {

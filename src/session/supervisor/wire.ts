@@ -1,4 +1,5 @@
 // The supervisor's wire: requests as HTTP over a unix socket, answers as JSON lines, errors that keep their code.
+import type { IncomingMessage } from 'node:http';
 import { DeskPodError, ERROR_CODES, type ErrorCode } from '../../core/errors.ts';
 import type { Progress } from '../../core/progress.ts';
 
@@ -34,4 +35,18 @@ export function fromWireError(wire: WireError): Error {
     ...(wire.details === undefined ? {} : { details: wire.details }),
     ...cause,
   });
+}
+
+/** Lines as they are asked for: readline would read ahead by a thousand, each of up to 90 KB. */
+export async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
+  let pieces: Buffer[] = [];
+  for await (const piece of response) {
+    let rest = piece as Buffer;
+    for (let end = rest.indexOf('\n'); end >= 0; end = rest.indexOf('\n')) {
+      yield Buffer.concat([...pieces, rest.subarray(0, end)]).toString('utf8');
+      pieces = [];
+      rest = rest.subarray(end + 1);
+    }
+    if (rest.length > 0) pieces.push(rest);
+  }
 }

@@ -1,0 +1,35 @@
+// One stream operation on one pod: over the socket of its supervisor if it has one, in this process if not.
+import type { BrowsedPod, Emit } from '../../sync/browse/browsed-pod.ts';
+import { readFromSupervisor } from '../supervisor/read-stream.ts';
+import { type OperateOptions, withPod } from './operate.ts';
+import {
+  type StreamHandler,
+  type StreamName,
+  type StreamOperations,
+  streamOperations,
+} from './stream-operations.ts';
+
+/**
+ * Runs a stream operation on the pod at `path`. `emit` is handed what is found, no faster than it takes it.
+ * @throws DeskPodError whatever the operation throws, perhaps after some items; what `emit` throws
+ */
+export function operateStream<Name extends StreamName>(
+  path: string | undefined,
+  name: Name,
+  parameters: StreamOperations[Name]['parameters'],
+  emit: Emit<StreamOperations[Name]['item']>,
+  options: OperateOptions,
+): Promise<StreamOperations[Name]['answer']> {
+  const onPod = ({ pod }: { readonly pod: BrowsedPod }): Promise<StreamOperations[Name]['answer']> => {
+    const run: StreamHandler<Name> = streamOperations(pod)[name];
+    // whoever stops this process stops the reading
+    const { signal } = new AbortController();
+    return run(parameters, emit, { onProgress: options.onProgress, signal });
+  };
+  return withPod(path, options, {
+    needsSession: false,
+    ask: (socketPath) => readFromSupervisor(socketPath, name, parameters, emit, options.onProgress),
+    onTree: onPod,
+    onDesktop: onPod,
+  });
+}
