@@ -78,6 +78,11 @@ export interface Home {
     options?: TransferOptions,
   ): Promise<void>;
   /**
+   * Takes objects away; those that are not there do not matter. The caller knows that no head at home needs them.
+   * @throws DeskPodError of whatever code if home lets nothing be taken away: some homes only grow
+   */
+  remove(podId: string, objects: readonly string[]): Promise<void>;
+  /**
    * Fetches the objects of a pod that a repository lacks, all or those named. The head is not among them: ask for it
    * before, so that it speaks only of objects that are fetched.
    */

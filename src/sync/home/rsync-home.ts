@@ -197,6 +197,20 @@ class RsyncHome implements Home {
     await this.#makeDurable(podId);
   }
 
+  async remove(podId: string, objects: readonly string[]): Promise<void> {
+    if (objects.length === 0) return;
+    await this.#fetch([]); // throws unless it is a home
+    await withScratchFolder(async (folder) => {
+      // what a list names and the source lacks goes at the target, and nothing else; the folders must be there
+      for (const object of objects) await mkdir(join(folder, object, '..'), { recursive: true });
+      await this.#rsync.run({
+        args: ['--delete-missing-args', `${folder}/`, this.#rsync.place(`${podFolder(podId)}/`)],
+        files: objects,
+      });
+    });
+    await this.#makeDurable(podId);
+  }
+
   #sending(repositoryDir: string, podId: string): string[] {
     return [
       `--partial-dir=${PARTIAL_FOLDER}`,

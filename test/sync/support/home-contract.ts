@@ -137,6 +137,19 @@ export function describeHome(kind: string, open: (folder: string) => Home): void
       assert.equal(readFileSync(join(folder, 'pods', POD, object), 'utf8'), 'the whole object');
     });
 
+    it('takes away the objects that are named and nothing else, be they there or not', async () => {
+      await home.initialise();
+      const [first = '', second = '', never = ''] = ['a', 'b', 'c'].map((text) =>
+        writeObject(repository, Buffer.from(text)),
+      );
+      await home.push(repository, POD, [first, second]);
+      await home.writeHead(POD, Buffer.from('a head'));
+      await home.remove(POD, [first, never]);
+      await home.remove(POD, [first]);
+      assert.deepEqual([...(await home.list(POD)).keys()], [second]);
+      assert.equal(Buffer.from((await home.head(POD)) ?? []).toString(), 'a head');
+    });
+
     it('fetches only the objects that are named', async () => {
       await home.initialise();
       const objects = ['a', 'b'].map((text) => writeObject(repository, Buffer.from(text)));
