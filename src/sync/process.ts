@@ -8,6 +8,9 @@ import { closeDescriptorsOnExec } from './posix/descriptors.ts';
 /** How much of a failed program's output is kept in its error. */
 const TAIL_CHARACTERS = 4096;
 
+/** The exit code of a program that a signal ended, as shells begin to count. */
+const SIGNALLED = 128;
+
 /** Programs whose output is parsed speak one language and one number format. */
 const PLAIN_LOCALE = { LANG: 'C', LC_ALL: 'C' } as const;
 
@@ -104,6 +107,28 @@ export async function run(
   } catch (error) {
     if (error instanceof ExecaError) throw new ProcessError(program, args, options.cwd, error);
     throw error;
+  }
+}
+
+/**
+ * Runs a program to its end on this process's own standard input, output and error. Gives its exit code, 128 if a signal
+ * ended it.
+ * @throws ProcessError if there is no such program.
+ */
+export async function runAttached(
+  program: string,
+  args: readonly string[],
+  options: { readonly cwd?: string } = {},
+): Promise<number> {
+  closeDescriptorsOnExec();
+  try {
+    await execa(program, args, { ...options, env: PLAIN_LOCALE, stdio: 'inherit' });
+    return 0;
+  } catch (error) {
+    if (!(error instanceof ExecaError)) throw error;
+    if (error.exitCode !== undefined) return error.exitCode;
+    if (error.signal !== undefined) return SIGNALLED;
+    throw new ProcessError(program, args, options.cwd, error);
   }
 }
 

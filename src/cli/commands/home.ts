@@ -2,9 +2,11 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { contextOf, operateOn, withPodOptions } from '../context.ts';
+import { registerHomeCheck } from './home-check.ts';
+import { registerReceive } from './home-receive.ts';
 import { describeHome } from './status.ts';
 
-/** Adds `deskpod home add|list|remove`. */
+/** Adds `deskpod home` and what it can do. */
 export function registerHome(program: Command): void {
   const home = program.command('home').description('the places that the pod is copied to');
 
@@ -18,6 +20,8 @@ export function registerHome(program: Command): void {
         `${answer.url} is a home of this pod now; deskpod sync fills it`,
       );
     });
+
+  registerHomeCheck(home);
 
   withPodOptions(home.command('list'))
     .description('the homes of this pod and what each of them lacks')
@@ -37,6 +41,8 @@ export function registerHome(program: Command): void {
         `${answer.url} is no home of this pod any more; its copy stays there`,
       );
     });
+
+  registerReceive(home);
 }
 
 /** A folder's absolute path, since the log outlives the directory that the command ran in; other URLs as they are. */

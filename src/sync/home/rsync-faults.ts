@@ -19,7 +19,9 @@ const REFUSAL_CODES: ReadonlySet<string> = new Set<ErrorCode>([
   'HOME_FULL',
   'HOME_NOT_FOUND',
   'HOME_UNREACHABLE',
+  'OBJECT_DAMAGED',
   'TARGET_WRITE_FAILED',
+  'USAGE',
 ]);
 
 /** The most telling first. LC_ALL=C keeps these texts what they are. */
