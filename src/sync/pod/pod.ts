@@ -55,8 +55,10 @@ export class Pod {
     const log = await Log.open(folder.logDir, { hashing, logKey: secrets.logKey });
     const projections = await openProjections(folder.projectionsDir);
     try {
-      const content = await Content.open(repository, projections.chunks, secrets);
       const state = foldRecords(await log.read());
+      // before anything counts on a chunk in one of them
+      repository.passOver(state.packs.removed);
+      const content = await Content.open(repository, projections.chunks, secrets);
       await requirePublished(repository, state.seq, { hashing, logKey: secrets.logKey });
       return new Pod({ folder, secrets, repository, content, projections, log, state });
     } catch (error) {
@@ -89,6 +91,8 @@ export class Pod {
     });
     const logged = records.map(toLoggedEvent);
     this.#state = fold(logged, this.#state);
+    for (const { event } of logged)
+      if (event.type === 'packs.pruned') this.repository.passOver(event.removed);
     return logged;
   }
 

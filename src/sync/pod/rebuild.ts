@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { peekHead } from '../../core/head.ts';
+import { packsInForce } from '../../core/packs-in-force.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Checkpoint, PodState } from '../../core/state.ts';
 import { restoreTree } from '../files/restore.ts';
@@ -135,7 +136,7 @@ export async function rebuildPod(plan: RebuildPlan): Promise<RebuiltPod> {
 /** A pack that the log names and home did not have: it is what has to be brought back, not the chunk. */
 async function findMissingPack({ repository, state }: Pod): Promise<string | undefined> {
   const present = new Set(await repository.listObjects('packs'));
-  const missing = state.checkpoints.flatMap(({ packs }) => packs).find((name) => !present.has(name));
+  const missing = [...packsInForce(state.packs).keys()].find((name) => !present.has(name));
   return missing === undefined
     ? undefined
     : repository.objectPath('packs', missing).slice(repository.dir.length + 1);

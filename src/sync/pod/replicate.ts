@@ -2,11 +2,13 @@
 import { toHex } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import { decodeHead, encodeHead, type Head } from '../../core/head.ts';
+import { packsInForce } from '../../core/packs-in-force.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { HomeState } from '../../core/state.ts';
 import type { Home } from '../home/home.ts';
 import { openRsyncHome } from '../home/rsync-home.ts';
 import type { ObjectKind } from '../repository/repository.ts';
+import { removeFormerAtHome, removeFormerKeyrings } from './former-keyrings.ts';
 import type { Pod } from './pod.ts';
 
 /** What a sync to one home did. */
@@ -22,6 +24,8 @@ export interface SyncReport {
   readonly durationMs: number;
   /** True if home had an older head than the one it had acknowledged; it was brought up to date again. */
   readonly wentBack: boolean;
+  /** What could not be tidied up, in sentences; home is up to date all the same. */
+  readonly warnings: readonly string[];
 }
 
 /** How a sync is carried out. */
@@ -104,15 +108,20 @@ export async function syncHome(
       wireBytes: 0,
       durationMs,
       wentBack,
+      warnings: [],
     };
   }
   const head = await pod.publish();
+  const warnings = await removeFormerKeyrings(pod);
   const missing = await findMissing(pod, homeHead?.seq ?? 0);
   const { sentObjects, sentBytes, wireBytes } = await home.push(pod.repository.dir, podId, missing, {
     onProgress: (progress) => onProgress({ ...progress, step: `sending to ${known.url}` }),
   });
   await requireUnmoved(home, pod, homeHead);
-  await home.writeHead(podId, encodeHead(head, pod.sealing));
+  const headBytes = encodeHead(head, pod.sealing);
+  await home.writeHead(podId, headBytes);
+  const cleanSeq = Math.min(known.seq, homeHead?.seq ?? 0);
+  warnings.push(...(await removeFormerAtHome(pod, home, { headBytes, cleanSeq })));
   const sent = { seq: head.seq, recordHash: toHex(head.recordHash), sentBytes };
   if (known.seq !== head.seq || wentBack)
     await pod.append({ type: 'acknowledgeHome', url: known.url, ...sent });
@@ -124,6 +133,7 @@ export async function syncHome(
     wireBytes,
     durationMs: performance.now() - startedMs,
     wentBack,
+    warnings,
   };
 }
 
@@ -190,21 +200,22 @@ async function requireOurHistory(pod: Pod, homeHead: Head, url: string): Promise
 }
 
 /**
- * The objects that a home with everything up to `homeSeq` may lack. A pack is left out only if a checkpoint that home has
+ * The objects that a home with everything up to `homeSeq` may lack. A pack is left out only if an event that home has
  * names it: one that an interrupted checkpoint left may hold what a later one refers to.
  */
 async function findMissing({ repository, state }: Pod, homeSeq: number): Promise<string[]> {
-  const isAtHome = new Set(
-    state.checkpoints.filter(({ seq }) => seq <= homeSeq).flatMap((checkpoint) => checkpoint.packs),
+  const inForce = packsInForce(state.packs);
+  const packs = (await repository.listObjects('packs')).filter(
+    (name) => (inForce.get(name) ?? Number.POSITIVE_INFINITY) > homeSeq,
   );
-  const packs = (await repository.listObjects('packs')).filter((name) => !isAtHome.has(name));
   const segments = (await repository.listObjects('segments')).filter(
     (name) => Number(name.slice(0, 12)) > homeSeq,
   );
   const wanted: Readonly<Record<ObjectKind, readonly string[]>> = {
     packs,
     segments,
-    keyrings: await repository.listObjects('keyrings'),
+    // none of those that it replaced, and none that an interrupted change left
+    keyrings: [state.keyring],
     bases: await repository.listObjects('bases'),
   };
   const paths: string[] = [];

@@ -8,8 +8,8 @@ import type { Root } from '../../core/root.ts';
 import { recipientOf } from '../age/age.ts';
 import { hashing } from '../hashing.ts';
 import { Crew } from '../workers/crew.ts';
-import type { ChunkIndex } from './chunk-index.ts';
-import { refreshChunkIndex } from './chunk-index-refresh.ts';
+import type { ChunkIndex, ChunkLocation } from './chunk-index.ts';
+import { readEntries, refreshChunkIndex } from './chunk-index-refresh.ts';
 import {
   ChunkWriter,
   type ContentKind,
@@ -140,10 +140,11 @@ export class Content {
    * packs once more. Throws CHUNK_MISSING, CHUNK_DAMAGED, OBJECT_MISSING or OBJECT_DAMAGED.
    */
   async readChunk(id: Uint8Array): Promise<Uint8Array> {
+    const tried = this.#index.locate(id);
     try {
       return await this.#reader.read(id);
     } catch (error) {
-      if (!isDeskPodError(error) || !(await this.#isElsewhere(id))) throw error;
+      if (!isDeskPodError(error) || !(await this.#isElsewhere(id, tried))) throw error;
       return await this.#reader.read(id);
     }
   }
@@ -192,6 +193,20 @@ export class Content {
     yield* ids;
   }
 
+  /**
+   * Lets go of packs that the repository passes over from now on; on its return none is open or counted on, and their
+   * files may be deleted. Their chunks that are needed lie in `kept` packs. Nothing may be writing meanwhile.
+   */
+  async forgetPacks(removed: readonly string[], kept: readonly string[]): Promise<void> {
+    // a refresh that began before they were passed over would take them in again
+    await this.#refreshing;
+    for (const name of removed) await this.#index.removePack(name);
+    for (const name of kept) {
+      await this.#index.addPack(name, await readEntries(this.#repository, name, this.#secrets.identity));
+    }
+    await this.#reader.close();
+  }
+
   /** Closes what reading opened. What was not flushed is not stored. */
   async close(): Promise<void> {
     this.#endCrew();
@@ -205,9 +220,8 @@ export class Content {
     this.#ending = this.#crew.end().then(() => ended);
   }
 
-  /** Looks for new packs; the first time, reads the index anew from all of them. True if it finds the chunk in another place than before. */
-  async #isElsewhere(id: Uint8Array): Promise<boolean> {
-    const before = this.#index.locate(id);
+  /** Looks for new packs; the first time, reads the index anew from all of them. True if it finds the chunk in another place than it was tried. */
+  async #isElsewhere(id: Uint8Array, tried: ChunkLocation | undefined): Promise<boolean> {
     this.#refreshing ??= this.#refresh();
     try {
       await this.#refreshing;
@@ -215,7 +229,7 @@ export class Content {
       this.#refreshing = undefined;
     }
     const after = this.#index.locate(id);
-    return after !== undefined && (after.pack !== before?.pack || after.offset !== before.offset);
+    return after !== undefined && (after.pack !== tried?.pack || after.offset !== tried.offset);
   }
 
   async #refresh(): Promise<void> {

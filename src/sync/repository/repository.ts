@@ -55,6 +55,8 @@ export interface PutOptions {
 export class Repository {
   /** The folder, as it was given. */
   readonly dir: string;
+  /** Packs whose files may lie here still, though the log has removed them. */
+  readonly #removedPacks = new Set<string>();
 
   private constructor(dir: string) {
     this.dir = dir;
@@ -176,8 +178,24 @@ export class Repository {
     }
   }
 
+  /** From now on these packs are no objects any more, whether their files lie here or not. */
+  passOver(packs: Iterable<string>): void {
+    for (const name of packs) this.#removedPacks.add(name);
+  }
+
+  /** Those packs that were given to {@link passOver} and whose files still lie here, ascending. */
+  async listRemovedPacks(): Promise<string[]> {
+    if (this.#removedPacks.size === 0) return [];
+    return (await this.#listFiles('packs')).filter((name) => this.#removedPacks.has(name));
+  }
+
   /** The names of all objects of a kind, ascending. Files that are no objects are passed over. */
   async listObjects(kind: ObjectKind): Promise<string[]> {
+    const names = await this.#listFiles(kind);
+    return kind === 'packs' ? names.filter((name) => !this.#removedPacks.has(name)) : names;
+  }
+
+  async #listFiles(kind: ObjectKind): Promise<string[]> {
     const { suffix, name: pattern } = KINDS[kind];
     const names: string[] = [];
     const take = (file: string, folder?: string): void => {

@@ -1,11 +1,11 @@
 // Which objects a repository must have, by the log: at its end on the device, up to its head at a home.
+import { packsInForce } from '../../core/packs-in-force.ts';
 import type { PodState } from '../../core/state.ts';
 import type { ObjectId } from './damage.ts';
 
-/** The packs that the checkpoints up to a position of the log name. */
+/** The packs in force that were named up to a position of the log. */
 export function neededPacks(state: PodState, upToSeq = state.seq): string[] {
-  const names = state.checkpoints.filter(({ seq }) => seq <= upToSeq).flatMap(({ packs }) => packs);
-  return [...new Set(names)];
+  return [...packsInForce(state.packs)].flatMap(([name, seq]) => (seq <= upToSeq ? [name] : []));
 }
 
 /** The bases below the checkpoints up to a position, and the one in use. */
