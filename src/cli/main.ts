@@ -21,6 +21,7 @@ import { registerStatus } from './commands/status.ts';
 import { registerStop } from './commands/stop.ts';
 import { registerSuspend } from './commands/suspend.ts';
 import { registerSync } from './commands/sync.ts';
+import { registerVerify } from './commands/verify.ts';
 import { registerView } from './commands/view.ts';
 import { registerWhy } from './commands/why.ts';
 import { EXIT_MEANING, EXIT_STATUS, exitStatusOf } from './exit-codes.ts';
@@ -52,6 +53,7 @@ function buildProgram(): Command {
     registerStop,
     registerHome,
     registerSync,
+    registerVerify,
     registerCheckpoints,
     registerList,
     registerCat,

@@ -32,6 +32,31 @@ export function formatMoment(atMs: number): string {
 }
 
 /**
+ * Milliseconds from `90s`, `10m`, `2h` or `1d`.
+ *
+ * @throws DeskPodError USAGE for anything else.
+ */
+export function parseDuration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)([smhd])$/.exec(text.trim());
+  const seconds = { s: 1, m: 60, h: 3600, d: 86_400 }[match?.[2] ?? ''];
+  if (match?.[1] === undefined || seconds === undefined) {
+    throw new DeskPodError('USAGE', `"${text}" is not a time`, { hint: 'Write it as 90s, 10m, 2h or 1d.' });
+  }
+  return Math.round(Number(match[1]) * seconds * 1000);
+}
+
+/**
+ * A share from 0 to 1, from `5%`.
+ *
+ * @throws DeskPodError USAGE for anything else, and for nothing or more than all.
+ */
+export function parseShare(text: string): number {
+  const percent = Number(/^(\d+(?:\.\d+)?)%$/.exec(text.trim())?.[1] ?? Number.NaN);
+  if (percent > 0 && percent <= 100) return percent / 100;
+  throw new DeskPodError('USAGE', `"${text}" is not a share`, { hint: 'Write it as 5%, up to 100%.' });
+}
+
+/**
  * Bytes from `8G`, `512M`, `1048576`: factors are powers of 1024, as in truncate(1).
  *
  * @throws DeskPodError USAGE for anything else.

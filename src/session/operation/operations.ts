@@ -6,6 +6,7 @@ import type { KeyChangeReport, KeyReport, RecoveryReport } from '../../sync/pod/
 import type { SyncReport } from '../../sync/pod/replicate.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
 import type { WireError } from '../supervisor/wire.ts';
+import type { VerifyAnswer, VerifyParameters } from './verify-pod.ts';
 
 /** What `status` answers. */
 export interface StatusReport {
@@ -73,6 +74,7 @@ export interface Operations {
   'home-list': { parameters: object; answer: { readonly homes: readonly HomeReport[] } };
   'home-remove': { parameters: { readonly url: string }; answer: { readonly url: string } };
   sync: { parameters: { readonly url?: string }; answer: { readonly homes: readonly SyncOutcome[] } };
+  verify: { parameters: VerifyParameters; answer: VerifyAnswer };
   'key-list': {
     parameters: object;
     answer: { readonly generation: number; readonly slots: readonly KeyReport[] };

@@ -14,6 +14,7 @@ import { type SyncFailure, type SyncReport, syncHomes } from '../../sync/pod/rep
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
 import { toWireError } from '../supervisor/wire.ts';
 import type { HomeReport, Operations, StatusReport, SyncOutcome } from './operations.ts';
+import { verifyPod } from './verify-pod.ts';
 
 /** One operation, bound to a pod. */
 export type Handler<Name extends keyof Operations> = (
@@ -34,6 +35,7 @@ export type PodOperationName =
   | 'home-list'
   | 'home-remove'
   | 'sync'
+  | 'verify'
   | 'key-list'
   | 'key-add'
   | 'key-change'
@@ -69,6 +71,7 @@ export function podOperations(
     sync: async ({ url }, onProgress) => ({
       homes: (await syncHomes(pod, url, onProgress)).map(toOutcome),
     }),
+    verify: (parameters, onProgress) => verifyPod(pod, parameters, onProgress),
     'key-list': () => listKeys(pod),
     'key-add': ({ credential, passphrase, label }) => addPassphrase(pod, credential, { passphrase, label }),
     'key-change': ({ credential, passphrase, label, slot }) =>

@@ -2,18 +2,10 @@
 import { ManifestDecoder, type ManifestEntry } from '../../core/manifest.ts';
 import type { Root } from '../../core/root.ts';
 import type { Checkpoint } from '../../core/state.ts';
-import { displayPath, pathBytes } from '../files/byte-path.ts';
+import { type PathReport, reportPath } from '../browse/browse-path.ts';
 import type { Content } from '../repository/content.ts';
 import { isDamage } from './damage.ts';
 import type { KnownChunks } from './known-chunks.ts';
-
-/** A path, without loss. */
-export interface LostFile {
-  /** For people. */
-  readonly path: string;
-  /** The bytes themselves, if `path` does not say them. */
-  readonly pathBase64?: string;
-}
 
 /** What a checkpoint has lost of one of its trees. */
 export interface LostTree {
@@ -22,7 +14,7 @@ export interface LostTree {
   readonly tree: 'files' | 'images';
   /** Why its list of entries ends early: what comes after the last of them is not known by name. */
   readonly listFault?: string;
-  readonly files: readonly LostFile[];
+  readonly files: readonly PathReport[];
 }
 
 /** The trees of a checkpoint. */
@@ -46,7 +38,7 @@ export async function nameLosses(
 ): Promise<Pick<LostTree, 'files' | 'listFault'>> {
   const decoder = new ManifestDecoder();
   const lostGroups = new Set<number>();
-  const files: LostFile[] = [];
+  const files: PathReport[] = [];
   const isLost = ({ chunkIds, hardlinkGroup }: ManifestEntry): boolean => {
     const isHere = lostGroups.has(hardlinkGroup) || chunkIds.some((id) => !known.has(id));
     if (isHere && hardlinkGroup > 0) lostGroups.add(hardlinkGroup);
@@ -54,7 +46,7 @@ export async function nameLosses(
   };
   try {
     for await (const piece of content.readRoot(root)) {
-      for (const entry of decoder.push(piece)) if (isLost(entry)) files.push(lossless(entry.path));
+      for (const entry of decoder.push(piece)) if (isLost(entry)) files.push(reportPath(entry.path));
     }
     decoder.end();
     return { files };
@@ -62,12 +54,4 @@ export async function nameLosses(
     if (!isDamage(error)) throw error;
     return { files, listFault: error.message };
   }
-}
-
-function lossless(path: Uint8Array): LostFile {
-  const bytes = pathBytes(path);
-  const text = displayPath(bytes);
-  return Buffer.from(text).equals(bytes)
-    ? { path: text }
-    : { path: text, pathBase64: bytes.toString('base64') };
 }

@@ -4,7 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { openRsyncHome } from '../../../src/sync/home/rsync-home.ts';
 import { addHome } from '../../../src/sync/pod/add-home.ts';
 import { syncHomes } from '../../../src/sync/pod/replicate.ts';
@@ -122,10 +122,4 @@ export function largest(lab: VerifyLab, kind: string, repository = lab.repositor
     sizeBytes: readFileSync(join(repository, path)).length,
   }));
   return sized.sort((a, b) => b.sizeBytes - a.sizeBytes)[0]?.path ?? assert.fail(`no ${kind}`);
-}
-
-/** Moves a file to another name, with the folders that this takes. */
-export function folderOf(path: string): string {
-  mkdirSync(dirname(path), { recursive: true });
-  return path;
 }

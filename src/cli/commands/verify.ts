@@ -1,0 +1,132 @@
+// deskpod verify: is everything there and whole; what is damaged is healed, and what is lost is named.
+import type { Command } from 'commander';
+import { DeskPodError } from '../../core/errors.ts';
+import type { VerifyAnswer } from '../../session/operation/verify-pod.ts';
+import { fromWireError } from '../../session/supervisor/wire.ts';
+import { countLeft } from '../../sync/verify/verify-report.ts';
+import { contextOf, operateOn, withPodOptions } from '../context.ts';
+import { EXIT_STATUS } from '../exit-codes.ts';
+import { ExitStatus } from '../exit-status.ts';
+import { describeFailure, type Output } from '../output.ts';
+import { printableLine } from '../printable.ts';
+import { formatBytes, formatDuration, parseDuration, parseShare } from '../units.ts';
+import { absoluteUrl } from './home.ts';
+import { tellHomeCheck } from './home-check.ts';
+
+/** So many lost files of a tree are shown to people; machines get all. */
+const SHOWN_MAX = 20;
+
+interface VerifyOptions {
+  readonly readData?: boolean;
+  readonly sample?: number;
+  readonly for?: number;
+  readonly home?: string;
+  readonly fetch?: boolean;
+  readonly heal: boolean;
+}
+
+/** Adds `deskpod verify`. */
+export function registerVerify(program: Command): void {
+  withPodOptions(program.command('verify'))
+    .option('--read-data', 'read and prove every byte, not only that everything is in its place')
+    .option(
+      '--sample <share>',
+      'read this share of the bytes, such as 5%: what was verified longest ago',
+      parseShare,
+    )
+    .option(
+      '--for <time>',
+      'read for so long, such as 10m, beginning with what was verified longest ago',
+      parseDuration,
+    )
+    .option('--home <url>', 'verify what lies at a home; without -d every pod there, with no key at all')
+    .option('--fetch', 'with --home: fetch the objects and hash them here, instead of taking its word')
+    .option('--no-heal', 'only look; without this, damage is replaced by bytes that bear out their names')
+    .description(
+      'find what is damaged or missing, and heal it: the device from a home, a home from the device',
+    )
+    .action(async (options: VerifyOptions, command: Command) => {
+      refuseMixtures(options);
+      const { output } = contextOf(command);
+      const home = options.home === undefined ? undefined : absoluteUrl(options.home);
+      const { device } = command.optsWithGlobals<{ device?: string }>();
+      if (home !== undefined && device === undefined)
+        return tellHomeCheck(output, home, options.fetch === true);
+      const isReading =
+        options.readData === true || options.sample !== undefined || options.for !== undefined;
+      const answer = await operateOn(command, 'verify', {
+        depth: isReading || options.fetch === true ? 'data' : 'structure',
+        isHealing: options.heal,
+        ...(options.sample === undefined ? {} : { share: options.sample }),
+        ...(options.for === undefined ? {} : { forMs: options.for }),
+        ...(home === undefined ? {} : { home }),
+      });
+      tell(output, answer, options.heal);
+    });
+}
+
+function refuseMixtures({ home, fetch, sample, for: forMs }: VerifyOptions): void {
+  const isPartial = sample !== undefined || forMs !== undefined;
+  const wrong =
+    home === undefined
+      ? fetch === true && '--fetch goes with --home'
+      : isPartial && '--home is always verified whole';
+  if (wrong !== false) throw new DeskPodError('USAGE', wrong, { hint: '`deskpod verify --help` shows how.' });
+}
+
+function tell(output: Output, answer: VerifyAnswer, isHealing: boolean): void {
+  const failures = answer.failures.map(({ place, error }) => ({ place, error: fromWireError(error) }));
+  const leftCount = countLeft(answer);
+  const shown = failures.map(({ place, error }) => ({ place, error: describeFailure(error) }));
+  output.result({ ...answer, failures: shown, leftCount }, describe(answer, leftCount, isHealing));
+  for (const { error } of failures) output.complain(error);
+  if (answer.unrecorded !== undefined) output.complain(fromWireError(answer.unrecorded));
+  if (leftCount > 0 || answer.lost.length > 0) throw new ExitStatus(EXIT_STATUS.damaged);
+  if (answer.damage.length > 0) throw new ExitStatus(EXIT_STATUS.healed);
+}
+
+function describe(answer: VerifyAnswer, leftCount: number, isHealing: boolean): string {
+  const { damage, faults, correctedPacks, lost } = answer;
+  const lines = [summary(answer)];
+  for (const { kind, name, text, healedFrom } of damage) {
+    const outcome = healedFrom === undefined ? 'NOT HEALED' : `healed from ${healedFrom}`;
+    lines.push(`  ${kind}/${name}: ${printableLine(text)}: ${printableLine(outcome)}`);
+  }
+  for (const fault of faults) lines.push(`  ${printableLine(fault)}`);
+  if (correctedPacks.length > 0)
+    lines.push(`  the index of chunks was wrong about ${correctedPacks.length} packs, and is right again`);
+  for (const { checkpoint, tree, files, listFault } of lost) {
+    lines.push(
+      `lost in checkpoint ${checkpoint}: ${files.length} ${tree === 'files' ? 'files' : 'process images'}`,
+    );
+    for (const { path } of files.slice(0, SHOWN_MAX)) lines.push(`  ${printableLine(path)}`);
+    if (files.length > SHOWN_MAX) lines.push(`  and ${files.length - SHOWN_MAX} more; --json names all`);
+    if (listFault !== undefined)
+      lines.push(`  and whatever its list named after that: ${printableLine(listFault)}`);
+  }
+  const next = nextStep(answer, leftCount, isHealing);
+  return [...lines, ...(next === undefined ? [] : [next])].join('\n');
+}
+
+function summary({ place, depth, isWhole, damage, ...report }: VerifyAnswer): string {
+  const where = place === 'device' ? 'the device' : place;
+  const read = `${report.objectCount} objects, ${formatBytes(report.readBytes)} read in ${formatDuration(report.durationMs)}`;
+  const part = isWhole ? '' : '; not all of it was read';
+  const found = damage.length + report.faults.length;
+  if (found > 0) return `${where}: ${found} found damaged or missing (${read}${part})`;
+  const what = depth === 'structure' ? 'everything is in its place' : 'everything that was read is whole';
+  return `${where}: ${what} (${read}${part})`;
+}
+
+function nextStep(
+  { place, lost, damage }: VerifyAnswer,
+  leftCount: number,
+  isHealing: boolean,
+): string | undefined {
+  if (leftCount === 0 && lost.length === 0) return undefined;
+  if (!isHealing) return 'Nothing was healed, as --no-heal says; run it without to heal what can be healed.';
+  if (place !== 'device')
+    return 'Verify the device with `deskpod verify --read-data` as well: it is what a home is healed from.';
+  const intact = damage.length > 0 && lost.length === 0;
+  return intact ? 'No checkpoint needs what is damaged.' : 'Bring back a home that has it and verify again.';
+}

@@ -1,0 +1,53 @@
+// Verifying an opened pod: its device, or one of its homes; the same answer here and over a supervisor's socket.
+import { DeskPodError } from '../../core/errors.ts';
+import type { VerifyDepth } from '../../core/events.ts';
+import type { ProgressListener } from '../../core/progress.ts';
+import { openRsyncHome } from '../../sync/home/rsync-home.ts';
+import type { Pod } from '../../sync/pod/pod.ts';
+import { verifyDevice } from '../../sync/verify/device-verify.ts';
+import { verifyHomeOf } from '../../sync/verify/home-verify.ts';
+import type { VerifyReport } from '../../sync/verify/verify-report.ts';
+import { toWireError, type WireError } from '../supervisor/wire.ts';
+
+/** How a pod is to be verified. */
+export interface VerifyParameters {
+  readonly depth: VerifyDepth;
+  /** Of the bytes, from 0 to 1. */
+  readonly share?: number;
+  readonly forMs?: number;
+  /** One of its homes instead of the device. */
+  readonly home?: string;
+  readonly isHealing: boolean;
+}
+
+/** What `verify` answers: a {@link VerifyReport} whose errors can travel. */
+export interface VerifyAnswer extends Omit<VerifyReport, 'failures' | 'unrecorded'> {
+  readonly failures: readonly { readonly place: string; readonly error: WireError }[];
+  /** Why the log has no event of this run. */
+  readonly unrecorded?: WireError;
+}
+
+/** Verifies a pod. @throws DeskPodError HOME_UNKNOWN, HOME_NOT_FOUND, HOME_UNREACHABLE */
+export async function verifyPod(
+  pod: Pod,
+  { home, ...asked }: VerifyParameters,
+  onProgress: ProgressListener,
+  signal?: AbortSignal,
+): Promise<VerifyAnswer> {
+  const plan = { ...asked, onProgress, openHome: openRsyncHome, ...(signal === undefined ? {} : { signal }) };
+  if (home === undefined) return toAnswer(await verifyDevice(pod, plan));
+  if (!pod.state.homes.some(({ url }) => url === home)) {
+    throw new DeskPodError('HOME_UNKNOWN', `${home} is no home of this pod`, {
+      hint: 'List its homes with `deskpod home list`; without -d a home is checked with no pod at all.',
+    });
+  }
+  return toAnswer(await verifyHomeOf(pod, openRsyncHome(home), plan));
+}
+
+function toAnswer({ failures, unrecorded, ...report }: VerifyReport): VerifyAnswer {
+  return {
+    ...report,
+    failures: failures.map(({ place, error }) => ({ place, error: toWireError(error) })),
+    ...(unrecorded === undefined ? {} : { unrecorded: toWireError(unrecorded) }),
+  };
+}
