@@ -71,6 +71,7 @@ async function tellRecovery(
     ...(isShown ? [sheetText(sheet, process.stdout.isTTY ? 'dark' : 'light'), ''] : []),
     ...written.map((path) => `The key is in ${path}: print it, then delete the file.`),
     ...report.removed.map(({ id, label }) => `removed  ${id}  ${label}`),
+    ...report.warnings,
     ...revocationOf(report),
   ];
   output.result({ ...report, files: written }, lines.join('\n').trimEnd());

@@ -107,6 +107,7 @@ function tellChange(
       ? []
       : [`The new passphrase is weak: ${weakness}. Whoever has the drive can guess as long as he likes.`]),
     ...warningsOf(report),
+    ...report.warnings,
   ];
   const lines = [
     ...report.removed.map((slot) => `removed  ${describeSlot(slot)}`),

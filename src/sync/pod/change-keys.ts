@@ -35,6 +35,8 @@ export interface KeyChangeReport {
   readonly slots: readonly KeyReport[];
   /** Homes that have the former keyring until their next sync. */
   readonly homesBehind: readonly string[];
+  /** What could not be tidied up, in sentences; the change is in force all the same. */
+  readonly warnings: readonly string[];
 }
 
 /** A new recovery key, and the one sight of it. */
@@ -182,13 +184,14 @@ async function commit(
   await pod.publish().catch((cause: unknown) => {
     throw unfinished(cause);
   });
-  await removeFormerKeyrings(pod);
+  const warnings = await removeFormerKeyrings(pod);
   const [before, after] = [former.keyring.slots.map(describeSlot), next.keyring.slots.map(describeSlot)];
   return {
     generation: next.keyring.generation,
     added: without(after, before),
     removed: without(before, after),
     slots: after,
+    warnings,
     homesBehind: pod.state.homes.filter(({ seq }) => seq > 0).map(({ url }) => url),
   };
 }

@@ -143,7 +143,7 @@ async function findMissingPack({ repository, state }: Pod): Promise<string | und
 }
 
 async function fetchObjects(
-  { url, podId, headBytes }: SurveyedPod,
+  { url, podId, headBytes, unlocked }: SurveyedPod,
   { repositoryDir }: PodFolder,
   onProgress: ProgressListener,
 ): Promise<void> {
@@ -166,6 +166,8 @@ async function fetchObjects(
       },
     );
   }
+  // Home may have let go of it since it was looked at, when a sync brought the next one.
+  await repository.putObject('keyrings', unlocked.keyring.bytes);
   await repository.writeHead(headBytes);
 }
 

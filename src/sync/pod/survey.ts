@@ -1,11 +1,12 @@
 // Surveying a pod at home before anything is written elsewhere: does the key open it, what is in it, how large is it.
-import { toHex } from '../../core/bytes.ts';
+import { equalBytes, toHex } from '../../core/bytes.ts';
 import { findCheckpoint } from '../../core/decide.ts';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { PodKind } from '../../core/events.ts';
 import { peekHead } from '../../core/head.ts';
 import type { LogRecord } from '../../core/record.ts';
 import { type Checkpoint, latestCheckpoint, type PodState } from '../../core/state.ts';
+import type { Home } from '../home/home.ts';
 import { openRsyncHome } from '../home/rsync-home.ts';
 import { type Credential, type Unlocked, unlockRepository } from '../keyring/unlock.ts';
 import { Repository } from '../repository/repository.ts';
@@ -43,10 +44,27 @@ export interface SurveyedPod {
  * USAGE if the pod is of another kind
  */
 export async function surveyPod(request: SurveyRequest): Promise<SurveyedPod> {
-  const { url, podId } = request;
-  const home = openRsyncHome(url);
+  const home = openRsyncHome(request.url);
+  const headBytes = await readHead(home, request.podId);
+  try {
+    return await surveyAt(home, headBytes, request);
+  } catch (error) {
+    if (!isDeskPodError(error, 'HOME_DAMAGED')) throw error;
+    // A sync that brings a new keyring takes the former one away: then home's head has moved, too.
+    const now = await readHead(home, request.podId);
+    if (equalBytes(now, headBytes)) throw error;
+    return surveyAt(home, now, request);
+  }
+}
+
+async function readHead(home: Home, podId: string): Promise<Uint8Array> {
   const headBytes = await home.head(podId);
-  if (headBytes === undefined) throw new DeskPodError('POD_NOT_FOUND', `${url} has no pod ${podId}`);
+  if (headBytes !== undefined) return headBytes;
+  throw new DeskPodError('POD_NOT_FOUND', `${home.url} has no pod ${podId}`);
+}
+
+function surveyAt(home: Home, headBytes: Uint8Array, request: SurveyRequest): Promise<SurveyedPod> {
+  const { url, podId } = request;
   return withScratchFolder(async (dir) => {
     const repository = await Repository.create(dir);
     const keyring = `keyrings/${toHex(peekHead(headBytes).keyring)}`;
