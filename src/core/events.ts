@@ -1,5 +1,6 @@
 // Every fact that a log can hold. Events are forever: a changed shape gets a new `v`, an old one is never edited.
 import { DeskPodError } from './errors.ts';
+import { wrongEventField } from './event-shape.ts';
 import type { Root } from './root.ts';
 
 /** What a pod contains: a desktop with a session, or just a folder. */
@@ -257,30 +258,39 @@ export function encodeEvent(event: PodEvent): Uint8Array {
 }
 
 /**
- * The event in a record's payload. The record's MAC has vouched for the bytes, so only the type and its version are
- * checked here.
+ * The event in a record's payload. The record's MAC has vouched for who wrote the bytes; that they have the shape of an
+ * event is checked here, so that nothing is built from what makes no sense.
  *
- * @throws DeskPodError EVENT_UNKNOWN if a newer version of the program wrote it.
+ * @throws DeskPodError EVENT_UNKNOWN if a newer version of the program wrote it, RECORD_DAMAGED
  */
 export function decodeEvent(payload: Uint8Array): PodEvent {
   const found: unknown = parseJson(payload);
   const { type, v } = (found ?? {}) as { type?: unknown; v?: unknown };
-  if (
-    typeof type !== 'string' ||
-    !Object.hasOwn(VERSIONS, type) ||
-    VERSIONS[type as PodEvent['type']] !== v
-  ) {
-    throw new DeskPodError('EVENT_UNKNOWN', `event ${String(type)} version ${String(v)} is not known here`, {
+  if (!isKnown(type) || VERSIONS[type] !== v) {
+    const shown = typeof type === 'string' ? type : typeof type;
+    throw new DeskPodError('EVENT_UNKNOWN', `event ${shown} version ${JSON.stringify(v)} is not known here`, {
       hint: 'Use the version of deskpod that last wrote this pod, or a newer one.',
       details: { type, v },
     });
   }
-  return found as PodEvent;
+  const event = found as PodEvent;
+  const wrong = wrongEventField(type, event);
+  if (wrong !== undefined) {
+    throw new DeskPodError('RECORD_DAMAGED', `event ${type}: its ${wrong} is none that a ${type} can have`, {
+      hint: 'Its record is authentic: the program that wrote it is at fault. Please report it.',
+      details: { type, field: wrong },
+    });
+  }
+  return event;
+}
+
+function isKnown(type: unknown): type is PodEvent['type'] {
+  return typeof type === 'string' && Object.hasOwn(VERSIONS, type);
 }
 
 function parseJson(payload: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(payload));
   } catch (cause) {
     throw new DeskPodError('RECORD_DAMAGED', 'the payload of a log record is not JSON', { cause });
   }

@@ -6,20 +6,33 @@ import { type ErrorCode, isDeskPodError } from '../../src/core/errors.ts';
 import { decodeEvent, encodeEvent, type LoggedEvent } from '../../src/core/events.ts';
 import { fold, INITIAL_STATE, latestCheckpoint, type PodState } from '../../src/core/state.ts';
 
+const hash = (digit: string) => digit.repeat(64);
+const id = (digit: string) => digit.repeat(32);
 const HOST = { kernel: '6.12.0', machine: 'x86_64' };
 const CREATE: Command = {
   type: 'createPod',
-  pod: { podId: 'aa', deviceId: 'd1', kind: 'desktop', name: 'desk', keyring: 'k1', vault: 'fscrypt' },
+  pod: {
+    podId: id('a'),
+    deviceId: id('1'),
+    kind: 'desktop',
+    name: 'desk',
+    keyring: hash('1'),
+    vault: 'fscrypt',
+  },
 };
-const ADD_BASE: Command = { type: 'addBase', name: 'trixie', sha256: 'b1', sizeBytes: 100 };
+const ADD_BASE: Command = { type: 'addBase', name: 'trixie', sha256: hash('b'), sizeBytes: 100 };
 const START: Command = { type: 'startSession', host: HOST };
 const FILES: SealedContent = {
   reason: 'files',
-  files: { id: 'f1', depth: 0, sizeBytes: 10 },
-  packs: ['p1'],
+  files: { id: hash('f'), depth: 0, sizeBytes: 10 },
+  packs: [hash('0')],
   stats: { fileCount: 1, fileBytes: 1, imageBytes: 0, storedBytes: 1, pauseMs: 0 },
 };
-const IMAGES: SealedContent = { ...FILES, reason: 'suspend', images: { id: 'i1', depth: 0, sizeBytes: 10 } };
+const IMAGES: SealedContent = {
+  ...FILES,
+  reason: 'suspend',
+  images: { id: hash('e'), depth: 0, sizeBytes: 10 },
+};
 const SUSPEND: Command = { type: 'suspendSession', content: IMAGES };
 const HOME = '/srv/home';
 
@@ -46,7 +59,7 @@ function refused(code: ErrorCode, act: () => unknown): void {
 
 describe('a decision', () => {
   it('makes a pod once', () => {
-    assert.equal(given(CREATE).podId, 'aa');
+    assert.equal(given(CREATE).podId, id('a'));
     refused('POD_EXISTS', () => decide(given(CREATE), CREATE));
   });
 
@@ -92,7 +105,7 @@ describe('a decision', () => {
     });
     refused('CHECKPOINT_NOT_FOUND', () => decide(state, resume(1)));
     refused('CHECKPOINT_NOT_FOUND', () => decide(state, resume(7)));
-    assert.equal(findCheckpoint(state, 1).files.id, 'f1');
+    assert.equal(findCheckpoint(state, 1).files.id, hash('f'));
   });
 
   it('knows a home once, and takes an acknowledgement only from a known one', () => {
@@ -118,10 +131,10 @@ describe('a decision', () => {
   it('opens a new epoch on a new device when a restore completes, with the session of its checkpoint', () => {
     const state = given(CREATE, ADD_BASE, START, SUSPEND, {
       type: 'completeRestore',
-      restore: { url: HOME, deviceId: 'd2', checkpoint: 1, vault: 'luks' },
+      restore: { url: HOME, deviceId: id('2'), checkpoint: 1, vault: 'luks' },
     });
     assert.equal(state.epoch, 2);
-    assert.equal(state.deviceId, 'd2');
+    assert.equal(state.deviceId, id('2'));
     assert.equal(state.vault, 'luks');
     assert.deepEqual(state.session, { status: 'suspended', checkpoint: 1 });
   });
@@ -137,11 +150,11 @@ describe('a decision', () => {
       { type: 'loseSession', cause: 'the drive was pulled' },
       { type: 'addHome', url: HOME },
       { type: 'removeHome', url: HOME },
-      { type: 'acknowledgeHome', url: HOME, seq: 1, recordHash: 'r', sentBytes: 1 },
+      { type: 'acknowledgeHome', url: HOME, seq: 1, recordHash: hash('c'), sentBytes: 1 },
       { type: 'recordPackages', packages: ['nano', 'bc'] },
-      { type: 'changeKeyring', keyring: 'k2', generation: 2 },
+      { type: 'changeKeyring', keyring: hash('2'), generation: 2 },
       { type: 'resumeSession', checkpoint: 1, host: HOST, resumeMs: 3 },
-      { type: 'completeRestore', restore: { url: HOME, deviceId: 'd2', checkpoint: 1, vault: 'luks' } },
+      { type: 'completeRestore', restore: { url: HOME, deviceId: id('2'), checkpoint: 1, vault: 'luks' } },
     );
     fc.assert(
       fc.property(fc.array(command, { maxLength: 60 }), fc.nat(), (commands, cut) => {

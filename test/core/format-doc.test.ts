@@ -18,6 +18,7 @@ import { Repository } from '../../src/sync/repository/repository.ts';
 import { scratchFolder } from '../sync/scratch.ts';
 import { assertCode, sealing } from './parser-suite.ts';
 import { bytesIn, FormatDocument, numberOf } from './support/format-document.ts';
+import { EVENTS } from './support/sample-events.ts';
 
 const document = new FormatDocument();
 const podId = new Uint8Array(16).fill(0x11);
@@ -354,75 +355,6 @@ describe('docs/FORMAT.md, on object names', () => {
   });
 });
 
-/** One event of each type with all its fields: another type, or another field, does not compile without its place here. */
-const EVENTS: { readonly [T in PodEvent['type']]: Complete<Extract<PodEvent, { type: T }>> } = {
-  'pod.created': {
-    type: 'pod.created',
-    v: 1,
-    podId: '',
-    deviceId: '',
-    epoch: 1,
-    kind: 'tree',
-    name: '',
-    keyring: '',
-    vault: 'none',
-  },
-  'keyring.changed': { type: 'keyring.changed', v: 1, keyring: '', generation: 2 },
-  'base.added': { type: 'base.added', v: 1, name: '', sha256: '', sizeBytes: 1 },
-  'session.started': { type: 'session.started', v: 1, base: '', host: { kernel: '', machine: '' } },
-  'session.resumed': {
-    type: 'session.resumed',
-    v: 1,
-    checkpoint: 1,
-    host: { kernel: '', machine: '' },
-    resumeMs: 1,
-  },
-  'session.suspended': { type: 'session.suspended', v: 1, checkpoint: 1 },
-  'session.stopped': { type: 'session.stopped', v: 1 },
-  'session.lost': { type: 'session.lost', v: 1, cause: '' },
-  'packages.installed': { type: 'packages.installed', v: 1, packages: [] },
-  'checkpoint.sealed': {
-    type: 'checkpoint.sealed',
-    v: 1,
-    number: 1,
-    reason: 'files',
-    files: { id: '', depth: 0, sizeBytes: 0 },
-    images: { id: '', depth: 0, sizeBytes: 0 },
-    base: '',
-    packs: [],
-    stats: { fileCount: 0, fileBytes: 0, imageBytes: 0, storedBytes: 0, pauseMs: 0 },
-  },
-  'home.added': { type: 'home.added', v: 1, url: '' },
-  'home.removed': { type: 'home.removed', v: 1, url: '' },
-  'home.acknowledged': { type: 'home.acknowledged', v: 1, url: '', seq: 1, recordHash: '', sentBytes: 0 },
-  'restore.completed': {
-    type: 'restore.completed',
-    v: 1,
-    url: '',
-    epoch: 2,
-    deviceId: '',
-    checkpoint: 1,
-    vault: 'none',
-  },
-  'verify.completed': {
-    type: 'verify.completed',
-    v: 1,
-    place: '',
-    depth: 'data',
-    isWhole: true,
-    objectCount: 1,
-    readBytes: 1,
-    damaged: [],
-    damagedCount: 0,
-    healedCount: 0,
-    durationMs: 1,
-  },
-  'object.healed': { type: 'object.healed', v: 1, kind: '', name: '', place: '', from: '' },
-  'checkpoints.forgotten': { type: 'checkpoints.forgotten', v: 1, numbers: [], policy: '' },
-  'packs.pruned': { type: 'packs.pruned', v: 1, added: [], removed: [] },
-};
-
-type Complete<T> = { readonly [K in keyof T]-?: NonNullable<T[K]> };
 /** Compiles only while this is the whole list of fields that may be absent. */
 type Optional = { [K in keyof Events]-?: undefined extends Events[K] ? K : never }[keyof Events];
 type Events = Omit<Extract<PodEvent, { type: 'checkpoint.sealed' }>, 'type' | 'v'>;
@@ -448,8 +380,9 @@ describe('docs/FORMAT.md, on events', () => {
   it('gives the version that a reader takes, and no other', () => {
     for (const [type = '', v = ''] of rows) {
       if (type === '') continue;
-      assert.equal(decodeEvent(utf8(JSON.stringify({ type, v: Number(v) }))).type, type);
-      assertCode(() => decodeEvent(utf8(JSON.stringify({ type, v: Number(v) + 1 }))), 'EVENT_UNKNOWN');
+      const sample = EVENTS[type as PodEvent['type']];
+      assert.equal(decodeEvent(utf8(JSON.stringify({ ...sample, v: Number(v) }))).type, type);
+      assertCode(() => decodeEvent(utf8(JSON.stringify({ ...sample, v: Number(v) + 1 }))), 'EVENT_UNKNOWN');
     }
   });
 

@@ -1,0 +1,110 @@
+// What the fields of every event look like. A record's MAC proves who wrote it, not that it makes sense: what is folded
+// has these shapes, or is refused.
+import type { CheckpointReason, PodCreated, PodEvent, PodKind, VerifyDepth } from './events.ts';
+
+type Check = (value: unknown) => boolean;
+type Fields<T> = { readonly [K in Exclude<keyof T, 'type' | 'v'>]-?: Check };
+type Shapes = { readonly [T in PodEvent['type']]: Fields<Extract<PodEvent, { type: T }>> };
+
+const ROOT_DEPTH_MAX = 8;
+
+const text: Check = (value) => typeof value === 'string';
+const flag: Check = (value) => typeof value === 'boolean';
+/** A whole number from 0. */
+const count: Check = (value) => Number.isSafeInteger(value) && Number(value) >= 0;
+/** Milliseconds, perhaps with a fraction. */
+const duration: Check = (value) => Number.isFinite(value);
+const hash: Check = (value) => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
+const id: Check = (value) => typeof value === 'string' && /^[0-9a-f]{32}$/.test(value);
+
+function listOf(check: Check): Check {
+  return (value) => Array.isArray(value) && value.every(check);
+}
+
+function maybe(check: Check): Check {
+  return (value) => value === undefined || check(value);
+}
+
+/** One of the words of a union; one that is left out does not compile. */
+function oneOf<T extends string>(words: Readonly<Record<T, true>>): Check {
+  return (value) => typeof value === 'string' && Object.hasOwn(words, value);
+}
+
+function objectOf(fields: Readonly<Record<string, Check>>): Check {
+  return (value) => typeof value === 'object' && value !== null && wrongField(value, fields) === undefined;
+}
+
+const host = objectOf({ kernel: text, machine: text });
+const vault = oneOf<PodCreated['vault']>({ fscrypt: true, luks: true, none: true });
+const kind = oneOf<PodKind>({ desktop: true, tree: true });
+const root = objectOf({
+  id: hash,
+  depth: (value) => count(value) && Number(value) <= ROOT_DEPTH_MAX,
+  sizeBytes: count,
+});
+const reason = oneOf<CheckpointReason>({
+  suspend: true,
+  live: true,
+  files: true,
+  install: true,
+  schedule: true,
+  dock: true,
+});
+
+const SHAPES: Shapes = {
+  'pod.created': { podId: id, deviceId: id, epoch: count, kind, name: text, keyring: hash, vault },
+  'keyring.changed': { keyring: hash, generation: count },
+  'base.added': { name: text, sha256: hash, sizeBytes: count },
+  'session.started': { base: hash, host },
+  'session.resumed': { checkpoint: count, host, resumeMs: duration },
+  'session.suspended': { checkpoint: count },
+  'session.stopped': {},
+  'session.lost': { cause: text },
+  'packages.installed': { packages: listOf(text) },
+  'checkpoint.sealed': {
+    number: count,
+    reason,
+    files: root,
+    images: maybe(root),
+    base: maybe(hash),
+    packs: listOf(hash),
+    stats: objectOf({
+      fileCount: count,
+      fileBytes: count,
+      imageBytes: count,
+      storedBytes: count,
+      pauseMs: duration,
+    }),
+  },
+  'home.added': { url: text },
+  'home.removed': { url: text },
+  'home.acknowledged': { url: text, seq: count, recordHash: hash, sentBytes: count },
+  'restore.completed': { url: text, epoch: count, deviceId: id, checkpoint: count, vault },
+  'verify.completed': {
+    place: text,
+    depth: oneOf<VerifyDepth>({ structure: true, data: true }),
+    isWhole: flag,
+    objectCount: count,
+    readBytes: count,
+    damaged: listOf(text),
+    damagedCount: count,
+    healedCount: count,
+    durationMs: duration,
+  },
+  'object.healed': { kind: text, name: text, place: text, from: text },
+  'checkpoints.forgotten': { numbers: listOf(count), policy: text },
+  'packs.pruned': { added: listOf(hash), removed: listOf(hash) },
+};
+
+/** The first field of an event that does not look as that type's fields do; undefined if all do. */
+export function wrongEventField(type: PodEvent['type'], event: object): string | undefined {
+  return wrongField(event, SHAPES[type]);
+}
+
+function wrongField(value: object, fields: Readonly<Record<string, Check>>): string | undefined {
+  for (const [name, check] of Object.entries(fields)) {
+    if (!check(Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined))
+      return name;
+  }
+  return undefined;
+}
