@@ -59,6 +59,29 @@ export async function writeChunks(
   }
 }
 
+/**
+ * Writes one chunk of an entry at a position, around its holes only where nothing lies yet. Returns its length.
+ * @throws DeskPodError as {@link writeChunks}
+ */
+export async function writeChunkAt(
+  fd: number,
+  entry: ManifestEntry,
+  index: number,
+  reader: ContentReader,
+  place: { readonly position: number; readonly isBeyondEnd: boolean },
+): Promise<number> {
+  const chunk = await fetch(entry, index, reader);
+  const { position, isBeyondEnd } = place;
+  if (position + chunk.length > entry.sizeBytes) throw wrongLength(entry, position + chunk.length);
+  try {
+    if (entry.isSparse && isBeyondEnd) await writeAroundHoles(fd, chunk, position);
+    else await writeAll(fd, chunk, position);
+  } catch (error) {
+    throw writeFailure(entry.path, error);
+  }
+  return chunk.length;
+}
+
 const NO_BYTES = new Uint8Array(0);
 
 async function fetch(entry: ManifestEntry, index: number, reader: ContentReader): Promise<Uint8Array> {
@@ -103,7 +126,8 @@ async function writeAroundHoles(fd: number, bytes: Uint8Array, position: number)
   await writeAll(fd, buffer.subarray(runStart), position + runStart);
 }
 
-function wrongLength(entry: ManifestEntry, gotBytes: number): DeskPodError {
+/** The error for a file whose chunks are not as long as it is. */
+export function wrongLength(entry: ManifestEntry, gotBytes: number): DeskPodError {
   const path = displayPath(entry.path);
   return new DeskPodError(
     'MANIFEST_DAMAGED',

@@ -1,14 +1,17 @@
 // The target of a restore: makes inodes under a folder and gives them back their metadata.
 import {
+  type BigIntStats,
   chmodSync,
   lchownSync,
   linkSync,
   lstatSync,
   mkdirSync,
   openSync,
+  rmdirSync,
   rmSync,
   symlinkSync,
 } from 'node:fs';
+import { equalBytes } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import type { EntryKind, ManifestEntry } from '../../core/manifest.ts';
 import { makeDevice, makeFifo, makeSocket } from '../posix/nodes.ts';
@@ -44,11 +47,14 @@ const OWN_NAMESPACES = ['user.', 'trusted.', 'system.posix_acl_', 'security.capa
 export class RestoreTarget {
   readonly #root: Uint8Array;
   readonly #mayReplace: boolean;
+  readonly #keepsFolders: boolean;
   readonly notRestored: NotRestored = { owners: 0, modes: 0, xattrs: 0, devices: 0, examples: [] };
 
-  constructor(root: Uint8Array | string, mayReplace: boolean) {
+  /** `keepsFolders`: a folder with something in it is never replaced by another thing. */
+  constructor(root: Uint8Array | string, mayReplace: boolean, keepsFolders = false) {
     this.#root = pathBytes(root);
     this.#mayReplace = mayReplace;
+    this.#keepsFolders = keepsFolders;
   }
 
   /** Where an entry goes. */
@@ -115,6 +121,25 @@ export class RestoreTarget {
     });
   }
 
+  /** True if `stats`, which are those of the entry's place, and the attributes there are what {@link describe} would set. */
+  isDescribed({ path, kind, mode, uid, gid, mtimeNs, xattrs }: ManifestEntry, stats: BigIntStats): boolean {
+    if (kind !== 'symlink' && (Number(stats.mode) & 0o7777) !== mode) return false;
+    if (Number(stats.uid) !== uid || Number(stats.gid) !== gid || stats.mtimeNs !== mtimeNs) return false;
+    const wanted = new Map(xattrs.map(({ name, value }) => [pathBytes(name).toString('latin1'), value]));
+    for (const { name, value } of readXattrs(this.place(path))) {
+      const text = pathBytes(name).toString('latin1');
+      const other = wanted.get(text);
+      if (
+        other === undefined
+          ? OWN_NAMESPACES.some((space) => text.startsWith(space))
+          : !equalBytes(value, other)
+      )
+        return false;
+      wanted.delete(text);
+    }
+    return wanted.size === 0;
+  }
+
   /** Sets only the mode of a folder that must have stayed open until now. */
   setFolderMode(path: Uint8Array, mode: number): void {
     this.#attempt(path, () => chmodSync(this.place(path), mode));
@@ -129,7 +154,8 @@ export class RestoreTarget {
   }
 
   #clear(place: Buffer): void {
-    if (this.#mayReplace) rmSync(place, { recursive: true, force: true });
+    if (this.#keepsFolders && kindAt(place) === 'directory') rmdirSync(place);
+    else if (this.#mayReplace) rmSync(place, { recursive: true, force: true });
   }
 
   #makeDevice(place: Buffer, entry: ManifestEntry): boolean {

@@ -1,5 +1,6 @@
 // Restore: makes a tree from its manifest.
 import { closeSync, mkdirSync, readdirSync } from 'node:fs';
+import type { EntryPicker } from '../../core/entry-picker.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import { ManifestDecoder, type ManifestEntry } from '../../core/manifest.ts';
 import { isWithin } from '../../core/path-order.ts';
@@ -7,7 +8,9 @@ import type { ProgressListener } from '../../core/progress.ts';
 import type { Root } from '../../core/root.ts';
 import { syncFileSystem } from '../posix/sync.ts';
 import { displayPath, pathBytes } from './byte-path.ts';
+import { ExistingFiles, type Verdict, type VerdictCounts } from './restore-existing.ts';
 import { writeChunks } from './restore-file.ts';
+import { type ChunkProof, patchFile } from './restore-patch.ts';
 import { type NotRestored, RestoreTarget, writeFailure } from './restore-target.ts';
 
 /** Where the bytes of a restore come from. Calls overlap. */
@@ -22,6 +25,13 @@ export interface ContentReader {
 export interface RestoreOptions {
   /** Entries replace what has their names in the target; everything else there stays. */
   readonly overwrite?: boolean;
+  /** Makes only what it picks; everything, if left out. */
+  readonly picker?: EntryPicker;
+  /**
+   * What stands in the target already stays as far as it is the same, and no folder with something in it is replaced.
+   * `isThorough` compares also the content of files whose size and time are the same.
+   */
+  readonly existing?: { readonly proof: ChunkProof; readonly isThorough: boolean };
   /** What the progress is measured against, as the capture counted it. */
   readonly totals?: { readonly files: number; readonly bytes: number };
   readonly onProgress?: ProgressListener;
@@ -34,6 +44,10 @@ export interface RestoreResult {
   readonly directories: number;
   readonly entries: number;
   readonly bytes: number;
+  /** Bytes of content that were written; `bytes` counts those of files that were left, too. */
+  readonly writtenBytes: number;
+  /** What became of the entries, if `existing` was asked for. */
+  readonly verdicts?: VerdictCounts;
   readonly notRestored: NotRestored;
 }
 
@@ -49,6 +63,8 @@ const OWNER_ACCESS = 0o700;
 interface OpenFolder {
   readonly entry: ManifestEntry;
   readonly parent: OpenFolder | undefined;
+  /** It was there and is not meant: its metadata stays. */
+  readonly isKept: boolean;
   /** Itself while entries may still come, files being written, and folders in it. */
   busy: number;
 }
@@ -66,11 +82,16 @@ export async function restoreTree(
   options: RestoreOptions = {},
 ): Promise<RestoreResult> {
   openTarget(target, options.overwrite ?? false);
-  const restore = new TreeRestore(new RestoreTarget(target, options.overwrite ?? false), reader, options);
+  const place = new RestoreTarget(target, options.overwrite ?? false, options.existing !== undefined);
+  const restore = new TreeRestore(place, reader, options);
   const decoder = new ManifestDecoder();
   try {
     for await (const piece of reader.readRoot(root)) {
-      for (const entry of decoder.push(piece)) await restore.add(entry);
+      for (const entry of decoder.push(piece)) {
+        if (options.picker === undefined) await restore.add(entry);
+        else
+          for (const picked of options.picker.pick(entry)) await restore.add(picked.entry, picked.isPassage);
+      }
     }
     decoder.end();
   } catch (error) {
@@ -86,6 +107,7 @@ class TreeRestore {
   readonly #target: RestoreTarget;
   readonly #reader: ContentReader;
   readonly #options: RestoreOptions;
+  readonly #existing: ExistingFiles | undefined;
   readonly #writing = new Set<Promise<void>>();
   readonly #groups = new Map<number, ManifestEntry>();
   /** Folders that their owner may not enter: closed only at the end, as later hard links lead through them. */
@@ -99,11 +121,14 @@ class TreeRestore {
   #directories = 0;
   #entries = 0;
   #bytes = 0;
+  #writtenBytes = 0;
 
   constructor(target: RestoreTarget, reader: ContentReader, options: RestoreOptions) {
     this.#target = target;
     this.#reader = reader;
     this.#options = options;
+    const { existing } = options;
+    if (existing !== undefined) this.#existing = new ExistingFiles(target, existing.isThorough);
   }
 
   result(): RestoreResult {
@@ -112,12 +137,14 @@ class TreeRestore {
       directories: this.#directories,
       entries: this.#entries,
       bytes: this.#bytes,
+      writtenBytes: this.#writtenBytes,
+      ...(this.#existing === undefined ? {} : { verdicts: this.#existing.counts }),
       notRestored: this.#target.notRestored,
     };
   }
 
   /** Makes the next entry; a file's content may still be on its way when this returns. */
-  async add(entry: ManifestEntry): Promise<void> {
+  async add(entry: ManifestEntry, isPassage = false): Promise<void> {
     this.#throwIfFailed();
     this.#options.signal?.throwIfAborted();
     this.#entries++;
@@ -128,23 +155,33 @@ class TreeRestore {
     )
       this.#leaveFolder();
     if (entry.kind === 'directory') {
-      this.#target.makeFolder(entry.path);
+      const verdict = this.#judge(entry, isPassage);
+      const isKept = isPassage && verdict === 'leave';
+      if (!isKept) this.#target.makeFolder(entry.path);
+      if (!isKept) this.#count(verdict);
       this.#directories++;
       const parent = this.#folder;
       if (parent !== undefined) parent.busy++;
-      this.#folder = { entry, parent, busy: 1 };
+      this.#folder = { entry, parent, isKept, busy: 1 };
       return;
     }
     if (entry.kind === 'file') this.#files++;
     const first = this.#groups.get(entry.hardlinkGroup);
     if (first !== undefined) {
       if (first.kind !== entry.kind) throw kindDiffers(first, entry);
-      this.#target.link(first.path, entry.path);
+      const verdict = this.#judge(entry, false, first.path);
+      if (verdict !== 'leave') this.#target.link(first.path, entry.path);
+      this.#count(verdict);
       return;
     }
     if (entry.kind === 'file') await this.#startFile(entry);
-    else if (this.#target.makeNode(entry)) this.#target.describe(entry);
-    else return; // a device that is not there has no further names
+    else {
+      const verdict = this.#judge(entry);
+      const isThere = verdict === 'leave' || verdict === 'describe' || this.#target.makeNode(entry);
+      if (!isThere) return; // a device that is not there has no further names
+      if (verdict !== 'leave') this.#target.describe(entry);
+      this.#count(verdict);
+    }
     if (entry.hardlinkGroup !== 0) this.#groups.set(entry.hardlinkGroup, { ...entry, chunkIds: [] });
   }
 
@@ -173,10 +210,19 @@ class TreeRestore {
         this.#onRoom = resolve;
       });
     this.#throwIfFailed();
-    const fd = this.#target.createFile(entry.path);
+    const verdict = this.#judge(entry);
+    if (verdict === 'leave' || verdict === 'describe') {
+      if (verdict === 'describe') this.#target.describe(entry);
+      this.#count(verdict);
+      this.#bytes += entry.sizeBytes;
+      this.#report();
+      return;
+    }
+    const patched = verdict === 'patch' ? this.#existing?.openFile(entry.path) : undefined;
+    const fd = patched ?? this.#target.createFile(entry.path);
     const folder = this.#folder;
     if (folder !== undefined) folder.busy++;
-    const writing = this.#fill(fd, entry)
+    const writing = (patched === undefined ? this.#fill(fd, entry, verdict) : this.#patch(fd, entry))
       .then(() => this.#leave(folder))
       .catch((error: unknown) => {
         this.#failure ??= { error };
@@ -190,17 +236,58 @@ class TreeRestore {
     this.#writing.add(writing);
   }
 
-  async #fill(fd: number, entry: ManifestEntry): Promise<void> {
+  async #fill(fd: number, entry: ManifestEntry, verdict: Verdict): Promise<void> {
     try {
       await writeChunks(fd, entry, this.#reader, (sizeBytes) => {
-        this.#throwIfFailed();
-        this.#bytes += sizeBytes;
-        this.#report();
+        this.#writtenBytes += sizeBytes;
+        this.#advance(sizeBytes);
       });
     } finally {
       closeSync(fd);
     }
     this.#target.describe(entry);
+    this.#count(verdict === 'make' ? 'make' : 'replace');
+  }
+
+  async #patch(fd: number, entry: ManifestEntry): Promise<void> {
+    const { existing } = this.#options;
+    if (existing === undefined) throw new TypeError('expected a proof of chunks to patch by, got none');
+    let isChanged: boolean;
+    try {
+      const patch = await patchFile(fd, entry, this.#reader, existing.proof, (sizeBytes) =>
+        this.#advance(sizeBytes),
+      );
+      this.#writtenBytes += patch.writtenBytes;
+      isChanged = patch.isChanged;
+    } finally {
+      closeSync(fd);
+    }
+    const verdict = isChanged ? 'replace' : (this.#existing?.judgeDescription(entry) ?? 'describe');
+    if (verdict !== 'leave') this.#target.describe(entry);
+    this.#count(verdict);
+  }
+
+  #advance(sizeBytes: number): void {
+    this.#throwIfFailed();
+    this.#options.signal?.throwIfAborted();
+    this.#bytes += sizeBytes;
+    this.#report();
+  }
+
+  /** What becomes of an entry, or of a further name of the inode that `first` names. */
+  #judge(entry: ManifestEntry, isPassage = false, first?: Uint8Array): Verdict {
+    if (this.#existing === undefined) return 'make';
+    try {
+      return first === undefined
+        ? this.#existing.judge(entry, isPassage)
+        : this.#existing.judgeLink(first, entry);
+    } catch (error) {
+      throw writeFailure(entry.path, error);
+    }
+  }
+
+  #count(verdict: Verdict): void {
+    if (verdict !== 'patch') this.#existing?.count(verdict);
   }
 
   #leaveFolder(): void {
@@ -212,7 +299,8 @@ class TreeRestore {
   /** One thing less keeps the folder busy; the last one settles it, and then perhaps the folder above. */
   #leave(folder: OpenFolder | undefined): void {
     for (let idle = folder; idle !== undefined && --idle.busy === 0; idle = idle.parent) {
-      const { entry } = idle;
+      const { entry, isKept } = idle;
+      if (isKept) continue;
       const isClosed = (entry.mode & OWNER_ACCESS) !== OWNER_ACCESS;
       if (isClosed) this.#closed.push(entry);
       this.#target.describe(isClosed ? { ...entry, mode: entry.mode | OWNER_ACCESS } : entry);

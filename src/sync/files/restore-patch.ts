@@ -1,0 +1,88 @@
+// Brings a file that is there to the content of the manifest: only chunks that differ are fetched and written.
+import { fstatSync, ftruncateSync, read } from 'node:fs';
+import { promisify } from 'node:util';
+import type { ManifestEntry } from '../../core/manifest.ts';
+import type { ContentReader } from './restore.ts';
+import { writeChunkAt, wrongLength } from './restore-file.ts';
+import { writeFailure } from './restore-target.ts';
+
+/** Tells whether bytes are those of a chunk, without the chunk. */
+export interface ChunkProof {
+  /** The length of a chunk in bytes; undefined if nobody knows where it is. */
+  measure(id: Uint8Array): Promise<number | undefined>;
+  /** True if the chunk's id proves these bytes. */
+  proves(id: Uint8Array, bytes: Uint8Array): boolean;
+}
+
+/** What a patch did. */
+export interface Patch {
+  readonly writtenBytes: number;
+  /** False if the file had this content before. */
+  readonly isChanged: boolean;
+}
+
+const readAsync = promisify(read);
+
+/**
+ * Compares the chunks of an entry with an open file and writes those that differ. `onDone` is told the length of each
+ * and may throw to stop. A patch that was interrupted is repeated: the file has another time until it is described.
+ * @throws DeskPodError as `writeChunks`
+ */
+export async function patchFile(
+  fd: number,
+  entry: ManifestEntry,
+  reader: ContentReader,
+  proof: ChunkProof,
+  onDone: (sizeBytes: number) => void,
+): Promise<Patch> {
+  const formerBytes = fstatSync(fd).size;
+  let position = 0;
+  let writtenBytes = 0;
+  for (const [index, id] of entry.chunkIds.entries()) {
+    const length = await measureWithin(proof, id, entry.sizeBytes - position);
+    if (length === undefined || !(await isThere(fd, position, length, id, proof))) {
+      // beyond the former end there is nothing that a hole could let through
+      const isBeyondEnd = position >= formerBytes;
+      const written = await writeChunkAt(fd, entry, index, reader, { position, isBeyondEnd });
+      position += written;
+      writtenBytes += written;
+      onDone(written);
+    } else {
+      position += length;
+      onDone(length);
+    }
+  }
+  if (position !== entry.sizeBytes) throw wrongLength(entry, position);
+  try {
+    if (formerBytes !== entry.sizeBytes) ftruncateSync(fd, entry.sizeBytes);
+  } catch (error) {
+    throw writeFailure(entry.path, error);
+  }
+  return { writtenBytes, isChanged: writtenBytes > 0 || formerBytes !== entry.sizeBytes };
+}
+
+async function measureWithin(
+  proof: ChunkProof,
+  id: Uint8Array,
+  maxBytes: number,
+): Promise<number | undefined> {
+  const length = await proof.measure(id);
+  return length === undefined || length > maxBytes ? undefined : length;
+}
+
+/** True if the file has the bytes of a chunk at a position. */
+export async function isThere(
+  fd: number,
+  position: number,
+  length: number,
+  id: Uint8Array,
+  proof: ChunkProof,
+): Promise<boolean> {
+  const bytes = Buffer.allocUnsafe(length);
+  for (let done = 0; done < length; ) {
+    const { bytesRead } = await readAsync(fd, bytes, done, length - done, position + done);
+    if (bytesRead === 0) return false;
+    done += bytesRead;
+  }
+  return proof.proves(id, bytes);
+}
