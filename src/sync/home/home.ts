@@ -93,8 +93,14 @@ export interface Home {
   ): Promise<void>;
   /** Replaces the head, at once and durably: a reader sees the former one or this one. */
   writeHead(podId: string, bytes: Uint8Array): Promise<void>;
-  /** Hashes the objects of a pod where they lie. Undefined if this kind of home can not do so without fetching them. */
-  verifyObjects(podId: string, options?: TransferOptions): Promise<HomeVerification | undefined>;
+  /**
+   * Hashes the objects of a pod where they lie. Undefined if this home can not do so without fetching them. `present` is
+   * what {@link list} said a moment ago, if it was asked.
+   */
+  verifyObjects(
+    podId: string,
+    options?: TransferOptions & { readonly present?: ReadonlyMap<string, number> },
+  ): Promise<HomeVerification | undefined>;
 }
 
 /** The file that makes a folder a home, so that an empty mount point is not taken for one. */

@@ -281,15 +281,18 @@ class RsyncHome implements Home {
     if (this.#address.kind === 'folder') syncFolder(join(this.#address.path, podFolder(podId)));
   }
 
-  async verifyObjects(podId: string, options: TransferOptions = {}): Promise<HomeVerification | undefined> {
-    await this.#fetch([]);
+  async verifyObjects(
+    podId: string,
+    options: TransferOptions & { readonly present?: ReadonlyMap<string, number> } = {},
+  ): Promise<HomeVerification | undefined> {
+    if (options.present === undefined) await this.#fetch([]);
     const { kind, path } = this.#address;
     const folder = join(path, podFolder(podId));
     if (kind === 'folder') return hashObjects(folder, options);
     if (kind === 'daemon') return undefined;
     const { destination, port } = this.#address;
     const place = { shell: this.#shell, destination, port, path: folder, url: this.url };
-    return hashRemotely(place, await this.list(podId), options);
+    return hashRemotely(place, options.present ?? (await this.list(podId)), options);
   }
 
   /** A folder that is in other use does not become a home; one whose making was interrupted does. */

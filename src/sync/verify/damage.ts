@@ -45,7 +45,9 @@ export function damageOf(id: ObjectId, error: unknown): DamagedObject | undefine
   if (isUnreadable(error)) return { ...id, fault: 'unreadable', text: messageOf(error) };
   if (!isDeskPodError(error)) return undefined;
   if (error.code === 'OBJECT_MISSING') return { ...id, fault: 'missing', text: 'expected it, got nothing' };
-  return isDamage(error) ? { ...id, fault: 'damaged', text: error.message } : undefined;
+  if (!isDamage(error)) return undefined;
+  const text = error.message.replaceAll(`${objectLabel(id)}: `, '').replaceAll(`pack ${id.name}: `, '');
+  return { ...id, fault: 'damaged', text };
 }
 
 /** True for what is said of bytes that are wrong or absent. */

@@ -30,7 +30,7 @@ export async function checkHomeObjects(
 ): Promise<HomeObjects> {
   const present = await home.list(podId);
   const bytes = [...present.values()].reduce((sum, sizeBytes) => sum + sizeBytes, 0);
-  const where = mustFetch ? undefined : await home.verifyObjects(podId, options);
+  const where = mustFetch ? undefined : await home.verifyObjects(podId, { ...options, present });
   if (where !== undefined) return { present, damaged: where.damaged, isFetched: false, bytes };
   const damaged = await fetchAndHash(home, podId, present, options);
   return { present, damaged, isFetched: true, bytes };
