@@ -1,8 +1,12 @@
 // Changing what opens a pod.
 import assert from 'node:assert/strict';
-import { mkdir, readdir } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Credential } from '../../src/sync/keyring/unlock.ts';
+import { DeskPodError } from '../../src/core/errors.ts';
+import { encodeKeyring } from '../../src/core/keyring.ts';
+import { hashing } from '../../src/sync/hashing.ts';
+import { addPassphraseSlot } from '../../src/sync/keyring/keyring-file.ts';
+import { type Credential, openKeyring } from '../../src/sync/keyring/unlock.ts';
 import {
   addPassphrase,
   addRecoveryKey,
@@ -152,5 +156,66 @@ describe('the keys of a pod', () => {
       await expectCode('USAGE', () => removeKey(pod, old, { slot: 'recovery key', isConfirmed: true }));
       assert.equal((await addRecoveryKey(pod, old, { isReplacing: true })).slots.length, 2);
     });
+  });
+
+  it('are refused as damaged with more slots than a keyring has, and as another pod’s with one of another pod', async () => {
+    const repositoryDir = join(dir, '.deskpod', 'repository');
+    const [name = ''] = await keyrings();
+    const bytes = await readFile(join(repositoryDir, 'keyrings', name));
+    const crowded = Buffer.from(bytes);
+    crowded.writeUInt32LE(1000, 4 + 1 + 16 + 4);
+    for (const forged of [crowded, Buffer.concat([bytes.subarray(0, 29), Buffer.alloc(40_000)])])
+      await expectCode('KEYRING_DAMAGED', () => openKeyring(forged, old));
+    await writeFile(join(repositoryDir, 'keyrings', name), crowded);
+    await expectCode('OBJECT_DAMAGED', () => opens(old));
+
+    const other = join(scratch(), `other-${made}`);
+    await mkdir(other);
+    await createTree({ dir: other, name: 'other', passphrase: 'correct horse', workFactor });
+    await rm(repositoryDir, { recursive: true });
+    await cp(join(other, '.deskpod', 'repository'), repositoryDir, { recursive: true });
+    await expectCode('MARKER_DAMAGED', () => opens(old));
+  });
+
+  it('open with what is whole when one slot is damaged', async () => {
+    const damaged = await withPod(old, async (pod) => {
+      const [name = ''] = await keyrings();
+      const opened = await openKeyring(await pod.repository.readObject('keyrings', name), old);
+      const [first, ...others] = opened.keyring.slots;
+      const spoilt = first && { ...first, sealed: first.sealed.slice(0, 40) };
+      const added = await addPassphraseSlot(opened, {
+        label: 'whole',
+        createdAtMs: 1,
+        passphrase: 'battery',
+        workFactor,
+      });
+      const slots = [spoilt ?? assert.fail(), ...others, ...added.keyring.slots.slice(-1)];
+      return encodeKeyring({ ...opened.keyring, slots }, { hashing, logKey: opened.secrets.logKey });
+    });
+    assert.equal((await openKeyring(damaged, { passphrase: 'battery' })).provenIndex, 2);
+    assert.equal((await openKeyring(damaged, recovery)).provenIndex, 1);
+    await expectCode('KEYRING_DAMAGED', () => openKeyring(damaged, old));
+  });
+
+  it('stay as they are on a drive without space for the next keyring', async () => {
+    await withPod(old, async (pod) => {
+      const { seq } = pod.state;
+      const full = async (): Promise<never> => {
+        throw new DeskPodError('SPACE_EXHAUSTED', 'no space');
+      };
+      const put = pod.repository.putObject.bind(pod.repository);
+      pod.repository.putObject = full;
+      await expectCode('SPACE_EXHAUSTED', () => addRecoveryKey(pod, old, { isReplacing: true }));
+      assert.equal(pod.state.seq, seq);
+      pod.repository.putObject = (kind, ...given) => (kind === 'segments' ? full() : put(kind, ...given));
+      const error = await expectCode('SPACE_EXHAUSTED', () =>
+        changePassphrase(pod, old, { passphrase: 'battery', workFactor }),
+      );
+      assert.match(error.message, /the former keys open the pod/);
+    });
+    await opens(old);
+    await withPod(old, (pod) => pod.publish());
+    await opens({ passphrase: 'battery' });
+    await expectCode('PASSPHRASE_WRONG', () => opens(old));
   });
 });

@@ -23,6 +23,10 @@ interface RestoreOptions {
   readonly passphraseFile?: string;
 }
 
+const AFTER_A_LOSS =
+  'The secrets of the pod stay those of the lost device: whoever has it and learns the passphrase that it had reads ' +
+  'it, and what this pod writes to a home that he can read. If that is to be feared, move your files to a new pod.';
+
 /** Adds `deskpod restore`. */
 export function registerRestore(program: Command): void {
   program
@@ -59,12 +63,21 @@ export function registerRestore(program: Command): void {
         ...(options.size === undefined ? {} : { sizeBytes: options.size }),
       });
       const notes = report.warnings.map((warning) => `\n${warning}`).join('');
+      const next = nextSteps(options.to, report.kind);
       output.result(
-        report,
+        { ...report, next },
         `pod ${report.podId} is on ${options.to}, as of checkpoint ${report.checkpoint} (${formatMoment(report.checkpointAtMs)}): ` +
           `${report.fileCount} files, ${formatBytes(report.fileBytes)} in ${formatDuration(report.durationMs)}${notes}\n` +
-          (report.kind === 'desktop' ? `Next: deskpod start ${options.to}` : ''),
+          ['Next:', ...next.map(({ command, when }) => `  ${command}  (${when})`), AFTER_A_LOSS].join('\n'),
       );
       if (report.warnings.length > 0) throw new ExitStatus(EXIT_STATUS.partlyDone);
     });
+}
+
+function nextSteps(target: string, kind: 'desktop' | 'tree'): { command: string; when: string }[] {
+  return [
+    ...(kind === 'desktop' ? [{ command: `deskpod start ${target}`, when: 'the session goes on' }] : []),
+    { command: `deskpod keys change -d ${target}`, when: 'if anybody may know the passphrase' },
+    { command: `deskpod sync -d ${target}`, when: 'after that: home takes the new keys' },
+  ];
 }
