@@ -2,6 +2,11 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { DeskPodError, isDeskPodError } from '../../../src/core/errors.ts';
+import type { PackEntry } from '../../../src/core/pack.ts';
+import type { Home } from '../../../src/sync/home/home.ts';
+import { openRsyncHome } from '../../../src/sync/home/rsync-home.ts';
+import { readEntries } from '../../../src/sync/repository/chunk-index-refresh.ts';
 import {
   assertSound,
   bringHome,
@@ -37,28 +42,24 @@ describe('verifying a device', () => {
     );
   });
 
-  for (const [what, harm] of Object.entries(HARMS)) {
-    it(`finds a pack and a segment ${what}, and heals them from home`, async () => {
-      await bringHome(lab);
-      const harmed = [largest(lab, 'packs'), lab.objects('segments')[0] ?? ''];
-      for (const object of harmed) harm(join(lab.repository, object));
-      await lab.reopen();
-      const { damage, lost, failures } = await lab.verify();
-      assert.deepEqual(
-        damage.map(({ fault, healedFrom }) => [fault, healedFrom]),
-        [
-          ['damaged', lab.home],
-          ['damaged', lab.home],
-        ],
-      );
-      assert.deepEqual([lost, failures], [[], []]);
-      assertSound(lab);
-      assert.deepEqual(readdirSync(join(lab.repository, 'tmp')), []);
-      const healed = (await lab.tree.pod.events(1)).filter(({ event }) => event.type === 'object.healed');
-      assert.equal(healed.length, 2);
-      assert.deepEqual((await lab.verify()).damage, []);
-    });
-  }
+  it('finds whatever was done to objects, and heals them from home', async () => {
+    await bringHome(lab);
+    const objects = [...lab.objects('packs'), ...lab.objects('segments')];
+    const harmed = Object.values(HARMS).slice(0, objects.length);
+    for (const [i, harm] of harmed.entries()) harm(join(lab.repository, objects[i] ?? ''));
+    await lab.reopen();
+    const { damage, lost, failures } = await lab.verify();
+    assert.deepEqual(
+      damage.map(({ fault, healedFrom }) => [fault, healedFrom]),
+      harmed.map(() => ['damaged', lab.home]),
+    );
+    assert.deepEqual([lost, failures], [[], []]);
+    assertSound(lab);
+    assert.deepEqual(readdirSync(join(lab.repository, 'tmp')), []);
+    const healed = (await lab.tree.pod.events(1)).filter(({ event }) => event.type === 'object.healed');
+    assert.equal(healed.length, harmed.length);
+    assert.deepEqual((await lab.verify()).damage, []);
+  });
 
   it('finds every object that is missing by its structure alone, and fetches it', async () => {
     await bringHome(lab);
@@ -112,6 +113,100 @@ describe('verifying a device', () => {
         [2, 'files', ['folder/first']],
       ],
     );
+  });
+
+  it('seals segments again from the log when no home has them', async () => {
+    for (const [i, segment] of lab.objects('segments').entries()) {
+      if (i === 0) rmSync(join(lab.repository, segment));
+      else HARMS['cut short']?.(join(lab.repository, segment));
+    }
+    const { damage, lost } = await lab.verify({ depth: 'structure' });
+    assert.ok(damage.length > 0 && damage.every(({ healedFrom }) => healedFrom === 'log'));
+    assert.deepEqual(lost, []);
+    await bringHome(lab);
+    assert.deepEqual((await lab.verify()).damage, []);
+    assertSound(lab, lab.atHome());
+  });
+
+  it('corrects a chunk index that promises what no pack holds, before a checkpoint relies on it', async () => {
+    const { chunks } = lab.tree.pod.projections;
+    const [name = ''] = chunks.packs();
+    const entries = await readEntries(lab.tree.pod.repository, name, lab.tree.pod.secrets.identity);
+    const elsewhere = entries.map((entry) => ({ ...entry, offset: entry.offset + 1 }));
+    const made = { ...elsewhere[0], id: new Uint8Array(32).fill(7) } as PackEntry;
+    await chunks.addPack(name, [...elsewhere, made]);
+    const { damage, correctedPacks } = await lab.verify({ depth: 'structure' });
+    assert.deepEqual([damage, correctedPacks], [[], [name]]);
+    assert.equal(chunks.has(made.id), false);
+    assert.deepEqual((await lab.verify({ depth: 'structure' })).correctedPacks, []);
+  });
+
+  it('leaves everything as it is while no home can help, and heals once one can', async () => {
+    await bringHome(lab);
+    const pack = largest(lab, 'packs');
+    const path = join(lab.repository, pack);
+    HARMS['with a byte flipped in its middle']?.(path);
+    const harmed = readFileSync(path);
+    renameSync(lab.home, `${lab.home}-unplugged`);
+    const unplugged = await lab.verify();
+    assert.deepEqual(
+      unplugged.failures.map(({ place }) => place),
+      [lab.home],
+    );
+    renameSync(`${lab.home}-unplugged`, lab.home);
+    HARMS['with its first byte flipped']?.(join(lab.atHome(), pack));
+    const both = await lab.verify();
+    for (const { damage, lost } of [unplugged, both]) {
+      assert.deepEqual(
+        damage.map(({ healedFrom }) => healedFrom),
+        [undefined],
+      );
+      assert.equal(lost.length, 2);
+    }
+    assert.deepEqual(readFileSync(path), harmed);
+    HARMS['with its first byte flipped']?.(join(lab.atHome(), pack));
+    assert.deepEqual(
+      (await lab.verify()).damage.map(({ healedFrom }) => healedFrom),
+      [lab.home],
+    );
+  });
+
+  it('changes nothing when the device has no room for a copy', async () => {
+    await bringHome(lab);
+    const path = join(lab.repository, largest(lab, 'packs'));
+    HARMS['cut short']?.(path);
+    // rsync's words for a full disk at its own end, as a run on a full file system gave them
+    const full = (url: string): Home => ({
+      ...openRsyncHome(url),
+      url,
+      pull: async () => {
+        throw new DeskPodError('HOME_FULL', `${url}: no space left`);
+      },
+    });
+    const { damage, failures } = await lab.verify({ openHome: full });
+    assert.deepEqual(
+      damage.map(({ healedFrom }) => healedFrom),
+      [undefined],
+    );
+    assert.ok(isDeskPodError(failures[0]?.error, 'SPACE_EXHAUSTED'));
+    assert.equal(readFileSync(path).length, 100);
+    assert.deepEqual(readdirSync(join(lab.repository, 'tmp')), []);
+  });
+
+  it('reads what was verified longest ago when it reads a part, and so everything in turn', async () => {
+    const packs = lab.objects('packs');
+    const first = await lab.verify({ share: 0.01 });
+    assert.ok(!first.isWhole && first.readBytes < 500_000, String(first.readBytes));
+    HARMS['with a byte flipped in its middle']?.(join(lab.repository, largest(lab, 'packs')));
+    const found: number[] = [];
+    for (const _ of packs) found.push((await lab.verify({ share: 0.01 })).damage.length);
+    assert.ok(found.includes(1), found.join());
+    assert.ok((await lab.verify({ forMs: 0 })).readBytes < 500_000);
+  });
+
+  it('stops reading when told to, and says that it did not read all', async () => {
+    const { isWhole, damage } = await lab.verify({ signal: AbortSignal.abort() });
+    assert.deepEqual([isWhole, damage], [false, []]);
   });
 
   it('remembers nothing of former runs when its projections are deleted, and reads all anew', async () => {
