@@ -1,4 +1,4 @@
-// Which chunks are there: the ids of all chunks of a repository, in 16 to 40 bytes each.
+// Which chunks are there: the ids of all chunks of a repository, in 27 to 54 bytes each.
 import { HASH_BYTES } from '../../core/hashing.ts';
 
 /** Ids are keyed hashes: half of one tells it from any other. */
@@ -10,6 +10,8 @@ const LOAD_MAX = 0.6;
 export class KnownChunks {
   #slots = new Uint32Array(LEAST_SLOTS * WORDS);
   #count = 0;
+  /** The id that is looked for, so that looking takes no memory. */
+  readonly #wanted = new Uint32Array(WORDS);
 
   /** How many ids it holds. */
   get size(): number {
@@ -18,48 +20,54 @@ export class KnownChunks {
 
   add(id: Uint8Array): void {
     if ((this.#count + 1) * WORDS > this.#slots.length * LOAD_MAX) this.#grow();
-    const words = wordsOf(id);
-    const at = this.#find(words);
-    if (!this.#isFree(at)) return;
-    this.#slots.set(words, at);
+    this.#want(id);
+    const at = this.#find();
+    if (!isFree(this.#slots, at)) return;
+    this.#slots.set(this.#wanted, at);
     this.#count++;
   }
 
   has(id: Uint8Array): boolean {
-    return !this.#isFree(this.#find(wordsOf(id)));
+    this.#want(id);
+    return !isFree(this.#slots, this.#find());
   }
 
-  /** Where an id is, or belongs. */
-  #find(words: Uint32Array): number {
-    const slotCount = this.#slots.length / WORDS;
-    for (let slot = (words[0] ?? 0) % slotCount; ; slot = (slot + 1) % slotCount) {
-      const at = slot * WORDS;
-      if (this.#isFree(at) || words.every((word, i) => this.#slots[at + i] === word)) return at;
+  #want(id: Uint8Array): void {
+    if (id.length !== HASH_BYTES)
+      throw new TypeError(`expected an id of ${HASH_BYTES} bytes, got ${id.length}`);
+    for (let word = 0, at = 0; word < WORDS; word++, at += 4) {
+      this.#wanted[word] =
+        ((id[at] ?? 0) | ((id[at + 1] ?? 0) << 8) | ((id[at + 2] ?? 0) << 16) | ((id[at + 3] ?? 0) << 24)) >>>
+        0;
     }
+    // all zero marks a free slot
+    if (isFree(this.#wanted, 0)) this.#wanted[0] = 1;
   }
 
-  #isFree(at: number): boolean {
-    for (let i = 0; i < WORDS; i++) if (this.#slots[at + i] !== 0) return false;
-    return true;
+  /** Where the wanted id is, or belongs. */
+  #find(): number {
+    const slots = this.#slots;
+    const wanted = this.#wanted;
+    for (let at = ((wanted[0] ?? 0) % (slots.length / WORDS)) * WORDS; ; at = (at + WORDS) % slots.length) {
+      if (isFree(slots, at)) return at;
+      let word = 0;
+      while (word < WORDS && slots[at + word] === wanted[word]) word++;
+      if (word === WORDS) return at;
+    }
   }
 
   #grow(): void {
     const former = this.#slots;
     this.#slots = new Uint32Array(former.length * 2);
     for (let at = 0; at < former.length; at += WORDS) {
-      const words = former.subarray(at, at + WORDS);
-      if (words.some((word) => word !== 0)) this.#slots.set(words, this.#find(words));
+      if (isFree(former, at)) continue;
+      this.#wanted.set(former.subarray(at, at + WORDS));
+      this.#slots.set(this.#wanted, this.#find());
     }
   }
 }
 
-function wordsOf(id: Uint8Array): Uint32Array {
-  if (id.length !== HASH_BYTES)
-    throw new TypeError(`expected an id of ${HASH_BYTES} bytes, got ${id.length}`);
-  const view = new DataView(id.buffer, id.byteOffset, id.byteLength);
-  const words = new Uint32Array(WORDS);
-  for (let i = 0; i < WORDS; i++) words[i] = view.getUint32(i * 4, true);
-  // all zero marks a free slot
-  if (words.every((word) => word === 0)) words[0] = 1;
-  return words;
+function isFree(slots: Uint32Array, at: number): boolean {
+  for (let word = 0; word < WORDS; word++) if (slots[at + word] !== 0) return false;
+  return true;
 }
