@@ -27,10 +27,10 @@ export interface PackEntry {
   readonly codec: Codec;
 }
 
-/** Collects chunks into the plaintext of one pack. */
+/** Collects chunks into the plaintext of one pack, and then perhaps of another. */
 export class PackBuilder {
   #bytes: Uint8Array;
-  readonly #entries: PackEntry[] = [];
+  #entries: PackEntry[] = [];
   #length = HEADER_BYTES;
 
   /** `capacityBytes` is what the pack will probably need; it grows beyond. */
@@ -80,7 +80,13 @@ export class PackBuilder {
     return entry;
   }
 
-  /** The whole plaintext. It is a view of the builder's own bytes: nothing may be added afterwards. */
+  /** Begins another pack, in the room of the last. */
+  clear(): void {
+    this.#entries = [];
+    this.#length = HEADER_BYTES;
+  }
+
+  /** The whole plaintext. It is a view of the builder's own bytes: nothing may be added before {@link clear}. */
   finish(): Uint8Array {
     const index = encodePackIndex(this.#entries);
     const footer = new ByteWriter(PACK_FOOTER_BYTES).u32(index.length).text(END_MAGIC).finish();
@@ -103,6 +109,16 @@ export function packIndexEntryAt(
     plainLength: index.getUint32(at + HASH_BYTES + 8, true),
     isCompressed: index.getUint8(at + HASH_BYTES + 12) === 1,
   };
+}
+
+/** The entries of an index that was checked or made here. */
+export function* packIndexEntries(index: Uint8Array): Generator<PackEntry> {
+  const view = new DataView(index.buffer, index.byteOffset, index.byteLength);
+  for (let at = 4; at < index.length; at += PACK_INDEX_ENTRY_BYTES) {
+    const { offset, storedLength, plainLength, isCompressed } = packIndexEntryAt(view, at);
+    const id = index.subarray(at, at + HASH_BYTES);
+    yield { id, offset, storedLength, plainLength, codec: isCompressed ? 'zstd' : 'raw' };
+  }
 }
 
 /** The ids in an index that was checked or made here. */

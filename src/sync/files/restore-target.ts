@@ -48,6 +48,8 @@ export class RestoreTarget {
   readonly #root: Uint8Array;
   readonly #mayReplace: boolean;
   readonly #keepsFolders: boolean;
+  /** The folders that were made here, where nothing can stand in the way; true if what is made in one has no attributes. */
+  readonly #made = new Map<string, boolean>();
   readonly notRestored: NotRestored = { owners: 0, modes: 0, xattrs: 0, devices: 0, examples: [] };
 
   /** `keepsFolders`: a folder with something in it is never replaced by another thing. */
@@ -71,8 +73,10 @@ export class RestoreTarget {
         chmodSync(place, 0o700);
         return;
       }
-      this.#clear(place);
+      this.#clear(path, place);
       mkdirSync(place, 0o700);
+      // such as a default ACL, which the folder above hands down
+      this.#made.set(keyOf(path), readXattrs(place).length === 0);
     });
   }
 
@@ -80,7 +84,7 @@ export class RestoreTarget {
   createFile(path: Uint8Array): number {
     const place = this.place(path);
     return this.#attempt(path, () => {
-      this.#clear(place);
+      this.#clear(path, place);
       return openSync(place, 'wx', 0o600);
     });
   }
@@ -89,7 +93,7 @@ export class RestoreTarget {
   makeNode(entry: ManifestEntry): boolean {
     const place = this.place(entry.path);
     return this.#attempt(entry.path, () => {
-      this.#clear(place);
+      this.#clear(entry.path, place);
       if (entry.kind === 'symlink') symlinkSync(pathBytes(entry.target), place);
       else if (entry.kind === 'fifo') makeFifo(place, 0o600);
       else if (entry.kind === 'socket') makeSocket(place, 0o600);
@@ -102,7 +106,7 @@ export class RestoreTarget {
   link(first: Uint8Array, path: Uint8Array): void {
     const place = this.place(path);
     this.#attempt(path, () => {
-      this.#clear(place);
+      this.#clear(path, place);
       linkSync(this.place(first), place);
     });
   }
@@ -153,7 +157,8 @@ export class RestoreTarget {
     }
   }
 
-  #clear(place: Buffer): void {
+  #clear(path: Uint8Array, place: Buffer): void {
+    if (this.#made.has(parentKeyOf(path))) return;
     if (this.#keepsFolders && kindAt(place) === 'directory') rmdirSync(place);
     else if (this.#mayReplace) rmSync(place, { recursive: true, force: true });
   }
@@ -180,6 +185,7 @@ export class RestoreTarget {
   }
 
   #setXattrs(place: Buffer, { path, xattrs }: ManifestEntry): void {
+    if (xattrs.length === 0 && this.#made.get(parentKeyOf(path)) === true) return;
     const wanted = new Set(xattrs.map(({ name }) => pathBytes(name).toString('latin1')));
     for (const { name } of readXattrs(place)) {
       const text = pathBytes(name).toString('latin1');
@@ -227,6 +233,16 @@ export function writeFailure(path: Uint8Array, error: unknown): DeskPodError {
     return new DeskPodError('SPACE_EXHAUSTED', `${shown}: no space left to write it`, { ...context, hint });
   }
   return new DeskPodError('TARGET_WRITE_FAILED', `${shown} could not be written: ${code}`, context);
+}
+
+function keyOf(path: Uint8Array): string {
+  return pathBytes(path).toString('latin1');
+}
+
+/** The key of the folder that a path lies in. */
+function parentKeyOf(path: Uint8Array): string {
+  const bytes = pathBytes(path);
+  return bytes.toString('latin1', 0, Math.max(0, bytes.lastIndexOf('/')));
 }
 
 function kindAt(place: Buffer): EntryKind | undefined {

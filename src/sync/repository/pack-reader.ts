@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers';
 import { equalBytes, toHex } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
+import { encodePackIndex } from '../../core/pack.ts';
 import { hashing } from '../hashing.ts';
 import { decompressInto } from '../workers/compression.ts';
 import type { Crew } from '../workers/crew.ts';
@@ -86,8 +87,7 @@ export class PackReader {
   /** Reads neighbours on a thread; if anything is wrong with one, each of them here, where it is named. */
   async #readRun(run: readonly Wanted[]): Promise<void> {
     const pack = run[0]?.location.pack ?? '';
-    // a view would take all the bytes that it is one of along
-    const chunks = run.map(({ id, location }) => ({ ...location, id: new Uint8Array(id) }));
+    const chunks = encodePackIndex(run.map(({ id, location }) => ({ ...location, id })));
     const number = ++this.#number;
     let plain: Uint8Array | undefined;
     try {

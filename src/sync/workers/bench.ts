@@ -3,7 +3,7 @@ import { readSync } from 'node:fs';
 import { equalBytes } from '../../core/bytes.ts';
 import { Chunker } from '../../core/chunker.ts';
 import { HASH_BYTES } from '../../core/hashing.ts';
-import { encodePackIndex, PackBuilder } from '../../core/pack.ts';
+import { encodePackIndex, PackBuilder, packIndexEntries } from '../../core/pack.ts';
 import { coveringPieces, openPieces, sealedPieceAt, sealPayload } from '../age/age-stream.ts';
 import { hashing } from '../hashing.ts';
 import { compressedBound, compressInto, decompressInto } from './compression.ts';
@@ -25,8 +25,13 @@ import type {
 import { provePack } from './proving.ts';
 import { decodeRuns } from './string-runs.ts';
 
-/** A pack is stored when its plaintext reaches this length. */
-const PACK_TARGET_BYTES = 16 * 1024 * 1024;
+/**
+ * A pack is stored when its plaintext reaches this length. Two threads that are killed lose one each: not more than is
+ * worth storing again.
+ */
+const PACK_TARGET_BYTES = 8 * 1024 * 1024;
+/** Room for the chunk that fills it, and for its index. Pages that are not written to take no memory. */
+const PACK_ROOM_BYTES = PACK_TARGET_BYTES + 4 * 1024 * 1024;
 /** Compression must save a part of this size, or the chunk is stored raw and read without any work. */
 const WORTHWHILE = 0.97;
 /** zstd refuses to compress in vain at most this much: of a longer chunk, a sample is tried first. */
@@ -51,6 +56,8 @@ export class Bench {
   readonly #strings = new Map<number, OpenString>();
   readonly #batches = new Map<number, Batch>();
   readonly #packs = new Map<string, PackBuilder>();
+  /** Sealed, and to be used again: fresh memory costs more than the sealing. */
+  readonly #spares: PackBuilder[] = [];
   readonly #headers: PackHeader[] = [];
 
   constructor({ chunkIdKey, table }: Omit<SetUp, 'type'>) {
@@ -138,7 +145,7 @@ export class Bench {
   #pack(id: Uint8Array, plain: Uint8Array, sort: string, level: number): number {
     let pack = this.#packs.get(sort);
     if (pack === undefined) {
-      pack = new PackBuilder(64 * 1024);
+      pack = this.#spares.pop() ?? new PackBuilder(PACK_ROOM_BYTES);
       this.#packs.set(sort, pack);
     }
     if (isWorthCompressing(plain)) {
@@ -162,14 +169,18 @@ export class Bench {
       throw new RangeError(`expected a pack of ${sort} to seal`);
     this.#packs.delete(sort);
     const sealed = sealPayload(header.header, header.fileKey, pack.finish());
-    return { sealed, sha256: hashing.sha256(sealed), index: encodePackIndex(pack.entries) };
+    const index = encodePackIndex(pack.entries);
+    pack.clear();
+    this.#spares.push(pack);
+    return { sealed, sha256: hashing.sha256(sealed), index };
   }
 
   #read(order: ReadOrder): ReadAnswer {
     return { type: 'read', number: order.number, plain: this.#readChunks(order) };
   }
 
-  #readChunks({ fd, parts, chunks }: ReadOrder): Uint8Array | undefined {
+  #readChunks({ fd, parts, chunks: encoded }: ReadOrder): Uint8Array | undefined {
+    const chunks = [...packIndexEntries(encoded)];
     const { key, payloadOffset, fileBytes, layout } = parts;
     const [first] = chunks;
     const last = chunks.at(-1);

@@ -62,6 +62,9 @@ export class Crew {
   }
 }
 
+/** Buffers that a thread is done with are freed when its young objects are: often, as there is room for few. */
+const YOUNG_MB = 2;
+
 class Inline implements Hand {
   readonly #bench: Bench;
   busy = 0;
@@ -90,7 +93,9 @@ class Thread implements Hand {
   #failure: { readonly error: unknown } | undefined;
 
   constructor(setUp: Omit<SetUp, 'type'>) {
-    this.#worker = new Worker(new URL('./worker.ts', import.meta.url));
+    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), {
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+    });
     this.#worker.on('message', (answer: Answer) => this.#take(answer));
     this.#worker.on('error', (error) => this.#fail(error));
     this.#worker.on('exit', (code) => this.#fail(new Error(`a worker thread ended with ${code}`)));

@@ -53,7 +53,8 @@ export interface ReadOrder {
   /** The pack's file, open in this process until the answer. */
   readonly fd: number;
   readonly parts: SealedParts;
-  readonly chunks: readonly PackEntry[];
+  /** They, as a pack's index says it. */
+  readonly chunks: Uint8Array;
 }
 
 /** Read a whole pack: do its bytes bear out its name, and each chunk its id? */
