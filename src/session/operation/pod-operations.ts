@@ -20,6 +20,8 @@ import { verifyPod } from './verify-pod.ts';
 export type Handler<Name extends keyof Operations> = (
   parameters: Operations[Name]['parameters'],
   onProgress: ProgressListener,
+  /** Aborts when something else waits: only what may be done in parts heeds it. */
+  signal?: AbortSignal,
 ) => Promise<Operations[Name]['answer']>;
 
 /** Handlers for the named operations. */
@@ -71,7 +73,7 @@ export function podOperations(
     sync: async ({ url }, onProgress) => ({
       homes: (await syncHomes(pod, url, onProgress)).map(toOutcome),
     }),
-    verify: (parameters, onProgress) => verifyPod(pod, parameters, onProgress),
+    verify: (parameters, onProgress, signal) => verifyPod(pod, parameters, onProgress, signal),
     'key-list': () => listKeys(pod),
     'key-add': ({ credential, passphrase, label }) => addPassphrase(pod, credential, { passphrase, label }),
     'key-change': ({ credential, passphrase, label, slot }) =>

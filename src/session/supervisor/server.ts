@@ -9,7 +9,11 @@ import { type AnswerLine, toWireError } from './wire.ts';
 const MAX_REQUEST_BYTES = 1 << 20;
 
 /** One operation: takes the request's JSON, reports progress, answers with JSON. */
-export type Operation = (parameters: unknown, onProgress: ProgressListener) => Promise<unknown>;
+export type Operation = (
+  parameters: unknown,
+  onProgress: ProgressListener,
+  signal?: AbortSignal,
+) => Promise<unknown>;
 
 /** A request that speaks for itself, such as a command with its input and output. */
 export type StreamOperation = (request: IncomingMessage, response: ServerResponse) => Promise<void>;

@@ -39,6 +39,8 @@ export class Supervisor {
   readonly #reads = new OpenReads();
   /** Operations run one after another: a checkpoint never meets a sync or an installation. */
   #turn: Promise<unknown> = Promise.resolve();
+  /** Aborts once something waits for the operation that was asked for last. */
+  #waiting = new AbortController();
 
   constructor(desktop: Desktop) {
     this.#desktop = desktop;
@@ -52,7 +54,7 @@ export class Supervisor {
       const run = handler as Operation;
       operations[name] = READS.has(name)
         ? run
-        : (parameters, onProgress) => this.#inTurn(() => run(parameters, onProgress));
+        : (parameters, onProgress) => this.#inTurn((signal) => run(parameters, onProgress, signal));
     }
     const streams: Record<string, StreamOperation> = {
       exec: (request, response) => answerExec(this.#desktop, request, response),
@@ -205,9 +207,13 @@ export class Supervisor {
     }
   }
 
-  #inTurn<Result>(act: () => Promise<Result>): Promise<Result> {
+  #inTurn<Result>(act: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+    // a verify that reads for hours ends early: nobody waits that long to unplug
+    this.#waiting.abort();
+    const waiting = new AbortController();
+    this.#waiting = waiting;
     const turn = this.#turn.then(() => {
-      if (!this.#isOver) return act();
+      if (!this.#isOver) return act(waiting.signal);
       throw new DeskPodError('SUPERVISOR_UNREACHABLE', 'the supervisor of this pod is ending', {
         hint: 'Run the command again.',
         details: { isEnding: true },
