@@ -15,6 +15,7 @@ import { registerInstall } from './commands/install.ts';
 import { registerKeys } from './commands/keys.ts';
 import { registerLog } from './commands/log.ts';
 import { registerList } from './commands/ls.ts';
+import { registerPrune } from './commands/prune.ts';
 import { registerRestore } from './commands/restore.ts';
 import { registerStart } from './commands/start.ts';
 import { registerStatus } from './commands/status.ts';
@@ -54,6 +55,7 @@ function buildProgram(): Command {
     registerHome,
     registerSync,
     registerVerify,
+    registerPrune,
     registerCheckpoints,
     registerList,
     registerCat,

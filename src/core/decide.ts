@@ -10,6 +10,7 @@ import type {
   RestoreCompleted,
   VerifyCompleted,
 } from './events.ts';
+import { packsInForce } from './packs-in-force.ts';
 import type { Checkpoint, PodState } from './state.ts';
 
 /** What a checkpoint brings along; its number is given by the decision. */
@@ -45,7 +46,8 @@ export type Command =
   | { readonly type: 'completeVerify'; readonly verify: Omit<VerifyCompleted, 'type' | 'v'> }
   | { readonly type: 'recordHeals'; readonly objects: readonly Omit<ObjectHealed, 'type' | 'v'>[] }
   | { readonly type: 'forgetCheckpoints'; readonly numbers: readonly number[]; readonly policy: string }
-  | { readonly type: 'prunePacks'; readonly added: readonly string[]; readonly removed: readonly string[] };
+  | { readonly type: 'prunePacks'; readonly added: readonly string[]; readonly removed: readonly string[] }
+  | { readonly type: 'noteGap'; readonly cause: string };
 
 /**
  * The events that `command` leads to in `state`.
@@ -147,8 +149,11 @@ export function decide(state: PodState, command: Command): PodEvent[] {
       ];
     case 'prunePacks': {
       const { added, removed } = command;
+      requireExchangeable(state, added, removed);
       return [{ type: 'packs.pruned', v: 1, added: [...added].sort(), removed: [...removed].sort() }];
     }
+    case 'noteGap':
+      return [{ type: 'watch.gap', v: 1, cause: command.cause }];
   }
 }
 
@@ -198,6 +203,14 @@ function requireForgettable(state: PodState, numbers: readonly number[]): void {
       throw new TypeError(`expected checkpoints that the pod can do without, got ${number}`);
     }
   }
+}
+
+/** A pack that was removed once never comes back, and none is named twice. */
+function requireExchangeable(state: PodState, added: readonly string[], removed: readonly string[]): void {
+  const inForce = packsInForce(state.packs);
+  const gone = new Set([...state.packs.removed, ...removed]);
+  const wrong = added.find((name) => inForce.has(name) || gone.has(name));
+  if (wrong !== undefined) throw new TypeError(`expected packs that nothing has named, got ${wrong}`);
 }
 
 function refuseRunning(state: PodState): void {

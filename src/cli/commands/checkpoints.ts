@@ -1,18 +1,29 @@
-// deskpod checkpoints: the timeline.
+// deskpod checkpoints: the timeline, and what a policy would keep of it.
 import type { Command } from 'commander';
 import { contextOf, operateOn, withPodOptions } from '../context.ts';
+import {
+  describeReasons,
+  policyOf,
+  type RetentionOptions,
+  withRetentionOptions,
+} from '../retention-options.ts';
 import { formatBytes, formatMoment } from '../units.ts';
 
 /** Adds `deskpod checkpoints`. */
 export function registerCheckpoints(program: Command): void {
-  withPodOptions(program.command('checkpoints'))
-    .description('every checkpoint, oldest first')
-    .action(async (_options: unknown, command: Command) => {
-      const answer = await operateOn(command, 'checkpoints', {});
-      const lines = answer.checkpoints.map(({ number, atMs, reason, images, stats }) => {
+  withRetentionOptions(withPodOptions(program.command('checkpoints')))
+    .description('every checkpoint, oldest first; with a policy, what a prune would keep of them and why')
+    .action(async (options: RetentionOptions, command: Command) => {
+      const policy = policyOf(options);
+      const isAsked = Object.keys(policy).length > 0;
+      const answer = await operateOn(command, 'checkpoints', isAsked ? { policy } : {});
+      const lines = answer.checkpoints.flatMap(({ number, atMs, reason, images, stats }) => {
         const content = images === undefined ? 'files' : 'files and processes';
         const size = `${stats.fileCount} files, ${formatBytes(stats.fileBytes + stats.imageBytes)}, ${formatBytes(stats.storedBytes)} new`;
-        return `${String(number).padStart(5)}  ${formatMoment(atMs)}  ${reason.padEnd(8)}  ${content.padEnd(19)}  ${size}`;
+        const line = `${String(number).padStart(5)}  ${formatMoment(atMs)}  ${reason.padEnd(8)}  ${content.padEnd(19)}  ${size}`;
+        const kept = answer.kept?.find((each) => each.number === number)?.reasons;
+        if (kept === undefined) return [line];
+        return [line, `       ${kept.length > 0 ? `keep: ${describeReasons(kept)}` : 'forget'}`];
       });
       contextOf(command).output.result(answer, lines.length === 0 ? 'no checkpoint yet' : lines.join('\n'));
     });

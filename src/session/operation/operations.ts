@@ -1,10 +1,12 @@
 // What can be asked of an opened pod: the same names and answers in this process and over a supervisor's socket.
 import type { LoggedEvent } from '../../core/events.ts';
+import type { RetentionPolicy } from '../../core/retention.ts';
 import type { Checkpoint, HomeState, PodState } from '../../core/state.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
 import type { KeyChangeReport, KeyReport, RecoveryReport } from '../../sync/pod/change-keys.ts';
 import type { SyncReport } from '../../sync/pod/replicate.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
+import type { KeptCheckpoint, PruneReport, PruneRequest } from '../../sync/retention/prune-report.ts';
 import type { WireError } from '../supervisor/wire.ts';
 import type { VerifyAnswer, VerifyParameters } from './verify-pod.ts';
 
@@ -60,7 +62,11 @@ export interface StartReport {
 export interface Operations {
   status: { parameters: object; answer: StatusReport };
   log: { parameters: { readonly since: number }; answer: { readonly events: readonly LoggedEvent[] } };
-  checkpoints: { parameters: object; answer: { readonly checkpoints: readonly Checkpoint[] } };
+  checkpoints: {
+    /** With a policy the answer says what it would keep. */
+    parameters: { readonly policy?: RetentionPolicy };
+    answer: { readonly checkpoints: readonly Checkpoint[]; readonly kept?: readonly KeptCheckpoint[] };
+  };
   checkpoint: { parameters: object; answer: CheckpointReport };
   suspend: { parameters: object; answer: CheckpointReport };
   stop: { parameters: object; answer: object };
@@ -75,6 +81,7 @@ export interface Operations {
   'home-remove': { parameters: { readonly url: string }; answer: { readonly url: string } };
   sync: { parameters: { readonly url?: string }; answer: { readonly homes: readonly SyncOutcome[] } };
   verify: { parameters: VerifyParameters; answer: VerifyAnswer };
+  prune: { parameters: PruneRequest; answer: PruneReport };
   'key-list': {
     parameters: object;
     answer: { readonly generation: number; readonly slots: readonly KeyReport[] };

@@ -12,6 +12,8 @@ import {
 import type { Pod } from '../../sync/pod/pod.ts';
 import { type SyncFailure, type SyncReport, syncHomes } from '../../sync/pod/replicate.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
+import { listCheckpoints } from '../../sync/retention/list-checkpoints.ts';
+import { pruneDevice } from '../../sync/retention/prune-device.ts';
 import { toWireError } from '../supervisor/wire.ts';
 import type { HomeReport, Operations, StatusReport, SyncOutcome } from './operations.ts';
 import { verifyPod } from './verify-pod.ts';
@@ -38,6 +40,7 @@ export type PodOperationName =
   | 'home-remove'
   | 'sync'
   | 'verify'
+  | 'prune'
   | 'key-list'
   | 'key-add'
   | 'key-change'
@@ -59,7 +62,7 @@ export function podOperations(
   return {
     status: async () => describe(pod.state, rootPid()),
     log: async ({ since }) => ({ events: await pod.events(since) }),
-    checkpoints: async () => ({ checkpoints: pod.state.checkpoints }),
+    checkpoints: async ({ policy }) => listCheckpoints(pod.state, policy),
     checkpoint: (_parameters, onProgress) => opened.checkpoint(onProgress),
     'home-add': async ({ url }) => {
       await addHome(pod, url);
@@ -74,6 +77,7 @@ export function podOperations(
       homes: (await syncHomes(pod, url, onProgress)).map(toOutcome),
     }),
     verify: (parameters, onProgress, signal) => verifyPod(pod, parameters, onProgress, signal),
+    prune: (parameters, onProgress) => pruneDevice(pod, parameters, onProgress),
     'key-list': () => listKeys(pod),
     'key-add': ({ credential, passphrase, label }) => addPassphrase(pod, credential, { passphrase, label }),
     'key-change': ({ credential, passphrase, label, slot }) =>

@@ -189,6 +189,25 @@ export class Repository {
     return (await this.#listFiles('packs')).filter((name) => this.#removedPacks.has(name));
   }
 
+  /**
+   * Deletes the files of packs that were given to {@link passOver}, those that are there; returns how many bytes that
+   * frees. Not synced: what a power cut brings back is deleted the next time. TypeError for any other pack.
+   */
+  async deleteRemovedPacks(names: readonly string[]): Promise<number> {
+    let freedBytes = 0;
+    for (const name of names) {
+      if (!this.#removedPacks.has(name)) throw new TypeError(`expected a removed pack, got ${name}`);
+      try {
+        const { size } = await stat(this.objectPath('packs', name));
+        await unlink(this.objectPath('packs', name));
+        freedBytes += size;
+      } catch (error) {
+        if (!isSystemError(error, 'ENOENT')) throw error;
+      }
+    }
+    return freedBytes;
+  }
+
   /** The names of all objects of a kind, ascending. Files that are no objects are passed over. */
   async listObjects(kind: ObjectKind): Promise<string[]> {
     const names = await this.#listFiles(kind);

@@ -1,0 +1,228 @@
+// Pruning a device: checkpoints are forgotten, then packs exchanged round by round. What is in force is never deleted.
+import { judgeCheckpoints } from '../../core/checkpoint-retention.ts';
+import { gearTable } from '../../core/chunker.ts';
+import { isDeskPodError } from '../../core/errors.ts';
+import { type PackPlan, planPacks } from '../../core/pack-plan.ts';
+import { packsInForce } from '../../core/packs-in-force.ts';
+import type { ProgressListener } from '../../core/progress.ts';
+import { describePolicy } from '../../core/retention.ts';
+import { recipientOf } from '../age/age.ts';
+import { hashing } from '../hashing.ts';
+import type { Pod } from '../pod/pod.ts';
+import { Crew } from '../workers/crew.ts';
+import { markNeeded } from './needed-chunks.ts';
+import { type CopySource, PackCopy, provePack } from './pack-copy.ts';
+import { PackSurvey } from './pack-survey.ts';
+import type { PruneReport, PruneRequest } from './prune-report.ts';
+
+/** What is copied before the log says so and what it was copied from goes: more would take more room on a full drive. */
+const ROUND_BYTES = 128 * 1024 * 1024;
+/** Names in one event stay far below what a record holds. */
+const ROUND_PACKS = 10_000;
+
+/**
+ * Forgets the checkpoints that the policy does not keep, and removes packs that the others do not need. Nothing else may
+ * happen to the pod meanwhile but reading. It may be killed, or fail, at any moment: every kept checkpoint is whole, and
+ * the next prune goes on.
+ *
+ * @throws DeskPodError USAGE for a policy that keeps nothing; CHUNK_MISSING, CHUNK_DAMAGED, MANIFEST_DAMAGED, OBJECT_* if
+ * a checkpoint that is to be kept is not whole: nothing is forgotten and nothing deleted then; SPACE_EXHAUSTED
+ */
+export async function pruneDevice(
+  pod: Pod,
+  request: PruneRequest,
+  onProgress: ProgressListener,
+): Promise<PruneReport> {
+  const judged = judgeCheckpoints(pod.state, request.policy, Date.now());
+  const kept = judged.filter(({ reasons }) => reasons.length > 0).map(({ checkpoint }) => checkpoint);
+  const forgotten = judged
+    .filter(({ reasons }) => reasons.length === 0)
+    .map(({ checkpoint }) => checkpoint.number);
+  const about = {
+    isDryRun: request.isDryRun,
+    policy: describePolicy(request.policy),
+    checkpoints: judged.map(({ checkpoint: { number, atMs }, reasons }) => ({ number, atMs, reasons })),
+    forgotten,
+  };
+  // without a checkpoint nothing is needed, and what lies there is a first capture that was interrupted
+  if (kept.length === 0) return { ...about, ...NOTHING_DONE };
+  const inForce = [...packsInForce(pod.state.packs).keys()];
+  const isInForce = new Set(inForce);
+  const present = await pod.repository.listObjects('packs');
+  const names = [...inForce, ...present.filter((name) => !isInForce.has(name))];
+  const needed = await markNeeded(pod.content, kept, onProgress);
+  const { chunkIdKey, chunkerKey } = pod.secrets;
+  const crew = new Crew({ chunkIdKey, table: gearTable(hashing, chunkerKey) });
+  try {
+    const source = await copySourceOf(pod, crew);
+    const survey = await PackSurvey.take(source, names, needed, onProgress);
+    const plan = planPacks(survey.uses, request.maxUnused);
+    if (request.isDryRun) return { ...about, ...(await foretell(pod, survey, plan)) };
+    if (forgotten.length > 0)
+      await pod.append({ type: 'forgetCheckpoints', numbers: forgotten, policy: about.policy });
+    const prune = new Prune(pod, survey, source, onProgress);
+    await prune.drop(plan.dropped);
+    await prune.deleteLeftovers();
+    await prune.repack(plan.repacked);
+    await pod.publish();
+    return { ...about, ...prune.figures(plan) };
+  } finally {
+    await crew.end();
+  }
+}
+
+type Figures = Omit<PruneReport, 'isDryRun' | 'policy' | 'checkpoints' | 'forgotten'>;
+
+const NOTHING_DONE: Figures = {
+  droppedPacks: 0,
+  repackedPacks: 0,
+  addedPacks: 0,
+  freedBytes: 0,
+  leftUnusedBytes: 0,
+  damagedPacks: [],
+};
+
+async function copySourceOf({ repository, projections, secrets }: Pod, crew: Crew): Promise<CopySource> {
+  const { identity } = secrets;
+  return { repository, index: projections.chunks, identity, recipient: await recipientOf(identity), crew };
+}
+
+async function foretell({ repository }: Pod, survey: PackSurvey, plan: PackPlan): Promise<Figures> {
+  let freedBytes = 0;
+  for (const name of [...plan.dropped, ...(await repository.listRemovedPacks())])
+    freedBytes += await repository.objectSize('packs', name);
+  const repacked = new Set(plan.repacked);
+  for (const { name, unusedBytes } of survey.uses) if (repacked.has(name)) freedBytes += unusedBytes;
+  return {
+    ...NOTHING_DONE,
+    droppedPacks: plan.dropped.length,
+    repackedPacks: plan.repacked.length,
+    freedBytes,
+    leftUnusedBytes: plan.leftUnusedBytes,
+    damagedPacks: [...survey.damaged],
+  };
+}
+
+class Prune {
+  readonly #pod: Pod;
+  readonly #survey: PackSurvey;
+  readonly #source: CopySource;
+  readonly #onProgress: ProgressListener;
+  /** Packs whose needed chunks lie in new ones, where they were proven. */
+  readonly #replaced = new Set<string>();
+  #dropped = 0;
+  #repacked = 0;
+  #added = 0;
+  #freedBytes = 0;
+
+  constructor(pod: Pod, survey: PackSurvey, source: CopySource, onProgress: ProgressListener) {
+    this.#pod = pod;
+    this.#survey = survey;
+    this.#source = source;
+    this.#onProgress = onProgress;
+  }
+
+  figures({ leftUnusedBytes }: PackPlan): Figures {
+    return {
+      droppedPacks: this.#dropped,
+      repackedPacks: this.#repacked,
+      addedPacks: this.#added,
+      freedBytes: this.#freedBytes,
+      leftUnusedBytes,
+      damagedPacks: [...this.#survey.damaged],
+    };
+  }
+
+  /** Removes packs that hold nothing needed, and names those that are needed and that nothing has named. */
+  async drop(packs: readonly string[]): Promise<void> {
+    for (let from = 0; from === 0 || from < packs.length; from += ROUND_PACKS) {
+      this.#onProgress({ step: 'removing packs', doneFiles: from, totalFiles: packs.length });
+      const removed = packs.slice(from, from + ROUND_PACKS);
+      await this.#exchange([], removed);
+      this.#dropped += removed.length;
+    }
+  }
+
+  /** Deletes the files of packs that an earlier prune removed and did not come to delete. */
+  async deleteLeftovers(): Promise<void> {
+    const { repository } = this.#pod;
+    const leftovers = await repository.listRemovedPacks();
+    if (leftovers.length === 0) return;
+    await this.#pod.publish();
+    this.#freedBytes += await repository.deleteRemovedPacks(leftovers);
+  }
+
+  /** Copies what is needed of packs to new ones, and removes them. */
+  async repack(packs: readonly string[]): Promise<void> {
+    let round: string[] = [];
+    let roundBytes = 0;
+    for (const [index, name] of packs.entries()) {
+      round.push(name);
+      roundBytes += this.#survey.usedBytes(name);
+      const isFull = roundBytes >= ROUND_BYTES || round.length === ROUND_PACKS;
+      if (!isFull && index < packs.length - 1) continue;
+      this.#onProgress({ step: 'copying what is needed', doneFiles: index, totalFiles: packs.length });
+      await this.#repackRound(round);
+      round = [];
+      roundBytes = 0;
+    }
+  }
+
+  async #repackRound(packs: readonly string[]): Promise<void> {
+    const { needed } = this.#survey;
+    const copy = new PackCopy(this.#source);
+    const removed: string[] = [];
+    for (const name of packs) {
+      const entries = await this.#survey.heldBy(name);
+      if ((await provePack(this.#source, name, entries)).damaged.length > 0) {
+        this.#survey.damaged.add(name);
+        continue;
+      }
+      await copy.take(name, entries, (id) => needed.valueAt(needed.placeOf(id) ?? needed.size));
+      removed.push(name);
+    }
+    const stored = await copy.flush();
+    const added = stored.map(({ name }) => name);
+    await this.#exchange(added, removed);
+    for (const name of removed) this.#replaced.add(name);
+    this.#repacked += removed.length;
+    this.#added += added.length;
+    this.#freedBytes -= stored.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  }
+
+  /**
+   * Puts packs in the place of others: the log says so, the repository's head says so, and then files are deleted. Packs
+   * that are needed and that nothing has named so far are named with them.
+   */
+  async #exchange(copies: readonly string[], removed: readonly string[]): Promise<void> {
+    const { state, repository, content } = this.#pod;
+    const inForce = packsInForce(state.packs);
+    const isRemoved = new Set(removed);
+    const unnamed = this.#survey.uses.flatMap(({ name, usedBytes }) =>
+      usedBytes > 0 && !inForce.has(name) && !isRemoved.has(name) && !this.#replaced.has(name) ? [name] : [],
+    );
+    const added = [...copies, ...unnamed];
+    if (added.length === 0 && removed.length === 0) return;
+    const holders = new Set<string>();
+    for (const name of removed)
+      for (const holder of (await this.#survey.heldElsewhere(name)).keys()) holders.add(holder);
+    const kept = [...holders].filter((name) => !isRemoved.has(name) && !this.#replaced.has(name));
+    await this.#pod.append({ type: 'prunePacks', added, removed });
+    await this.#publish(added.length === 0);
+    await content.forgetPacks(removed, kept);
+    this.#freedBytes += await repository.deleteRemovedPacks(removed);
+  }
+
+  /**
+   * Moves the repository's head to the log's end. On a full drive there may be no room for that; where only packs go that
+   * hold nothing needed, the checkpoints that stay are whole by the former head, too, and deleting makes the room.
+   */
+  async #publish(isWithoutCopies: boolean): Promise<void> {
+    try {
+      await this.#pod.publish();
+    } catch (error) {
+      if (!isWithoutCopies || !isDeskPodError(error, 'SPACE_EXHAUSTED')) throw error;
+      this.#onProgress({ step: 'the drive is full: removing first' });
+    }
+  }
+}
