@@ -94,6 +94,7 @@ const SHAPES: Shapes = {
   'object.healed': { kind: text, name: text, place: text, from: text },
   'checkpoints.forgotten': { numbers: listOf(count), policy: text },
   'packs.pruned': { added: listOf(hash), removed: listOf(hash) },
+  'watch.gap': { cause: text },
 };
 
 /** The first field of an event that does not look as that type's fields do; undefined if all do. */

@@ -203,6 +203,13 @@ export interface PacksPruned {
   readonly removed: readonly string[];
 }
 
+/** A watch on the pod's files may have missed something: the next checkpoint looks at all of them. */
+export interface WatchGap {
+  readonly type: 'watch.gap';
+  readonly v: 1;
+  readonly cause: string;
+}
+
 /** Any fact of a pod's log. */
 export type PodEvent =
   | PodCreated
@@ -222,7 +229,8 @@ export type PodEvent =
   | VerifyCompleted
   | ObjectHealed
   | CheckpointsForgotten
-  | PacksPruned;
+  | PacksPruned
+  | WatchGap;
 
 const VERSIONS: { readonly [type in PodEvent['type']]: number } = {
   'pod.created': 1,
@@ -243,6 +251,7 @@ const VERSIONS: { readonly [type in PodEvent['type']]: number } = {
   'object.healed': 1,
   'checkpoints.forgotten': 1,
   'packs.pruned': 1,
+  'watch.gap': 1,
 };
 
 /** An event with its place in the log and the wall-clock time of its device. */

@@ -152,6 +152,7 @@ export function evolve(state: PodState, { seq, atMs, event }: LoggedEvent): PodS
         ? { ...next, verifications: verifiedAt(state.verifications, event, seq, atMs) }
         : next;
     case 'object.healed':
+    case 'watch.gap':
       return next;
     case 'checkpoints.forgotten': {
       const forgotten = new Set(event.numbers);

@@ -30,6 +30,8 @@ export interface CaptureOptions extends ScanOptions {
   readonly index?: FileIndex;
   /** When the scan starts; now if left out. Only the index needs it. */
   readonly startedAtMs?: number;
+  /** Told of every entry as it is found, before it is read. */
+  readonly onScanned?: (scanned: ScannedEntry) => void;
   readonly onProgress?: ProgressListener;
   readonly signal?: AbortSignal;
 }
@@ -162,6 +164,7 @@ class TreeCapture {
       for (const scanned of this.#scan()) {
         if (++this.#scanned % ENTRIES_PER_TURN === 0) await setImmediate();
         this.#options.signal?.throwIfAborted();
+        this.#options.onScanned?.(scanned);
         const link = linkOf(scanned);
         const isLaterName = link !== undefined && seenLinks.has(link);
         if (link !== undefined) seenLinks.add(link);

@@ -3,8 +3,9 @@ import type { SealedContent } from '../../core/decide.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Root } from '../../core/root.ts';
 import { displayPath } from '../files/byte-path.ts';
-import { type CaptureStats, captureTree } from '../files/capture.ts';
+import { type CaptureStats, type ContentWriter, captureTree } from '../files/capture.ts';
 import type { FileIndex } from '../files/file-index.ts';
+import type { ScannedEntry } from '../files/scanner.ts';
 import type { Content, ContentKind } from '../repository/content.ts';
 import type { Pod } from './pod.ts';
 import { findUnnamedPacks } from './unnamed-packs.ts';
@@ -20,6 +21,10 @@ export interface CapturedTree {
 export interface TreeOptions {
   readonly index?: FileIndex;
   readonly isExcluded?: (path: Uint8Array) => boolean;
+  /** Told of every entry as it is found. */
+  readonly onScanned?: (scanned: ScannedEntry) => void;
+  /** Told of every folder on which another file system is mounted. */
+  readonly onMount?: (path: Uint8Array) => void;
   readonly onProgress?: ProgressListener;
   /** Stops it, with the signal's reason. */
   readonly signal?: AbortSignal;
@@ -32,28 +37,29 @@ export function captureInto(
   kind: ContentKind,
   options: TreeOptions,
 ): Promise<CapturedTree> {
+  return captureTree(dir, writerInto(content, kind), options);
+}
+
+/** What a capture hands its bytes to: they go into the repository's packs of one `kind`, manifests into their own. */
+export function writerInto(content: Content, kind: ContentKind): ContentWriter {
   let newBytes = 0;
-  return captureTree(
-    dir,
-    {
-      writeFile: async (pieces) => {
-        const written = await content.writeChunks(pieces, kind);
-        newBytes += written.newBytes;
-        return [...written.chunkIds];
-      },
-      writeBytes: async (bytes) => {
-        const written = await content.writeBytes(bytes, kind);
-        newBytes += written.newBytes;
-        return [...written.chunkIds];
-      },
-      writeRoot: (pieces) => content.writeStream(pieces, 'metadata'),
-      hasChunk: (id) => content.hasChunk(id),
-      get newBytes() {
-        return newBytes;
-      },
+  return {
+    writeFile: async (pieces) => {
+      const written = await content.writeChunks(pieces, kind);
+      newBytes += written.newBytes;
+      return [...written.chunkIds];
     },
-    options,
-  );
+    writeBytes: async (bytes) => {
+      const written = await content.writeBytes(bytes, kind);
+      newBytes += written.newBytes;
+      return [...written.chunkIds];
+    },
+    writeRoot: (pieces) => content.writeStream(pieces, 'metadata'),
+    hasChunk: (id) => content.hasChunk(id),
+    get newBytes() {
+      return newBytes;
+    },
+  };
 }
 
 /** What a checkpoint, and with it a suspend, answers. */

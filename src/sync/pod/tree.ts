@@ -11,9 +11,20 @@ import { Repository } from '../repository/repository.ts';
 import { foundKeyring, foundPod } from './create-pod.ts';
 import { Pod } from './pod.ts';
 import { type PodFolder, TREE_POD_DIR, treePodFolder } from './pod-folder.ts';
-import { type CheckpointReport, captureInto, sealCheckpoint } from './seal-checkpoint.ts';
+import {
+  type CapturedTree,
+  type CheckpointReport,
+  captureInto,
+  sealCheckpoint,
+  type TreeOptions,
+} from './seal-checkpoint.ts';
 
-const POD_DIR_BYTES = Buffer.from(TREE_POD_DIR);
+/** What lies in the folder of a tree pod and is never part of a checkpoint, with all below it. */
+export const TREE_POD_PATH: Uint8Array = Buffer.from(TREE_POD_DIR);
+
+function isOfPod(path: Uint8Array): boolean {
+  return Buffer.compare(path, TREE_POD_PATH) === 0;
+}
 
 /** A new pod, and the one sight of its recovery key. */
 export interface CreatedPod {
@@ -74,12 +85,18 @@ export class Tree {
   /** Seals the folder as it is. @throws DeskPodError SOURCE_UNREADABLE, SPACE_EXHAUSTED */
   async checkpoint(onProgress: ProgressListener): Promise<CheckpointReport> {
     const startedMs = performance.now();
-    const files = await captureInto(this.pod.content, this.dir, 'data', {
-      index: this.pod.projections.files,
-      onProgress,
-      isExcluded: (path) => Buffer.compare(path, POD_DIR_BYTES) === 0,
-    });
+    const files = await this.capture({ onProgress });
     return sealCheckpoint(this.pod, { reason: 'files', files, pauseMs: 0, startedMs });
+  }
+
+  /** Writes the folder into packs as it is. @throws DeskPodError SOURCE_UNREADABLE, SPACE_EXHAUSTED */
+  capture(options: Omit<TreeOptions, 'index' | 'isExcluded'>): Promise<CapturedTree> {
+    const { content, projections } = this.pod;
+    return captureInto(content, this.dir, 'data', {
+      ...options,
+      index: projections.files,
+      isExcluded: isOfPod,
+    });
   }
 
   /** Closes it. */

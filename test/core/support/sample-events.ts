@@ -72,4 +72,5 @@ export const EVENTS: { readonly [T in PodEvent['type']]: Complete<Extract<PodEve
   'object.healed': { type: 'object.healed', v: 1, kind: '', name: '', place: '', from: '' },
   'checkpoints.forgotten': { type: 'checkpoints.forgotten', v: 1, numbers: [], policy: '' },
   'packs.pruned': { type: 'packs.pruned', v: 1, added: [], removed: [] },
+  'watch.gap': { type: 'watch.gap', v: 1, cause: '' },
 };
