@@ -24,7 +24,7 @@ describe('over ssh', () => {
   });
 
   const url = (folder: string): string => `ssh://${sshd.user}@127.0.0.1:${sshd.port}${folder}`;
-  describeHome('a folder behind ssh', (folder) => openRsyncHome(url(folder), { shell: sshd.shell }));
+  describeHome('a folder behind ssh', (folder) => openRsyncHome(url(folder), { shell: sshd.sharedShell }));
 
   const failures = [
     { who: 'strangerShell', says: /not known here/ },

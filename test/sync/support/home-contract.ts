@@ -13,12 +13,16 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { isDeskPodError } from '../../../src/core/errors.ts';
+import { fromHex, toHex } from '../../../src/core/bytes.ts';
+import { DeskPodError, isDeskPodError } from '../../../src/core/errors.ts';
+import { encodeHead } from '../../../src/core/head.ts';
+import { hashing } from '../../../src/sync/hashing.ts';
 import type { Home } from '../../../src/sync/home/home.ts';
 import { makeTempFolder } from './temp-folder.ts';
 
 /** A pod for the tests. */
 export const POD = '00112233445566778899aabbccddeeff';
+const KEYRING = createHash('sha256').update('a keyring').digest();
 
 /** Writes an object of a repository as DeskPod names them; gives its path. */
 export function writeObject(repository: string, bytes: Uint8Array): string {
@@ -29,8 +33,43 @@ export function writeObject(repository: string, bytes: Uint8Array): string {
   return path;
 }
 
-/** Describes what every home does. `open` gives the home at a folder, which `place` tells the test where to look for. */
-export function describeHome(kind: string, open: (folder: string) => Home): void {
+/** Writes the keyring that the heads of the tests name; gives its path. */
+export function writeKeyring(repository: string): string {
+  const path = `keyrings/${toHex(KEYRING)}`;
+  mkdirSync(join(repository, 'keyrings'), { recursive: true });
+  writeFileSync(join(repository, path), 'a keyring', { mode: 0o600 });
+  return path;
+}
+
+/** A head of the pod of the tests, as some device of it would write it. */
+export function headAt(seq: number, { epoch = 1, device = 1 } = {}): Uint8Array {
+  const head = {
+    podId: fromHex(POD),
+    epoch,
+    deviceId: new Uint8Array(16).fill(device),
+    seq,
+    recordHash: new Uint8Array(32).fill(seq),
+    keyring: KEYRING,
+  };
+  return encodeHead(head, { hashing, logKey: new Uint8Array(32) });
+}
+
+async function readHead(home: Home): Promise<Uint8Array> {
+  return new Uint8Array((await home.head(POD)) ?? []);
+}
+
+/** What a kind of home does not do, on purpose. */
+export interface HomeLimits {
+  /** It lets nothing be taken away. */
+  readonly onlyGrows?: boolean;
+}
+
+/** Describes what every home does. `open` gives the home at a folder, where the tests look for its files. */
+export function describeHome(
+  kind: string,
+  open: (folder: string) => Home,
+  { onlyGrows = false }: HomeLimits = {},
+): void {
   describe(`a home: ${kind}`, () => {
     let temp: ReturnType<typeof makeTempFolder>;
     let folder: string;
@@ -87,10 +126,11 @@ export function describeHome(kind: string, open: (folder: string) => Home): void
         },
       });
       assert.equal(seen.at(-1), 600_000);
-      await home.writeHead(POD, Buffer.from('first head'));
-      await home.writeHead(POD, Buffer.from('other head'));
+      await home.push(repository, POD, [writeKeyring(repository)]);
+      await home.writeHead(POD, headAt(1));
+      await home.writeHead(POD, headAt(2));
       assert.deepEqual(await home.listPods(), [POD]);
-      assert.equal(Buffer.from((await home.head(POD)) ?? []).toString(), 'other head');
+      assert.deepEqual(await readHead(home), headAt(2));
       const modes = execFileSync('find', [join(folder, 'pods'), '-printf', '%y%m\n'], { encoding: 'utf8' });
       assert.deepEqual(new Set(modes.trim().split('\n')), new Set(['d700', 'f600']));
       const other = join(temp.path, 'other');
@@ -106,10 +146,17 @@ export function describeHome(kind: string, open: (folder: string) => Home): void
       assert.deepEqual([...(await home.list(POD))], []);
       const objects = [3, 5].map((length) => writeObject(repository, Buffer.alloc(length)));
       const lacking = writeObject(repository, Buffer.from('not sent'));
-      await home.push(repository, POD, objects);
-      await home.writeHead(POD, Buffer.from('a head'));
-      const lengths = new Map(objects.map((object, index) => [object, index === 0 ? 3 : 5]));
-      assert.deepEqual(new Map([...(await home.list(POD))].sort()), new Map([...lengths].sort()));
+      const keyring = writeKeyring(repository);
+      await home.push(repository, POD, [...objects, keyring]);
+      await home.writeHead(POD, headAt(1));
+      const lengths = [...objects, keyring].map((object) => [
+        object,
+        statSync(join(repository, object)).size,
+      ]);
+      assert.deepEqual(
+        new Map([...(await home.list(POD))].sort()),
+        new Map(lengths.sort() as [string, number][]),
+      );
       assert.deepEqual(await home.list(POD, [objects[0] ?? '', lacking]), new Map([[objects[0], 3]]));
     });
 
@@ -137,17 +184,23 @@ export function describeHome(kind: string, open: (folder: string) => Home): void
       assert.equal(readFileSync(join(folder, 'pods', POD, object), 'utf8'), 'the whole object');
     });
 
-    it('takes away the objects that are named and nothing else, be they there or not', async () => {
+    it(`takes away ${onlyGrows ? 'nothing' : 'the objects that are named and nothing else, be they there or not'}`, async () => {
       await home.initialise();
       const [first = '', second = '', never = ''] = ['a', 'b', 'c'].map((text) =>
         writeObject(repository, Buffer.from(text)),
       );
-      await home.push(repository, POD, [first, second]);
-      await home.writeHead(POD, Buffer.from('a head'));
+      const keyring = writeKeyring(repository);
+      await home.push(repository, POD, [first, second, keyring]);
+      await home.writeHead(POD, headAt(1));
+      if (onlyGrows) {
+        await assert.rejects(home.remove(POD, [first]), DeskPodError);
+        assert.equal((await home.list(POD)).size, 3);
+        return;
+      }
       await home.remove(POD, [first, never]);
       await home.remove(POD, [first]);
-      assert.deepEqual([...(await home.list(POD)).keys()], [second]);
-      assert.equal(Buffer.from((await home.head(POD)) ?? []).toString(), 'a head');
+      assert.deepEqual([...(await home.list(POD)).keys()].sort(), [keyring, second]);
+      assert.deepEqual(await readHead(home), headAt(1));
     });
 
     it('fetches only the objects that are named', async () => {
@@ -186,8 +239,8 @@ export function describeHome(kind: string, open: (folder: string) => Home): void
 
     it('has its former head after rsync was killed, and goes on when sent to again', async () => {
       await home.initialise();
-      await home.push(repository, POD, [writeObject(repository, Buffer.from('first'))]);
-      await home.writeHead(POD, Buffer.from('former head'));
+      await home.push(repository, POD, [writeKeyring(repository)]);
+      await home.writeHead(POD, headAt(1));
       const objects = [1, 2, 3, 4].map((n) => writeObject(repository, Buffer.alloc(48_000_000, n)));
       let isKilled = false;
       const push = home.push(repository, POD, objects, {
@@ -199,12 +252,12 @@ export function describeHome(kind: string, open: (folder: string) => Home): void
       });
       await assert.rejects(push, (error) => isDeskPodError(error, 'HOME_UNREACHABLE'));
       assert.ok(isKilled);
-      assert.equal(Buffer.from((await home.head(POD)) ?? []).toString(), 'former head');
+      assert.deepEqual(await readHead(home), headAt(1));
       await home.push(repository, POD, objects);
       for (const object of objects)
         assert.equal(statSync(join(folder, 'pods', POD, object)).size, 48_000_000);
-      await home.writeHead(POD, Buffer.from('later head'));
-      assert.equal(Buffer.from((await home.head(POD)) ?? []).toString(), 'later head');
+      await home.writeHead(POD, headAt(2));
+      assert.deepEqual(await readHead(home), headAt(2));
     });
 
     it('stops sending when told to', async () => {

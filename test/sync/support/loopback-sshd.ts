@@ -1,6 +1,6 @@
 // A real sshd on loopback with its own keys, port and configuration, for the user who runs the test.
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -11,12 +11,16 @@ export interface LoopbackSshd {
   readonly user: string;
   /** The command that connects with the right key and the known host. */
   readonly shell: string;
+  /** The same, over one connection that all commands share: the tests are about something else than connecting. */
+  readonly sharedShell: string;
   /** The same, by a user who has never seen this host. */
   readonly strangerShell: string;
   /** The same, by a user who knows the host under another key. */
   readonly deceivedShell: string;
   /** The same, with a key that the host does not know. */
   readonly uninvitedShell: string;
+  /** From now on whoever connects with the right key gets this line before it, such as `command="…"`. */
+  restrict(options: string): void;
   stop(): Promise<void>;
 }
 
@@ -30,8 +34,8 @@ export async function unusedPort(): Promise<number> {
   return address.port;
 }
 
-/** Starts sshd with everything it needs under `folder`. */
-export async function startSshd(folder: string): Promise<LoopbackSshd> {
+/** Starts sshd with everything it needs under `folder`, and these lines more in its configuration. */
+export async function startSshd(folder: string, lines: readonly string[] = []): Promise<LoopbackSshd> {
   mkdirSync(folder, { recursive: true });
   const at = (name: string): string => join(folder, name);
   for (const key of ['host', 'user', 'other'])
@@ -53,6 +57,7 @@ export async function startSshd(folder: string): Promise<LoopbackSshd> {
     'UsePAM no',
     'PasswordAuthentication no',
     'PermitRootLogin prohibit-password',
+    ...lines,
   ];
   writeFileSync(at('config'), `${config.join('\n')}\n`);
   const sshd = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', at('config')], {
@@ -65,10 +70,14 @@ export async function startSshd(folder: string): Promise<LoopbackSshd> {
     port,
     user: userInfo().username,
     shell: shell('user', 'known'),
+    sharedShell: `${shell('user', 'known')} -o ControlMaster=auto -o ControlPersist=yes -o ControlPath=${at('shared')}`,
     strangerShell: shell('user', 'unknown'),
     deceivedShell: shell('user', 'deceived'),
     uninvitedShell: shell('other', 'known'),
+    restrict: (options) => writeFileSync(at('authorized'), `${options} ${publicKey(at('user.pub'))}\n`),
     async stop() {
+      if (existsSync(at('shared')))
+        spawnSync('ssh', ['-O', 'exit', '-o', `ControlPath=${at('shared')}`, 'loopback']);
       const ended = new Promise((resolve) => sshd.once('exit', resolve));
       sshd.kill('SIGTERM');
       await ended;

@@ -1,5 +1,5 @@
 // A home that takes what a device sends by ssh and lets it do nothing else: the other end of a restricted account.
-import { mkdir, readFile, realpath, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, realpath, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DeskPodError } from '../../../core/errors.ts';
 import {
@@ -43,7 +43,7 @@ export async function receive(folder: string, command: string): Promise<number> 
   const request = parseReceiveRequest(words, place);
   const home = await openFolder(place);
   if (request.kind === 'read') {
-    if (request.podId !== undefined) await settleLeft(join(home, 'pods', request.podId));
+    await settleLeft(home);
     return runRsync(home, ['--server', '--sender', ...request.options, '.', `./${request.folder}`]);
   }
   const repositoryDir = join(home, 'pods', request.podId);
@@ -68,13 +68,16 @@ async function openFolder(place: string): Promise<string> {
 }
 
 /** What an interrupted transfer brought whole counts as sent, so that nobody sends it again. */
-async function settleLeft(repositoryDir: string): Promise<void> {
-  const incoming = await Incoming.find(repositoryDir);
+async function settleLeft(home: string): Promise<void> {
   try {
-    await incoming?.settle();
+    for (const podId of await readdir(join(home, 'pods'))) {
+      const incoming = await Incoming.find(join(home, 'pods', podId));
+      await incoming?.settle();
+    }
   } catch (error) {
     // a home that is full or read-only can still be read
-    if (!['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES'].some((code) => isSystemError(error, code))) throw error;
+    if (!['ENOENT', 'ENOSPC', 'EDQUOT', 'EROFS', 'EACCES'].some((code) => isSystemError(error, code)))
+      throw error;
   }
 }
 
