@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openTreeLab, type TreeLab } from './tree-lab.ts';
+import { assertSameFiles, openTreeLab, type TreeLab } from './tree-lab.ts';
 
 interface Told {
   readonly place: string;
@@ -73,6 +73,23 @@ describe('deskpod verify', () => {
     assert.equal((await stranger.run(['home', 'check', lab.home])).status, 0);
     await lab.program.failure('USAGE', ['verify', ...lab.at, '--home', lab.home, '--sample', '5%']);
     await lab.program.failure('USAGE', ['verify', ...lab.at, '--for', 'ever']);
+  });
+
+  it('brings back from a home what keeps the pod from being opened, its head and its keyring', async () => {
+    await lab.bringHome();
+    await lab.checkpoint();
+    const [keyring = ''] = readdirSync(join(repository, 'keyrings'));
+    flip(join(repository, 'keyrings', keyring));
+    const { hint = '' } = await lab.program.failure('OBJECT_DAMAGED', ['verify', ...lab.at]);
+    assert.match(hint, /verify -d POD --home URL/);
+    writeFileSync(join(repository, 'head'), 'no head');
+    const { status, stdout } = await lab.program.run(['--json', 'verify', ...lab.at, '--home', lab.home]);
+    assert.equal(status, 4);
+    assert.deepEqual((JSON.parse(stdout) as { mended: string[] }).mended, ['head', `keyrings/${keyring}`]);
+    assert.equal((await verify('--read-data')).status, 0);
+    await lab.sync();
+    await lab.restoreHere('back', { checkpoint: 2 });
+    await assertSameFiles(join(lab.temp, 'back'), lab.dir);
   });
 
   it('killed while it heals, leaves the former file or the whole one, and the next one heals', async () => {

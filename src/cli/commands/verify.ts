@@ -1,6 +1,7 @@
 // deskpod verify: is everything there and whole; what is damaged is healed, and what is lost is named.
 import type { Command } from 'commander';
 import { DeskPodError } from '../../core/errors.ts';
+import { mendPod } from '../../session/operation/mend-pod.ts';
 import type { VerifyAnswer } from '../../session/operation/verify-pod.ts';
 import { fromWireError } from '../../session/supervisor/wire.ts';
 import { countLeft } from '../../sync/verify/verify-report.ts';
@@ -23,6 +24,14 @@ interface VerifyOptions {
   readonly home?: string;
   readonly fetch?: boolean;
   readonly heal: boolean;
+}
+
+/** What was asked for, and what had to be done before. */
+interface Asked {
+  /** What kept the pod from being opened, and came from home. */
+  readonly mended: readonly string[];
+  readonly isHealing: boolean;
+  readonly isPart: boolean;
 }
 
 /** Adds `deskpod verify`. */
@@ -54,15 +63,49 @@ export function registerVerify(program: Command): void {
         return tellHomeCheck(output, home, options.fetch === true);
       const isReading =
         options.readData === true || options.sample !== undefined || options.for !== undefined;
-      const answer = await operateOn(command, 'verify', {
-        depth: isReading || options.fetch === true ? 'data' : 'structure',
+      const ask = (): Promise<VerifyAnswer> =>
+        operateOn(command, 'verify', {
+          depth: isReading || options.fetch === true ? 'data' : 'structure',
+          isHealing: options.heal,
+          ...(options.sample === undefined ? {} : { share: options.sample }),
+          ...(options.for === undefined ? {} : { forMs: options.for }),
+          ...(home === undefined ? {} : { home }),
+        });
+      const { answer, mended } = await mendingFirst(ask, device, options.heal ? home : undefined);
+      for (const name of mended) output.note(`${name} was damaged on the device, and came back from ${home}`);
+      tell(output, answer, {
+        mended,
         isHealing: options.heal,
-        ...(options.sample === undefined ? {} : { share: options.sample }),
-        ...(options.for === undefined ? {} : { forMs: options.for }),
-        ...(home === undefined ? {} : { home }),
+        isPart: options.sample !== undefined || options.for !== undefined,
       });
-      tell(output, answer, options.heal);
     });
+}
+
+/** A pod that cannot be opened, as its head or keyring is damaged, gets them from the home that was named. */
+async function mendingFirst(
+  ask: () => Promise<VerifyAnswer>,
+  device: string | undefined,
+  home: string | undefined,
+): Promise<{ answer: VerifyAnswer; mended: string[] }> {
+  try {
+    return { answer: await ask(), mended: [] };
+  } catch (error) {
+    if (!(error instanceof DeskPodError) || !isMendable(error)) throw error;
+    if (home === undefined) {
+      throw new DeskPodError(error.code, error.message, {
+        hint: 'Without it the pod cannot be opened: `deskpod verify -d POD --home URL` brings it back from a home.',
+        details: error.details,
+        cause: error,
+      });
+    }
+    const mended = await mendPod(device, home);
+    if (mended.length === 0) throw error;
+    return { answer: await ask(), mended };
+  }
+}
+
+function isMendable({ code, details }: DeskPodError): boolean {
+  return code === 'HEAD_DAMAGED' || details.kind === 'keyrings';
 }
 
 function refuseMixtures({ home, fetch, sample, for: forMs }: VerifyOptions): void {
@@ -74,15 +117,16 @@ function refuseMixtures({ home, fetch, sample, for: forMs }: VerifyOptions): voi
   if (wrong !== false) throw new DeskPodError('USAGE', wrong, { hint: '`deskpod verify --help` shows how.' });
 }
 
-function tell(output: Output, answer: VerifyAnswer, isHealing: boolean): void {
+function tell(output: Output, answer: VerifyAnswer, { mended, isHealing, isPart }: Asked): void {
   const failures = answer.failures.map(({ place, error }) => ({ place, error: fromWireError(error) }));
   const leftCount = countLeft(answer);
   const shown = failures.map(({ place, error }) => ({ place, error: describeFailure(error) }));
-  output.result({ ...answer, failures: shown, leftCount }, describe(answer, leftCount, isHealing));
+  output.result({ ...answer, mended, failures: shown, leftCount }, describe(answer, leftCount, isHealing));
   for (const { error } of failures) output.complain(error);
   if (answer.unrecorded !== undefined) output.complain(fromWireError(answer.unrecorded));
   if (leftCount > 0 || answer.lost.length > 0) throw new ExitStatus(EXIT_STATUS.damaged);
-  if (answer.damage.length > 0) throw new ExitStatus(EXIT_STATUS.healed);
+  if (!answer.isWhole && !isPart) throw new ExitStatus(EXIT_STATUS.partlyDone);
+  if (answer.damage.length + mended.length > 0) throw new ExitStatus(EXIT_STATUS.healed);
 }
 
 function describe(answer: VerifyAnswer, leftCount: number, isHealing: boolean): string {

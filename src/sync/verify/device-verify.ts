@@ -159,8 +159,8 @@ class DeviceVerify {
     const queue = ordered.values();
     const lane = async (): Promise<void> => {
       for (const item of queue) {
-        if (this.#plan.signal?.aborted === true) this.#isWhole = false;
-        const isOver = !this.#isWhole || performance.now() - this.#startedMs > (forMs ?? Infinity);
+        const isOver =
+          this.#plan.signal?.aborted === true || performance.now() - this.#startedMs > (forMs ?? Infinity);
         const isRead = isWanted.has(objectLabel(item)) && !isOver;
         if (depth === 'data' && !isRead) this.#isWhole = false;
         this.#objectCount++;
