@@ -102,7 +102,16 @@ export class LevelFileIndex implements FileIndex {
     await this.#db.close();
   }
 
-  async begin(startedAtMs: number): Promise<FileIndexRun> {
+  begin(startedAtMs: number): Promise<FileIndexRun> {
+    return this.#begin(startedAtMs, true);
+  }
+
+  /** Like {@link begin}, for a capture of some files: they come in any order, and nothing is forgotten of the others. */
+  beginPart(startedAtMs: number): Promise<FileIndexRun> {
+    return this.#begin(startedAtMs, false);
+  }
+
+  async #begin(startedAtMs: number, isWhole: boolean): Promise<FileIndexRun> {
     const meta = metaOf(this.#db, this.#name);
     const stored = await meta.get(META_KEY);
     const runs: Runs = stored === undefined ? { last: 0, open: [] } : parseRuns(stored);
@@ -117,6 +126,7 @@ export class LevelFileIndex implements FileIndex {
       runs,
       newestNs,
       ignoresDev: this.#ignoresDev,
+      isWhole,
     });
   }
 
@@ -155,6 +165,8 @@ interface RunParts {
   readonly runs: Runs;
   readonly newestNs: bigint;
   readonly ignoresDev: boolean;
+  /** True if all files come, in order. */
+  readonly isWhole: boolean;
 }
 
 /** Walks the stored files beside the scan, both in the same order: one pass, in bounded memory. */
@@ -176,6 +188,7 @@ class LevelFileIndexRun implements FileIndexRun {
 
   find(path: Uint8Array, now: FileIdentity): KnownFile | undefined | Promise<KnownFile | undefined> {
     const key = keyOf(path);
+    if (!this.#parts.isWhole) return this.#parts.files.get(key).then((value) => this.#trust(value, now));
     const found = this.#seek(key);
     return found === 'more' ? this.#findLater(key, now) : this.#trust(found, now);
   }
@@ -190,15 +203,17 @@ class LevelFileIndexRun implements FileIndexRun {
   }
 
   async settle(): Promise<void> {
+    const { isWhole, runs } = this.#parts;
     // what the scan did not come to is gone
-    while (this.#next < this.#ahead.length || (await this.#fill())) {
+    while (isWhole && (this.#next < this.#ahead.length || (await this.#fill()))) {
       for (const [key] of this.#ahead.slice(this.#next)) this.#operations.push({ type: 'del', key });
       this.#next = this.#ahead.length;
     }
     await this.#iterator.close();
     await this.#flush();
     // a whole scan has replaced or removed all that unsettled captures left behind
-    if (this.#isMarkedOpen) await this.#parts.saveRuns({ last: this.#generation, open: [] });
+    const open = isWhole ? [] : runs.open;
+    if (this.#isMarkedOpen) await this.#parts.saveRuns({ last: this.#generation, open });
   }
 
   async abandon(): Promise<void> {
