@@ -1,11 +1,12 @@
 // Commands that read a pod piece by piece: what they share.
 import type { Command } from 'commander';
 import { DeskPodError } from '../core/errors.ts';
-import { operateStream } from '../session/operation/operate-stream.ts';
+import { operateStream, operateStreamAtHome } from '../session/operation/operate-stream.ts';
 import type { StreamName, StreamOperations } from '../session/operation/stream-operations.ts';
 import type { PathReport } from '../sync/browse/browse-path.ts';
 import type { CheckpointName } from '../sync/browse/checkpoint-choice.ts';
-import { contextOf } from './context.ts';
+import { absoluteUrl } from './commands/home.ts';
+import { contextOf, withPodOptions } from './context.ts';
 import { EXIT_STATUS, exitStatusOf } from './exit-codes.ts';
 import { ExitStatus } from './exit-status.ts';
 import { parseNumber } from './number.ts';
@@ -24,20 +25,32 @@ export const PATH_HELP = `
 PATH counts from the top of the checkpoint, with or without a slash before it. With --base64 it is given in base64, as
 --json shows names that are not UTF-8 ("pathBase64").`;
 
-/** Runs a stream operation on the pod that the command was pointed at. */
-export function readPod<Name extends StreamName>(
+/** The options by which a command finds the pod that it reads: on a device, or at a home. */
+export function withSourceOptions(command: Command): Command {
+  return withPodOptions(command)
+    .option('--from <url>', 'look into the pod at this home instead: nothing there changes')
+    .option('--pod <id>', 'with --from: which pod, if home has more than one');
+}
+
+/** Runs a stream operation on the pod that the command was pointed at: on a device, or at home. */
+export async function readPod<Name extends StreamName>(
   command: Command,
   name: Name,
   parameters: StreamOperations[Name]['parameters'],
   emit: (item: StreamOperations[Name]['item']) => Promise<void> | void,
 ): Promise<StreamOperations[Name]['answer']> {
   const { output, passphrase, credential } = contextOf(command);
-  const { device } = command.optsWithGlobals<{ device?: string }>();
-  return operateStream(device, name, parameters, emit, {
-    passphrase,
-    credential,
-    onProgress: output.progress,
-  });
+  const { device, from, pod } = command.optsWithGlobals<{ device?: string; from?: string; pod?: string }>();
+  const onProgress = output.progress;
+  if (from === undefined)
+    return operateStream(device, name, parameters, emit, { passphrase, credential, onProgress });
+  if (device !== undefined) {
+    throw new DeskPodError('USAGE', 'both --device and --from are given', {
+      hint: 'Say --device for the pod on a device, or --from for the pod at a home.',
+    });
+  }
+  const access = { url: absoluteUrl(from), credential: await credential(), onProgress };
+  return operateStreamAtHome(pod === undefined ? access : { ...access, podId: pod }, name, parameters, emit);
 }
 
 /** Reads and prints a list: `list` names it in JSON, `describe` makes a line of an item, `conclude` ends the text. */

@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { isDeskPodError } from '../../src/core/errors.ts';
-import type { BrowsedPod, BrowseOptions } from '../../src/sync/browse/browsed-pod.ts';
+import { type BrowsedPod, type BrowseOptions, browsePod } from '../../src/sync/browse/browsed-pod.ts';
 import { catFile } from '../../src/sync/browse/cat-file.ts';
 import type { CheckpointName } from '../../src/sync/browse/checkpoint-choice.ts';
 import { type ChangeReport, diffCheckpoints } from '../../src/sync/browse/diff-checkpoints.ts';
@@ -86,7 +86,7 @@ describe('looking into checkpoints', () => {
     const pathBase64 = Buffer.concat([Buffer.from('docs/deep/'), RAW_NAME]).toString('base64');
     const entries: EntryReport[] = [];
     const request = { checkpoint: 1, at: { path: '', pathBase64 }, isRecursive: false };
-    await listEntries(tree.pod, request, (entry) => void entries.push(entry), QUIET);
+    await listEntries(browsePod(tree.pod), request, (entry) => void entries.push(entry), QUIET);
     assert.deepEqual([entries[0]?.pathBase64, entries[0]?.sizeBytes], [pathBase64, 4]);
     assert.equal((await cat(1, { path: '', pathBase64 })).toString(), 'raw\n');
   });
@@ -108,7 +108,7 @@ describe('looking into checkpoints', () => {
       isWaiting = false;
       if (++pieces === 2) throw new Error('enough');
     };
-    const reading = catFile(tree.pod, { checkpoint: 1, at: { path: 'big' } }, emit, QUIET);
+    const reading = catFile(browsePod(tree.pod), { checkpoint: 1, at: { path: 'big' } }, emit, QUIET);
     await assert.rejects(reading, /enough/);
     assert.equal(pieces, 2);
   });
@@ -118,7 +118,7 @@ describe('looking into checkpoints', () => {
     stop.abort(new Error('stopped'));
     const options = { ...QUIET, signal: stop.signal };
     await assert.rejects(
-      catFile(tree.pod, { checkpoint: 1, at: { path: 'big' } }, () => undefined, options),
+      catFile(browsePod(tree.pod), { checkpoint: 1, at: { path: 'big' } }, () => undefined, options),
       /stopped/,
     );
   });
@@ -147,7 +147,7 @@ describe('looking into checkpoints', () => {
 
   it('reads nothing to compare checkpoints with the same root', async () => {
     const unread: BrowsedPod = {
-      state: tree.pod.state,
+      ...browsePod(tree.pod),
       events: async () => [],
       content: {
         readChunk: () => assert.fail('a chunk was read'),
@@ -168,7 +168,7 @@ describe('looking into checkpoints', () => {
   });
 
   it('tells what brought a file here and where it lies', async () => {
-    const { versions, epoch } = await explainFile(tree.pod, { at: { path: 'docs/new' } }, QUIET);
+    const { versions, epoch } = await explainFile(browsePod(tree.pod), { at: { path: 'docs/new' } }, QUIET);
     assert.equal(epoch, 1);
     const seen = versions.map(({ origin, holders }) => ({
       origin: [origin.number, origin.reason, origin.epoch, origin.deviceId === tree.pod.state.deviceId],
@@ -187,7 +187,7 @@ describe('looking into checkpoints', () => {
     await refused('PATH_NOT_FOUND', list(1, 'docs/lett'));
     await refused('PATH_NOT_FOUND', cat(1, { path: 'docs/new' }));
     await refused('PATH_NOT_FOUND', diff(1, 2, 'docs/none'));
-    await refused('PATH_NOT_FOUND', explainFile(tree.pod, { at: { path: 'x' } }, QUIET));
+    await refused('PATH_NOT_FOUND', explainFile(browsePod(tree.pod), { at: { path: 'x' } }, QUIET));
     await refused('PATH_NOT_A_FILE', cat(1, { path: 'docs' }));
     await refused('PATH_NOT_A_FILE', cat(1, { path: '/' }));
     await refused('PATH_NOT_A_FILE', cat(1, { path: 'docs/link' }));
@@ -217,7 +217,7 @@ describe('looking into checkpoints', () => {
       }
       const pieces: Uint8Array[] = [];
       const reading = catFile(
-        damaged.pod,
+        browsePod(damaged.pod),
         { checkpoint: 1, at: { path: 'large' } },
         (piece) => void pieces.push(piece),
         QUIET,
@@ -236,7 +236,7 @@ describe('looking into checkpoints', () => {
     const paths: string[] = [];
     const request = { checkpoint, at: { path }, isRecursive };
     const { entryCount } = await listEntries(
-      tree.pod,
+      browsePod(tree.pod),
       request,
       (entry) => void paths.push(entry.path),
       QUIET,
@@ -247,13 +247,13 @@ describe('looking into checkpoints', () => {
 
   async function cat(checkpoint: CheckpointName, at: { path: string; pathBase64?: string }): Promise<Buffer> {
     const pieces: Uint8Array[] = [];
-    await catFile(tree.pod, { checkpoint, at }, (piece) => void pieces.push(piece), QUIET);
+    await catFile(browsePod(tree.pod), { checkpoint, at }, (piece) => void pieces.push(piece), QUIET);
     return Buffer.concat(pieces);
   }
 
   async function find(pattern: string, checkpoint: CheckpointName | 'all'): Promise<string[]> {
     const found: FoundPath[] = [];
-    await findPaths(tree.pod, { pattern, checkpoint }, (path) => void found.push(path), QUIET);
+    await findPaths(browsePod(tree.pod), { pattern, checkpoint }, (path) => void found.push(path), QUIET);
     return found.map(({ path, versions }) => {
       const ranges = versions.map(({ firstCheckpoint, lastCheckpoint, entry }) => {
         const what = entry.sizeBytes === undefined ? entry.kind : `${entry.sizeBytes} bytes`;
@@ -263,7 +263,7 @@ describe('looking into checkpoints', () => {
     });
   }
 
-  async function diff(before: number, after: number, path = '', pod: BrowsedPod = tree.pod) {
+  async function diff(before: number, after: number, path = '', pod: BrowsedPod = browsePod(tree.pod)) {
     const changes: ChangeReport[] = [];
     const request = { before, after, at: { path } };
     const answer = await diffCheckpoints(pod, request, (change) => void changes.push(change), QUIET);

@@ -1,13 +1,13 @@
 // deskpod cat: the bytes of one file of a checkpoint.
 import type { Command } from 'commander';
 import { DeskPodError } from '../../core/errors.ts';
-import { contextOf, withPodOptions } from '../context.ts';
-import { PATH_HELP, parseCheckpoint, pathArgument, readPod } from '../read-pod.ts';
+import { contextOf } from '../context.ts';
+import { PATH_HELP, parseCheckpoint, pathArgument, readPod, withSourceOptions } from '../read-pod.ts';
 import { write } from '../result-list.ts';
 
 /** Adds `deskpod cat`. */
 export function registerCat(program: Command): void {
-  withPodOptions(program.command('cat'))
+  withSourceOptions(program.command('cat'))
     .argument('<checkpoint>', 'a number, or latest')
     .argument('<path>', 'the file')
     .option('--base64', 'the path is given in base64')

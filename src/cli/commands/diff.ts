@@ -2,10 +2,9 @@
 import type { Command } from 'commander';
 import type { ChangeReport, Difference } from '../../sync/browse/diff-checkpoints.ts';
 import type { EntryReport } from '../../sync/browse/entry-report.ts';
-import { withPodOptions } from '../context.ts';
 import { formatCheckpoint, formatMode } from '../listing.ts';
 import { printableLine } from '../printable.ts';
-import { PATH_HELP, parseCheckpoint, pathArgument, printRead } from '../read-pod.ts';
+import { PATH_HELP, parseCheckpoint, pathArgument, printRead, withSourceOptions } from '../read-pod.ts';
 import { formatBytes } from '../units.ts';
 
 const LEGEND = `
@@ -13,7 +12,7 @@ Each line begins with what changed: + added, - removed, C content, M metadata on
 
 /** Adds `deskpod diff`. */
 export function registerDiff(program: Command): void {
-  withPodOptions(program.command('diff'))
+  withSourceOptions(program.command('diff'))
     .argument('<before>', 'a checkpoint: a number, or latest')
     .argument('<after>', 'another one')
     .argument('[path]', 'only there and below')

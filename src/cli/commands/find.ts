@@ -1,14 +1,13 @@
 // deskpod find: in which checkpoints a path lies, and where its content changed.
 import type { Command } from 'commander';
 import type { FoundPath } from '../../sync/browse/find-paths.ts';
-import { withPodOptions } from '../context.ts';
 import { formatEntry, formatFacts, formatRange } from '../listing.ts';
 import { printableLine } from '../printable.ts';
-import { PATTERN_HELP, parseCheckpoint, printRead } from '../read-pod.ts';
+import { PATTERN_HELP, parseCheckpoint, printRead, withSourceOptions } from '../read-pod.ts';
 
 /** Adds `deskpod find`. */
 export function registerFind(program: Command): void {
-  withPodOptions(program.command('find'))
+  withSourceOptions(program.command('find'))
     .argument('<pattern>', 'such as *.odt or /home/**/notes')
     .option('--checkpoint <number>', 'a number, latest, or all', 'all')
     .description('look for paths: in which checkpoints they lie, and where their content changed')

@@ -1,8 +1,7 @@
 // deskpod ls: what a checkpoint holds.
 import type { Command } from 'commander';
-import { withPodOptions } from '../context.ts';
 import { formatCheckpoint, formatEntry } from '../listing.ts';
-import { PATH_HELP, parseCheckpoint, pathArgument, printRead } from '../read-pod.ts';
+import { PATH_HELP, parseCheckpoint, pathArgument, printRead, withSourceOptions } from '../read-pod.ts';
 
 interface ListOptions {
   readonly recursive?: boolean;
@@ -11,7 +10,7 @@ interface ListOptions {
 
 /** Adds `deskpod ls`. */
 export function registerList(program: Command): void {
-  withPodOptions(program.command('ls'))
+  withSourceOptions(program.command('ls'))
     .argument('[checkpoint]', 'a number, or latest (the default)')
     .argument('[path]', 'a folder or file in it (default: the top)')
     .option('-R, --recursive', 'everything below, not only what lies directly in the folder')

@@ -1,5 +1,6 @@
 // deskpod restore: a pod rebuilt from home, onto a new device or into a folder.
 import type { Command } from 'commander';
+import { DeskPodError } from '../../core/errors.ts';
 import { listHomePods, restorePod } from '../../session/pod/restore-pod.ts';
 import { confirmErasing } from '../confirm.ts';
 import { contextOf } from '../context.ts';
@@ -9,11 +10,11 @@ import { ExitStatus } from '../exit-status.ts';
 import { parseNumber } from '../number.ts';
 import { formatBytes, formatDuration, formatMoment, parseSize } from '../units.ts';
 import { absoluteUrl } from './home.ts';
+import { type RestoreFilesOptions, restoreFiles, withRestoreFilesOptions } from './restore-files.ts';
 
-interface RestoreOptions {
-  readonly from: string;
+interface RestoreOptions extends RestoreFilesOptions {
+  readonly from?: string;
   readonly pod?: string;
-  readonly checkpoint?: number;
   readonly to?: string;
   readonly size?: number;
   readonly list?: boolean;
@@ -29,9 +30,8 @@ const AFTER_A_LOSS =
 
 /** Adds `deskpod restore`. */
 export function registerRestore(program: Command): void {
-  program
-    .command('restore')
-    .requiredOption('--from <url>', 'the home to restore from')
+  withRestoreFilesOptions(program.command('restore'))
+    .option('--from <url>', 'the home to restore from')
     .option('--pod <id>', 'which pod, if home has more than one')
     .option('--checkpoint <number>', 'which checkpoint (default: the newest)', parseNumber)
     .option('--to <device>', 'the new device, image file or folder')
@@ -41,9 +41,11 @@ export function registerRestore(program: Command): void {
     .option('--yes', 'with --force: do not ask')
     .option('--recovery-key-file <file>', 'open the pod with its recovery key; - asks for it')
     .option('--passphrase-file <file>', 'read the passphrase from a file')
-    .description('rebuild a pod from home, after its device was lost')
+    .description('rebuild a pod from home, after its device was lost; or, with --into, restore files')
     .action(async (options: RestoreOptions, command: Command) => {
       const { output } = contextOf(command);
+      if (options.into !== undefined) return restoreFiles(options.into, options, command);
+      if (options.from === undefined) throw fromMissing();
       const url = absoluteUrl(options.from);
       if (options.list === true || options.to === undefined) {
         const pods = await listHomePods(url);
@@ -80,4 +82,10 @@ function nextSteps(target: string, kind: 'desktop' | 'tree'): { command: string;
     { command: `deskpod keys change -d ${target}`, when: 'if anybody may know the passphrase' },
     { command: `deskpod sync -d ${target}`, when: 'after that: home takes the new keys' },
   ];
+}
+
+function fromMissing(): DeskPodError {
+  return new DeskPodError('USAGE', 'restore needs a home to restore from', {
+    hint: 'Say --from HOME; to restore files out of a pod that is here, --device PATH --into FOLDER.',
+  });
 }

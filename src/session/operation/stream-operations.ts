@@ -16,6 +16,12 @@ import {
   findPaths,
 } from '../../sync/browse/find-paths.ts';
 import { type Listing, type ListRequest, listEntries } from '../../sync/browse/list-entries.ts';
+import {
+  type PlannedEntry,
+  type RestoredPaths,
+  type RestorePathsRequest,
+  restorePaths,
+} from '../../sync/browse/restore-paths.ts';
 
 /** What each takes, what it hands over piece by piece, and what it answers at the end. */
 export interface StreamOperations {
@@ -24,12 +30,14 @@ export interface StreamOperations {
   find: { parameters: FindRequest; item: FoundPath; answer: FindSummary };
   diff: { parameters: DiffRequest; item: ChangeReport; answer: Difference };
   why: { parameters: WhyRequest; item: never; answer: Explanation };
+  /** Writes outside of the pod; its items are those of a dry run. */
+  'restore-paths': { parameters: RestorePathsRequest; item: PlannedEntry; answer: RestoredPaths };
 }
 
 /** The name of a stream operation. */
 export type StreamName = keyof StreamOperations;
 
-/** One stream operation, bound to a pod. It only reads: it waits for no other operation, and no other waits for it. */
+/** One stream operation, bound to a pod. It only reads the pod: it waits for no other operation, and no other waits for it. */
 export type StreamHandler<Name extends StreamName> = (
   parameters: StreamOperations[Name]['parameters'],
   emit: Emit<StreamOperations[Name]['item']>,
@@ -44,5 +52,6 @@ export function streamOperations(pod: BrowsedPod): { readonly [Name in StreamNam
     find: (parameters, emit, options) => findPaths(pod, parameters, emit, options),
     diff: (parameters, emit, options) => diffCheckpoints(pod, parameters, emit, options),
     why: (parameters, _emit, options) => explainFile(pod, parameters, options),
+    'restore-paths': (parameters, emit, options) => restorePaths(pod, parameters, emit, options),
   };
 }

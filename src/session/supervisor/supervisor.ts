@@ -2,6 +2,7 @@
 import type { Server } from 'node:http';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
+import { browsePod } from '../../sync/browse/browsed-pod.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
 import { desktopOperations, type SupervisedName } from '../operation/desktop-operations.ts';
 import type { OperationName } from '../operation/operations.ts';
@@ -59,7 +60,7 @@ export class Supervisor {
     const streams: Record<string, StreamOperation> = {
       exec: (request, response) => answerExec(this.#desktop, request, response),
     };
-    for (const [name, read] of Object.entries(streamOperations(this.#desktop.pod)))
+    for (const [name, read] of Object.entries(streamOperations(browsePod(this.#desktop.pod))))
       streams[name] = this.#reads.serving(read);
     this.#server = await serveSupervisor(socketPath, { operations, streams });
     this.#watch = setInterval(() => this.#look(), WATCH_INTERVAL_MS);

@@ -1,6 +1,8 @@
 // Why a file is here: what brought it, which checkpoints hold it, and where they lie.
+import type { LoggedEvent } from '../../core/events.ts';
 import { comparePaths } from '../../core/path-order.ts';
 import { type Provenance, traceCheckpoints } from '../../core/provenance.ts';
+import type { VerificationState } from '../../core/state.ts';
 import { type PathReport, parsePath, pathNotFound, reportPath } from './browse-path.ts';
 import type { BrowsedPod, BrowseOptions } from './browsed-pod.ts';
 import { type CheckpointLabel, chooseCheckpoint, labelOf } from './checkpoint-choice.ts';
@@ -25,11 +27,25 @@ export interface ExplainedVersion {
   readonly holders: readonly Holder[];
 }
 
+/** A forgetting of checkpoints. */
+export interface ForgetReport {
+  readonly seq: number;
+  readonly atMs: number;
+  /** In words, as the log keeps it. */
+  readonly policy: string;
+}
+
 /** What is known of a file. */
 export interface Explanation extends PathReport {
-  /** This device. */
+  /** The device of the pod today. */
   readonly deviceId: string;
   readonly epoch: number;
+  /** Where this was looked up: `device`, or the URL of a home. */
+  readonly place: string;
+  /** The last time that checkpoints were forgotten: those sealed before it that are still here were kept by its policy. */
+  readonly lastForget?: ForgetReport;
+  /** When the packs of each place were last verified as a whole, as far as the log knows. */
+  readonly verifications: readonly VerificationState[];
   readonly versions: readonly ExplainedVersion[];
 }
 
@@ -49,7 +65,8 @@ export async function explainFile(
   const isWanted = (candidate: Uint8Array): boolean => comparePaths(candidate, path) === 0;
   const [trail] = await followPaths(pod, checkpoints, isWanted, options);
   if (trail === undefined) throw pathNotFound(path, latest.number);
-  const traces = traceCheckpoints(await pod.events(1));
+  const events = await pod.events(1);
+  const traces = traceCheckpoints(events);
   const versions = trail.versions.map(({ firstCheckpoint, lastCheckpoint, entry }) => {
     const holders = checkpoints
       .filter(({ number }) => number >= firstCheckpoint && number <= lastCheckpoint)
@@ -62,5 +79,13 @@ export async function explainFile(
       throw new TypeError(`checkpoint ${firstCheckpoint} is in the state, not in the log`);
     return { entry, origin, holders };
   });
-  return { ...reportPath(path), deviceId, epoch, versions };
+  const { place = 'device' } = pod;
+  const { verifications } = pod.state;
+  return { ...reportPath(path), deviceId, epoch, place, ...findForget(events), verifications, versions };
+}
+
+function findForget(events: readonly LoggedEvent[]): Pick<Explanation, 'lastForget'> {
+  const last = events.findLast(({ event }) => event.type === 'checkpoints.forgotten');
+  if (last?.event.type !== 'checkpoints.forgotten') return {};
+  return { lastForget: { seq: last.seq, atMs: last.atMs, policy: last.event.policy } };
 }

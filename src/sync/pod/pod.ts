@@ -171,6 +171,7 @@ export function foldRecords(records: readonly LogRecord[]): PodState {
   return fold(records.map(toLoggedEvent), INITIAL_STATE);
 }
 
-function toLoggedEvent({ seq, atMs, payload }: LogRecord): LoggedEvent {
+/** The event of a record, with its place. @throws DeskPodError EVENT_UNKNOWN, RECORD_DAMAGED */
+export function toLoggedEvent({ seq, atMs, payload }: LogRecord): LoggedEvent {
   return { seq, atMs, event: decodeEvent(payload) };
 }

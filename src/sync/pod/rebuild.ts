@@ -200,7 +200,8 @@ async function fence(pod: Pod, { surveyed: { url }, onProgress }: RebuildPlan): 
   }
 }
 
-function describeLosses({ owners, modes, xattrs, devices, examples }: NotRestored): string[] {
+/** What a restore had to leave out, in sentences. */
+export function describeLosses({ owners, modes, xattrs, devices, examples }: NotRestored): string[] {
   const counts = { owners, modes, 'extended attributes': xattrs, 'device nodes': devices };
   const parts = Object.entries(counts).flatMap(([what, count]) => (count > 0 ? [`${count} ${what}`] : []));
   if (parts.length === 0) return [];

@@ -19,8 +19,8 @@ export interface SurveyRequest {
   readonly url: string;
   readonly podId: string;
   readonly credential: Credential;
-  /** What the target can hold. */
-  readonly kind: PodKind;
+  /** What the target can hold; either, if left out. */
+  readonly kind?: PodKind;
   /** The checkpoint to restore; the newest without it. */
   readonly checkpoint?: number;
 }
@@ -76,7 +76,7 @@ function surveyAt(home: Home, headBytes: Uint8Array, request: SurveyRequest): Pr
     const unlocked = await unlockRepository(repository, request.credential);
     const records = await readChain(repository, unlocked.keyring.secrets, unlocked.head);
     const state = foldRecords(records);
-    requireKind(state, request.kind);
+    if (request.kind !== undefined) requireKind(state, request.kind);
     const checkpoint = chooseCheckpoint(state, request.checkpoint);
     return { url, podId, headBytes, unlocked, records, checkpoint, neededBytes: measure(state, checkpoint) };
   });
