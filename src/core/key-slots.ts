@@ -82,7 +82,7 @@ export function requireOpenable(slots: readonly KeyringSlot[], facts: RemovalFac
   const isProvenLeft = !facts.removed.includes(facts.provenIndex);
   throw new DeskPodError(
     'KEY_NEEDED',
-    `keyring: no passphrase would be left, only ${describe(left)}${isProvenLeft ? '' : ', which was not shown to be at hand'}`,
+    `keyring: no passphrase would be left, only ${describe(left, isProvenLeft)}`,
     {
       hint: 'Add a passphrase first with `deskpod keys add`, or give --yes if the recovery key is at hand.',
       details: { canConfirm: true },
@@ -90,8 +90,10 @@ export function requireOpenable(slots: readonly KeyringSlot[], facts: RemovalFac
   );
 }
 
-function describe(slots: readonly KeyringSlot[]): string {
-  return slots.length === 1 ? 'a recovery key' : `${slots.length} recovery keys`;
+function describe(slots: readonly KeyringSlot[], isProven: boolean): string {
+  const [what, were] =
+    slots.length === 1 ? ['a recovery key', 'was'] : [`${slots.length} recovery keys`, 'were'];
+  return isProven ? what : `${what} that ${were} not shown to be at hand`;
 }
 
 function shortened(text: string): string {

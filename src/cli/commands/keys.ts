@@ -81,7 +81,7 @@ async function removeKey(slot: string, options: { readonly yes?: boolean }, comm
     operateOn(command, 'key-remove', { credential, slot, isConfirmed }, credential);
   const report = await remove(options.yes === true).catch(async (error: unknown) => {
     const canConfirm = isDeskPodError(error, 'KEY_NEEDED') && error.details.canConfirm === true;
-    if (canConfirm && (await confirmWithYes(`${error.message}. If that is lost, so is the pod.`)))
+    if (canConfirm && (await confirmWithYes(`${error.message}. If none is at hand, the pod is lost.`)))
       return remove(true);
     throw error;
   });
