@@ -74,6 +74,11 @@ function requireText(passphrase: string, where: string): string {
   return passphrase;
 }
 
+/** What is typed at the terminal, unseen. Throws CANCELLED on Ctrl-C. */
+export function hiddenAnswer(question: string): Promise<string> {
+  return prompt(`${question}: `);
+}
+
 function prompt(question: string): Promise<string> {
   const { stdin, stderr } = process;
   // Before the question: what is typed right after it must not be echoed any more.

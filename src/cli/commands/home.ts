@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { contextOf, operateOn, withPodOptions } from '../context.ts';
 import { registerHomeCheck } from './home-check.ts';
+import { askHomePassword, HOME_PASSWORD_OPTION, type HomePasswordOptions } from '../home-password.ts';
 import { registerReceive } from './home-receive.ts';
 import { describeHome } from './status.ts';
 
@@ -11,10 +12,16 @@ export function registerHome(program: Command): void {
   const home = program.command('home').description('the places that the pod is copied to');
 
   withPodOptions(home.command('add'))
-    .argument('<url>', 'a folder, user@host:/path, or ssh://user@host:port/path')
+    .argument('<url>', 'a folder, user@host:/path, ssh://user@host:port/path or rsync://user@host:port/module')
+    .option(...HOME_PASSWORD_OPTION)
     .description('make a place a home of this pod; it becomes a home if it is empty or not there yet')
-    .action(async (url: string, _options: unknown, command: Command) => {
-      const answer = await operateOn(command, 'home-add', { url: absoluteUrl(url) });
+    .action(async (given: string, options: HomePasswordOptions, command: Command) => {
+      const url = absoluteUrl(given);
+      const homePassword = await askHomePassword(url, options);
+      const answer = await operateOn(command, 'home-add', {
+        url,
+        ...(homePassword === undefined ? {} : { homePassword }),
+      });
       contextOf(command).output.result(
         answer,
         `${answer.url} is a home of this pod now; deskpod sync fills it`,

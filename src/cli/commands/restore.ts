@@ -2,11 +2,13 @@
 import type { Command } from 'commander';
 import { DeskPodError } from '../../core/errors.ts';
 import { listHomePods, restorePod } from '../../session/pod/restore-pod.ts';
+import { rememberHomePassword } from '../../sync/home/home-password.ts';
 import { confirmErasing } from '../confirm.ts';
 import { contextOf } from '../context.ts';
 import { readCredential } from '../credential.ts';
 import { EXIT_STATUS } from '../exit-codes.ts';
 import { ExitStatus } from '../exit-status.ts';
+import { askHomePassword, HOME_PASSWORD_OPTION } from '../home-password.ts';
 import { parseNumber } from '../number.ts';
 import { formatBytes, formatDuration, formatMoment, parseSize } from '../units.ts';
 import { absoluteUrl } from './home.ts';
@@ -15,6 +17,7 @@ import { type RestoreFilesOptions, restoreFiles, withRestoreFilesOptions } from 
 interface RestoreOptions extends RestoreFilesOptions {
   readonly from?: string;
   readonly pod?: string;
+  readonly homePasswordFile?: string;
   readonly to?: string;
   readonly size?: number;
   readonly list?: boolean;
@@ -32,6 +35,7 @@ const AFTER_A_LOSS =
 export function registerRestore(program: Command): void {
   withRestoreFilesOptions(program.command('restore'))
     .option('--from <url>', 'the home to restore from')
+    .option(...HOME_PASSWORD_OPTION)
     .option('--pod <id>', 'which pod, if home has more than one')
     .option('--checkpoint <number>', 'which checkpoint (default: the newest)', parseNumber)
     .option('--to <device>', 'the new device, image file or folder')
@@ -47,6 +51,7 @@ export function registerRestore(program: Command): void {
       if (options.into !== undefined) return restoreFiles(options.into, options, command);
       if (options.from === undefined) throw fromMissing();
       const url = absoluteUrl(options.from);
+      rememberHomePassword(url, await askHomePassword(url, options));
       if (options.list === true || options.to === undefined) {
         const pods = await listHomePods(url);
         const lines = pods.map((pod) => `${pod.podId}  position ${pod.seq}, epoch ${pod.epoch}`);

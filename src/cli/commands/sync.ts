@@ -7,17 +7,31 @@ import type { SyncReport } from '../../sync/pod/replicate.ts';
 import { contextOf, operateOn, withPodOptions } from '../context.ts';
 import { EXIT_STATUS, exitStatusOf } from '../exit-codes.ts';
 import { ExitStatus } from '../exit-status.ts';
+import { askHomePassword, HOME_PASSWORD_OPTION, type HomePasswordOptions } from '../home-password.ts';
 import { describeFailure, type Output } from '../output.ts';
-import { formatBytes, formatDuration } from '../units.ts';
+import { formatBytes, formatDuration, parseSize } from '../units.ts';
 import { absoluteUrl } from './home.ts';
+
+interface SyncOptions extends HomePasswordOptions {
+  /** In bytes a second. */
+  readonly bwlimit?: number;
+}
 
 /** Adds `deskpod sync`. */
 export function registerSync(program: Command): void {
   withPodOptions(program.command('sync'))
     .argument('[url]', 'one home only')
     .description('copy what the homes lack; each home changes at once, at the end')
-    .action(async (url: string | undefined, _options: unknown, command: Command) => {
-      const { homes } = await operateOn(command, 'sync', url === undefined ? {} : { url: absoluteUrl(url) });
+    .option('--bwlimit <rate>', 'the most to send in a second to each home, such as 500K or 2M', parseSize)
+    .option(...HOME_PASSWORD_OPTION)
+    .action(async (given: string | undefined, options: SyncOptions, command: Command) => {
+      const url = given === undefined ? undefined : absoluteUrl(given);
+      const homePassword = await askHomePassword(url, options);
+      const { homes } = await operateOn(command, 'sync', {
+        ...(url === undefined ? {} : { url }),
+        ...(options.bwlimit === undefined ? {} : { bytesPerSecond: options.bwlimit }),
+        ...(homePassword === undefined ? {} : { homePassword }),
+      });
       tellOutcomes(contextOf(command).output, homes);
     });
 }

@@ -4,7 +4,7 @@ import type { RetentionPolicy } from '../../core/retention.ts';
 import type { Checkpoint, HomeState, PodState } from '../../core/state.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
 import type { KeyChangeReport, KeyReport, RecoveryReport } from '../../sync/pod/change-keys.ts';
-import type { SyncReport } from '../../sync/pod/replicate.ts';
+import type { SyncReport, SyncSettings } from '../../sync/pod/replicate.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
 import type { KeptCheckpoint, PruneReport, PruneRequest } from '../../sync/retention/prune-report.ts';
 import type { WireError } from '../supervisor/wire.ts';
@@ -34,6 +34,14 @@ export interface HomeReport extends HomeState {
   readonly missingCheckpoints: number;
   /** Bytes of their packs. */
   readonly missingBytes: number;
+}
+
+/** Which homes are synced, and how. */
+export interface SyncParameters extends SyncSettings {
+  /** One home only. */
+  readonly url?: string;
+  /** What an rsync daemon asks for. */
+  readonly homePassword?: string;
 }
 
 /** What a sync did for one home, or why it failed there. */
@@ -76,10 +84,12 @@ export interface Operations {
   };
   view: { parameters: object; answer: { readonly url: string } };
   screenshot: { parameters: object; answer: { readonly pngBase64: string } };
-  'home-add': { parameters: { readonly url: string }; answer: { readonly url: string } };
+  'home-add': {
+    parameters: { readonly url: string; readonly homePassword?: string };
+    answer: { readonly url: string } };
   'home-list': { parameters: object; answer: { readonly homes: readonly HomeReport[] } };
   'home-remove': { parameters: { readonly url: string }; answer: { readonly url: string } };
-  sync: { parameters: { readonly url?: string }; answer: { readonly homes: readonly SyncOutcome[] } };
+  sync: { parameters: SyncParameters; answer: { readonly homes: readonly SyncOutcome[] } };
   verify: { parameters: VerifyParameters; answer: VerifyAnswer };
   prune: { parameters: PruneRequest; answer: PruneReport };
   'key-list': {

@@ -1,6 +1,7 @@
 // The operations that need no session: the same for tree pods and for desktops.
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Checkpoint, HomeState, PodState } from '../../core/state.ts';
+import { rememberHomePassword } from '../../sync/home/home-password.ts';
 import { addHome } from '../../sync/pod/add-home.ts';
 import {
   addPassphrase,
@@ -64,7 +65,8 @@ export function podOperations(
     log: async ({ since }) => ({ events: await pod.events(since) }),
     checkpoints: async ({ policy }) => listCheckpoints(pod.state, policy),
     checkpoint: (_parameters, onProgress) => opened.checkpoint(onProgress),
-    'home-add': async ({ url }) => {
+    'home-add': async ({ url, homePassword }) => {
+      rememberHomePassword(url, homePassword);
       await addHome(pod, url);
       return { url };
     },
@@ -73,9 +75,10 @@ export function podOperations(
       await pod.append({ type: 'removeHome', url });
       return { url };
     },
-    sync: async ({ url }, onProgress) => ({
-      homes: (await syncHomes(pod, url, onProgress)).map(toOutcome),
-    }),
+    sync: async ({ url, homePassword, ...settings }, onProgress) => {
+      for (const home of pod.state.homes) rememberHomePassword(home.url, homePassword);
+      return { homes: (await syncHomes(pod, url, onProgress, settings)).map(toOutcome) };
+    },
     verify: (parameters, onProgress, signal) => verifyPod(pod, parameters, onProgress, signal),
     prune: (parameters, onProgress) => pruneDevice(pod, parameters, onProgress),
     'key-list': () => listKeys(pod),

@@ -4,9 +4,9 @@ import { DeskPodError } from '../../core/errors.ts';
 
 const told = new Map<string, string>();
 
-/** Keeps the password of the home at `url` for as long as this process lives. */
-export function rememberHomePassword(url: string, password: string): void {
-  told.set(url, password);
+/** Keeps the password of the home at `url` for as long as this process lives; without one all stays as it is. */
+export function rememberHomePassword(url: string, password: string | undefined): void {
+  if (password !== undefined) told.set(url, password);
 }
 
 /**
