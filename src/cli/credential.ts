@@ -12,8 +12,6 @@ export interface CredentialOptions extends PassphraseOptions {
   readonly recoveryKeyFile?: string;
 }
 
-const TYPED_MAX_LETTERS = 74;
-
 /**
  * What the user opens the pod with.
  *
@@ -52,7 +50,6 @@ async function askForKey(): Promise<string> {
     for await (const line of lines) {
       if (line.trim() === '') break;
       typed += `${line}\n`;
-      if (typed.replaceAll(/[\s-]/g, '').length >= TYPED_MAX_LETTERS) break;
     }
   } finally {
     lines.close();
