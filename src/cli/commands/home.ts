@@ -2,8 +2,8 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { contextOf, operateOn, withPodOptions } from '../context.ts';
-import { registerHomeCheck } from './home-check.ts';
 import { askHomePassword, HOME_PASSWORD_OPTION, type HomePasswordOptions } from '../home-password.ts';
+import { registerHomeCheck } from './home-check.ts';
 import { registerReceive } from './home-receive.ts';
 import { describeHome } from './status.ts';
 
@@ -12,7 +12,10 @@ export function registerHome(program: Command): void {
   const home = program.command('home').description('the places that the pod is copied to');
 
   withPodOptions(home.command('add'))
-    .argument('<url>', 'a folder, user@host:/path, ssh://user@host:port/path or rsync://user@host:port/module')
+    .argument(
+      '<url>',
+      'a folder, user@host:/path, ssh://user@host:port/path or rsync://user@host:port/module',
+    )
     .option(...HOME_PASSWORD_OPTION)
     .description('make a place a home of this pod; it becomes a home if it is empty or not there yet')
     .action(async (given: string, options: HomePasswordOptions, command: Command) => {
