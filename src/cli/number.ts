@@ -7,7 +7,7 @@ import { DeskPodError } from '../core/errors.ts';
  * @throws DeskPodError USAGE for anything else
  */
 export function parseNumber(text: string): number {
-  const number = Number(text);
+  const number = /^\d{1,16}$/.test(text) ? Number(text) : 0;
   if (!Number.isSafeInteger(number) || number < 1)
     throw new DeskPodError('USAGE', `"${text}" is not a checkpoint’s number`);
   return number;

@@ -25,8 +25,12 @@ export function formatDuration(durationMs: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** A moment as the user's own clock shows it, to the second. */
+/** The last moment that a Date can hold, less a day for the difference of clocks. */
+const LAST_MOMENT_MS = 8_640_000_000_000_000 - 86_400_000;
+
+/** A moment as the user's own clock shows it, to the second. A clock that was far off gives the number alone. */
 export function formatMoment(atMs: number): string {
+  if (!(Math.abs(atMs) <= LAST_MOMENT_MS)) return `${atMs} ms`;
   const local = new Date(atMs - new Date(atMs).getTimezoneOffset() * 60_000);
   return local.toISOString().slice(0, 19).replace('T', ' ');
 }
@@ -42,7 +46,9 @@ export function parseDuration(text: string): number {
   if (match?.[1] === undefined || seconds === undefined) {
     throw new DeskPodError('USAGE', `"${text}" is not a time`, { hint: 'Write it as 90s, 10m, 2h or 1d.' });
   }
-  return Math.round(Number(match[1]) * seconds * 1000);
+  const durationMs = Math.round(Number(match[1]) * seconds * 1000);
+  if (Number.isSafeInteger(durationMs)) return durationMs;
+  throw new DeskPodError('USAGE', `"${text}" is too long a time`);
 }
 
 /**
@@ -67,5 +73,7 @@ export function parseSize(text: string): number {
   if (match?.[1] === undefined || factor === undefined) {
     throw new DeskPodError('USAGE', `"${text}" is not a size`, { hint: 'Write it as 8G, 512M or in bytes.' });
   }
-  return Math.round(Number(match[1]) * factor);
+  const sizeBytes = Math.round(Number(match[1]) * factor);
+  if (Number.isSafeInteger(sizeBytes)) return sizeBytes;
+  throw new DeskPodError('USAGE', `"${text}" is too large a size`);
 }

@@ -118,6 +118,7 @@ export function decodeRecord(
     bodyHash: sealing.hashing.sha256(frame.body),
     bytes: bytes.subarray(offset, frame.end),
   };
+  if (record.seq === 0) throw reader.damaged('expected a seq from 1, got 0');
   if (expected !== undefined) checkChain(record, expected, offset);
   return record;
 }

@@ -1,4 +1,5 @@
 // The frames that host and exec agent exchange: type (1 byte), length (u32, little-endian), payload.
+import { DeskPodError } from '../../core/errors.ts';
 
 /** What the host sends. */
 export type HostFrameType = 'A' | 'E' | 'D' | 'X' | 'I' | 'C' | 'S' | 'K' | 'J' | 'Z';
@@ -25,24 +26,63 @@ export function encodeFrame(type: HostFrameType, payload: string | Uint8Array = 
   return Buffer.concat([header, body]);
 }
 
-/** Takes bytes as they come and gives whole frames. */
+/**
+ * Takes bytes as they come and gives whole frames. The agent is behind the barrier: however it cuts its frames, each byte
+ * is copied once at most, and no more is held than one frame.
+ *
+ * @throws DeskPodError EXEC_FAILED for a frame that is too long
+ */
 export function createFrameReader(): (bytes: Buffer) => readonly AgentFrame[] {
-  let rest: Buffer = Buffer.alloc(0);
+  const header = Buffer.alloc(HEADER_BYTES);
+  let headerBytes = 0;
+  /** Of the frame that has begun and not ended, with how much of it is there. */
+  let begun: { readonly payload: Buffer; sizeBytes: number } | undefined;
   return (bytes) => {
-    rest = rest.length === 0 ? bytes : Buffer.concat([rest, bytes]);
     const frames: AgentFrame[] = [];
-    while (rest.length >= HEADER_BYTES) {
-      const end = HEADER_BYTES + rest.readUInt32LE(1);
-      if (end - HEADER_BYTES > LARGEST_PAYLOAD_BYTES) {
-        const [type, sizeBytes] = [rest.toString('latin1', 0, 1), end - HEADER_BYTES];
-        throw new RangeError(
-          `the agent sent a frame of type "${type}" with ${sizeBytes} bytes, which is too long`,
-        );
+    const type = (): string => header.toString('latin1', 0, 1);
+    for (let at = 0; at < bytes.length; ) {
+      if (begun !== undefined) {
+        const copied = bytes.copy(begun.payload, begun.sizeBytes, at);
+        at += copied;
+        begun.sizeBytes += copied;
+        if (begun.sizeBytes < begun.payload.length) break;
+        frames.push({ type: type(), payload: begun.payload });
+        begun = undefined;
+        continue;
       }
-      if (rest.length < end) break;
-      frames.push({ type: rest.toString('latin1', 0, 1), payload: rest.subarray(HEADER_BYTES, end) });
-      rest = rest.subarray(end);
+      const copied = bytes.copy(header, headerBytes, at);
+      at += copied;
+      headerBytes += copied;
+      if (headerBytes < HEADER_BYTES) break;
+      headerBytes = 0;
+      const sizeBytes = payloadBytes(header);
+      if (bytes.length - at < sizeBytes) begun = { payload: Buffer.alloc(sizeBytes), sizeBytes: 0 };
+      else {
+        frames.push({ type: type(), payload: bytes.subarray(at, at + sizeBytes) });
+        at += sizeBytes;
+      }
     }
     return frames;
   };
+}
+
+function payloadBytes(header: Buffer): number {
+  const sizeBytes = header.readUInt32LE(1);
+  if (sizeBytes <= LARGEST_PAYLOAD_BYTES) return sizeBytes;
+  throw new DeskPodError(
+    'EXEC_FAILED',
+    `the agent in the session sent a frame of ${sizeBytes} bytes, more than ${LARGEST_PAYLOAD_BYTES}`,
+  );
+}
+
+/**
+ * How a command ended, by the agent's words: exit code and signal.
+ * @throws DeskPodError EXEC_FAILED if they are none
+ */
+export function parseExit(payload: Buffer): { exitCode: number; signal: number } {
+  const [, status, signal] = /^(\d{1,3})(?: (\d{1,3}))?$/.exec(payload.toString('latin1').trim()) ?? [];
+  if (status === undefined)
+    throw new DeskPodError('EXEC_FAILED', 'the agent in the session tells no exit code that can be read');
+  const ended = Number(signal ?? 0);
+  return { exitCode: ended === 0 ? Number(status) : 128 + ended, signal: ended };
 }

@@ -5,7 +5,7 @@ import { PassThrough, type Readable } from 'node:stream';
 import { DeskPodError } from '../../core/errors.ts';
 import { endsWithin } from './deadline.ts';
 import { drained } from './drained.ts';
-import { createFrameReader, encodeFrame, LARGEST_PAYLOAD_BYTES } from './exec-frames.ts';
+import { createFrameReader, encodeFrame, LARGEST_PAYLOAD_BYTES, parseExit } from './exec-frames.ts';
 import { connectToSession } from './session-socket.ts';
 
 /** How long the agent may take to start a command: whoever stopped it could otherwise keep the host waiting for ever. */
@@ -123,7 +123,8 @@ export async function startCommand(
         } else if (type === 'O') pass(stdout, payload, connected);
         else if (type === 'R') pass(stderr, payload, connected);
         else if (type === 'Q') {
-          finish(() => ended.resolve(parseExit(payload.toString())));
+          const exit = parseExit(payload);
+          finish(() => ended.resolve(exit));
           connected.end();
         } else if (type === 'K') connected.end();
         else if (type === 'F') fail(payload.toString());
@@ -273,11 +274,6 @@ async function sendInput(
     }
   }
   await send(encodeFrame('C'));
-}
-
-function parseExit(text: string): ExecExit {
-  const [status = 0, signal = 0] = text.split(' ').map(Number);
-  return { exitCode: signal === 0 ? status : 128 + signal, signal };
 }
 
 async function textOf(stream: Readable): Promise<string> {

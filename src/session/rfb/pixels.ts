@@ -12,6 +12,9 @@ const AREA_LIMIT_PIXELS = 7680 * 4320;
 /** Raw rectangles are taken in bands of about this size. */
 const BAND_BYTES = 256 * 1024;
 
+/** Red, green and blue 0, alpha 255; every host of ours is little-endian. */
+const OPAQUE_BLACK = 0xff00_0000;
+
 /** A rectangle of the display, in pixels. */
 export interface Rectangle {
   readonly x: number;
@@ -68,8 +71,8 @@ export class Framebuffer {
     if (width === this.#width && height === this.#height) return;
     this.#width = width;
     this.#height = height;
-    this.#rgba = new Uint8Array(width * height * 4);
-    for (let alpha = 3; alpha < this.#rgba.length; alpha += 4) this.#rgba[alpha] = 255;
+    const pixels = new Uint32Array(width * height).fill(OPAQUE_BLACK);
+    this.#rgba = new Uint8Array(pixels.buffer);
   }
 
   /** Puts `rowCount` whole rows of pixels (4 bytes each, the fourth is ignored) at x, y. */

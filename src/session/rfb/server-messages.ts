@@ -9,6 +9,8 @@ import { type Framebuffer, type Rectangle, readRawRectangle } from './pixels.ts'
 const CURSOR_SIDE_LIMIT_PIXELS = 2048;
 const SCREEN_BYTES = 16;
 const RECTANGLES_UNTIL_LAST = 0xffff;
+/** A few bytes change the size, and each time all pixels are made anew. */
+const SIZES_AN_UPDATE = 4;
 
 /** One message of the display, after the framebuffer has taken its pixels. */
 export type ServerMessage =
@@ -42,6 +44,7 @@ export async function readServerMessage(
 async function readUpdate(source: ByteSource, framebuffer: Framebuffer): Promise<number> {
   const rectangleCount = (await source.read(3)).readUInt16BE(1);
   let areaPixels = 0;
+  let sizeCount = 0;
   for (let index = 0; rectangleCount === RECTANGLES_UNTIL_LAST || index < rectangleCount; index++) {
     const header = await source.read(12);
     const rectangle = {
@@ -52,6 +55,9 @@ async function readUpdate(source: ByteSource, framebuffer: Framebuffer): Promise
     };
     const encoding = header.readInt32BE(8);
     if (encoding === ENCODING.lastRectangle) break;
+    const isSize = encoding === ENCODING.desktopSize || encoding === ENCODING.extendedDesktopSize;
+    if (isSize && ++sizeCount > SIZES_AN_UPDATE)
+      throw displayFault(`expected at most ${SIZES_AN_UPDATE} sizes in one update, got more`);
     await readRectangle(source, framebuffer, rectangle, encoding);
     if (encoding === ENCODING.raw) areaPixels += rectangle.width * rectangle.height;
   }

@@ -1,9 +1,8 @@
 // The client of a supervisor: asks it for an operation over its unix socket.
 import { type IncomingMessage, request } from 'node:http';
-import { createInterface } from 'node:readline';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
-import { type AnswerLine, fromWireError } from './wire.ts';
+import { type AnswerLine, fromWireError, linesOf } from './wire.ts';
 
 /**
  * Asks the supervisor behind `socketPath` for one operation and waits for its outcome.
@@ -19,7 +18,7 @@ export async function callSupervisor<Result>(
 ): Promise<Result> {
   const response = await post(socketPath, operation, JSON.stringify(parameters));
   try {
-    for await (const text of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) {
+    for await (const text of linesOf(response)) {
       const line = JSON.parse(text) as AnswerLine;
       if ('progress' in line) onProgress(line.progress);
       else if ('error' in line) throw fromWireError(line.error);

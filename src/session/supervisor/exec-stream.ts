@@ -89,8 +89,17 @@ function readFirstLine(request: IncomingMessage): Promise<string> {
   return promise;
 }
 
-function parseCommand(line: string): string[] {
-  const words: unknown = JSON.parse(line);
+function wordsOf(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch (cause) {
+    throw new DeskPodError('USAGE', 'the command is not JSON', { cause });
+  }
+}
+
+/** @throws DeskPodError USAGE */
+export function parseCommand(line: string): string[] {
+  const words = wordsOf(line);
   if (Array.isArray(words) && words.length > 0 && words.every((word) => typeof word === 'string'))
     return words;
   throw new DeskPodError('USAGE', 'expected a command and its arguments, got none');

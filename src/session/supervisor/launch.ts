@@ -1,14 +1,13 @@
 // Starting a supervisor: a process of its own that owns the pod from now on, while the command that asked goes home.
 import { spawn } from 'node:child_process';
 import { mkdir, open } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
 import type { StartReport } from '../operation/operations.ts';
 import type { StartChoice } from '../pod/start-choice.ts';
-import { type AnswerLine, fromWireError } from './wire.ts';
+import { type AnswerLine, fromWireError, linesOf } from './wire.ts';
 
 const SUPERVISOR = fileURLToPath(new URL('./main.ts', import.meta.url));
 const LOG_DIR = '/run/deskpod';
@@ -64,7 +63,7 @@ export async function launchSupervisor(
 }
 
 async function readAnswer(stdout: NodeJS.ReadableStream, onProgress: ProgressListener): Promise<StartReport> {
-  for await (const text of createInterface({ input: stdout })) {
+  for await (const text of linesOf(stdout)) {
     const line = JSON.parse(text) as AnswerLine;
     if ('progress' in line) onProgress(line.progress);
     else if ('error' in line) throw fromWireError(line.error);

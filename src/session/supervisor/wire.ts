@@ -1,5 +1,4 @@
 // The supervisor's wire: requests as HTTP over a unix socket, answers as JSON lines, errors that keep their code.
-import type { IncomingMessage } from 'node:http';
 import { DeskPodError, ERROR_CODES, type ErrorCode } from '../../core/errors.ts';
 import type { Progress } from '../../core/progress.ts';
 
@@ -37,8 +36,11 @@ export function fromWireError(wire: WireError): Error {
   });
 }
 
-/** Lines as they are asked for: readline would read ahead by a thousand, each of up to 90 KB. */
-export async function* linesOf(response: IncomingMessage): AsyncGenerator<string> {
+/**
+ * Whole lines as they are asked for: readline would read ahead by a thousand, each of up to 90 KB, and give what a killed
+ * supervisor has written of its last one.
+ */
+export async function* linesOf(response: AsyncIterable<unknown>): AsyncGenerator<string> {
   let pieces: Buffer[] = [];
   for await (const piece of response) {
     let rest = piece as Buffer;

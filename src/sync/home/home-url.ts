@@ -26,17 +26,33 @@ const SSH_URL = new RegExp(String.raw`^ssh://${HOST}(?::(?<port>\d{1,5}))?(?<pat
 const SSH_SHORT = new RegExp(`^${HOST}:(?<path>/(?!/).*)$`);
 const DAEMON_URL = new RegExp(String.raw`^rsync://${HOST}(?::(?<port>\d{1,5}))?(?<path>/[^/].*)$`);
 
+/** Longer than any path. */
+const URL_MAX_LENGTH = 8192;
+const PORT_MAX = 65_535;
+
 /**
  * Reads `/path`, `user@host:/path`, `ssh://user@host:port/path` or `rsync://user@host:port/module/path`.
  * @throws DeskPodError USAGE for anything else
  */
 export function parseHomeUrl(url: string): HomeAddress {
-  if (isAbsolute(url)) return { kind: 'folder', path: withoutEndingSlash(normalize(url)) };
+  if (url.length > URL_MAX_LENGTH)
+    throw new DeskPodError(
+      'USAGE',
+      `expected a home’s address of at most ${URL_MAX_LENGTH} characters, got ${url.length}`,
+    );
+  if (isAbsolute(url) && !url.includes('\0'))
+    return { kind: 'folder', path: withoutEndingSlash(normalize(url)) };
   const daemon = DAEMON_URL.exec(url);
   const parts = daemon ?? SSH_URL.exec(url) ?? SSH_SHORT.exec(url);
   const { destination, port, path } = parts?.groups ?? {};
   // ssh would take such a name for an option, and some options run programs
-  if (destination === undefined || path === undefined || /^-|@-/.test(destination) || path.includes('\0')) {
+  if (
+    destination === undefined ||
+    path === undefined ||
+    /^-|@-/.test(destination) ||
+    url.includes('\0') ||
+    Number(port ?? 0) > PORT_MAX
+  ) {
     throw new DeskPodError(
       'USAGE',
       `expected /path, user@host:/path, ssh://user@host:port/path or rsync://user@host:port/module, got ${withoutPassword(url)}`,

@@ -14,7 +14,7 @@ export interface Listed {
 
 /** The entries that rsync printed, of all kinds. */
 export function readListing(listing: string): Listed[] {
-  return [...listing.matchAll(/^(?<kind>\S)\S+ +(?<sizeBytes>\d+) +\S+ \S+ (?<name>.+)$/gm)].map(
+  return [...listing.matchAll(/^(?<kind>\S)\S+ +(?<sizeBytes>\d{1,15}) +\S+ \S+ (?<name>.+)$/gm)].map(
     ({ groups }) => ({
       kind: groups?.kind ?? '',
       sizeBytes: Number(groups?.sizeBytes),

@@ -35,7 +35,8 @@ export function encodeSecrets(secrets: Secrets): Uint8Array {
 /** Reads them back. Throws KEYRING_DAMAGED or FORMAT_UNKNOWN. */
 export function decodeSecrets(bytes: Uint8Array): Secrets {
   const json = parse(bytes);
-  if (json.v !== 1) throw new DeskPodError('FORMAT_UNKNOWN', `secrets: expected version 1, got ${json.v}`);
+  if (json.v !== 1)
+    throw new DeskPodError('FORMAT_UNKNOWN', `secrets: expected version 1, got ${JSON.stringify(json.v)}`);
   const { podId, identity } = json;
   if (typeof podId !== 'string' || !/^[0-9a-f]{32}$/.test(podId)) throw damaged('podId');
   if (typeof identity !== 'string' || !identity.startsWith('AGE-SECRET-KEY-1')) throw damaged('identity');
