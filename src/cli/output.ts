@@ -1,5 +1,6 @@
 // What the program prints: results for people or as JSON on stdout, progress and errors on stderr.
 import { DeskPodError } from '../core/errors.ts';
+import { Pace } from '../core/pace.ts';
 import type { Progress, ProgressListener } from '../core/progress.ts';
 import { printable, printableBlock, printableLine } from './printable.ts';
 import { formatBytes, formatDuration } from './units.ts';
@@ -20,7 +21,7 @@ export interface OutputOptions {
 export class Output {
   readonly #options: OutputOptions;
   #step = '';
-  #stepSinceMs = 0;
+  #pace = new Pace();
   #drawnAtMs = 0;
   #lineOpen = false;
 
@@ -45,8 +46,9 @@ export class Output {
     if (isNewStep) {
       this.#endLine();
       this.#step = progress.step;
-      this.#stepSinceMs = nowMs;
+      this.#pace = new Pace();
     }
+    if (progress.doneBytes !== undefined) this.#pace.note(nowMs, progress.doneBytes);
     if (!process.stderr.isTTY) {
       if (isNewStep) process.stderr.write(`${printableLine(progress.step)}\n`);
       return;
@@ -54,7 +56,7 @@ export class Output {
     if (!isNewStep && nowMs - this.#drawnAtMs < MIN_REDRAW_MS) return;
     this.#drawnAtMs = nowMs;
     this.#lineOpen = true;
-    process.stderr.write(`\r\u001b[K${describe(progress, nowMs - this.#stepSinceMs)}`);
+    process.stderr.write(`\r\u001b[K${describe(progress, this.#pace)}`);
   };
 
   /** A remark for people, on stderr; machines do not get it. */
@@ -114,7 +116,7 @@ function writeJson(value: object): void {
   process.stdout.write(`${printable(JSON.stringify(value))}\n`);
 }
 
-function describe(progress: Progress, elapsedMs: number): string {
+function describe(progress: Progress, pace: Pace): string {
   const parts = [printableLine(progress.step)];
   const { doneBytes, totalBytes, doneFiles } = progress;
   if (doneFiles !== undefined) parts.push(`${doneFiles} files`);
@@ -124,12 +126,10 @@ function describe(progress: Progress, elapsedMs: number): string {
         ? formatBytes(doneBytes)
         : `${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}`,
     );
-    const bytesPerMs = doneBytes / Math.max(elapsedMs, 1);
-    if (elapsedMs > 500 && bytesPerMs > 0) {
-      parts.push(`${formatBytes(bytesPerMs * 1000)}/s`);
-      if (totalBytes !== undefined)
-        parts.push(`${formatDuration((totalBytes - doneBytes) / bytesPerMs)} left`);
-    }
+    const rate = pace.bytesPerSecond;
+    if (rate !== undefined) parts.push(`${formatBytes(Math.round(rate))}/s`);
+    const leftMs = totalBytes === undefined ? undefined : pace.msLeft(totalBytes - doneBytes);
+    if (leftMs !== undefined) parts.push(`${formatDuration(leftMs)} left`);
   }
   return parts.join(' · ');
 }
