@@ -24,6 +24,7 @@ interface VerifyOptions {
   readonly home?: string;
   readonly fetch?: boolean;
   readonly heal: boolean;
+  readonly giveUp?: boolean;
 }
 
 /** What was asked for, and what had to be done before. */
@@ -50,6 +51,10 @@ export function registerVerify(program: Command): void {
     )
     .option('--home <url>', 'verify what lies at a home; without -d every pod there, with no key at all')
     .option('--fetch', 'with --home: fetch the objects and hash them here, instead of taking its word')
+    .option(
+      '--give-up',
+      'give up what no home has whole: the rest of such packs is copied, and the next checkpoint stores again what is lost',
+    )
     .option('--no-heal', 'only look; without this, damage is replaced by bytes that bear out their names')
     .description(
       'find what is damaged or missing, and heal it: the device from a home, a home from the device',
@@ -67,6 +72,7 @@ export function registerVerify(program: Command): void {
         operateOn(command, 'verify', {
           depth: isReading || options.fetch === true ? 'data' : 'structure',
           isHealing: options.heal,
+          isGivingUp: options.giveUp === true,
           ...(options.sample === undefined ? {} : { share: options.sample }),
           ...(options.for === undefined ? {} : { forMs: options.for }),
           ...(home === undefined ? {} : { home }),
@@ -108,13 +114,15 @@ function isMendable({ code, details }: DeskPodError): boolean {
   return code === 'HEAD_DAMAGED' || details.kind === 'keyrings';
 }
 
-function refuseMixtures({ home, fetch, sample, for: forMs }: VerifyOptions): void {
+function refuseMixtures({ home, fetch, sample, for: forMs, heal, giveUp }: VerifyOptions): void {
   const isPartial = sample !== undefined || forMs !== undefined;
-  const wrong =
-    home === undefined
-      ? fetch === true && '--fetch goes with --home'
-      : isPartial && '--home is always verified whole';
-  if (wrong !== false) throw new DeskPodError('USAGE', wrong, { hint: '`deskpod verify --help` shows how.' });
+  let wrong: string | undefined;
+  if (home === undefined && fetch === true) wrong = '--fetch goes with --home';
+  if (home !== undefined && isPartial) wrong = '--home is always verified whole';
+  if (giveUp === true && (home !== undefined || !heal))
+    wrong = '--give-up is for the device, after it could not be healed';
+  if (wrong !== undefined)
+    throw new DeskPodError('USAGE', wrong, { hint: '`deskpod verify --help` shows how.' });
 }
 
 function tell(output: Output, answer: VerifyAnswer, { mended, isHealing, isPart }: Asked): void {
@@ -132,8 +140,9 @@ function tell(output: Output, answer: VerifyAnswer, { mended, isHealing, isPart 
 function describe(answer: VerifyAnswer, leftCount: number, isHealing: boolean): string {
   const { damage, faults, correctedPacks, lost } = answer;
   const lines = [summary(answer)];
-  for (const { kind, name, text, healedFrom } of damage) {
-    const outcome = healedFrom === undefined ? 'NOT HEALED' : `healed from ${healedFrom}`;
+  for (const { kind, name, text, healedFrom, isGivenUp } of damage) {
+    const left = isGivenUp === true ? 'given up; the rest of it was copied' : 'NOT HEALED';
+    const outcome = healedFrom === undefined ? left : `healed from ${healedFrom}`;
     lines.push(`  ${kind}/${name}: ${printableLine(text)}: ${printableLine(outcome)}`);
   }
   for (const fault of faults) lines.push(`  ${printableLine(fault)}`);
@@ -168,9 +177,11 @@ function nextStep(
   isHealing: boolean,
 ): string | undefined {
   if (leftCount === 0 && lost.length === 0) return undefined;
+  if (leftCount === 0)
+    return 'Run `deskpod checkpoint`: it stores again what the files still have, and with it older checkpoints are whole, too.';
   if (!isHealing) return 'Nothing was healed, as --no-heal says; run it without to heal what can be healed.';
   if (place !== 'device')
     return 'Verify the device with `deskpod verify --read-data` as well: it is what a home is healed from.';
-  const intact = damage.length > 0 && lost.length === 0;
-  return intact ? 'No checkpoint needs what is damaged.' : 'Bring back a home that has it and verify again.';
+  const intact = damage.length > 0 && lost.length === 0 ? 'No checkpoint needs what is damaged. ' : '';
+  return `${intact}Bring back a home that has it whole and verify again. If there is none: --read-data --give-up, then \`deskpod checkpoint\`, which until then counts on what is damaged.`;
 }

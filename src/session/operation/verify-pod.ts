@@ -18,6 +18,8 @@ export interface VerifyParameters {
   /** One of its homes instead of the device. */
   readonly home?: string;
   readonly isHealing: boolean;
+  /** Give up what no home has whole. */
+  readonly isGivingUp: boolean;
 }
 
 /** What `verify` answers: a {@link VerifyReport} whose errors can travel. */

@@ -10,6 +10,7 @@ import type { Pod } from '../pod/pod.ts';
 import { readEntries, refreshChunkIndex } from '../repository/chunk-index-refresh.ts';
 import { Crew } from '../workers/crew.ts';
 import { type DamagedObject, isDamage, type ObjectId, objectLabel } from './damage.ts';
+import { giveUpPacks } from './give-up.ts';
 import { type Healed, type HealFailure, healDevice } from './heal-device.ts';
 import { KnownChunks } from './known-chunks.ts';
 import { type LostTree, nameLosses, treesOf } from './losses.ts';
@@ -21,7 +22,7 @@ import { recordVerify } from './record-verify.ts';
 import { resealSegments } from './reseal.ts';
 import { followChain, surveySegments } from './segment-chain.ts';
 import { VerifiedTimes } from './verified-times.ts';
-import type { FoundDamage, VerifyPlan, VerifyReport } from './verify-report.ts';
+import { type FoundDamage, isLeft, type VerifyPlan, type VerifyReport } from './verify-report.ts';
 
 /** Packs that are looked at side by side: enough to keep every thread busy while others open. */
 const LANES = 4;
@@ -85,6 +86,7 @@ class DeviceVerify {
     await this.#checkIndex();
     await this.#heal();
     const lost = await this.#findLosses();
+    await this.#giveUp();
     const report = {
       place: 'device',
       depth: this.#plan.depth,
@@ -266,6 +268,21 @@ class DeviceVerify {
       if (!isDeskPodError(error)) throw error;
       this.#unrecorded ??= error; // it is healed all the same, and the report says so
     }
+  }
+
+  /** A home that could not be asked may have what would be given up for good. */
+  async #giveUp(): Promise<void> {
+    const packs = [...this.#damage.values()].filter((each) => each.kind === 'packs' && isLeft(each));
+    if (this.#plan.isGivingUp !== true || packs.length === 0 || this.#failures.length > 0) return;
+    const given = packs.map(({ name }) => ({ name, whole: this.#wholeChunks.get(name) ?? [] }));
+    try {
+      await giveUpPacks(this.#pod, this.#crew, given);
+    } catch (error) {
+      if (!isDeskPodError(error, 'SPACE_EXHAUSTED')) throw error;
+      this.#failures.push({ place: 'device', error });
+      return;
+    }
+    for (const pack of packs) this.#damage.set(objectLabel(pack), { ...pack, isGivenUp: true });
   }
 
   async #resealSegments(): Promise<void> {

@@ -14,6 +14,8 @@ export interface VerifyPlan {
   /** Begin to read no more after this time. */
   readonly forMs?: number;
   readonly isHealing: boolean;
+  /** Give up packs that no home has whole; only if every home could be asked. */
+  readonly isGivingUp?: boolean;
   readonly onProgress: ProgressListener;
   /** Ends the reading early; what was found until then is reported. */
   readonly signal?: AbortSignal;
@@ -25,6 +27,8 @@ export interface VerifyPlan {
 export interface FoundDamage extends DamagedObject {
   /** Where it was healed from: `device`, `log`, or the URL of a home. Absent: it was not. */
   readonly healedFrom?: string;
+  /** What was whole in it lies elsewhere now, and nothing counts on the rest any more. */
+  readonly isGivenUp?: true;
 }
 
 /** What a verify found. */
@@ -52,7 +56,12 @@ export interface VerifyReport {
   readonly unrecorded: unknown;
 }
 
-/** How many of the damaged objects were not healed. */
+/** How many of the damaged objects were neither healed nor given up. */
 export function countLeft({ damage, faults }: Pick<VerifyReport, 'damage' | 'faults'>): number {
-  return faults.length + damage.filter(({ healedFrom }) => healedFrom === undefined).length;
+  return faults.length + damage.filter(isLeft).length;
+}
+
+/** True for damage that is there still. */
+export function isLeft({ healedFrom, isGivenUp }: FoundDamage): boolean {
+  return healedFrom === undefined && isGivenUp !== true;
 }

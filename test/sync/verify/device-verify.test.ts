@@ -115,6 +115,33 @@ describe('verifying a device', () => {
     );
   });
 
+  it('gives up what nothing can bring back, and the next checkpoint makes older ones whole again', async () => {
+    HARMS['with a byte flipped in its middle']?.(join(lab.repository, largest(lab, 'packs')));
+    const before = await lab.verify({ isGivingUp: true });
+    assert.ok(before.damage.length > 0 && before.damage.every(({ isGivenUp }) => isGivenUp === true));
+    assert.ok(before.lost.length > 0);
+    assertSound(lab);
+    await lab.reopen();
+    assert.deepEqual((await lab.verify()).damage, []);
+    await lab.checkpoint();
+    const { damage, lost } = await lab.verify();
+    assert.deepEqual(damage, []);
+    // lists of what older checkpoints held are in no file any more
+    assert.ok(lost.every(({ files }) => files.length === 0));
+    await bringHome(lab);
+    assertSound(lab, lab.atHome());
+  });
+
+  it('gives nothing up while a home cannot be asked', async () => {
+    await bringHome(lab);
+    renameSync(lab.home, `${lab.home}-unplugged`);
+    HARMS['cut short']?.(join(lab.repository, largest(lab, 'packs')));
+    const { damage, failures } = await lab.verify({ isGivingUp: true });
+    assert.deepEqual([damage[0]?.isGivenUp, failures.length], [undefined, 1]);
+    renameSync(`${lab.home}-unplugged`, lab.home);
+    assert.deepEqual((await lab.verify({ isGivingUp: true })).damage[0]?.healedFrom, lab.home);
+  });
+
   it('seals segments again from the log when no home has them', async () => {
     for (const [i, segment] of lab.objects('segments').entries()) {
       if (i === 0) rmSync(join(lab.repository, segment));
