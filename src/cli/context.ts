@@ -16,14 +16,20 @@ export interface Context {
   readonly credential: () => Promise<Credential>;
 }
 
-/** The context of a command that commander has parsed. */
+const contexts = new WeakMap<Command, Context>();
+
+/** The context of a command that commander has parsed: always the same, since its output knows if a line is open. */
 export function contextOf(command: Command): Context {
+  const known = contexts.get(command);
+  if (known !== undefined) return known;
   const options = command.optsWithGlobals<OutputOptions & CredentialOptions>();
-  return {
+  const context: Context = {
     output: new Output(options),
     passphrase: () => readPassphrase('Passphrase', options),
     credential: () => readCredential(options),
   };
+  contexts.set(command, context);
+  return context;
 }
 
 /** Adds the options by which a command finds and opens its pod. */
