@@ -32,7 +32,7 @@ export class ResultList<Item> {
     if (!isMachine) return write(`${describe(item)}\n`);
     const json = printable(JSON.stringify(item));
     if (isLines) return write(`${printable(JSON.stringify({ type: 'item', [name]: item }))}\n`);
-    return write(`${this.#count === 1 ? `{${JSON.stringify(name)}:[` : ','}\n${json}`);
+    return write(`${this.#count === 1 ? `{${JSON.stringify(name)}:[` : ','}${json}`);
   }
 
   /** Prints the end. `text` is for people; empty for none. */
@@ -53,7 +53,7 @@ export class ResultList<Item> {
   }
 
   #open(): string {
-    return this.#count === 0 ? `{${JSON.stringify(this.#style.name)}:[` : '\n';
+    return this.#count === 0 ? `{${JSON.stringify(this.#style.name)}:[` : '';
   }
 }
 

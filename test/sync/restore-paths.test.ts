@@ -325,7 +325,7 @@ describe('restoring by path', () => {
     assert.deepEqual(readdirSync(target), ['mine']);
     rmSync(target, { recursive: true });
     writeFileSync(target, 'a file');
-    await refused('TARGET_WRITE_FAILED', {});
-    await refused('TARGET_NOT_EMPTY', { isDryRun: true });
+    for (const isDryRun of [false, true]) await refused('TARGET_NOT_EMPTY', { isDryRun });
+    await refused('TARGET_WRITE_FAILED', { mayOverwrite: true });
   });
 });

@@ -1,5 +1,6 @@
 // Restore: makes a tree from its manifest.
-import { closeSync, mkdirSync, readdirSync } from 'node:fs';
+import { closeSync, fdatasync, mkdirSync, readdirSync } from 'node:fs';
+import { promisify } from 'node:util';
 import type { EntryPicker } from '../../core/entry-picker.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import { ManifestDecoder, type ManifestEntry } from '../../core/manifest.ts';
@@ -50,6 +51,8 @@ export interface RestoreResult {
   readonly verdicts?: VerdictCounts;
   readonly notRestored: NotRestored;
 }
+
+const syncData = promisify(fdatasync);
 
 /** Files that are written at once: many small ones, so that their chunks are read together, but few long ones. */
 const WRITERS = 128;
@@ -242,6 +245,8 @@ class TreeRestore {
         this.#writtenBytes += sizeBytes;
         this.#advance(sizeBytes);
       });
+      // a file that ends in a hole has its length before its bytes: cut off then, it would seem done to the next run
+      if (this.#existing !== undefined && entry.isSparse) await syncData(fd);
     } finally {
       closeSync(fd);
     }
@@ -259,6 +264,8 @@ class TreeRestore {
       );
       this.#writtenBytes += patch.writtenBytes;
       isChanged = patch.isChanged;
+      // its time says that it is done: its bytes must not come later
+      if (isChanged) await syncData(fd);
     } finally {
       closeSync(fd);
     }
