@@ -35,8 +35,12 @@ export function objectAt(repository: Repository, place: string): ObjectId | unde
   const kind = OBJECT_KINDS.find((each) => place.startsWith(`${each}/`));
   const name = /([^/]+?)(?:\.age|\.erofs)?$/.exec(place)?.[1];
   if (kind === undefined || name === undefined || !/^(?:\d{12}-)?[0-9a-f]{64}$/.test(name)) return undefined;
-  if ((kind === 'segments' || kind === 'inventories') !== name.includes('-')) return undefined;
-  return objectPlace(repository, { kind, name }) === place ? { kind, name } : undefined;
+  try {
+    return objectPlace(repository, { kind, name }) === place ? { kind, name } : undefined;
+  } catch (error) {
+    if (error instanceof TypeError) return undefined; // a name of another kind
+    throw error;
+  }
 }
 
 /** The damage that an error tells of; undefined if it is about something else, such as a lack of memory. */

@@ -8,6 +8,7 @@ import { oldestFirst, takeShare } from '../../core/reading-order.ts';
 import { hashing } from '../hashing.ts';
 import type { Pod } from '../pod/pod.ts';
 import { readEntries, refreshChunkIndex } from '../repository/chunk-index-refresh.ts';
+import { OBJECT_KINDS } from '../repository/repository.ts';
 import { Crew } from '../workers/crew.ts';
 import { type DamagedObject, isDamage, type ObjectId, objectLabel } from './damage.ts';
 import { giveUpPacks } from './give-up.ts';
@@ -81,7 +82,7 @@ class DeviceVerify {
   async run(): Promise<VerifyReport> {
     this.#plan.onProgress({ step: 'checking the log' });
     await this.#checkHistory();
-    await this.#checkKeyrings();
+    await this.#checkSmallObjects();
     await this.#checkContent();
     await this.#checkIndex();
     await this.#heal();
@@ -131,11 +132,15 @@ class DeviceVerify {
     }
   }
 
-  async #checkKeyrings(): Promise<void> {
+  /** Keyrings and the like are short: they are read in any case. */
+  async #checkSmallObjects(): Promise<void> {
     const { repository, state } = this.#pod;
-    const names = new Set([...(await repository.listObjects('keyrings')), state.keyring]);
-    this.#objectCount += names.size;
-    for (const name of names) await this.#read({ kind: 'keyrings', name });
+    for (const kind of OBJECT_KINDS.filter((each) => !['packs', 'bases', 'segments'].includes(each))) {
+      const names = new Set(await repository.listObjects(kind));
+      if (kind === 'keyrings') names.add(state.keyring);
+      this.#objectCount += names.size;
+      for (const name of names) await this.#read({ kind, name });
+    }
   }
 
   async #checkContent(): Promise<void> {
