@@ -7,6 +7,7 @@ import { join } from 'node:path';
 
 /** A running sshd. */
 export interface LoopbackSshd {
+  readonly pid: number;
   readonly port: number;
   readonly user: string;
   /** The command that connects with the right key and the known host. */
@@ -67,6 +68,7 @@ export async function startSshd(folder: string, lines: readonly string[] = []): 
   const shell = (key: string, known: string): string =>
     `ssh -F none -i ${at(key)} -o IdentitiesOnly=yes -o IdentityAgent=none -o UserKnownHostsFile=${at(known)} -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes`;
   return {
+    pid: sshd.pid ?? 0,
     port,
     user: userInfo().username,
     shell: shell('user', 'known'),

@@ -1,0 +1,156 @@
+// What goes wrong at a home: each fault has its error and its next step, nothing is lost, and the next push works.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type ErrorCode, isDeskPodError } from '../../src/core/errors.ts';
+import type { Home } from '../../src/sync/home/home.ts';
+import { openRsyncHome } from '../../src/sync/home/rsync-home.ts';
+import { POD, writeObject } from './support/home-contract.ts';
+import { startRsyncd } from './support/loopback-rsyncd.ts';
+import { type LoopbackSshd, startSshd } from './support/loopback-sshd.ts';
+import { makeTempFolder } from './support/temp-folder.ts';
+
+describe('a fault of a home', () => {
+  let temp: ReturnType<typeof makeTempFolder>;
+  let repository: string;
+  let folder: string;
+  let object: string;
+  beforeEach(async () => {
+    temp = makeTempFolder();
+    repository = join(temp.path, 'repository');
+    folder = join(temp.path, 'home');
+    object = writeObject(repository, Buffer.from('an object'));
+    await openRsyncHome(folder).initialise();
+  });
+  afterEach(() => temp.remove());
+
+  const saysPlainly = async (act: Promise<unknown>, code: ErrorCode, says: RegExp): Promise<void> => {
+    await assert.rejects(act, (error) => {
+      assert.ok(isDeskPodError(error, code), String(error));
+      assert.match(error.message, says);
+      assert.ok(error.hint);
+      return true;
+    });
+  };
+  const behind = async <T>(sshd: LoopbackSshd, work: (home: Home) => Promise<T>): Promise<T> => {
+    try {
+      const url = `ssh://${sshd.user}@127.0.0.1:${sshd.port}${folder}`;
+      return await work(openRsyncHome(url, { shell: sshd.shell, bytesPerSecond: 24 * 1024 * 1024 }));
+    } finally {
+      await sshd.stop();
+    }
+  };
+  /** A host where programs are looked for in `path` only. */
+  const hostWithPath = (path: string) => startSshd(join(temp.path, 'sshd'), [`SetEnv PATH=${path}`]);
+
+  it('is told when its host has no rsync', async () => {
+    const sshd = await hostWithPath(join(temp.path, 'empty'));
+    await behind(sshd, (home) =>
+      saysPlainly(home.push(repository, POD, [object]), 'HOME_UNREACHABLE', /the host has no rsync/),
+    );
+  });
+
+  it('is none when its host has a real rsync that does not know --fsync', async () => {
+    const old = join(temp.path, 'old');
+    mkdirSync(old);
+    const program = readFileSync(execFileSync('which', ['rsync'], { encoding: 'utf8' }).trim());
+    // the same program with that one option's name misspelled
+    program.write('--fsynk', program.indexOf('\0--fsync\0') + 1);
+    writeFileSync(join(old, 'rsync'), program, { mode: 0o755 });
+    assert.throws(
+      () => execFileSync(join(old, 'rsync'), ['--fsync', '--version'], { stdio: 'pipe' }),
+      /unknown option/,
+    );
+    await behind(await hostWithPath(`${old}:/usr/bin:/bin`), async (home) => {
+      await home.push(repository, POD, [object]);
+      assert.deepEqual(await home.list(POD), new Map([[object, 9]]));
+    });
+  });
+
+  it('is told when this host has no rsync', async () => {
+    const { PATH } = process.env;
+    process.env.PATH = join(temp.path, 'empty');
+    try {
+      await saysPlainly(openRsyncHome(folder).head(POD), 'RUNTIME_MISSING', /not installed on this host/);
+    } finally {
+      process.env.PATH = PATH;
+    }
+  });
+
+  it('is told when its folder belongs to somebody else', async () => {
+    chmodSync(folder, 0o755);
+    chmodSync(join(folder, 'pods'), 0o555);
+    chmodSync(temp.path, 0o755);
+    // root may write anywhere: the daemon is somebody else then
+    const user: Record<string, string> = process.getuid?.() === 0 ? { uid: 'nobody', gid: 'nogroup' } : {};
+    chmodSync(join(folder, 'deskpod-home'), 0o644);
+    const daemon = await startRsyncd(join(temp.path, 'rsyncd'), { home: { path: folder, ...user } });
+    try {
+      const home = openRsyncHome(`rsync://127.0.0.1:${daemon.port}/home`);
+      assert.equal((await home.probe()).state, 'ready');
+      await saysPlainly(home.push(repository, POD, [object]), 'TARGET_WRITE_FAILED', /by this user/);
+      chmodSync(join(folder, 'pods'), 0o777);
+      await home.push(repository, POD, [object]);
+      assert.deepEqual(await home.list(POD), new Map([[object, 9]]));
+    } finally {
+      await daemon.stop();
+    }
+  });
+
+  it('is a cut connection, after which a large object goes on where it was', async () => {
+    const large = writeObject(repository, randomBytes(32_000_000));
+    const sshd = await startSshd(join(temp.path, 'sshd'));
+    await behind(sshd, async (home) => {
+      let isCut = false;
+      const push = home.push(repository, POD, [large], {
+        onProgress: ({ doneBytes = 0 }) => {
+          if (isCut || doneBytes < 12_000_000) return;
+          isCut = true;
+          for (const pid of childrenOf(sshd.pid)) process.kill(pid, 'SIGKILL');
+        },
+      });
+      await saysPlainly(push, 'HOME_UNREACHABLE', /interrupted/);
+      assert.ok(isCut);
+      const place = join(folder, 'pods', POD, large);
+      assert.ok(!existsSync(place));
+      const part = join(dirname(place), '.partial');
+      while (!existsSync(part)) await new Promise((resolve) => setTimeout(resolve, 20));
+      const { wireBytes } = await home.push(repository, POD, [large]);
+      assert.ok(wireBytes < 24_000_000, `${wireBytes} bytes were sent the second time`);
+      assert.equal(statSync(place).size, 32_000_000);
+      assert.ok(!existsSync(part));
+    });
+    assert.deepEqual((await openRsyncHome(folder).verifyObjects(POD))?.damaged, []);
+  });
+
+  it('is no reason to send a large object to a folder again from the start', async () => {
+    const large = writeObject(repository, randomBytes(32_000_000));
+    const home = openRsyncHome(folder, { bytesPerSecond: 24 * 1024 * 1024 });
+    let isKilled = false;
+    const push = home.push(repository, POD, [large], {
+      onProgress: ({ doneBytes = 0 }) => {
+        if (isKilled || doneBytes < 12_000_000) return;
+        isKilled = true;
+        for (const pid of rsyncsOf(process.pid)) process.kill(pid, 'SIGKILL');
+      },
+    });
+    await assert.rejects(push, (error) => isDeskPodError(error, 'HOME_UNREACHABLE'));
+    const { wireBytes } = await home.push(repository, POD, [large]);
+    assert.ok(wireBytes < 24_000_000, `${wireBytes} bytes were sent the second time`);
+    assert.deepEqual(await home.verifyObjects(POD), { checkedObjects: 1, damaged: [] });
+  });
+});
+
+function childrenOf(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  return children === '' ? [] : children.split(' ').map(Number);
+}
+
+/** The rsyncs that a process has started, and those that these have started. */
+function rsyncsOf(pid: number): number[] {
+  return childrenOf(pid)
+    .filter((child) => readFileSync(`/proc/${child}/comm`, 'utf8') === 'rsync\n')
+    .flatMap((child) => [child, ...rsyncsOf(child)]);
+}
