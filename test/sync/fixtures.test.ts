@@ -1,0 +1,163 @@
+// The frozen homes: whatever this program becomes, it must read them, and whatever the format knows is in one of them.
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { toHex } from '../../src/core/bytes.ts';
+import { decodeEvent } from '../../src/core/events.ts';
+import { decodeMarker } from '../../src/core/marker.ts';
+import { decodeRecord } from '../../src/core/record.ts';
+import { hashing } from '../../src/sync/hashing.ts';
+import { unlockRepository } from '../../src/sync/keyring/unlock.ts';
+import { foldRecords } from '../../src/sync/pod/pod.ts';
+import { Repository } from '../../src/sync/repository/repository.ts';
+import { readChain } from '../../src/sync/repository/segments.ts';
+import { FormatDocument } from '../core/support/format-document.ts';
+import { EVENTS } from '../core/support/sample-events.ts';
+import { codecsIn, type Facts, formatTables, readEntries } from '../fixtures/facts.ts';
+import { runReader } from '../tree/reader-program.ts';
+import { makeTempFolder } from './support/temp-folder.ts';
+
+const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url));
+/** The SHA-256 of all that each holds. A fixture that is made again is none. */
+const FROZEN: Readonly<Record<string, string>> = {
+  v1: '6004963e762e639673af7dfde30390ad8c05eafd451febf88dae8d11fa8bfe94',
+  'v1-complete': '268568dd149c53540380c9442901aa8931bbeee52411dcf3c6b24c798e198e93',
+};
+const ADVICE =
+  'the format has grown: run node test/fixtures/make-fixture.ts v1-NAME as root, and add it to FROZEN';
+
+describe('the frozen homes', () => {
+  const names = readdirSync(FIXTURES).filter((name) => existsSync(join(FIXTURES, name, 'home')));
+  const all = names
+    .filter((name) => existsSync(join(FIXTURES, name, 'facts.json')))
+    .map((name) => JSON.parse(readFileSync(join(FIXTURES, name, 'facts.json'), 'utf8')) as Facts);
+
+  it('are all still what they were', () => {
+    const found = names.map((name) => [name, digest(join(FIXTURES, name))]);
+    assert.deepEqual(Object.fromEntries(found), FROZEN);
+  });
+
+  it('hold every event and every kind of thing that the format knows', () => {
+    const document = new FormatDocument();
+    const known = (table: string) => [...document.numbers(table).values()].sort();
+    const held = (of: (facts: Facts) => readonly unknown[]) => [...new Set(all.flatMap(of))].sort();
+    const events = Object.values(EVENTS).map(({ type, v }) => `${type} ${v}`);
+    assert.deepEqual(
+      held(({ events }) => events.map(({ type, v }) => `${type} ${v}`)),
+      events.sort(),
+      ADVICE,
+    );
+    assert.deepEqual(
+      held(({ entries }) => entries.map(({ kind }) => kind)),
+      known('entry kind'),
+      ADVICE,
+    );
+    assert.deepEqual(
+      held(({ codecs }) => codecs),
+      known('codec'),
+      ADVICE,
+    );
+    assert.deepEqual(
+      held(({ slots }) => slots),
+      known('slot kind'),
+      ADVICE,
+    );
+    assert.deepEqual(
+      held(({ markers }) => markers),
+      known('pod kind'),
+      ADVICE,
+    );
+    assert.ok(all.some(({ depth }) => depth > 0));
+  });
+
+  it('were made by the tables of docs/FORMAT.md as they are', () => {
+    assert.ok(
+      all.some(({ tables }) => tables === formatTables()),
+      ADVICE,
+    );
+  });
+
+  for (const name of names.filter((each) => existsSync(join(FIXTURES, each, 'facts.json')))) {
+    describe(name, () => {
+      const facts = JSON.parse(readFileSync(join(FIXTURES, name, 'facts.json'), 'utf8')) as Facts;
+      let temp: ReturnType<typeof makeTempFolder>;
+      let home: string;
+
+      beforeEach(() => {
+        temp = makeTempFolder();
+        home = join(temp.path, 'home');
+        // opening a repository makes a folder in it
+        cpSync(join(FIXTURES, name, 'home'), home, { recursive: true });
+      });
+      afterEach(() => temp.remove());
+
+      for (const key of ['passphrase', 'recoveryKey'] as const) {
+        it(`is read with its ${key} as it was when it was made`, async () => {
+          const repository = await Repository.open(join(home, 'pods', facts.podId));
+          const credential =
+            key === 'passphrase' ? { passphrase: facts.passphrase } : { recoveryKey: facts.recoveryKey };
+          const { head, keyring } = await unlockRepository(repository, credential);
+          const records = await readChain(repository, keyring.secrets, head);
+          const { checkpoints } = foldRecords(records);
+          assert.deepEqual(
+            records.map(({ payload }) => decodeEvent(payload)),
+            facts.events,
+          );
+          assert.deepEqual(
+            checkpoints.map(({ number }) => number),
+            [1],
+          );
+          const root = checkpoints[0]?.files ?? assert.fail();
+          const { entries, entryCount, entriesHash } = facts;
+          const found = await readEntries(repository, keyring.secrets, root);
+          assert.deepEqual(found, { entries, entryCount, entriesHash });
+          assert.deepEqual(await codecsIn(repository, keyring.secrets), facts.codecs);
+        });
+      }
+
+      it('has a marker and a live log that can be read', async () => {
+        const repository = await Repository.open(join(home, 'pods', facts.podId));
+        const { keyring } = await unlockRepository(repository, { recoveryKey: facts.recoveryKey });
+        const sealing = { hashing, logKey: keyring.secrets.logKey };
+        const device = join(FIXTURES, name, 'device');
+        for (const kind of facts.markers) {
+          const marker = decodeMarker(readFileSync(join(device, `${kind}.pod`)), sealing);
+          assert.equal(marker.kind, kind);
+          assert.equal(toHex(marker.podId), facts.podId);
+        }
+        const log = readFileSync(join(device, 'log', '000000000001.log'));
+        const types: string[] = [];
+        for (let at = 0, seq = 1; at < log.length; seq++) {
+          const record = decodeRecord(log, at, sealing, { seq });
+          assert.ok(record.kind === 'record');
+          types.push(decodeEvent(record.payload).type);
+          at += record.bytes.length;
+        }
+        assert.deepEqual(types, ['pod.created', 'home.added', 'checkpoint.sealed', 'home.acknowledged']);
+      });
+
+      it('is whole for the second reader', async () => {
+        writeFileSync(join(temp.path, 'recovery'), facts.recoveryKey);
+        const ended = await runReader([home, '--recovery-key-file', join(temp.path, 'recovery')]);
+        const stdout = `checkpoint 1 is whole: ${facts.entryCount} entries\n`;
+        assert.deepEqual(ended, { status: 0, stdout, stderr: '' });
+      });
+    });
+  }
+});
+
+/** Of the names and bytes of all files below `dir`. */
+function digest(dir: string): string {
+  const hash = createHash('sha256');
+  for (const path of readdirSync(dir, { recursive: true, encoding: 'utf8' }).sort()) {
+    if (!statSync(join(dir, path)).isFile()) continue;
+    hash.update(`${path}\0`).update(
+      createHash('sha256')
+        .update(readFileSync(join(dir, path)))
+        .digest(),
+    );
+  }
+  return hash.digest('hex');
+}
