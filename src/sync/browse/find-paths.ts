@@ -110,7 +110,7 @@ export async function followPaths(
   const trails = new Map<string, Trail>();
   let former: Checkpoint | undefined;
   for (const checkpoint of checkpoints) {
-    onProgress({ step: `looking into checkpoint ${checkpoint.number}` });
+    onProgress({ step: 'looking into all checkpoints' });
     if (former !== undefined && isSameRoot(former.files, checkpoint.files)) {
       for (const { versions } of trails.values()) {
         const last = versions.at(-1);
