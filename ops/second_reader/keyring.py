@@ -6,6 +6,8 @@ from .fields import Fields, proven, read_json
 from .programs import unseal, unseal_with_passphrase
 from .refused import FAILED, WRONG_KEY, Refused
 
+SLOTS_MAX = 32  # each passphrase slot takes a second to try
+
 
 def read_head(data):
     """The fields of a head; they are unproven until its MAC is checked."""
@@ -42,7 +44,10 @@ def open_slots(fields, recovery_key, passphrase):
     fields.magic(b'DPY1')
     fields.take(16 + 4)  # podId and generation; the MAC is checked with the key that a slot gives
     slots = []
-    for _ in range(fields.number('I')):
+    count = fields.number('I')
+    if count > SLOTS_MAX:
+        raise fields.damaged(f'{count} slots are more than {SLOTS_MAX}')
+    for _ in range(count):
         kind, _label, _created = fields.number('B'), fields.prefixed(), fields.number('Q')
         if kind not in (1, 2):
             raise fields.damaged(f'no slot has the kind {kind}')

@@ -93,9 +93,14 @@ def find_checkpoints(log):
         if version != 1:
             raise Refused(f'record {record["seq"]}: this reader does not know {kind} v {version}', FAILED)
         if kind == 'checkpoint.sealed':
-            checkpoints[event.get('number')] = {**event, 'atMs': record['atMs']}
-        for number in event.get('numbers', []):
-            checkpoints.pop(number, None)
+            if type(event.get('number')) is not int:
+                raise Refused(f'record {record["seq"]} is damaged: its checkpoint has no number')
+            checkpoints[event['number']] = {**event, 'atMs': record['atMs']}
+        if kind == 'checkpoints.forgotten':
+            if not isinstance(event.get('numbers'), list) or any(type(n) is not int for n in event['numbers']):
+                raise Refused(f'record {record["seq"]} is damaged: numbers are none of checkpoints')
+            for number in event['numbers']:
+                checkpoints.pop(number, None)
         in_force.update(dict.fromkeys(pack_names(record, 'packs') + pack_names(record, 'added')))
         for name in pack_names(record, 'removed'):
             in_force.pop(name, None)
