@@ -26,6 +26,8 @@ const MARKER_TEXT = 'DeskPod home 1\n';
 const PRIVATE = '--chmod=D700,F600';
 /** What a place may hold that becomes a home: nothing, but for what every new file system has, and parts of a home. */
 const FREE_PLACE: ReadonlySet<string> = new Set(['.', 'lost+found', 'pods', HOME_MARKER]);
+/** With the folder itself among the files, rsync would send all files that lie right in it: the head, before its time. */
+const FOLDERS_ONLY = ['--include=/*/', '--exclude=/*'] as const;
 /** What lies in a repository besides its objects. */
 const NO_OBJECTS = ['--exclude=/head', '--exclude=/tmp', '--exclude=.*'] as const;
 
@@ -218,6 +220,7 @@ class RsyncHome implements Home {
       '--stats',
       '--no-human-readable',
       PRIVATE,
+      ...FOLDERS_ONLY,
       `${repositoryDir}/`,
       this.#rsync.place(`${podFolder(podId)}/`),
     ];
