@@ -160,6 +160,17 @@ export function describeHome(
       assert.deepEqual(await home.list(POD, [objects[0] ?? '', lacking]), new Map([[objects[0], 3]]));
     });
 
+    it('is sent nothing but the objects that are named, and no head before its time', async () => {
+      await home.initialise();
+      const [named = ''] = ['a', 'b'].map((text) => writeObject(repository, Buffer.from(text)));
+      for (const name of ['head', 'stray', '.hidden']) writeFileSync(join(repository, name), 'not asked for');
+      await home.push(repository, POD, [named]);
+      await home.replace(repository, POD, [named]);
+      assert.equal(await home.head(POD), undefined);
+      assert.deepEqual([...(await home.list(POD)).keys()], [named]);
+      for (const name of ['stray', '.hidden']) assert.ok(!existsSync(join(folder, 'pods', POD, name)));
+    });
+
     it('is sent only what it lacks', async () => {
       await home.initialise();
       const [first = '', second = ''] = [1, 2].map((n) => writeObject(repository, randomBytes(n * 100_000)));

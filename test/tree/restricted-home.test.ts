@@ -1,0 +1,38 @@
+// A home that its owner lets a device into by one line: the whole way with the program, from authorizing to restoring.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type LoopbackSshd, startSshd } from '../sync/support/loopback-sshd.ts';
+import { openTreeLab, type TreeLab } from './tree-lab.ts';
+
+describe('a home that was authorized', () => {
+  let lab: TreeLab;
+  let sshd: LoopbackSshd;
+  beforeEach(async () => {
+    lab = await openTreeLab();
+    sshd = await startSshd(join(lab.temp, 'sshd'));
+  });
+  afterEach(async () => {
+    await sshd.stop();
+    await lab.close();
+  });
+
+  it('takes a pod, gives it back, and keeps it from being taken away', async () => {
+    const key = join(lab.temp, 'sshd', 'user.pub');
+    const { line } = await lab.program.answer<{ line: string }>(['home', 'authorize', lab.home, key]);
+    assert.match(line, /^command="[^"]* home receive [^"]*",restrict ssh-ed25519 /);
+    sshd.restrict(line.slice(0, line.indexOf(' ssh-ed25519')));
+    const device = lab.program.with({ env: { DESKPOD_SSH: sshd.sharedShell } });
+    const url = `ssh://${sshd.user}@127.0.0.1:${sshd.port}${lab.home}`;
+    await device.answer(['home', 'add', url, ...lab.at]);
+    await lab.checkpoint();
+    const { homes } = await device.answer<{ homes: readonly { sentObjects: number }[] }>(['sync', ...lab.at]);
+    assert.ok((homes[0]?.sentObjects ?? 0) > 0);
+    const restored = join(lab.temp, 'restored');
+    await device.answer(['restore', '--from', url, '--to', restored]);
+    assert.equal(await readFile(join(restored, 'letter.txt'), 'utf8'), 'a letter\n');
+    // the restore has moved home's head on: the former device is told so, and home stays as it is
+    await lab.checkpoint();
+    await device.failure('HOME_FENCED', ['sync', ...lab.at]);
+  });
+});
