@@ -1,11 +1,10 @@
-// The payload of an age file: STREAM over ChaCha20-Poly1305 in pieces of 64 KiB, done by node:crypto.
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+// The payload of an age file: STREAM over ChaCha20-Poly1305 in pieces of 64 KiB.
+import { hkdfSync, randomBytes } from 'node:crypto';
 import { DeskPodError } from '../../core/errors.ts';
+import { openPiece, sealPiece, TAG_BYTES } from './piece-cipher.ts';
 
 const PIECE_BYTES = 64 * 1024;
-const TAG_BYTES = 16;
 const SEALED_PIECE_BYTES = PIECE_BYTES + TAG_BYTES;
-const CIPHER = 'chacha20-poly1305';
 
 /** The length of the nonce that opens a payload, in bytes. */
 export const PAYLOAD_NONCE_BYTES = 16;
@@ -32,13 +31,9 @@ export function sealPayload(header: Uint8Array, fileKey: Uint8Array, plaintext: 
   let at = header.length + nonce.length;
   for (let index = 0; index < pieceCount; index++) {
     const piece = plaintext.subarray(index * PIECE_BYTES, (index + 1) * PIECE_BYTES);
-    const cipher = createCipheriv(CIPHER, key, pieceNonce(index, index === pieceCount - 1), {
-      authTagLength: TAG_BYTES,
-    });
-    whole.set(cipher.update(piece), at);
-    cipher.final();
-    whole.set(cipher.getAuthTag(), at + piece.length);
-    at += piece.length + TAG_BYTES;
+    const end = at + piece.length + TAG_BYTES;
+    sealPiece(whole.subarray(at, end), piece, key, pieceNonce(index, index === pieceCount - 1));
+    at = end;
   }
   return whole;
 }
@@ -85,27 +80,20 @@ export function openPieces(
     const piece = sealed.subarray(i * SEALED_PIECE_BYTES, (i + 1) * SEALED_PIECE_BYTES);
     const index = firstPiece + i;
     const bodyLength = piece.length - TAG_BYTES;
-    if (bodyLength < 0) throw damaged(index, undefined);
-    try {
-      const nonce = pieceNonce(index, index === layout.pieceCount - 1);
-      const decipher = createDecipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES });
-      decipher.setAuthTag(piece.subarray(bodyLength));
-      plain.set(decipher.update(piece.subarray(0, bodyLength)), i * PIECE_BYTES);
-      decipher.final();
-    } catch (cause) {
-      throw damaged(index, cause);
-    }
+    if (bodyLength < 0) throw damaged(index);
+    const target = plain.subarray(i * PIECE_BYTES, i * PIECE_BYTES + bodyLength);
+    const nonce = pieceNonce(index, index === layout.pieceCount - 1);
+    if (!openPiece(target, piece, key, nonce)) throw damaged(index);
   }
   return plain;
 }
 
-function damaged(index: number, cause: unknown): DeskPodError {
+function damaged(index: number): DeskPodError {
   return new DeskPodError(
     'OBJECT_DAMAGED',
     `age file: piece ${index}: expected the bytes that were sealed, got others`,
     {
       details: { pieceIndex: index },
-      cause,
     },
   );
 }
