@@ -90,11 +90,11 @@ export class Tree {
   }
 
   /** Writes the folder into packs as it is. @throws DeskPodError SOURCE_UNREADABLE, SPACE_EXHAUSTED */
-  capture(options: Omit<TreeOptions, 'index' | 'isExcluded'>): Promise<CapturedTree> {
+  capture(options: Omit<TreeOptions, 'isExcluded'>): Promise<CapturedTree> {
     const { content, projections } = this.pod;
     return captureInto(content, this.dir, 'data', {
-      ...options,
       index: projections.files,
+      ...options,
       isExcluded: isOfPod,
     });
   }

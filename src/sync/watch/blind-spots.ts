@@ -1,0 +1,122 @@
+// Paths whose changes no watch on folders tells of: an inode's other names, and what something is mounted on.
+import { lstatSync } from 'node:fs';
+import type { DirtyPath } from '../../core/dirty-paths.ts';
+import { joinPath } from '../files/byte-path.ts';
+import { RACY_MARGIN_MS } from '../files/file-index.ts';
+import type { ScannedEntry } from '../files/scanner.ts';
+
+/** More are not looked at one by one: a scan of everything is hardly slower, and takes no memory. */
+const SPOTS_MAX = 100_000;
+
+/** A place that was looked at, with what was found there, in the manifest's order. */
+export interface FoundPart extends DirtyPath {
+  readonly found: readonly ScannedEntry[];
+}
+
+interface Spot {
+  readonly path: Uint8Array;
+  readonly link: string | undefined;
+  readonly ino: bigint;
+  readonly ctimeNs: bigint;
+  /** True if it changed so shortly before it was looked at that another change may have given it the same time. */
+  readonly isRacy: boolean;
+}
+
+/**
+ * Who writes to a file by one of its names is told of in that name's folder alone; and a name outside the tree is in no
+ * folder that is watched. So every name of an inode that has several is looked at each time.
+ */
+export class BlindSpots {
+  readonly #root: Uint8Array;
+  readonly #spots = new Map<string, Spot>();
+  /** How many names in the tree an inode has that has several. */
+  readonly #names = new Map<string, number>();
+
+  constructor(root: Uint8Array) {
+    this.#root = root;
+  }
+
+  /** True if there are so many that not all are remembered. */
+  get isTooMany(): boolean {
+    return this.#spots.size >= SPOTS_MAX;
+  }
+
+  /** Takes note of an entry that was looked at no later than `atMs`, if it is such a place. */
+  see(scanned: ScannedEntry, atMs: number): void {
+    const link = linkOf(scanned);
+    if (link !== undefined) this.#add(scanned, atMs, link);
+  }
+
+  /** Takes note of a folder that something is mounted on. */
+  seeMount(scanned: ScannedEntry, atMs: number): void {
+    this.#add(scanned, atMs, undefined);
+  }
+
+  /** The paths that are not as they were. */
+  *changed(): Generator<Uint8Array> {
+    for (const { path, ino, ctimeNs, isRacy } of this.#spots.values()) {
+      const now = lstatSync(joinPath(this.#root, path), { bigint: true, throwIfNoEntry: false });
+      if (isRacy || now?.ino !== ino || now.ctimeNs !== ctimeNs) yield path;
+    }
+  }
+
+  /**
+   * True if `parts` have all names in the tree of every inode that is in them: one that had a single name when everything
+   * was looked at may have got another, and its first is told of nowhere.
+   */
+  hasAllNames(parts: readonly FoundPart[]): boolean {
+    const fresh = new Map<string, { count: number; linkCount: number }>();
+    for (const { found } of parts) {
+      for (const scanned of found) {
+        const link = linkOf(scanned);
+        if (link === undefined || this.#names.has(link)) continue;
+        fresh.set(link, { count: (fresh.get(link)?.count ?? 0) + 1, linkCount: scanned.linkCount });
+      }
+    }
+    return [...fresh.values()].every(({ count, linkCount }) => count >= linkCount);
+  }
+
+  /** Takes over what was found, no later than `atMs`, in the place of what was known there. */
+  update(parts: readonly FoundPart[], atMs: number): void {
+    const byPath = new Map(parts.map((part) => [keyOf(part.path), part]));
+    for (const key of [...this.#spots.keys()]) if (isReplaced(byPath, key)) this.#remove(key);
+    for (const { found } of parts) for (const scanned of found) this.see(scanned, atMs);
+  }
+
+  #add({ entry: { path }, ino, ctimeNs }: ScannedEntry, atMs: number, link: string | undefined): void {
+    if (this.isTooMany) return;
+    const isRacy = ctimeNs > BigInt(Math.floor(atMs) - RACY_MARGIN_MS) * 1_000_000n;
+    const key = keyOf(path);
+    this.#remove(key);
+    this.#spots.set(key, { path, link, ino, ctimeNs, isRacy });
+    if (link !== undefined) this.#names.set(link, (this.#names.get(link) ?? 0) + 1);
+  }
+
+  #remove(key: string): void {
+    const link = this.#spots.get(key)?.link;
+    this.#spots.delete(key);
+    if (link === undefined) return;
+    const left = (this.#names.get(link) ?? 1) - 1;
+    if (left > 0) this.#names.set(link, left);
+    else this.#names.delete(link);
+  }
+}
+
+/** What tells the names of one inode from those of others; undefined for an inode with one name. */
+export function linkOf({ linkCount, entry, dev, ino }: ScannedEntry): string | undefined {
+  return linkCount > 1 && entry.kind !== 'directory' ? `${dev}:${ino}` : undefined;
+}
+
+/** True if `path` is one of the parts, or below one of which nothing stayed. */
+function isReplaced(parts: ReadonlyMap<string, FoundPart>, path: string): boolean {
+  if (parts.has(path)) return true;
+  for (let end = path.lastIndexOf('/'); ; end = path.lastIndexOf('/', end - 1)) {
+    const above = parts.get(path.slice(0, Math.max(end, 0)));
+    if (above !== undefined && (above.isWhole || above.found[0]?.entry.kind !== 'directory')) return true;
+    if (end <= 0) return false;
+  }
+}
+
+function keyOf(path: Uint8Array): string {
+  return Buffer.from(path.buffer, path.byteOffset, path.length).toString('latin1');
+}

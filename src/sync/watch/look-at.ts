@@ -1,0 +1,71 @@
+// Looking at the dirty paths of a tree: what is there now, as a scan of everything would have found it.
+import type { DirtyPath } from '../../core/dirty-paths.ts';
+import { isWithin } from '../../core/path-order.ts';
+import { joinPath } from '../files/byte-path.ts';
+import { examine, type ScannedEntry, scanTree } from '../files/scanner.ts';
+import type { FoundPart } from './blind-spots.ts';
+
+/** Entries beyond this are found sooner, and with less memory, by a scan of everything. */
+const FOUND_MAX = 100_000;
+
+/** How paths are looked at. */
+export interface LookOptions {
+  /** True for a path (in the tree) that is left out, with all below it. */
+  readonly isExcluded: (path: Uint8Array) => boolean;
+  /** Told of folders on which something is mounted. */
+  readonly onMount: (scanned: ScannedEntry) => void;
+}
+
+/**
+ * What is at the dirty paths, which come in order; undefined if that is too much to hold.
+ * @throws DeskPodError SOURCE_UNREADABLE
+ */
+export function lookAt(
+  root: Uint8Array,
+  dirty: readonly DirtyPath[],
+  options: LookOptions,
+): FoundPart[] | undefined {
+  const top = examine(root, new Uint8Array(0));
+  const parts: FoundPart[] = [];
+  let foundCount = 0;
+  let gone: Uint8Array | undefined;
+  for (const { path, isWhole } of dirty) {
+    // nothing is below what is gone, even if something has come there since
+    if (gone !== undefined && isWithin(path, gone)) continue;
+    const first = path.length === 0 ? top : examine(root, path);
+    const isFolder = first?.entry.kind === 'directory';
+    if (!isFolder) gone = path;
+    const isForeign = isFolder && first.dev !== top?.dev;
+    if (isForeign) options.onMount(first);
+    const found = first === undefined ? [] : [first];
+    if (isFolder && isWhole && !isForeign) found.push(...below(root, path, options, FOUND_MAX));
+    foundCount += found.length;
+    if (foundCount > FOUND_MAX) return undefined;
+    parts.push({ path, isWhole: isWhole || isForeign, found });
+  }
+  return parts;
+}
+
+/** Everything below a folder of the tree, at most so many. */
+function* below(
+  root: Uint8Array,
+  folder: Uint8Array,
+  { isExcluded, onMount }: LookOptions,
+  limit: number,
+): Generator<ScannedEntry> {
+  const inTree = (path: Uint8Array): Uint8Array => joinPath(folder, path);
+  const mounts = new Set<string>();
+  const scan = scanTree(joinPath(root, folder), {
+    isExcluded: (path) => isExcluded(inTree(path)),
+    onMount: (path) => mounts.add(Buffer.from(path).toString('latin1')),
+  });
+  let count = 0;
+  for (const scanned of scan) {
+    const { path } = scanned.entry;
+    if (path.length === 0) continue;
+    if (count++ > limit) return;
+    const found = { ...scanned, entry: { ...scanned.entry, path: inTree(path) } };
+    if (mounts.delete(Buffer.from(path).toString('latin1'))) onMount(found);
+    yield found;
+  }
+}

@@ -1,0 +1,182 @@
+// A capture of what was found at the dirty paths: the manifest is the last one, patched.
+import { concatBytes } from '../../core/bytes.ts';
+import { ManifestEncoder, type ManifestEntry } from '../../core/manifest.ts';
+import type { ManifestStream } from '../../core/manifest-diff.ts';
+import { type FreshEntry, type FreshPart, PatchMismatch, patchManifest } from '../../core/manifest-patch.ts';
+import type { ProgressListener } from '../../core/progress.ts';
+import type { CaptureStats, ContentWriter } from '../files/capture.ts';
+import { captureFile, captureSmallFile } from '../files/capture-file.ts';
+import type { FileIndexRun } from '../files/file-index.ts';
+import type { ScannedEntry } from '../files/scanner.ts';
+import { Slots } from '../files/slots.ts';
+import type { CapturedTree } from '../pod/seal-checkpoint.ts';
+import { type FoundPart, linkOf } from './blind-spots.ts';
+
+const READERS = 4;
+const MANIFEST_PIECE_BYTES = 64 * 1024;
+
+/** What a patch works with. */
+export interface PatchWork {
+  readonly root: Uint8Array;
+  readonly writer: ContentWriter;
+  /** Ends with the patch, one way or the other. */
+  readonly run: FileIndexRun;
+  readonly onProgress?: ProgressListener;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Stores what was found, and the manifest that the whole tree has now.
+ * @throws PatchMismatch if the parts do not fit the manifest before; SOURCE_UNREADABLE; what the writer throws
+ */
+export async function capturePatch(
+  before: ManifestStream,
+  found: readonly FoundPart[],
+  work: PatchWork,
+): Promise<CapturedTree> {
+  const capture = new PatchCapture(work);
+  try {
+    const parts = await capture.read(found);
+    const root = await work.writer.writeRoot(capture.manifest(before, parts));
+    return { root, stats: capture.stats(), settle: () => work.run.settle() };
+  } catch (error) {
+    await work.run.abandon();
+    throw error;
+  }
+}
+
+/** Stores the content of files ahead of the checkpoint that will want it; gives how many were read. */
+export async function captureAhead(files: readonly ScannedEntry[], work: PatchWork): Promise<number> {
+  const capture = new PatchCapture(work);
+  try {
+    await capture.read([{ path: new Uint8Array(0), isWhole: false, found: files }]);
+    return capture.stats().readFiles;
+  } catch (error) {
+    await work.run.abandon();
+    throw error;
+  }
+}
+
+class PatchCapture {
+  readonly #work: PatchWork;
+  readonly #readers = new Slots(READERS);
+  readonly #changed: Uint8Array[] = [];
+  #files = 0;
+  #directories = 0;
+  #entries = 0;
+  #bytes = 0;
+  #readFiles = 0;
+
+  constructor(work: PatchWork) {
+    this.#work = work;
+  }
+
+  stats(): CaptureStats {
+    return {
+      files: this.#files,
+      directories: this.#directories,
+      entries: this.#entries,
+      bytes: this.#bytes,
+      readFiles: this.#readFiles,
+      newBytes: this.#work.writer.newBytes,
+      changedWhileRead: this.#changed,
+      notCrossed: [],
+    };
+  }
+
+  /** The parts with the content of their files stored; of an inode with several names at the first. */
+  async read(found: readonly FoundPart[]): Promise<FreshPart[]> {
+    const seen = new Set<string>();
+    const reading = found.map(async (part): Promise<FreshPart> => {
+      const entries = part.found.map((scanned) => {
+        const link = linkOf(scanned);
+        const isLaterName = link !== undefined && seen.has(link);
+        if (link !== undefined) seen.add(link);
+        return isLaterName
+          ? { entry: scanned.entry, link }
+          : this.#readers.use(() => this.#fresh(scanned, link));
+      });
+      // all of them end before one's failure is told: nothing may be read after that
+      const settled = await Promise.allSettled(entries);
+      return {
+        path: part.path,
+        isWhole: part.isWhole,
+        entries: settled.flatMap((each) => {
+          if (each.status === 'rejected') throw each.reason;
+          return each.value ?? [];
+        }),
+      };
+    });
+    const settled = await Promise.allSettled(reading);
+    return settled.map((each) => {
+      if (each.status === 'rejected') throw each.reason;
+      return each.value;
+    });
+  }
+
+  async *manifest(before: ManifestStream, parts: readonly FreshPart[]): AsyncGenerator<Uint8Array> {
+    const encoder = new ManifestEncoder();
+    let pieces = [encoder.start()];
+    let pieceBytes = 0;
+    for await (const entries of patchManifest(before, parts)) {
+      this.#work.signal?.throwIfAborted();
+      for (const entry of entries) {
+        this.#count(entry);
+        const bytes = encoder.entry(entry);
+        pieces.push(bytes);
+        pieceBytes += bytes.length;
+      }
+      if (pieceBytes < MANIFEST_PIECE_BYTES) continue;
+      yield concatBytes(pieces);
+      pieces = [];
+      pieceBytes = 0;
+    }
+    pieces.push(encoder.end());
+    yield concatBytes(pieces);
+  }
+
+  async #fresh(scanned: ScannedEntry, link: string | undefined): Promise<FreshEntry | undefined> {
+    const entry = scanned.entry.kind === 'file' ? await this.#content(scanned) : scanned.entry;
+    if (entry === undefined && link === undefined) return undefined;
+    // its other names are without content now; what it has become is told of by another event
+    if (entry?.kind !== scanned.entry.kind)
+      throw new PatchMismatch('a file became something else while it was read');
+    return { entry, link };
+  }
+
+  async #content(scanned: ScannedEntry): Promise<ManifestEntry | undefined> {
+    const { root, writer, run, signal } = this.#work;
+    signal?.throwIfAborted();
+    const { entry } = scanned;
+    if (entry.sizeBytes === 0) return entry;
+    const known = await run.find(entry.path, { ...scanned, ...entry });
+    if (known?.chunkIds.every((id) => writer.hasChunk?.(id) ?? true)) {
+      const { chunkIds, isSparse } = known;
+      return { ...entry, chunkIds, isSparse };
+    }
+    const small =
+      writer.writeBytes === undefined ? undefined : captureSmallFile(root, scanned, writer.writeBytes);
+    const captured = await (small ?? captureFile(root, scanned, writer));
+    if (captured === undefined) return undefined;
+    this.#readFiles++;
+    const { identity } = captured;
+    if (identity === undefined) this.#changed.push(entry.path);
+    else {
+      const { chunkIds, isSparse } = captured.entry;
+      await run.remember(entry.path, { ...identity, isSparse, chunkIds });
+    }
+    return captured.entry;
+  }
+
+  #count(entry: ManifestEntry): void {
+    const { writer, onProgress } = this.#work;
+    if (!entry.chunkIds.every((id) => writer.hasChunk?.(id) ?? true))
+      throw new PatchMismatch('a chunk of the last manifest is gone');
+    this.#entries++;
+    if (entry.kind === 'directory') this.#directories++;
+    if (entry.kind !== 'file') return;
+    this.#files++;
+    if (entry.hardlinkGroup === 0 || entry.chunkIds.length > 0) this.#bytes += entry.sizeBytes;
+    onProgress?.({ step: 'reading files', doneFiles: this.#files, doneBytes: this.#bytes });
+  }
+}

@@ -1,0 +1,213 @@
+// A checkpoint of a watched tree is the one that a scan of everything would make, and scans only when it has to.
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  appendFileSync,
+  chmodSync,
+  linkSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import type { Root } from '../../../src/core/root.ts';
+import { latestCheckpoint } from '../../../src/core/state.ts';
+import { captureInto } from '../../../src/sync/pod/seal-checkpoint.ts';
+import { createTree, openTree } from '../../../src/sync/pod/tree.ts';
+import { makeFifo } from '../../../src/sync/posix/nodes.ts';
+import { setXattr } from '../../../src/sync/posix/xattr.ts';
+import { WatchedTree } from '../../../src/sync/watch/watched-tree.ts';
+import { makeTempFolder } from '../support/temp-folder.ts';
+
+const PASSPHRASE = 'correct horse';
+const SILENT = (): void => undefined;
+
+describe('a watched tree', () => {
+  let temp: ReturnType<typeof makeTempFolder>;
+  let dir: string;
+  let watched: WatchedTree;
+  const children: ChildProcess[] = [];
+  beforeEach(async () => {
+    temp = makeTempFolder();
+    dir = join(temp.path, 'tree');
+    mkdirSync(join(dir, 'a', 'b'), { recursive: true });
+    for (const name of ['file', 'other', 'a/note', 'a/b/deep']) writeFileSync(join(dir, name), name);
+    await createTree({ dir, name: 'papers', passphrase: PASSPHRASE, workFactor: 2 });
+    watched = await WatchedTree.start(await openTree(dir, { passphrase: PASSPHRASE }));
+  });
+  afterEach(async () => {
+    for (const child of children.splice(0)) child.kill('SIGKILL');
+    await watched.close();
+    temp.remove();
+  });
+
+  /** The manifest of a checkpoint made now. */
+  async function sealed(): Promise<Root> {
+    await watched.checkpoint(SILENT);
+    const files = latestCheckpoint(watched.pod.state)?.files;
+    assert.ok(files !== undefined);
+    return files;
+  }
+
+  /** The manifest that a scan makes which trusts nobody. */
+  async function scanned(): Promise<Root> {
+    const isExcluded = (path: Uint8Array): boolean => String(path) === '.deskpod';
+    return (await captureInto(watched.pod.content, dir, 'data', { isExcluded })).root;
+  }
+
+  async function gaps(): Promise<string[]> {
+    const events = await watched.pod.events(1);
+    return events.flatMap(({ event }) => (event.type === 'watch.gap' ? [event.cause] : []));
+  }
+
+  async function assertPatched(): Promise<void> {
+    assert.equal(watched.needsScan, false);
+    assert.deepEqual(await sealed(), await scanned());
+    assert.deepEqual(await gaps(), ['start']);
+  }
+
+  it('is scanned at first, and not again', async () => {
+    assert.equal(watched.needsScan, true);
+    assert.deepEqual(await sealed(), await scanned());
+    assert.equal(watched.needsScan, false);
+    const root = await sealed();
+    assert.deepEqual(await sealed(), root);
+    assert.deepEqual(await gaps(), ['start']);
+  });
+
+  it('has the same manifest as a scan after any edits, and hardly ever needs one', () =>
+    fc.assert(
+      fc.asyncProperty(fc.array(edits, { minLength: 1, maxLength: 12 }), async (batch) => {
+        for (const edit of batch) apply(dir, edit);
+        assert.deepEqual(await sealed(), await scanned());
+      }),
+      { numRuns: 25 },
+    ));
+
+  it('notices what is written through a name outside of it', async () => {
+    linkSync(join(dir, 'file'), join(temp.path, 'outside'));
+    await sealed();
+    await sealed();
+    appendFileSync(join(temp.path, 'outside'), 'more');
+    await assertPatched();
+  });
+
+  it('looks at everything when a file got a second name, as nothing tells which the first is', async () => {
+    await sealed();
+    linkSync(join(dir, 'file'), join(dir, 'a', 'name'));
+    assert.deepEqual(await sealed(), await scanned());
+    assert.deepEqual(await gaps(), ['start', 'links']);
+    appendFileSync(join(dir, 'file'), 'by one name');
+    assert.deepEqual(await sealed(), await scanned());
+    rmSync(join(dir, 'file'));
+    assert.deepEqual(await sealed(), await scanned());
+    assert.deepEqual(await gaps(), ['start', 'links']);
+  });
+
+  it('has what a program writes through memory, while it has the file mapped and afterwards', async () => {
+    await sealed();
+    const writer = startWriter(join(dir, 'file'));
+    children.push(writer.child);
+    await writer.step();
+    await assertPatched();
+    await writer.step(); // the page is dirty already: no time of the file changes
+    await assertPatched();
+    await writer.step();
+    writer.child.kill('SIGKILL');
+    await once(writer.child, 'exit');
+    await assertPatched();
+  });
+
+  it('stores what has changed ahead of the checkpoint, which then has nothing to read', async () => {
+    await sealed();
+    const before = watched.pod.state.packs;
+    writeFileSync(join(dir, 'large'), Buffer.alloc(5 * 1024 * 1024, 'large'));
+    utimesSync(join(dir, 'large'), 1, 1);
+    const { signal } = new AbortController();
+    const path = Buffer.from('large');
+    assert.equal(
+      await watched.readAhead.take([{ path: Buffer.from('file'), isWhole: false }], signal),
+      false,
+    );
+    assert.equal(await watched.readAhead.take([{ path, isWhole: false }], signal), true);
+    assert.equal(watched.pod.state.packs, before);
+    assert.deepEqual(await sealed(), await scanned());
+  });
+
+  it('seals nothing on schedule if nothing has changed, and else with that reason', async () => {
+    await sealed();
+    const onSchedule = { reason: 'schedule', isOptional: true } as const;
+    assert.equal(await watched.seal(onSchedule, SILENT), undefined);
+    chmodSync(join(dir, 'file'), 0o600);
+    assert.equal((await watched.seal(onSchedule, SILENT))?.number, 2);
+    assert.equal(latestCheckpoint(watched.pod.state)?.reason, 'schedule');
+    assert.equal(await watched.seal(onSchedule, SILENT), undefined);
+  });
+
+  it('scans ahead of the first checkpoint if there is time', async () => {
+    await watched.reconcile(SILENT);
+    appendFileSync(join(dir, 'file'), 'more');
+    await assertPatched();
+  });
+
+  it('keeps what has changed in mind if a checkpoint fails', async () => {
+    await sealed();
+    writeFileSync(join(dir, 'new'), 'new');
+    const flush = watched.pod.content.flush.bind(watched.pod.content);
+    watched.pod.content.flush = () => Promise.reject(new Error('no space'));
+    await assert.rejects(sealed(), /no space/);
+    watched.pod.content.flush = flush;
+    await assertPatched();
+  });
+});
+
+type Edit = readonly [kind: (typeof KINDS)[number], path: string, other: string];
+const KINDS = [
+  ...['write', 'append', 'mkdir', 'remove', 'rename', 'link', 'symlink', 'fifo', 'chmod', 'touch', 'xattr'],
+  ...['rename', 'mkdir', 'write'],
+] as const;
+const names = fc.constantFrom('a', 'b', 'c', 'a-', 'file', 'n\u00e9', 'x\\y');
+const paths = fc.array(names, { minLength: 1, maxLength: 3 }).map((parts) => parts.join('/'));
+const edits: fc.Arbitrary<Edit> = fc.tuple(fc.constantFrom(...KINDS), paths, paths);
+
+/** Does something to a tree; what cannot be done is not. */
+function apply(dir: string, [kind, path, other]: Edit): void {
+  const [place, target] = [join(dir, path), join(dir, other)];
+  try {
+    if (kind === 'write') writeFileSync(place, other);
+    else if (kind === 'append') appendFileSync(place, other);
+    else if (kind === 'mkdir') mkdirSync(place, { recursive: true });
+    else if (kind === 'remove') rmSync(place, { recursive: true });
+    else if (kind === 'rename') renameSync(place, target);
+    else if (kind === 'link') linkSync(place, target);
+    else if (kind === 'symlink') symlinkSync(other, place);
+    else if (kind === 'fifo') makeFifo(`${place}.fifo`, 0o600);
+    else if (kind === 'chmod') chmodSync(place, 0o700 + other.length);
+    else if (kind === 'touch') utimesSync(place, other.length, other.length);
+    else setXattr(place, 'user.mark', Buffer.from(other));
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+  }
+}
+
+/** A program that maps a file and writes a byte of it at each step. */
+function startWriter(file: string): { readonly child: ChildProcess; step(): Promise<void> } {
+  const program = [
+    'import mmap, sys',
+    `f = open(${JSON.stringify(file)}, "r+b"); m = mmap.mmap(f.fileno(), 4); f.close()`,
+    'for i, line in enumerate(sys.stdin): m[0] = 65 + i; print("done", flush=True)',
+  ];
+  const child = spawn('python3', ['-c', program.join('\n')], { stdio: ['pipe', 'pipe', 'inherit'] });
+  return {
+    child,
+    step: async () => {
+      child.stdin.write('go\n');
+      await once(child.stdout, 'data');
+    },
+  };
+}
