@@ -137,8 +137,8 @@ function exceeds(
   { growthBytes = 0, maxMs = INPUT_MAX_MS }: FuzzTarget,
 ): string | undefined {
   const limit = GROWTH_BASE_BYTES + GROWTH_FACTOR * bytes.length + growthBytes;
-  if (trial.elapsedMs > maxMs) return `took ${trial.elapsedMs.toFixed(0)} ms`;
   if (trial.growthBytes > limit) return `allocated ${trial.growthBytes} bytes, more than ${limit}`;
+  if (trial.elapsedMs > maxMs) return `took ${trial.elapsedMs.toFixed(0)} ms`;
   return undefined;
 }
 
