@@ -22,6 +22,7 @@ import { Incoming } from '../../src/sync/home/receive/incoming.ts';
 import { takeHead } from '../../src/sync/home/receive/receive-head.ts';
 import { readSecludedWords } from '../../src/sync/home/receive/secluded-words.ts';
 import { openRsyncHome } from '../../src/sync/home/rsync-home.ts';
+import { checkHomeObjects } from '../../src/sync/verify/home-objects.ts';
 import { describeHome, headAt, POD, writeKeyring, writeObject } from './support/home-contract.ts';
 import { type LoopbackSshd, startSshd } from './support/loopback-sshd.ts';
 import { makeTempFolder } from './support/temp-folder.ts';
@@ -330,6 +331,14 @@ describe('a home behind a restricted account', () => {
         return true;
       });
       assert.deepEqual([existsSync(at(good)), existsSync(at(bad))], [true, false]);
+    });
+
+    it('is checked by fetching its objects, as it hashes none for a device', async () => {
+      writeFileSync(at(object), 'an OBJECT');
+      const checked = await checkHomeObjects(home, POD, false);
+      assert.deepEqual([checked.damaged, checked.isFetched], [[object], true]);
+      await home.replace(repository, POD, [object]);
+      assert.equal(readFileSync(at(object), 'utf8'), 'an object');
     });
 
     it('takes up what came in whole before a transfer was interrupted', async () => {
