@@ -74,8 +74,25 @@ export function openPieces(
   firstPiece: number,
   layout: PayloadLayout,
 ): Uint8Array {
+  const plain = new Uint8Array(plainLengthOf(sealed.length));
+  openPiecesInto(plain, key, sealed, firstPiece, layout);
+  return plain;
+}
+
+/** How long the plaintext of consecutive sealed pieces of this length is. */
+export function plainLengthOf(sealedLength: number): number {
+  return Math.max(0, sealedLength - Math.ceil(sealedLength / SEALED_PIECE_BYTES) * TAG_BYTES);
+}
+
+/** {@link openPieces} into `plain`, which has exactly {@link plainLengthOf} bytes. What is in it after a failure is not proven. */
+export function openPiecesInto(
+  plain: Uint8Array,
+  key: Uint8Array,
+  sealed: Uint8Array,
+  firstPiece: number,
+  layout: PayloadLayout,
+): void {
   const count = Math.ceil(sealed.length / SEALED_PIECE_BYTES);
-  const plain = new Uint8Array(Math.max(0, sealed.length - count * TAG_BYTES));
   for (let i = 0; i < count; i++) {
     const piece = sealed.subarray(i * SEALED_PIECE_BYTES, (i + 1) * SEALED_PIECE_BYTES);
     const index = firstPiece + i;
@@ -85,7 +102,6 @@ export function openPieces(
     const nonce = pieceNonce(index, index === layout.pieceCount - 1);
     if (!openPiece(target, piece, key, nonce)) throw damaged(index);
   }
-  return plain;
 }
 
 function damaged(index: number): DeskPodError {
