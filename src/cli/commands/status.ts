@@ -27,7 +27,20 @@ function describeStatus(report: StatusReport): string {
   if (report.homes.length === 0)
     lines.push('home        none: a lost device takes everything with it; see deskpod home add');
   for (const home of report.homes) lines.push(`home        ${describeHome(home)}`);
+  for (const verification of report.verifications)
+    lines.push(`verified    ${describeVerification(verification)}`);
   return lines.join('\n');
+}
+
+function describeVerification({
+  place,
+  depth,
+  atMs,
+  leftCount,
+}: StatusReport['verifications'][number]): string {
+  const what = depth === 'structure' ? 'structure' : 'every byte';
+  const left = leftCount === 0 ? '' : `, ${leftCount} damaged and not healed`;
+  return `${place}, ${what}, ${formatMoment(atMs)}${left}`;
 }
 
 function describeSession(session: StatusReport['session']): string {

@@ -26,6 +26,8 @@ export interface StatusReport {
   readonly packages: readonly string[];
   readonly lastCheckpoint: Pick<Checkpoint, 'number' | 'atMs' | 'reason'> | undefined;
   readonly homes: readonly HomeReport[];
+  /** The latest whole verify of each place, by structure and by data. */
+  readonly verifications: PodState['verifications'];
 }
 
 /** A home, and how much of the pod it lacks. */

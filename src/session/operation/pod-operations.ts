@@ -103,6 +103,7 @@ function describe(state: PodState, rootPid: number | undefined): StatusReport {
     lastCheckpoint:
       last === undefined ? undefined : { number: last.number, atMs: last.atMs, reason: last.reason },
     homes: state.homes.map((home) => measureHome(state, home)),
+    verifications: state.verifications,
   };
 }
 
