@@ -5,9 +5,10 @@ import { build, type Plugin } from 'esbuild';
 
 const root = resolve(import.meta.dirname, '..');
 const buildDir = join(root, 'build');
-/** What runs on its own: the command line, the process that owns a pod, and a thread of its crew. */
+/** What runs on its own: the command line, the process that owns a pod, a thread of its crew, and one that watches. */
 const ENTRIES: Readonly<Record<string, string>> = {
   worker: join(root, 'src/sync/workers/worker.ts'),
+  watch: join(root, 'src/sync/watch/watch-thread.ts'),
   supervisor: join(root, 'src/session/supervisor/main.ts'),
   deskpod: join(root, 'src/cli/main.ts'),
 };

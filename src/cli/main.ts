@@ -24,6 +24,7 @@ import { registerSuspend } from './commands/suspend.ts';
 import { registerSync } from './commands/sync.ts';
 import { registerVerify } from './commands/verify.ts';
 import { registerView } from './commands/view.ts';
+import { registerWatch } from './commands/watch.ts';
 import { registerWhy } from './commands/why.ts';
 import { EXIT_MEANING, EXIT_STATUS, exitStatusOf } from './exit-codes.ts';
 import { ExitStatus } from './exit-status.ts';
@@ -50,6 +51,7 @@ function buildProgram(): Command {
     registerExec,
     registerInstall,
     registerCheckpoint,
+    registerWatch,
     registerSuspend,
     registerStop,
     registerHome,

@@ -10,6 +10,7 @@ import { openDevice } from '../pod/open-device.ts';
 import { readSessionNote } from '../pod/session-note.ts';
 import { callSupervisor, supervisorListens } from '../supervisor/client.ts';
 import { launchSupervisor } from '../supervisor/launch.ts';
+import { findTreeSocket } from '../supervisor/tree-socket.ts';
 import { desktopOperations } from './desktop-operations.ts';
 import type { OperationName, Operations } from './operations.ts';
 import { podOperations } from './pod-operations.ts';
@@ -71,21 +72,14 @@ export async function withPod<Answer>(
   ways: Ways<Answer>,
 ): Promise<Answer> {
   const target = await findPod(path);
-  if (target.kind === 'tree') {
-    const tree = await openTree(target.dir, await credentialOf(options));
-    try {
-      return await ways.onTree(tree);
-    } finally {
-      await tree.close();
-    }
-  }
+  if (target.kind === 'tree') return withTree(target.dir, options, ways);
   if (await isSupervised(target, options)) {
     try {
       return await ways.ask(target.staging.supervisorSocket);
     } catch (error) {
       // It was about to end when it was asked: what needs no session is done here, once it is gone.
       if (!isEnding(error) || ways.needsSession) throw error;
-      await untilGone(target);
+      await untilGone(target.staging.supervisorSocket);
     }
   }
   if (ways.needsSession) throw notRunning(target.path);
@@ -97,6 +91,30 @@ export async function withPod<Answer>(
   );
 }
 
+/** The same for a tree pod, whose supervisor is whoever watches it. */
+async function withTree<Answer>(dir: string, options: OperateOptions, ways: Ways<Answer>): Promise<Answer> {
+  if (ways.needsSession) throw hasNoSession(dir);
+  const socket = findTreeSocket(dir);
+  try {
+    if (socket !== undefined && (await supervisorListens(socket.path))) {
+      try {
+        return await ways.ask(socket.path);
+      } catch (error) {
+        if (!isEnding(error)) throw error;
+        await untilGone(socket.path);
+      }
+    }
+  } finally {
+    socket?.close();
+  }
+  const tree = await openTree(dir, await credentialOf(options));
+  try {
+    return await ways.onTree(tree);
+  } finally {
+    await tree.close();
+  }
+}
+
 /** What the pod is opened with. */
 export async function credentialOf(options: OperateOptions): Promise<Credential> {
   return options.credential === undefined ? { passphrase: await options.passphrase() } : options.credential();
@@ -106,9 +124,9 @@ function isEnding(error: unknown): boolean {
   return isDeskPodError(error, 'SUPERVISOR_UNREACHABLE') && error.details.isEnding === true;
 }
 
-async function untilGone({ staging }: Target & { kind: 'device' }): Promise<void> {
+async function untilGone(socketPath: string): Promise<void> {
   const deadlineMs = performance.now() + ENDING_TIMEOUT_MS;
-  while ((await supervisorListens(staging.supervisorSocket)) && performance.now() < deadlineMs) {
+  while ((await supervisorListens(socketPath)) && performance.now() < deadlineMs) {
     await delay(ENDING_POLL_MS);
   }
 }
@@ -136,11 +154,15 @@ async function operateOnTree<Name extends OperationName>(
 ): Promise<Operations[Name]['answer']> {
   const operation = podOperations(tree)[name as keyof ReturnType<typeof podOperations>];
   if (operation === undefined) {
-    throw new DeskPodError('USAGE', `${tree.dir} is a tree pod: it has no session to ${name}`, {
-      hint: 'Sessions live in pods made by `deskpod create DEVICE`, as root.',
-    });
+    throw hasNoSession(tree.dir);
   }
   return (await operation(parameters as never, options.onProgress)) as Operations[Name]['answer'];
+}
+
+function hasNoSession(dir: string): DeskPodError {
+  return new DeskPodError('USAGE', `${dir} is a tree pod: it has no session`, {
+    hint: 'Sessions live in pods made by `deskpod create DEVICE`, as root.',
+  });
 }
 
 function notRunning(path: string): DeskPodError {

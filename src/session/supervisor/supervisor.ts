@@ -1,6 +1,6 @@
 // The supervisor of one running session: answers for the pod, shows the session, and ends when the session ends.
 import type { Server } from 'node:http';
-import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
+import { isDeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import { browsePod } from '../../sync/browse/browsed-pod.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
@@ -18,6 +18,7 @@ import { answerExec } from './exec-stream.ts';
 import { OpenReads } from './read-stream.ts';
 import { tell } from './record.ts';
 import { type Operation, type StreamOperation, serveSupervisor } from './server.ts';
+import { Turns } from './turns.ts';
 
 const WATCH_INTERVAL_MS = 500;
 const DISPLAY_TIMEOUT_MS = 10_000;
@@ -35,13 +36,8 @@ export class Supervisor {
   #watch: NodeJS.Timeout | undefined;
   /** The session whose end was noticed, and waits its turn. */
   #mourned: ProcessSession | undefined;
-  /** The device is being freed: nothing that waits its turn may touch the pod any more. */
-  #isOver = false;
   readonly #reads = new OpenReads();
-  /** Operations run one after another: a checkpoint never meets a sync or an installation. */
-  #turn: Promise<unknown> = Promise.resolve();
-  /** Aborts once something waits for the operation that was asked for last. */
-  #waiting = new AbortController();
+  readonly #turns = new Turns();
 
   constructor(desktop: Desktop) {
     this.#desktop = desktop;
@@ -55,7 +51,7 @@ export class Supervisor {
       const run = handler as Operation;
       operations[name] = READS.has(name)
         ? run
-        : (parameters, onProgress) => this.#inTurn((signal) => run(parameters, onProgress, signal));
+        : (parameters, onProgress) => this.#turns.take(name, (signal) => run(parameters, onProgress, signal));
     }
     const streams: Record<string, StreamOperation> = {
       exec: (request, response) => answerExec(this.#desktop, request, response),
@@ -74,7 +70,7 @@ export class Supervisor {
   /** Suspends in turn, as a host that shuts down wants it; nothing happens if that is under way or done. */
   async suspend(): Promise<void> {
     try {
-      await this.#inTurn(() => this.#suspend(() => undefined));
+      await this.#turns.take('suspend', () => this.#suspend(() => undefined));
     } catch (error) {
       if (!isDeskPodError(error, 'SUPERVISOR_UNREACHABLE')) throw error;
     }
@@ -175,16 +171,18 @@ export class Supervisor {
     const session = this.#desktop.session;
     if (session === undefined || session === this.#mourned || isAlive(session)) return;
     this.#mourned = session;
-    this.#inTurn(async () => {
-      if (this.#desktop.session !== session) return;
-      await afterwards(
-        () => this.#desktop.lose('its first process ended by itself'),
-        () => this.#finish('ended'),
-      );
-    }).catch((error: unknown) => {
-      // A suspend had ended it, and the pod is being freed already.
-      if (!isDeskPodError(error, 'SUPERVISOR_UNREACHABLE')) tell('the session had ended by itself', error);
-    });
+    this.#turns
+      .take('mourn', async () => {
+        if (this.#desktop.session !== session) return;
+        await afterwards(
+          () => this.#desktop.lose('its first process ended by itself'),
+          () => this.#finish('ended'),
+        );
+      })
+      .catch((error: unknown) => {
+        // A suspend had ended it, and the pod is being freed already.
+        if (!isDeskPodError(error, 'SUPERVISOR_UNREACHABLE')) tell('the session had ended by itself', error);
+      });
   }
 
   /**
@@ -192,7 +190,7 @@ export class Supervisor {
    * open) the supervisor ends all the same, and whoever opens the pod next tries again.
    */
   async #finish(how: 'suspended' | 'ended'): Promise<void> {
-    this.#isOver = true;
+    this.#turns.end();
     clearInterval(this.#watch);
     try {
       await this.#reads.stop();
@@ -206,21 +204,5 @@ export class Supervisor {
       this.#server?.close(() => this.#ended.resolve());
       await this.#viewer?.close();
     }
-  }
-
-  #inTurn<Result>(act: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
-    // a verify that reads for hours ends early: nobody waits that long to unplug
-    this.#waiting.abort();
-    const waiting = new AbortController();
-    this.#waiting = waiting;
-    const turn = this.#turn.then(() => {
-      if (!this.#isOver) return act(waiting.signal);
-      throw new DeskPodError('SUPERVISOR_UNREACHABLE', 'the supervisor of this pod is ending', {
-        hint: 'Run the command again.',
-        details: { isEnding: true },
-      });
-    });
-    this.#turn = turn.catch(() => undefined);
-    return turn;
   }
 }

@@ -1,7 +1,7 @@
 // A watch on a tree: what has changed in it since it was last asked, complete, or why that cannot be told.
 import { closeSync, writeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
-import { Subject } from 'rxjs';
+import { type Observable, ReplaySubject, Subject } from 'rxjs';
 import { DirtyPaths } from '../../core/dirty-paths.ts';
 import { makeBell } from '../posix/inotify.ts';
 import type { GapCause } from './gap-cause.ts';
@@ -26,7 +26,7 @@ export class TreeWatch {
   readonly #ended: Promise<void>;
   readonly #changed = new Subject<DirtyPaths>();
   readonly #gaps = new Subject<readonly GapCause[]>();
-  readonly #ready = new Subject<boolean>();
+  readonly #ready = new ReplaySubject<boolean>(1);
   #failure: unknown;
   #hasEnded = false;
 
@@ -51,17 +51,17 @@ export class TreeWatch {
   }
 
   /** What changed lately: hints, which may come twice or never. */
-  get changed(): Subject<DirtyPaths> {
+  get changed(): Observable<DirtyPaths> {
     return this.#changed;
   }
 
   /** Causes of gaps, as they happen. */
-  get gaps(): Subject<readonly GapCause[]> {
+  get gaps(): Observable<readonly GapCause[]> {
     return this.#gaps;
   }
 
-  /** Emits when every folder is watched (true), or cannot be (false): at first, and again after a failure. */
-  get ready(): Subject<boolean> {
+  /** Whether every folder is watched: says so at first, when that is known, and again after a failure. */
+  get ready(): Observable<boolean> {
     return this.#ready;
   }
 

@@ -1,0 +1,79 @@
+// deskpod watch: keep a tree pod open and know what changes in it, so that other commands are quick.
+import type { Command } from 'commander';
+import { DeskPodError } from '../../core/errors.ts';
+import { stopWatching, watchTree } from '../../session/operation/watch-tree.ts';
+import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
+import { contextOf, withPodOptions } from '../context.ts';
+import { formatDuration, parseDuration } from '../units.ts';
+import { describeCheckpoint } from './checkpoint.ts';
+
+const EVERY_MIN_MS = 1000;
+
+/** Adds `deskpod watch`. */
+export function registerWatch(program: Command): void {
+  withPodOptions(program.command('watch'))
+    .argument('[dir]', 'the folder of the tree pod')
+    .option('--every <duration>', 'make a checkpoint so often if something has changed: 15m', parseEvery)
+    .option('--stop', 'end whoever watches it')
+    .description(
+      'keep a tree pod open until stopped: other commands ask it, and need neither passphrase nor scan',
+    )
+    .action(async (dir: string | undefined, options: { every?: number; stop?: true }, command: Command) => {
+      const { output } = contextOf(command);
+      const path = dir ?? command.optsWithGlobals<{ device?: string }>().device;
+      if (options.stop !== true) return watch(command, path, options.every);
+      await stopWatching(path, output.progress);
+      output.result({}, 'nobody watches it any more');
+    });
+}
+
+async function watch(command: Command, path: string | undefined, everyMs: number | undefined): Promise<void> {
+  const { output, passphrase } = contextOf(command);
+  const startedMs = performance.now();
+  const checkpoints: CheckpointReport[] = [];
+  const say = (step: string): void => output.progress({ step });
+  const supervisor = await watchTree({
+    path,
+    passphrase,
+    onProgress: output.progress,
+    everyMs,
+    news: {
+      onWatching: (isWatching) =>
+        say(
+          isWatching
+            ? 'watching; stop with Ctrl-C'
+            : 'it cannot be watched; every checkpoint looks at all files',
+        ),
+      onGap: (causes) => say(`the watch has a gap (${causes.join(', ')}); all files are looked at again`),
+      onCheckpoint: (report) => {
+        checkpoints.push(report);
+        say(describeCheckpoint(report));
+      },
+      onFailure: (what, error) => {
+        say(`${what} failed`);
+        output.complain(error);
+      },
+    },
+  });
+  const end = (): void => {
+    // asked twice, it ends at once: nothing needs cleaning up
+    process.once('SIGINT', () => process.exit(130));
+    say('ending');
+    supervisor.end().catch((error: unknown) => output.complain(error));
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, end);
+  await supervisor.ended;
+  const durationMs = performance.now() - startedMs;
+  output.result(
+    { checkpoints: checkpoints.map(({ number }) => number), durationMs },
+    `watched for ${formatDuration(durationMs)}, with ${checkpoints.length} checkpoints on schedule`,
+  );
+}
+
+function parseEvery(text: string): number {
+  const everyMs = parseDuration(text);
+  if (everyMs >= EVERY_MIN_MS) return everyMs;
+  throw new DeskPodError('USAGE', `"${text}" is too short a time between checkpoints`, {
+    hint: 'Give a second or more: --every 15m.',
+  });
+}

@@ -1,0 +1,156 @@
+// The supervisor of a watched tree pod: answers for the pod, keeps ahead of its checkpoints, and makes some by itself.
+import type { Server } from 'node:http';
+import { exhaustMap, filter, interval, type Observable, Subscription } from 'rxjs';
+import { isDeskPodError } from '../../core/errors.ts';
+import type { ProgressListener } from '../../core/progress.ts';
+import { browsePod } from '../../sync/browse/browsed-pod.ts';
+import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
+import { QuietPaths } from '../../sync/watch/quiet-paths.ts';
+import type { WatchedTree } from '../../sync/watch/watched-tree.ts';
+import { podOperations } from '../operation/pod-operations.ts';
+import { streamOperations } from '../operation/stream-operations.ts';
+import { afterwards } from '../pod/afterwards.ts';
+import { OpenReads } from './read-stream.ts';
+import { type Operation, type StreamOperation, serveSupervisor } from './server.ts';
+import { Turns } from './turns.ts';
+
+/** Operations that only look: they wait for nothing. */
+const READS: ReadonlySet<string> = new Set(['status', 'log', 'checkpoints', 'home-list', 'key-list']);
+/** Operations that may take away what the last checkpoint needs, or put it back. */
+const UNSETTLING: ReadonlySet<string> = new Set(['prune', 'verify']);
+/** How often it is seen to that everything was looked at lately. */
+const RECONCILE_EVERY_MS = 10 * 60_000;
+const SILENT: ProgressListener = () => undefined;
+
+/** What a supervisor tells whoever started it. */
+export interface TreeNews {
+  /** Every folder is watched, or why not all are. */
+  onWatching(isWatching: boolean): void;
+  onGap(causes: readonly string[]): void;
+  onCheckpoint(report: CheckpointReport): void;
+  onFailure(what: string, error: unknown): void;
+}
+
+/** Owns a watched tree until it is told to end. */
+export class TreeSupervisor {
+  readonly #tree: WatchedTree;
+  readonly #news: TreeNews;
+  readonly #everyMs: number | undefined;
+  readonly #turns = new Turns();
+  readonly #reads = new OpenReads();
+  readonly #quiet = new QuietPaths();
+  readonly #background = new Subscription();
+  readonly #ended = Promise.withResolvers<void>();
+  #server: Server | undefined;
+  #ending: Promise<void> | undefined;
+
+  /** With `everyMs` it makes a checkpoint so often, if something has changed, and a last one when it ends. */
+  constructor(tree: WatchedTree, news: TreeNews, everyMs?: number) {
+    this.#tree = tree;
+    this.#news = news;
+    this.#everyMs = everyMs;
+  }
+
+  /** Listens on the pod's socket, and begins its own work. */
+  async serve(socketPath: string): Promise<void> {
+    const operations: Record<string, Operation> = {
+      ping: async () => ({}),
+      'stop-watching': () => this.end().then(() => ({})),
+    };
+    for (const [name, handler] of Object.entries(podOperations(this.#tree)))
+      operations[name] = this.#served(name, handler as Served);
+    const streams: Record<string, StreamOperation> = {};
+    for (const [name, read] of Object.entries(streamOperations(browsePod(this.#tree.pod))))
+      streams[name] = this.#reads.serving(read);
+    this.#server = await serveSupervisor(socketPath, { operations, streams });
+    this.#begin();
+  }
+
+  /** Settles when the pod is free. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  /** Ends in turn: with a last checkpoint, if it makes some by itself. */
+  end(): Promise<void> {
+    this.#ending ??= this.#turns.take('end', () =>
+      afterwards(
+        () => this.#sealOnSchedule(),
+        () => this.#finish(),
+      ),
+    );
+    return this.#ending;
+  }
+
+  #served(name: string, run: Served): Operation {
+    if (READS.has(name)) return (parameters, onProgress) => run(parameters, onProgress);
+    return (parameters, onProgress) =>
+      this.#turns.take(name, async (signal) => {
+        if (UNSETTLING.has(name)) this.#tree.distrust();
+        const answer = await run(parameters, onProgress, signal);
+        if (name === 'checkpoint') this.#quiet.reset();
+        return answer;
+      });
+  }
+
+  #begin(): void {
+    const { watch, readAhead } = this.#tree;
+    const reconcile = (signal: AbortSignal): Promise<void> => this.#tree.reconcile(SILENT, signal);
+    this.#background.add(watch.ready.subscribe((isWatching) => this.#news.onWatching(isWatching)));
+    this.#background.add(watch.gaps.subscribe((causes) => this.#news.onGap(causes)));
+    this.#work('looking at everything', watch.ready.pipe(filter((isWatching) => isWatching)), reconcile);
+    this.#work('looking at everything', interval(RECONCILE_EVERY_MS), reconcile);
+    this.#work('reading ahead', this.#quiet.of(watch.changed), (signal, paths) =>
+      readAhead.take(paths, signal),
+    );
+    if (this.#everyMs !== undefined)
+      this.#work('a checkpoint on schedule', interval(this.#everyMs), () => this.#sealOnSchedule());
+  }
+
+  /** Does something in turn whenever `when` says so, but not while it is still at it. What a user asks for goes first. */
+  #work<Cue>(
+    what: string,
+    when: Observable<Cue>,
+    act: (signal: AbortSignal, cue: Cue) => Promise<unknown>,
+  ): void {
+    const once = async (cue: Cue): Promise<void> => {
+      const given = new AbortController();
+      try {
+        const inTurn = async (signal: AbortSignal): Promise<void> => {
+          // a checkpoint wants what is being done here, the others do not
+          const giveWay = (): void => {
+            if (signal.reason !== 'checkpoint') given.abort();
+          };
+          if (signal.aborted) giveWay();
+          signal.addEventListener('abort', giveWay, { once: true });
+          if (!given.signal.aborted) await act(given.signal, cue);
+        };
+        await this.#turns.take(what, inTurn, { isPatient: true });
+      } catch (error) {
+        if (given.signal.aborted || isDeskPodError(error, 'SUPERVISOR_UNREACHABLE')) return;
+        this.#news.onFailure(what, error);
+      }
+    };
+    this.#background.add(when.pipe(exhaustMap(once)).subscribe());
+  }
+
+  async #sealOnSchedule(): Promise<void> {
+    if (this.#everyMs === undefined) return;
+    const report = await this.#tree.seal({ reason: 'schedule', isOptional: true }, SILENT);
+    if (report !== undefined) this.#news.onCheckpoint(report);
+  }
+
+  /** Frees the pod; whoever asks while it does is told to ask again. */
+  async #finish(): Promise<void> {
+    this.#turns.end();
+    this.#background.unsubscribe();
+    try {
+      await this.#reads.stop();
+      await this.#tree.close();
+    } finally {
+      this.#server?.close(() => this.#ended.resolve());
+    }
+  }
+}
+
+type Served = (parameters: unknown, onProgress: ProgressListener, signal?: AbortSignal) => Promise<unknown>;
