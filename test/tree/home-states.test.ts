@@ -44,7 +44,7 @@ describe('a home', () => {
   it('is added once, under an address that means something', async () => {
     await lab.program.answer(['home', 'add', lab.home, ...lab.at]);
     await lab.program.failure('HOME_ALREADY_KNOWN', ['home', 'add', `${lab.home}/`, ...lab.at]);
-    await lab.program.failure('USAGE', ['home', 'add', 'rsync://host/module', ...lab.at]);
+    await lab.program.failure('USAGE', ['home', 'add', 'ftp://host/module', ...lab.at]);
     await lab.program.failure('USAGE', ['home', 'add', '-oProxyCommand=true:/x', ...lab.at]);
     await lab.program.failure('HOME_UNKNOWN', ['home', 'remove', join(lab.temp, 'other'), ...lab.at]);
     await lab.program.failure('HOME_UNKNOWN', ['sync', join(lab.temp, 'other'), ...lab.at]);
