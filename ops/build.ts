@@ -1,5 +1,5 @@
-// Builds the program: plain JavaScript in build/, one file for each process and thread, which starts much faster.
-import { mkdir, readFile, rename, utimes, writeFile } from 'node:fs/promises';
+// Builds the program: plain JavaScript in build/, a file for each process and thread and parts that they load when needed.
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 
@@ -12,6 +12,7 @@ const ENTRIES: Readonly<Record<string, string>> = {
   supervisor: join(root, 'src/session/supervisor/main.ts'),
   deskpod: join(root, 'src/cli/main.ts'),
 };
+const FORMER_PARTS_MS = 30 * 24 * 3600_000;
 /** Machine code, or only wanted if it is there. */
 const EXTERNAL = ['koffi', 'classic-level', 'bufferutil', 'utf-8-validate'];
 
@@ -45,6 +46,8 @@ const { outputFiles } = await build({
   outdir: buildDir,
   write: false,
   bundle: true,
+  splitting: true,
+  chunkNames: 'part-[hash]',
   platform: 'node',
   format: 'esm',
   target: 'node24',
@@ -69,4 +72,11 @@ for (const { path, contents } of outputFiles.sort(
   await writeFile(part, contents);
   await utimes(part, startedAt, startedAt);
   await rename(part, path);
+}
+// parts are named by what is in them: one of a former build may still be wanted by a process that runs since then
+const outputs = new Set(outputFiles.map(({ path }) => basename(path)));
+for (const name of await readdir(buildDir)) {
+  if (!name.startsWith('part-') || outputs.has(name)) continue;
+  const { mtimeMs } = await stat(join(buildDir, name));
+  if (startedAt.getTime() - mtimeMs > FORMER_PARTS_MS) await rm(join(buildDir, name), { force: true });
 }

@@ -1,36 +1,43 @@
 // The program: its grammar, its options, and the exit status at the end.
 import { Command, CommanderError } from 'commander';
 import { DeskPodError } from '../core/errors.ts';
-import { registerBase } from './commands/base.ts';
-import { registerCat } from './commands/cat.ts';
-import { registerCheckpoint } from './commands/checkpoint.ts';
-import { registerCheckpoints } from './commands/checkpoints.ts';
-import { registerCreate } from './commands/create.ts';
-import { registerDiff } from './commands/diff.ts';
-import { registerDoctor } from './commands/doctor.ts';
-import { registerExec } from './commands/exec.ts';
-import { registerFind } from './commands/find.ts';
-import { registerHome } from './commands/home.ts';
-import { registerInstall } from './commands/install.ts';
-import { registerKeys } from './commands/keys.ts';
-import { registerLog } from './commands/log.ts';
-import { registerList } from './commands/ls.ts';
-import { registerPrune } from './commands/prune.ts';
-import { registerRestore } from './commands/restore.ts';
-import { registerStart } from './commands/start.ts';
-import { registerStatus } from './commands/status.ts';
-import { registerStop } from './commands/stop.ts';
-import { registerSuspend } from './commands/suspend.ts';
-import { registerSync } from './commands/sync.ts';
-import { registerVerify } from './commands/verify.ts';
-import { registerView } from './commands/view.ts';
-import { registerWatch } from './commands/watch.ts';
-import { registerWhy } from './commands/why.ts';
 import { EXIT_MEANING, EXIT_STATUS, exitStatusOf } from './exit-codes.ts';
 import { ExitStatus } from './exit-status.ts';
 import { Output, type OutputOptions } from './output.ts';
 
-function buildProgram(): Command {
+/** Every command, in the order of `--help`. A command line loads the one that it names: a start costs what it needs. */
+const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
+  create: async () => (await import('./commands/create.ts')).registerCreate,
+  base: async () => (await import('./commands/base.ts')).registerBase,
+  start: async () => (await import('./commands/start.ts')).registerStart,
+  view: async () => (await import('./commands/view.ts')).registerView,
+  status: async () => (await import('./commands/status.ts')).registerStatus,
+  exec: async () => (await import('./commands/exec.ts')).registerExec,
+  install: async () => (await import('./commands/install.ts')).registerInstall,
+  checkpoint: async () => (await import('./commands/checkpoint.ts')).registerCheckpoint,
+  watch: async () => (await import('./commands/watch.ts')).registerWatch,
+  suspend: async () => (await import('./commands/suspend.ts')).registerSuspend,
+  stop: async () => (await import('./commands/stop.ts')).registerStop,
+  home: async () => (await import('./commands/home.ts')).registerHome,
+  sync: async () => (await import('./commands/sync.ts')).registerSync,
+  verify: async () => (await import('./commands/verify.ts')).registerVerify,
+  prune: async () => (await import('./commands/prune.ts')).registerPrune,
+  checkpoints: async () => (await import('./commands/checkpoints.ts')).registerCheckpoints,
+  ls: async () => (await import('./commands/ls.ts')).registerList,
+  cat: async () => (await import('./commands/cat.ts')).registerCat,
+  find: async () => (await import('./commands/find.ts')).registerFind,
+  diff: async () => (await import('./commands/diff.ts')).registerDiff,
+  why: async () => (await import('./commands/why.ts')).registerWhy,
+  log: async () => (await import('./commands/log.ts')).registerLog,
+  restore: async () => (await import('./commands/restore.ts')).registerRestore,
+  keys: async () => (await import('./commands/keys.ts')).registerKeys,
+  doctor: async () => (await import('./commands/doctor.ts')).registerDoctor,
+};
+
+async function buildProgram(): Promise<Command> {
+  // the first word without a dash; an option of the program takes no value
+  const name = process.argv.slice(2).find((word) => !word.startsWith('-')) ?? '';
+  const only = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   const program = new Command('deskpod')
     .description(
       'A Linux desktop that lives on a portable drive: files, applications and the running processes.',
@@ -42,35 +49,7 @@ function buildProgram(): Command {
     // What is wrong with a command line is told like every other failure, below.
     .configureOutput({ outputError: () => undefined })
     .addHelpText('after', `\nExit status:\n${exitTable()}`);
-  for (const register of [
-    registerCreate,
-    registerBase,
-    registerStart,
-    registerView,
-    registerStatus,
-    registerExec,
-    registerInstall,
-    registerCheckpoint,
-    registerWatch,
-    registerSuspend,
-    registerStop,
-    registerHome,
-    registerSync,
-    registerVerify,
-    registerPrune,
-    registerCheckpoints,
-    registerList,
-    registerCat,
-    registerFind,
-    registerDiff,
-    registerWhy,
-    registerLog,
-    registerRestore,
-    registerKeys,
-    registerDoctor,
-  ]) {
-    register(program);
-  }
+  for (const load of only === undefined ? Object.values(COMMANDS) : [only]) (await load())(program);
   for (const command of program.commands) command.exitOverride();
   return program;
 }
@@ -81,7 +60,7 @@ function exitTable(): string {
 }
 
 async function main(): Promise<number> {
-  const program = buildProgram();
+  const program = await buildProgram();
   try {
     await program.parseAsync(process.argv);
     return EXIT_STATUS.ok;

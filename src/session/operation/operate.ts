@@ -3,17 +3,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
-import { openTree, type Tree } from '../../sync/pod/tree.ts';
+import type { Tree } from '../../sync/pod/tree.ts';
 import { afterwards } from '../pod/afterwards.ts';
-import { Desktop } from '../pod/desktop.ts';
-import { openDevice } from '../pod/open-device.ts';
+import type { Desktop } from '../pod/desktop.ts';
 import { readSessionNote } from '../pod/session-note.ts';
 import { callSupervisor, supervisorListens } from '../supervisor/client.ts';
 import { launchSupervisor } from '../supervisor/launch.ts';
 import { findTreeSocket } from '../supervisor/tree-socket.ts';
-import { desktopOperations } from './desktop-operations.ts';
 import type { OperationName, Operations } from './operations.ts';
-import { podOperations } from './pod-operations.ts';
 import { findPod, type Target } from './target.ts';
 
 /** What an operation may need from the user. */
@@ -47,6 +44,7 @@ export async function operate<Name extends OperationName>(
     ask: (socketPath) => callSupervisor(socketPath, name, parameters, options.onProgress),
     onTree: (tree) => operateOnTree(tree, name, parameters, options),
     onDesktop: async (desktop) => {
+      const { desktopOperations } = await import('./desktop-operations.ts');
       const operation = desktopOperations(desktop)[name];
       return (await operation(parameters as never, options.onProgress)) as Operations[Name]['answer'];
     },
@@ -83,6 +81,9 @@ export async function withPod<Answer>(
     }
   }
   if (ways.needsSession) throw notRunning(target.path);
+  // what a supervisor answers needs none of this: a command that only asks is quick to start
+  const { openDevice } = await import('../pod/open-device.ts');
+  const { Desktop } = await import('../pod/desktop.ts');
   const opened = await openDevice(target.path, await credentialOf(options));
   const desktop = await Desktop.take(opened, options.onProgress);
   return afterwards(
@@ -107,6 +108,7 @@ async function withTree<Answer>(dir: string, options: OperateOptions, ways: Ways
   } finally {
     socket?.close();
   }
+  const { openTree } = await import('../../sync/pod/tree.ts');
   const tree = await openTree(dir, await credentialOf(options));
   try {
     return await ways.onTree(tree);
@@ -152,6 +154,7 @@ async function operateOnTree<Name extends OperationName>(
   parameters: Operations[Name]['parameters'],
   options: OperateOptions,
 ): Promise<Operations[Name]['answer']> {
+  const { podOperations } = await import('./pod-operations.ts');
   const operation = podOperations(tree)[name as keyof ReturnType<typeof podOperations>];
   if (operation === undefined) {
     throw hasNoSession(tree.dir);

@@ -3,8 +3,7 @@ import { lstat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DeskPodError } from '../../core/errors.ts';
 import { TREE_POD_DIR } from '../../sync/pod/pod-folder.ts';
-import { findStaging } from '../device/device.ts';
-import { listStagings, type Staging } from '../host/staging.ts';
+import type { Staging } from '../host/staging.ts';
 import { readSessionNote } from '../pod/session-note.ts';
 
 /** A pod that was found: around a folder, or on a device. */
@@ -21,6 +20,7 @@ export type Target =
 export async function findPod(path: string | undefined): Promise<Target> {
   if (path !== undefined) return findPodAt(resolve(path));
   if (await isFolder(join(process.cwd(), TREE_POD_DIR))) return { kind: 'tree', dir: process.cwd() };
+  const { listStagings } = await import('../host/staging.ts');
   const inUse: Target[] = [];
   for (const staging of await listStagings()) {
     const note = await readSessionNote(staging);
@@ -42,6 +42,7 @@ async function findPodAt(path: string): Promise<Target> {
       hint: `Make one with \`deskpod create --tree ${path}\`.`,
     });
   }
+  const { findStaging } = await import('../device/device.ts');
   return { kind: 'device', path, staging: await findStaging(path) };
 }
 
