@@ -67,6 +67,7 @@ const REASONS: Readonly<Record<KeepReason['rule'], string>> = {
   images: 'the newest with processes',
   head: 'home’s present head',
   arriving: 'a sync that is not finished',
+  grace: 'received just now',
   last: 'last',
   within: 'within',
   hourly: 'hour',

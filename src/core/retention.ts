@@ -12,7 +12,7 @@ export interface RetentionPolicy extends Readonly<Partial<Record<SlotLength, num
 }
 
 /** Why one is kept whatever the policy says. */
-export type Pin = 'suspended' | 'images' | 'head' | 'arriving';
+export type Pin = 'suspended' | 'images' | 'head' | 'arriving' | 'grace';
 
 /** What the policy is applied to: a checkpoint, or a head that home received. */
 export interface Candidate {

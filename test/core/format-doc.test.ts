@@ -5,6 +5,7 @@ import { fromHex, toHex, utf8 } from '../../src/core/bytes.ts';
 import { Chunker, FILE_CHUNKS, gearTable, IMAGE_CHUNKS } from '../../src/core/chunker.ts';
 import { decodeEvent, type PodEvent } from '../../src/core/events.ts';
 import { encodeHead } from '../../src/core/head.ts';
+import { encodeInventory } from '../../src/core/inventory.ts';
 import { encodeKeyring } from '../../src/core/keyring.ts';
 import { ManifestEncoder, type ManifestEntry } from '../../src/core/manifest.ts';
 import { encodeMarker } from '../../src/core/marker.ts';
@@ -14,7 +15,7 @@ import type { Root } from '../../src/core/root.ts';
 import { encodeSegment } from '../../src/core/segment.ts';
 import { hashing } from '../../src/sync/hashing.ts';
 import { decodeSecrets, encodeSecrets } from '../../src/sync/keyring/pod-secrets.ts';
-import { Repository } from '../../src/sync/repository/repository.ts';
+import { OBJECT_KINDS, Repository } from '../../src/sync/repository/repository.ts';
 import { scratchFolder } from '../sync/scratch.ts';
 import { assertCode, sealing } from './parser-suite.ts';
 import { bytesIn, FormatDocument, numberOf } from './support/format-document.ts';
@@ -189,6 +190,32 @@ describe('docs/FORMAT.md', () => {
     assert.equal(limit, `at most ${CHUNK_MAX_BYTES}`);
   });
 
+  it('describes an inventory with its pages', () => {
+    const head = encodeHead({ ...identity, seq: 9, recordHash: hashA, keyring: hashB }, sealing);
+    const kinds = document.numbers('inventory kind');
+    assert.deepEqual([...kinds.values()], ['packs', 'bases']);
+    const names = { packs: toHex(hashA), bases: toHex(hashB) };
+    const entries = (['packs', 'bases'] as const).map((kind) => ({ kind, name: names[kind] }));
+    const { bytes, pages } = encodeInventory(head, entries, hashing);
+    decoded.add('page name').add('inventory entry');
+    assert.deepEqual(decode('inventory', bytes), {
+      magic: 'DPI1',
+      version: 1n,
+      head: toHex(head),
+      pageCount: 1n,
+      pages: pages.map(({ name }) => ({ hash: name })),
+    });
+    assert.deepEqual(decode('inventory page', pages[0]?.bytes ?? new Uint8Array(0)), {
+      magic: 'DPG1',
+      version: 1n,
+      entryCount: 2n,
+      entries: [
+        { kind: 1n, hash: names.packs },
+        { kind: 2n, hash: names.bases },
+      ],
+    });
+  });
+
   it('describes a manifest with every kind of entry', () => {
     const kinds = document.numbers('entry kind');
     const encoder = new ManifestEncoder();
@@ -338,10 +365,10 @@ describe('docs/FORMAT.md, on object names', () => {
     const rows = document.rows('values: object names');
     assert.deepEqual(
       rows.map(([kind]) => kind),
-      ['packs', 'segments', 'keyrings', 'bases'],
+      ['packs', 'segments', 'keyrings', 'bases', 'inventories', 'catalog'],
     );
-    for (const kind of ['packs', 'segments', 'keyrings', 'bases'] as const) {
-      const options = kind === 'segments' ? { firstSeq: 77 } : {};
+    for (const kind of OBJECT_KINDS) {
+      const options = kind === 'segments' || kind === 'inventories' ? { firstSeq: 77 } : {};
       const { name } = await repository.putObject(kind, bytes, options);
       const place = repository.objectPath(kind, name).slice(folder().length + 1);
       const documented = rows

@@ -17,6 +17,7 @@ import { toHex } from '../../src/core/bytes.ts';
 import { decodeEvent } from '../../src/core/events.ts';
 import { hashObjects } from '../../src/sync/home/home-verification.ts';
 import { type Credential, unlockRepository } from '../../src/sync/keyring/unlock.ts';
+import { requireObjects } from '../../src/sync/pod/objects-at-home.ts';
 import { foldRecords } from '../../src/sync/pod/pod.ts';
 import { TREE_POD_DIR, treePodFolder } from '../../src/sync/pod/pod-folder.ts';
 import { type RebuiltPod, rebuildPod } from '../../src/sync/pod/rebuild.ts';
@@ -149,8 +150,9 @@ describe('the frozen home of format version 1', () => {
 
 async function rebuild(home: string, dir: string, credential: Credential, checkpoint: number) {
   mkdirSync(join(dir, TREE_POD_DIR), { recursive: true });
+  const surveyed = await surveyPod({ url: home, podId: POD_ID, credential, kind: 'tree', checkpoint });
   const rebuilt: RebuiltPod = await rebuildPod({
-    surveyed: await surveyPod({ url: home, podId: POD_ID, credential, kind: 'tree', checkpoint }),
+    surveyed: await requireObjects(surveyed, false),
     folder: treePodFolder(dir),
     filesDir: dir,
     vault: 'none',

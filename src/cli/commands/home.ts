@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { contextOf, operateOn, withPodOptions } from '../context.ts';
 import { askHomePassword, HOME_PASSWORD_OPTION, type HomePasswordOptions } from '../home-password.ts';
 import { registerHomeCheck } from './home-check.ts';
+import { registerHomePrune } from './home-prune.ts';
 import { registerReceive } from './home-receive.ts';
 import { describeHome } from './status.ts';
 
@@ -32,6 +33,7 @@ export function registerHome(program: Command): void {
     });
 
   registerHomeCheck(home);
+  registerHomePrune(home);
 
   withPodOptions(home.command('list'))
     .description('the homes of this pod and what each of them lacks')

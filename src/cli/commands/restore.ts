@@ -1,7 +1,7 @@
 // deskpod restore: a pod rebuilt from home, onto a new device or into a folder.
 import type { Command } from 'commander';
 import { DeskPodError } from '../../core/errors.ts';
-import { listHomePods, restorePod } from '../../session/pod/restore-pod.ts';
+import { listHomeHeads, restorePod } from '../../session/pod/restore-pod.ts';
 import { rememberHomePassword } from '../../sync/home/home-password.ts';
 import { confirmErasing } from '../confirm.ts';
 import { contextOf } from '../context.ts';
@@ -18,6 +18,8 @@ interface RestoreOptions extends RestoreFilesOptions {
   readonly from?: string;
   readonly pod?: string;
   readonly homePasswordFile?: string;
+  readonly head?: number;
+  readonly allowMissing?: boolean;
   readonly to?: string;
   readonly size?: number;
   readonly list?: boolean;
@@ -38,6 +40,8 @@ export function registerRestore(program: Command): void {
     .option(...HOME_PASSWORD_OPTION)
     .option('--pod <id>', 'which pod, if home has more than one')
     .option('--checkpoint <number>', 'which checkpoint (default: the newest)', parseNumber)
+    .option('--head <position>', 'go by a head that home received earlier; --list shows them', parseNumber)
+    .option('--allow-missing', 'try with what home has, if it lacks some of the pod’s packs')
     .option('--to <device>', 'the new device, image file or folder')
     .option('--size <size>', 'how large to make an image file, such as 8G', parseSize)
     .option('--list', 'only show what home has')
@@ -53,8 +57,11 @@ export function registerRestore(program: Command): void {
       const url = absoluteUrl(options.from);
       rememberHomePassword(url, await askHomePassword(url, options));
       if (options.list === true || options.to === undefined) {
-        const pods = await listHomePods(url);
-        const lines = pods.map((pod) => `${pod.podId}  position ${pod.seq}, epoch ${pod.epoch}`);
+        const pods = await listHomeHeads(url);
+        const lines = pods.map(
+          ({ podId, seq, epoch, headSeqs }) =>
+            `${podId}  position ${seq}, epoch ${epoch}${headSeqs.length > 1 ? `; heads at ${headSeqs.join(', ')}` : ''}`,
+        );
         output.result({ pods }, lines.length === 0 ? `no pod at ${url}` : lines.join('\n'));
         return;
       }
@@ -67,7 +74,9 @@ export function registerRestore(program: Command): void {
         onProgress: output.progress,
         ...(options.pod === undefined ? {} : { podId: options.pod }),
         ...(options.checkpoint === undefined ? {} : { checkpoint: options.checkpoint }),
+        ...(options.head === undefined ? {} : { headSeq: options.head }),
         ...(options.size === undefined ? {} : { sizeBytes: options.size }),
+        allowsMissing: options.allowMissing === true,
       });
       const notes = report.warnings.map((warning) => `\n${warning}`).join('');
       const next = nextSteps(options.to, report.kind);

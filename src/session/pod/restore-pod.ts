@@ -5,9 +5,10 @@ import { fromHex } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
+import { type FetchablePod, requireObjects } from '../../sync/pod/objects-at-home.ts';
 import { devicePodFolder, TREE_POD_DIR, treePodFolder } from '../../sync/pod/pod-folder.ts';
 import { choosePod, type RebuiltPod, rebuildPod } from '../../sync/pod/rebuild.ts';
-import { type SurveyedPod, surveyPod } from '../../sync/pod/survey.ts';
+import { surveyPod } from '../../sync/pod/survey.ts';
 import { fileSystemIdOf, lockTree } from '../../sync/pod/tree.ts';
 import { isSystemError } from '../../sync/repository/durable-file.ts';
 import { formatDevice, mountDevice } from '../device/device.ts';
@@ -17,7 +18,7 @@ import { afterwards } from './afterwards.ts';
 import { layerDirs, makeLayer } from './pod-root.ts';
 import { releaseUnfinished } from './release.ts';
 
-export { listHomePods } from '../../sync/pod/rebuild.ts';
+export { listHomeHeads } from '../../sync/pod/rebuild.ts';
 
 /** What is to be restored, and where to. */
 export interface RestorePlan {
@@ -29,6 +30,10 @@ export interface RestorePlan {
   /** For an image file that is to be made. */
   readonly sizeBytes?: number;
   readonly checkpoint?: number;
+  /** Position of a head that home received earlier; its present one without it. */
+  readonly headSeq?: number;
+  /** Restore what is there, though home lacks some of the pod's packs. */
+  readonly allowsMissing?: boolean;
   readonly isForced: boolean;
   readonly onProgress: ProgressListener;
 }
@@ -116,10 +121,15 @@ async function restoreDesktop(plan: RestorePlan, podId: string, path: string): P
   );
 }
 
-function survey(plan: RestorePlan, podId: string, kind: 'desktop' | 'tree'): Promise<SurveyedPod> {
-  const { url, credential, checkpoint, onProgress } = plan;
+async function survey(plan: RestorePlan, podId: string, kind: 'desktop' | 'tree'): Promise<FetchablePod> {
+  const { url, credential, checkpoint, headSeq, onProgress } = plan;
   onProgress({ step: `looking at ${url}` });
-  return surveyPod({ url, podId, credential, kind, ...(checkpoint === undefined ? {} : { checkpoint }) });
+  const surveyed = await surveyPod({
+    ...{ url, podId, credential, kind },
+    ...(checkpoint === undefined ? {} : { checkpoint }),
+    ...(headSeq === undefined ? {} : { headSeq }),
+  });
+  return requireObjects(surveyed, plan.allowsMissing === true);
 }
 
 async function conclude({ pod, checkpoint, fileCount, fileBytes, warnings }: RebuiltPod): Promise<Outcome> {

@@ -3,9 +3,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { OBJECT_KINDS } from '../repository/repository.ts';
 import type { HomeVerification, TransferOptions } from './home.ts';
-
-const OBJECT_FOLDERS = ['packs', 'segments', 'keyrings', 'bases'];
 
 /**
  * Hashes every object of a repository: each file's SHA-256 is the last 64 hexadecimal digits of its name before the
@@ -16,7 +15,7 @@ export async function hashObjects(
   { onProgress, signal }: TransferOptions = {},
 ): Promise<HomeVerification> {
   const objects: string[] = [];
-  for (const folder of OBJECT_FOLDERS) objects.push(...(await filesBelow(repositoryDir, folder)));
+  for (const folder of OBJECT_KINDS) objects.push(...(await filesBelow(repositoryDir, folder)));
   const damaged: string[] = [];
   let doneBytes = 0;
   for (const [index, object] of objects.entries()) {

@@ -57,14 +57,16 @@ export interface Home {
   list(podId: string, objects?: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /**
    * Sends objects of a repository that home lacks; those it has are not touched. On return all of them are at home in
-   * full length and durable.
-   * @throws DeskPodError OBJECT_MISSING if the repository lacks one; HOME_DAMAGED if home has one in another length
+   * full length and durable. For small ones `isUnasked` saves asking home which of them it has; they come in the order of
+   * their paths.
+   * @throws DeskPodError OBJECT_MISSING if the repository lacks one; HOME_DAMAGED if home was asked and has one in
+   * another length
    */
   push(
     repositoryDir: string,
     podId: string,
     objects: readonly string[],
-    options?: TransferOptions,
+    options?: TransferOptions & { readonly isUnasked?: boolean },
   ): Promise<PushReport>;
   /**
    * Puts objects of a repository in the place of those that home has with other bytes than their names promise, each at

@@ -1,6 +1,7 @@
 // Hashing the objects of an ssh home where they lie, by the programs of its host, so that their bytes need not travel.
 import { DeskPodError } from '../../core/errors.ts';
 import { ProcessError, run } from '../process.ts';
+import { OBJECT_KINDS } from '../repository/repository.ts';
 import type { HomeVerification, TransferOptions } from './home.ts';
 import { sshOptions } from './rsync.ts';
 import { faultOf } from './rsync-faults.ts';
@@ -10,7 +11,7 @@ const END = 'deskpod-hashes-end';
 /** A host that says nothing for this long is asked no further; hashing one large base takes a while. */
 const SILENCE_TIMEOUT_MS = 30 * 60 * 1000;
 const OBJECT =
-  /^(?<hash>[0-9a-f]{64}) [ *]\.\/(?<path>(?:packs\/[0-9a-f]{2}|segments|keyrings|bases)\/(?:\d{12}-)?(?<name>[0-9a-f]{64})(?:\.age|\.erofs)?)$/;
+  /^(?<hash>[0-9a-f]{64}) [ *]\.\/(?<path>(?:packs\/[0-9a-f]{2}|segments|keyrings|bases|inventories|catalog)\/(?:\d{12}-)?(?<name>[0-9a-f]{64})(?:\.age|\.erofs)?)$/;
 
 /** How the host is reached. */
 export interface RemoteFolder {
@@ -82,7 +83,7 @@ export async function hashRemotely(
 
 /** For a POSIX shell. `find` goes on past what can not be read; the last line says that all was gone through. */
 function remoteCommand(path: string): string {
-  const within = ['packs', 'segments', 'keyrings', 'bases'].map((kind) => `-path './${kind}/*'`).join(' -o ');
+  const within = OBJECT_KINDS.map((kind) => `-path './${kind}/*'`).join(' -o ');
   const find = `find . -type f \\( ${within} \\) ! -path '*/.*/*' ! -name '.*' -exec sha256sum {} +`;
   const quoted = `'${path.replaceAll("'", "'\\''")}'`;
   return `cd ${quoted} && command -v sha256sum >/dev/null && echo ${BEGIN} && { ${find}; echo ${END}; }`;

@@ -150,11 +150,11 @@ class RsyncHome implements Home {
     repositoryDir: string,
     podId: string,
     objects: readonly string[],
-    { onProgress, signal }: TransferOptions = {},
+    { onProgress, signal, isUnasked = false }: TransferOptions & { readonly isUnasked?: boolean } = {},
   ): Promise<PushReport> {
     const lengths = lengthsOf(repositoryDir, objects);
     if (objects.length === 0) return NOTHING_SENT;
-    const present = await this.list(podId, objects);
+    const present = isUnasked ? new Map<string, number>() : await this.list(podId, objects);
     // what rsync sends it compares; what is there already may be short
     const damaged = [...present].filter(([object, sizeBytes]) => lengths.get(object) !== sizeBytes);
     if (damaged.length > 0) throw this.#otherLength(damaged.map(([object]) => object));

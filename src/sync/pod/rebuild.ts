@@ -13,11 +13,13 @@ import { hashObjects } from '../home/home-verification.ts';
 import { openRsyncHome } from '../home/rsync-home.ts';
 import { Log } from '../log/log.ts';
 import { Repository } from '../repository/repository.ts';
+import { listEarlierHeads } from '../retention/earlier-heads.ts';
 import { newDeviceId, writeMarker } from './create-pod.ts';
+import type { FetchablePod } from './objects-at-home.ts';
 import { Pod } from './pod.ts';
 import type { PodFolder } from './pod-folder.ts';
 import { syncHome } from './replicate.ts';
-import { lacking, type SurveyedPod } from './survey.ts';
+import { lacking } from './survey.ts';
 
 /** A pod that a home has. */
 export interface HomePod {
@@ -29,7 +31,7 @@ export interface HomePod {
 
 /** What a rebuild needs to know. */
 export interface RebuildPlan {
-  readonly surveyed: SurveyedPod;
+  readonly surveyed: FetchablePod;
   readonly folder: PodFolder;
   /** Where the checkpoint's files go. */
   readonly filesDir: string;
@@ -55,7 +57,7 @@ export interface RebuiltPod {
  *
  * @throws DeskPodError HOME_NOT_FOUND, HOME_UNREACHABLE
  */
-export async function listHomePods(url: string): Promise<HomePod[]> {
+async function listHomePods(url: string): Promise<HomePod[]> {
   const home = openRsyncHome(url);
   const { state, cause } = await home.probe();
   if (state !== 'ready') throw cause;
@@ -65,6 +67,17 @@ export async function listHomePods(url: string): Promise<HomePod[]> {
     if (bytes === undefined) continue;
     pods.push({ podId, ...positionOf(bytes) });
   }
+  return pods;
+}
+
+/** The pods at a home, each with the positions of all heads of it that home can be restored by. Throws as listHomePods. */
+export async function listHomeHeads(
+  url: string,
+): Promise<(HomePod & { readonly headSeqs: readonly number[] })[]> {
+  const home = openRsyncHome(url);
+  const pods: (HomePod & { readonly headSeqs: readonly number[] })[] = [];
+  for (const pod of await listHomePods(url))
+    pods.push({ ...pod, headSeqs: await listEarlierHeads(home, pod.podId) });
   return pods;
 }
 
@@ -120,6 +133,7 @@ export async function rebuildPod(plan: RebuildPlan): Promise<RebuiltPod> {
       totals: { files: checkpoint.stats.fileCount, bytes: checkpoint.stats.fileBytes },
       onProgress,
     });
+    await takeKeyring(pod, surveyed);
     const restore = { url, deviceId: newDeviceId(), checkpoint: checkpoint.number, vault };
     await pod.append({ type: 'completeRestore', restore });
     await pod.publish();
@@ -133,6 +147,14 @@ export async function rebuildPod(plan: RebuildPlan): Promise<RebuiltPod> {
   }
 }
 
+/** A head that home received earlier may name a keyring that is gone by now: the one that opened it takes its place. */
+async function takeKeyring(pod: Pod, { unlocked }: FetchablePod): Promise<void> {
+  const { bytes, keyring } = unlocked.keyring;
+  const { name } = await pod.repository.putObject('keyrings', bytes);
+  if (pod.state.keyring === name) return;
+  await pod.append({ type: 'changeKeyring', keyring: name, generation: keyring.generation });
+}
+
 /** A pack that the log names and home did not have: it is what has to be brought back, not the chunk. */
 async function findMissingPack({ repository, state }: Pod): Promise<string | undefined> {
   const present = new Set(await repository.listObjects('packs'));
@@ -142,13 +164,15 @@ async function findMissingPack({ repository, state }: Pod): Promise<string | und
     : repository.objectPath('packs', missing).slice(repository.dir.length + 1);
 }
 
+/** Home may hold far more: what only its other heads need stays there. */
 async function fetchObjects(
-  { url, podId, headBytes, unlocked }: SurveyedPod,
+  { url, podId, headBytes, unlocked, objects }: FetchablePod,
   { repositoryDir }: PodFolder,
   onProgress: ProgressListener,
 ): Promise<void> {
   const repository = await Repository.create(repositoryDir);
   await openRsyncHome(url).pull(podId, repositoryDir, {
+    objects: [...objects, 'segments/'],
     onProgress: (progress) => onProgress({ ...progress, step: `fetching from ${url}` }),
   });
   const { damaged } = await hashObjects(repositoryDir, {
@@ -171,7 +195,7 @@ async function fetchObjects(
   await repository.writeHead(headBytes);
 }
 
-async function rebuildLog({ unlocked, records }: SurveyedPod, folder: PodFolder): Promise<Pod> {
+async function rebuildLog({ unlocked, records }: FetchablePod, folder: PodFolder): Promise<Pod> {
   const { secrets } = unlocked.keyring;
   // What an earlier restore into this place left, when it was interrupted.
   await rm(folder.logDir, { recursive: true, force: true });
@@ -194,6 +218,12 @@ async function fence(pod: Pod, { surveyed: { url }, onProgress }: RebuildPlan): 
     return [];
   } catch (error) {
     if (!(error instanceof DeskPodError)) throw error;
+    if (error.code === 'HOME_FOREIGN' || error.code === 'HOME_FENCED') {
+      return [
+        `This device goes on from an earlier state than ${url} has by now, which stays as it is: ${error.message}. ` +
+          'Give this pod another home with deskpod home add.',
+      ];
+    }
     return [
       `Home could not be told that this device replaces the former one: ${error.message}. Run deskpod sync later.`,
     ];

@@ -8,6 +8,7 @@ import type { HomeState } from '../../core/state.ts';
 import type { Home } from '../home/home.ts';
 import { openRsyncHome } from '../home/rsync-home.ts';
 import type { ObjectKind } from '../repository/repository.ts';
+import { putInventory } from '../retention/put-inventory.ts';
 import { removeFormerAtHome, removeFormerKeyrings } from './former-keyrings.ts';
 import type { Pod } from './pod.ts';
 
@@ -112,13 +113,16 @@ export async function syncHome(
     };
   }
   const head = await pod.publish();
+  const headBytes = encodeHead(head, pod.sealing);
   const warnings = await removeFormerKeyrings(pod);
+  const inventory = await putInventory(pod, headBytes);
+  // before home is asked what it has: a prune there takes nothing away then that this head needs
+  await home.push(pod.repository.dir, podId, inventory, { isUnasked: true });
   const missing = await findMissing(pod, homeHead?.seq ?? 0);
   const { sentObjects, sentBytes, wireBytes } = await home.push(pod.repository.dir, podId, missing, {
     onProgress: (progress) => onProgress({ ...progress, step: `sending to ${known.url}` }),
   });
   await requireUnmoved(home, pod, homeHead);
-  const headBytes = encodeHead(head, pod.sealing);
   await home.writeHead(podId, headBytes);
   const cleanSeq = Math.min(known.seq, homeHead?.seq ?? 0);
   warnings.push(...(await removeFormerAtHome(pod, home, { headBytes, cleanSeq })));
@@ -211,7 +215,7 @@ async function findMissing({ repository, state }: Pod, homeSeq: number): Promise
   const segments = (await repository.listObjects('segments')).filter(
     (name) => Number(name.slice(0, 12)) > homeSeq,
   );
-  const wanted: Readonly<Record<ObjectKind, readonly string[]>> = {
+  const wanted: Readonly<Partial<Record<ObjectKind, readonly string[]>>> = {
     packs,
     segments,
     // none of those that it replaced, and none that an interrupted change left

@@ -3,16 +3,18 @@ import { equalBytes, toHex } from '../../core/bytes.ts';
 import { findCheckpoint } from '../../core/decide.ts';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { PodKind } from '../../core/events.ts';
-import { peekHead } from '../../core/head.ts';
+import { decodeHead, peekHead } from '../../core/head.ts';
 import type { LogRecord } from '../../core/record.ts';
 import { type Checkpoint, latestCheckpoint, type PodState } from '../../core/state.ts';
+import { hashing } from '../hashing.ts';
 import type { Home } from '../home/home.ts';
 import { openRsyncHome } from '../home/rsync-home.ts';
 import { type Credential, type Unlocked, unlockRepository } from '../keyring/unlock.ts';
 import { Repository } from '../repository/repository.ts';
 import { readChain } from '../repository/segments.ts';
+import { findEarlierHeads, requireEarlierHead } from '../retention/earlier-heads.ts';
 import { withScratchFolder } from '../scratch-folder.ts';
-import { foldRecords } from './pod.ts';
+import { foldRecords, toLoggedEvent } from './pod.ts';
 
 /** What is asked of a home. */
 export interface SurveyRequest {
@@ -23,6 +25,8 @@ export interface SurveyRequest {
   readonly kind?: PodKind;
   /** The checkpoint to restore; the newest without it. */
   readonly checkpoint?: number;
+  /** Position of a head that home received earlier; its present one without it. */
+  readonly headSeq?: number;
 }
 
 /** A pod at home whose head, keyring and log are proven. */
@@ -45,6 +49,7 @@ export interface SurveyedPod {
  */
 export async function surveyPod(request: SurveyRequest): Promise<SurveyedPod> {
   const home = openRsyncHome(request.url);
+  if (request.headSeq !== undefined) return surveyEarlier(home, request.headSeq, request);
   const headBytes = await readHead(home, request.podId);
   try {
     return await surveyAt(home, headBytes, request);
@@ -74,12 +79,48 @@ function surveyAt(home: Home, headBytes: Uint8Array, request: SurveyRequest): Pr
     });
     await repository.writeHead(headBytes);
     const unlocked = await unlockRepository(repository, request.credential);
-    const records = await readChain(repository, unlocked.keyring.secrets, unlocked.head);
-    const state = foldRecords(records);
-    if (request.kind !== undefined) requireKind(state, request.kind);
-    const checkpoint = chooseCheckpoint(state, request.checkpoint);
-    return { url, podId, headBytes, unlocked, records, checkpoint, neededBytes: measure(state, checkpoint) };
+    return readPod(repository, { headBytes, unlocked }, request);
   });
+}
+
+/**
+ * Surveys the pod by a head that home received earlier. A keyring that is gone with it does not matter: the present one
+ * has the same secrets.
+ */
+function surveyEarlier(home: Home, headSeq: number, request: SurveyRequest): Promise<SurveyedPod> {
+  return withScratchFolder(async (dir) => {
+    const repository = await Repository.create(dir);
+    await requireEarlierHead(home, request.podId, headSeq);
+    const present = await readHead(home, request.podId);
+    await home.pull(request.podId, dir, { objects: ['inventories/', 'keyrings/', 'segments/'] });
+    let failure: unknown;
+    for (const headBytes of await findEarlierHeads(repository, headSeq)) {
+      try {
+        const own = toHex(peekHead(headBytes).keyring);
+        await repository.writeHead((await repository.hasObject('keyrings', own)) ? headBytes : present);
+        const { keyring } = await unlockRepository(repository, request.credential);
+        const head = decodeHead(headBytes, { hashing, logKey: keyring.secrets.logKey });
+        return await readPod(repository, { headBytes, unlocked: { keyring, head } }, request);
+      } catch (error) {
+        // whoever may write to home may have put an inventory of his own beside the pod's
+        if (!isDeskPodError(error)) throw error;
+        failure ??= error;
+      }
+    }
+    throw failure;
+  });
+}
+
+async function readPod(
+  repository: Repository,
+  { headBytes, unlocked }: Pick<SurveyedPod, 'headBytes' | 'unlocked'>,
+  { url, podId, kind, checkpoint: wanted }: SurveyRequest,
+): Promise<SurveyedPod> {
+  const records = await readChain(repository, unlocked.keyring.secrets, unlocked.head);
+  const state = foldRecords(records);
+  if (kind !== undefined) requireKind(state, kind);
+  const checkpoint = chooseCheckpoint(state, records, wanted);
+  return { url, podId, headBytes, unlocked, records, checkpoint, neededBytes: measure(state, checkpoint) };
 }
 
 /** The error for an object that home should have. */
@@ -101,12 +142,39 @@ function requireKind({ podId, kind }: PodState, wanted: PodKind): void {
   });
 }
 
-function chooseCheckpoint(state: PodState, wanted: number | undefined): Checkpoint {
+function chooseCheckpoint(
+  state: PodState,
+  records: readonly LogRecord[],
+  wanted: number | undefined,
+): Checkpoint {
+  const forgottenSeq = wanted === undefined ? undefined : findForgotten(state, records, wanted);
+  if (forgottenSeq !== undefined) {
+    throw new DeskPodError(
+      'CHECKPOINT_NOT_FOUND',
+      `checkpoint ${wanted} was forgotten at position ${forgottenSeq} of the log`,
+      {
+        hint: 'Home may have a head from before that: see `deskpod restore --list --from HOME`, and name it with --head.',
+        details: { number: wanted, forgottenSeq },
+      },
+    );
+  }
   const chosen = wanted === undefined ? latestCheckpoint(state) : findCheckpoint(state, wanted);
   if (chosen !== undefined) return chosen;
   throw new DeskPodError('CHECKPOINT_NOT_FOUND', 'home has no checkpoint of this pod yet', {
     hint: 'There is nothing to restore: it was synced before its first checkpoint.',
   });
+}
+
+/** Where the log forgets a checkpoint that it had. */
+function findForgotten(
+  { checkpoints, lastCheckpoint }: PodState,
+  records: readonly LogRecord[],
+  wanted: number,
+): number | undefined {
+  if (wanted > lastCheckpoint || checkpoints.some(({ number }) => number === wanted)) return undefined;
+  const events = records.map(toLoggedEvent);
+  return events.find(({ event }) => event.type === 'checkpoints.forgotten' && event.numbers.includes(wanted))
+    ?.seq;
 }
 
 function measure({ checkpoints, base }: PodState, { stats }: Checkpoint): number {

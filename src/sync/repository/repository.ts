@@ -17,13 +17,15 @@ import {
 import { removeStale, temporaryName } from './temporary-name.ts';
 
 /** What an object is, and the folder it lies in. */
-export type ObjectKind = 'packs' | 'segments' | 'keyrings' | 'bases';
+export type ObjectKind = 'packs' | 'segments' | 'keyrings' | 'bases' | 'inventories' | 'catalog';
 
 const KINDS: Readonly<Record<ObjectKind, { readonly suffix: string; readonly name: RegExp }>> = {
   packs: { suffix: '.age', name: /^[0-9a-f]{64}$/ },
   segments: { suffix: '.age', name: /^\d{12}-[0-9a-f]{64}$/ },
   keyrings: { suffix: '', name: /^[0-9a-f]{64}$/ },
   bases: { suffix: '.erofs', name: /^[0-9a-f]{64}$/ },
+  inventories: { suffix: '', name: /^\d{12}-[0-9a-f]{64}$/ },
+  catalog: { suffix: '', name: /^[0-9a-f]{64}$/ },
 };
 /** Every kind of object. */
 export const OBJECT_KINDS = Object.keys(KINDS) as readonly ObjectKind[];
@@ -45,7 +47,7 @@ export interface PutObject {
 
 /** What a new object is, and how it is named. */
 export interface PutOptions {
-  /** The seq of a segment's first record; segments need it, others have none. */
+  /** The seq of a segment's first record, or of an inventory's head; the others have none. */
   readonly firstSeq?: number;
   /** The SHA-256 of bytes in memory, if whoever made them has it already. */
   readonly sha256?: Uint8Array;
@@ -266,8 +268,8 @@ export class Repository {
 }
 
 function objectName(kind: ObjectKind, hash: string, { firstSeq }: PutOptions): string {
-  if ((kind === 'segments') !== (firstSeq !== undefined)) {
-    throw new TypeError(`expected a first seq for segments and for nothing else, got one of the ${kind}`);
+  if ((kind === 'segments' || kind === 'inventories') !== (firstSeq !== undefined)) {
+    throw new TypeError(`expected a seq for segments and inventories only, got one of the ${kind}`);
   }
   return firstSeq === undefined ? hash : `${String(firstSeq).padStart(12, '0')}-${hash}`;
 }

@@ -11,7 +11,7 @@ import type { Content } from '../../../src/sync/repository/content.ts';
 import { pruneDevice } from '../../../src/sync/retention/prune-device.ts';
 import type { PruneReport } from '../../../src/sync/retention/prune-report.ts';
 
-const PASSPHRASE = 'correct horse';
+export const PASSPHRASE = 'correct horse';
 export const QUIET = (): void => undefined;
 
 /** Bytes that do not compress, the same for the same seed. */
