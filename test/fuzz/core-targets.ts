@@ -1,9 +1,10 @@
 // The parsers of every byte at rest. What they accept, they must write again as the same bytes.
 import assert from 'node:assert/strict';
-import { utf8 } from '../../src/core/bytes.ts';
+import { ByteWriter, fromHex, toHex, utf8 } from '../../src/core/bytes.ts';
 import { isDeskPodError } from '../../src/core/errors.ts';
 import { decodeEvent } from '../../src/core/events.ts';
 import { decodeHead, encodeHead, peekHead } from '../../src/core/head.ts';
+import { decodeInventory, decodeInventoryPage, encodeInventory } from '../../src/core/inventory.ts';
 import { decodeKeyring, encodeKeyring, peekKeyring } from '../../src/core/keyring.ts';
 import { ManifestDecoder, ManifestEncoder, type ManifestEntry } from '../../src/core/manifest.ts';
 import { decodeMarker, encodeMarker, peekMarker } from '../../src/core/marker.ts';
@@ -101,6 +102,26 @@ export const CORE_TARGETS: readonly FuzzTarget[] = [
     parse: parseManifest,
   },
   {
+    name: 'inventory',
+    seeds: () => [inventory().bytes],
+    parse: (bytes) => {
+      const { headBytes, pages } = decodeInventory(bytes);
+      const again = new ByteWriter().text('DPI1').u8(1).prefixed(headBytes).u32(pages.length);
+      for (const name of pages) again.bytes(fromHex(name));
+      assertSame(again.finish(), bytes);
+    },
+  },
+  {
+    name: 'inventory page',
+    seeds: () => inventory().pages.map((page) => page.bytes),
+    parse: (bytes) => {
+      const entries = decodeInventoryPage(bytes);
+      const again = new ByteWriter().text('DPG1').u8(1).u32(entries.length);
+      for (const { kind, name } of entries) again.u8(kind === 'packs' ? 1 : 2).bytes(fromHex(name));
+      assertSame(again.finish(), bytes);
+    },
+  },
+  {
     name: 'event',
     seeds: () => Object.values(EVENTS).map((event) => utf8(JSON.stringify(event))),
     vary: (random) => hostileJson(Object.values(EVENTS), random),
@@ -114,6 +135,16 @@ export const CORE_TARGETS: readonly FuzzTarget[] = [
     },
   },
 ];
+
+function inventory() {
+  const head = encodeHead({ ...identity, seq: 9, recordHash: hashA, keyring: hashB }, sealing);
+  const entries = [
+    { kind: 'packs' as const, name: toHex(hashA) },
+    { kind: 'packs' as const, name: toHex(hashB) },
+    { kind: 'bases' as const, name: toHex(hashA) },
+  ];
+  return encodeInventory(head, entries, sealing.hashing);
+}
 
 function records() {
   const first = { seq: 1, atMs: 1_700_000_000_000, previous: NO_PREVIOUS, remaining: 1, payload: utf8('{}') };

@@ -15,7 +15,7 @@ import { Repository } from '../../src/sync/repository/repository.ts';
 import { readChain } from '../../src/sync/repository/segments.ts';
 import { FormatDocument } from '../core/support/format-document.ts';
 import { EVENTS } from '../core/support/sample-events.ts';
-import { codecsIn, type Facts, formatTables, readEntries } from '../fixtures/facts.ts';
+import { codecsIn, type Facts, formatTables, listedIn, readEntries } from '../fixtures/facts.ts';
 import { runReader } from '../tree/reader-program.ts';
 import { makeTempFolder } from './support/temp-folder.ts';
 
@@ -24,6 +24,7 @@ const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url));
 const FROZEN: Readonly<Record<string, string>> = {
   v1: '6004963e762e639673af7dfde30390ad8c05eafd451febf88dae8d11fa8bfe94',
   'v1-complete': '268568dd149c53540380c9442901aa8931bbeee52411dcf3c6b24c798e198e93',
+  'v1-inventory': 'b39709daf0849482382f297adf78cc8b458dd65b76d2ac2056600dfa4a07e9c4',
 };
 const ADVICE =
   'the format has grown: run node test/fixtures/make-fixture.ts v1-NAME as root, and add it to FROZEN';
@@ -67,6 +68,11 @@ describe('the frozen homes', () => {
     assert.deepEqual(
       held(({ markers }) => markers),
       known('pod kind'),
+      ADVICE,
+    );
+    assert.deepEqual(
+      held(({ listed = [] }) => listed.map((line) => line.split(' ')[0])),
+      known('inventory kind'),
       ADVICE,
     );
     assert.ok(all.some(({ depth }) => depth > 0));
@@ -114,6 +120,7 @@ describe('the frozen homes', () => {
           const found = await readEntries(repository, keyring.secrets, root);
           assert.deepEqual(found, { entries, entryCount, entriesHash });
           assert.deepEqual(await codecsIn(repository, keyring.secrets), facts.codecs);
+          assert.deepEqual(await listedIn(repository), facts.listed ?? []);
         });
       }
 
