@@ -1,0 +1,114 @@
+// What a watch cannot know it says: too many events, too many watches, files behind hard links.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Subject, VirtualTimeScheduler } from 'rxjs';
+import { DirtyPaths } from '../../../src/core/dirty-paths.ts';
+import { examine } from '../../../src/sync/files/scanner.ts';
+import { BlindSpots } from '../../../src/sync/watch/blind-spots.ts';
+import { FolderWatches } from '../../../src/sync/watch/folder-watches.ts';
+import { QuietPaths } from '../../../src/sync/watch/quiet-paths.ts';
+import { makeTempFolder } from '../support/temp-folder.ts';
+
+const QUEUE = Number(readFileSync('/proc/sys/fs/inotify/max_queued_events', 'utf8'));
+const FOLDER_WATCHES = fileURLToPath(new URL('../../../src/sync/watch/folder-watches.ts', import.meta.url));
+
+describe('what a watch cannot know', () => {
+  let temp: ReturnType<typeof makeTempFolder>;
+  let watches: FolderWatches;
+  beforeEach(() => {
+    temp = makeTempFolder();
+    watches = new FolderWatches(Buffer.from(temp.path), []);
+  });
+  afterEach(() => {
+    watches.close();
+    temp.remove();
+  });
+
+  it('is told when more has happened than the kernel’s queue holds, and over once everything is watched anew', () => {
+    mkdirSync(join(temp.path, 'folder'));
+    watches.open();
+    const [even, odd] = ['even', 'odd'].map((name) => openSync(join(temp.path, name), 'a'));
+    assert.ok(even !== undefined && odd !== undefined);
+    // equal events in a row become one
+    for (let i = 0; i <= QUEUE; i++) appendFileSync(i % 2 === 0 ? even : odd, 'x');
+    closeSync(even);
+    closeSync(odd);
+    mkdirSync(join(temp.path, 'folder', 'unseen'));
+    watches.catchUp();
+    assert.deepEqual([...watches.take().gaps], ['overflow']);
+    assert.deepEqual([...watches.take().gaps], ['overflow']);
+    watches.open();
+    assert.deepEqual([...watches.take().gaps], ['overflow']);
+    assert.deepEqual([...watches.take().gaps], []);
+    writeFileSync(join(temp.path, 'folder', 'unseen', 'file'), '');
+    watches.catchUp();
+    assert.deepEqual(
+      watches
+        .take()
+        .dirty.inOrder()
+        .map(({ path }) => String(path)),
+      ['folder/unseen', 'folder/unseen/file'],
+    );
+  });
+
+  it('is told when the user may have no more watches, of which all are given back', () => {
+    for (let i = 0; i < 30; i++) mkdirSync(join(temp.path, String(i)));
+    const program = `
+      const { FolderWatches } = await import(${JSON.stringify(FOLDER_WATCHES)});
+      const watches = new FolderWatches(Buffer.from(${JSON.stringify(temp.path)}), []);
+      watches.open();
+      console.log([...watches.take().gaps].join(), watches.isBroken);`;
+    // the limit of a user namespace of its own
+    const limited = 'echo 20 > /proc/sys/user/max_inotify_watches && exec "$@"';
+    const node = [process.execPath, '--input-type=module', '--eval', program];
+    const said = execFileSync('unshare', ['-Ur', 'sh', '-c', limited, 'sh', ...node], { encoding: 'utf8' });
+    assert.equal(said, 'limit true\n');
+  });
+
+  it('is the first name of a file that got a second one, but not if both are new', () => {
+    const spots = new BlindSpots(Buffer.from(temp.path));
+    for (const name of ['a', 'b']) writeFileSync(join(temp.path, name), '');
+    execFileSync('ln', [join(temp.path, 'a'), join(temp.path, 'c')]);
+    const part = (name: string) => {
+      const scanned = examine(Buffer.from(temp.path), Buffer.from(name));
+      return { path: Buffer.from(name), isWhole: false, found: scanned === undefined ? [] : [scanned] };
+    };
+    assert.equal(spots.hasAllNames([part('b')]), true);
+    assert.equal(spots.hasAllNames([part('c')]), false);
+    assert.equal(spots.hasAllNames([part('a'), part('c')]), true);
+    spots.update([part('a'), part('c')], Date.now() + 60_000);
+    assert.equal(spots.hasAllNames([part('c')]), true);
+    assert.deepEqual([...spots.changed()], []);
+    appendFileSync(join(temp.path, 'a'), 'more');
+    assert.deepEqual([...spots.changed()].map(String), ['a', 'c']);
+  });
+});
+
+describe('paths that are left alone', () => {
+  it('are given on when they are, together, and later each time', () => {
+    const time = new VirtualTimeScheduler();
+    const changed = new Subject<DirtyPaths>();
+    const given: string[] = [];
+    const subscription = new QuietPaths(time)
+      .of(changed)
+      .subscribe((paths) =>
+        given.push(`${Math.round(time.now() / 1000)} ${paths.map(({ path }) => path).join()}`),
+      );
+    const change = (atMs: number, ...paths: string[]): void => {
+      time.schedule(() => {
+        const dirty = new DirtyPaths();
+        for (const path of paths) dirty.mark(Buffer.from(path));
+        changed.next(dirty);
+      }, atMs);
+    };
+    change(0, 'a', 'b');
+    for (const atMs of [1000, 2000, 3000, 4000]) change(atMs, 'busy');
+    change(10_000, 'a');
+    time.schedule(() => subscription.unsubscribe(), 30_000);
+    time.flush();
+    assert.deepEqual(given, ['3 a,b', '7 busy', '16 a']);
+  });
+});
