@@ -12,7 +12,7 @@ import { PackFile } from '../../../src/sync/repository/pack-file.ts';
 import { pruneDevice } from '../../../src/sync/retention/prune-device.ts';
 import { expectCode } from '../expect-code.ts';
 import { scratchFolder } from '../scratch.ts';
-import { hashesBelow, noise, PruneLab, QUIET } from './prune-lab.ts';
+import { crashAt, hashesBelow, noise, PruneLab, QUIET } from './prune-lab.ts';
 
 /** Five checkpoints: a file that changes every time, one that each has alone, and one that all have. */
 async function fill(lab: PruneLab, tree: Tree): Promise<void> {
@@ -297,41 +297,6 @@ describe('a prune of a device', () => {
     assert.ok(crashes >= 10, `${crashes} steps`);
   });
 });
-
-class Crash extends Error {}
-
-/**
- * Runs `act`, and lets it fail right before one of the steps by which a prune changes something, which is right after the
- * one before. True if it came to that.
- */
-async function crashAt(
-  pod: Pod,
-  what: string,
-  isMeant: (name: string, nth: number, count: number) => boolean,
-  act: () => Promise<unknown>,
-): Promise<boolean> {
-  let count = 0;
-  const wrap = (owner: object, name: string): void => {
-    const original = (owner as Record<string, (...args: unknown[]) => Promise<unknown>>)[name]?.bind(owner);
-    let nth = 0;
-    Object.defineProperty(owner, name, {
-      value: async (...args: unknown[]) => {
-        if (isMeant(name, nth++, count++)) throw new Crash(`${what}: before ${name}`);
-        return original?.(...args);
-      },
-    });
-  };
-  for (const name of ['append', 'publish']) wrap(pod, name);
-  for (const name of ['putObject', 'writeHead', 'deleteRemovedPacks']) wrap(pod.repository, name);
-  wrap(pod.content, 'forgetPacks');
-  try {
-    await act();
-    return false;
-  } catch (error) {
-    if (error instanceof Crash) return true;
-    throw error;
-  }
-}
 
 /** The pack that holds a chunk of this length. */
 async function packOf({ repository, secrets }: Pod, plainLength: number): Promise<string> {

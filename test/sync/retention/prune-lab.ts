@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { ManifestDecoder } from '../../../src/core/manifest.ts';
 import type { RetentionPolicy } from '../../../src/core/retention.ts';
 import type { Root } from '../../../src/core/root.ts';
+import type { Pod } from '../../../src/sync/pod/pod.ts';
 import { createTree, openTree, type Tree } from '../../../src/sync/pod/tree.ts';
 import type { Content } from '../../../src/sync/repository/content.ts';
 import { pruneDevice } from '../../../src/sync/retention/prune-device.ts';
@@ -98,4 +99,39 @@ export async function hashesBelow(dir: string): Promise<Map<string, string>> {
     ]);
   }
   return new Map(found.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+class Crash extends Error {}
+
+/**
+ * Runs `act`, and lets it fail right before one of the steps by which a prune changes something, which is right after the
+ * one before. True if it came to that.
+ */
+export async function crashAt(
+  pod: Pod,
+  what: string,
+  isMeant: (name: string, nth: number, count: number) => boolean,
+  act: () => Promise<unknown>,
+): Promise<boolean> {
+  let count = 0;
+  const wrap = (owner: object, name: string): void => {
+    const original = (owner as Record<string, (...args: unknown[]) => Promise<unknown>>)[name]?.bind(owner);
+    let nth = 0;
+    Object.defineProperty(owner, name, {
+      value: async (...args: unknown[]) => {
+        if (isMeant(name, nth++, count++)) throw new Crash(`${what}: before ${name}`);
+        return original?.(...args);
+      },
+    });
+  };
+  for (const name of ['append', 'publish']) wrap(pod, name);
+  for (const name of ['putObject', 'writeHead', 'deleteRemovedPacks']) wrap(pod.repository, name);
+  wrap(pod.content, 'forgetPacks');
+  try {
+    await act();
+    return false;
+  } catch (error) {
+    if (error instanceof Crash) return true;
+    throw error;
+  }
 }
