@@ -50,6 +50,26 @@ describe('the session of a desktop pod', () => {
     assert.equal(after.pid, before.pid);
   });
 
+  it('goes on from the checkpoint that a prune left, be it pruned while it runs or while it is suspended', async () => {
+    const prune = ['prune', '--keep-last', '1', '--max-unused', '0', ...lab.at()];
+    await lab.start();
+    await lab.startCounter();
+    for (const name of ['first', 'second']) {
+      await lab.shell(`head -c 300000 /dev/urandom > ~/file; echo ${name} > ~/name`);
+      await lab.program.answer(['checkpoint', ...lab.at()]);
+    }
+    const running = await lab.program.answer<{ forgotten: number[] }>(prune);
+    assert.deepEqual(running.forgotten, [1]);
+    const before = await lab.counter();
+    await lab.program.answer(['suspend', ...lab.at()]);
+    const suspended = await lab.program.answer<{ forgotten: number[]; repackedPacks: number }>(prune);
+    assert.deepEqual(suspended.forgotten, [2]);
+    assert.ok(suspended.repackedPacks > 0);
+    assert.equal((await lab.start()).resumedCheckpoint, 3);
+    assert.equal((await lab.counter(before.count)).pid, before.pid);
+    assert.equal(await lab.shell('cat ~/name'), 'second');
+  });
+
   it('is checkpointed while it runs, ended by stop, and started afresh on its files', async () => {
     await lab.start();
     await lab.shell('echo kept > ~/file');
