@@ -55,14 +55,20 @@ async function watch(command: Command, path: string | undefined, everyMs: number
       },
     },
   });
+  // who closes the terminal wants it to end as it would otherwise
+  process.stderr.on('error', () => undefined);
+  let failure: { readonly error: unknown } | undefined;
   const end = (): void => {
     // asked twice, it ends at once: nothing needs cleaning up
     process.once('SIGINT', () => process.exit(130));
     say('ending');
-    supervisor.end().catch((error: unknown) => output.complain(error));
+    supervisor.end().catch((error: unknown) => {
+      failure = { error };
+    });
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, end);
   await supervisor.ended;
+  if (failure !== undefined) throw (failure as { readonly error: unknown }).error;
   const durationMs = performance.now() - startedMs;
   output.result(
     { checkpoints: checkpoints.map(({ number }) => number), durationMs },

@@ -225,6 +225,7 @@ export class FolderWatches {
       const watch = this.#inotify.watch(place);
       const folder: Folder = { parent, name, watch, folders: new Map() };
       parent?.folders.set(keyOf(name), folder);
+      this.#unwatched.delete(keyOf(path));
       this.#byWatch.set(watch, [...(this.#byWatch.get(watch) ?? []), folder]);
       return folder;
     } catch (error) {

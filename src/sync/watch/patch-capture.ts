@@ -120,6 +120,7 @@ class PatchCapture {
     let pieceBytes = 0;
     for await (const entries of patchManifest(before, parts)) {
       this.#work.signal?.throwIfAborted();
+      this.#work.onProgress?.({ step: 'reading files', doneFiles: this.#files, doneBytes: this.#bytes });
       for (const entry of entries) {
         this.#count(entry);
         const bytes = encoder.entry(entry);
@@ -169,7 +170,7 @@ class PatchCapture {
   }
 
   #count(entry: ManifestEntry): void {
-    const { writer, onProgress } = this.#work;
+    const { writer } = this.#work;
     if (!entry.chunkIds.every((id) => writer.hasChunk?.(id) ?? true))
       throw new PatchMismatch('a chunk of the last manifest is gone');
     this.#entries++;
@@ -177,6 +178,5 @@ class PatchCapture {
     if (entry.kind !== 'file') return;
     this.#files++;
     if (entry.hardlinkGroup === 0 || entry.chunkIds.length > 0) this.#bytes += entry.sizeBytes;
-    onProgress?.({ step: 'reading files', doneFiles: this.#files, doneBytes: this.#bytes });
   }
 }

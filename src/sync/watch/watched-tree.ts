@@ -87,8 +87,13 @@ export class WatchedTree {
   /** Begins to watch a tree, which it owns from now on. */
   static async start(tree: Tree): Promise<WatchedTree> {
     const watched = new WatchedTree(tree);
-    await watched.#doubt(['start']);
-    return watched;
+    try {
+      await watched.#doubt(['start']);
+      return watched;
+    } catch (error) {
+      await watched.watch.stop();
+      throw error;
+    }
   }
 
   get pod(): Pod {

@@ -1,7 +1,15 @@
 // What a watch cannot know it says: too many events, too many watches, files behind hard links.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chownSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Subject, VirtualTimeScheduler } from 'rxjs';
@@ -13,7 +21,11 @@ import { QuietPaths } from '../../../src/sync/watch/quiet-paths.ts';
 import { makeTempFolder } from '../support/temp-folder.ts';
 
 const QUEUE = Number(readFileSync('/proc/sys/fs/inotify/max_queued_events', 'utf8'));
-const FOLDER_WATCHES = fileURLToPath(new URL('../../../src/sync/watch/folder-watches.ts', import.meta.url));
+const NOBODY = 65_534;
+
+function moduleAt(name: string): string {
+  return fileURLToPath(new URL(`../../../src/sync/watch/${name}`, import.meta.url));
+}
 
 describe('what a watch cannot know', () => {
   let temp: ReturnType<typeof makeTempFolder>;
@@ -26,6 +38,16 @@ describe('what a watch cannot know', () => {
     watches.close();
     temp.remove();
   });
+
+  /** Runs a program in the folder, which finds `watches` on it; `through` says where. */
+  function runWatching(through: readonly string[], program: string): string {
+    const head = `
+      const { FolderWatches } = await import(${JSON.stringify(moduleAt('folder-watches.ts'))});
+      const watches = new FolderWatches(Buffer.from(process.cwd()), []);`;
+    const node = [process.execPath, '--input-type=module', '--eval', head + program];
+    const [file = '', ...args] = [...through, ...node];
+    return execFileSync(file, args, { cwd: temp.path, encoding: 'utf8' });
+  }
 
   it('is told when more has happened than the kernel’s queue holds, and over once everything is watched anew', () => {
     mkdirSync(join(temp.path, 'folder'));
@@ -57,15 +79,47 @@ describe('what a watch cannot know', () => {
   it('is told when the user may have no more watches, of which all are given back', () => {
     for (let i = 0; i < 30; i++) mkdirSync(join(temp.path, String(i)));
     const program = `
-      const { FolderWatches } = await import(${JSON.stringify(FOLDER_WATCHES)});
-      const watches = new FolderWatches(Buffer.from(${JSON.stringify(temp.path)}), []);
       watches.open();
       console.log([...watches.take().gaps].join(), watches.isBroken);`;
     // the limit of a user namespace of its own
     const limited = 'echo 20 > /proc/sys/user/max_inotify_watches && exec "$@"';
-    const node = [process.execPath, '--input-type=module', '--eval', program];
-    const said = execFileSync('unshare', ['-Ur', 'sh', '-c', limited, 'sh', ...node], { encoding: 'utf8' });
+    const said = runWatching(['unshare', '-Ur', 'sh', '-c', limited, 'sh'], program);
     assert.equal(said, 'limit true\n');
+  });
+
+  it('is told of a folder that may not be read, until it may', () => {
+    const closed = join(temp.path, 'closed');
+    mkdirSync(closed);
+    if (process.getuid?.() === 0) for (const path of [temp.path, closed]) chownSync(path, NOBODY, NOBODY);
+    const program = `
+      const { chmodSync, writeFileSync } = await import('node:fs');
+      if (process.getuid() === 0) { process.setgid(${NOBODY}); process.setuid(${NOBODY}); }
+      chmodSync('closed', 0);
+      watches.open();
+      console.log([...watches.take().gaps].join());
+      chmodSync('closed', 0o700);
+      watches.catchUp();
+      const { gaps, dirty } = watches.take();
+      writeFileSync('closed/file', '');
+      watches.catchUp();
+      const paths = [...dirty.inOrder(), ...watches.take().dirty.inOrder()].map(({ path }) => String(path));
+      console.log([...gaps].join(), paths.join());`;
+    assert.equal(runWatching([], program), 'unwatched\n closed,closed,closed/file\n');
+  });
+
+  it('is told when something was mounted in the tree or unmounted from it', () => {
+    mkdirSync(join(temp.path, 'folder'));
+    const program = `
+      const { execFileSync } = await import('node:child_process');
+      const { Surroundings } = await import(${JSON.stringify(moduleAt('surroundings.ts'))});
+      const surroundings = new Surroundings(process.cwd());
+      const said = [surroundings.doubts()];
+      execFileSync('mount', ['-t', 'tmpfs', 'none', 'folder']);
+      said.push(surroundings.doubts(), surroundings.doubts());
+      execFileSync('umount', ['folder']);
+      said.push(surroundings.doubts());
+      console.log(JSON.stringify(said));`;
+    assert.equal(runWatching(['unshare', '-Urm'], program), '[[],["mounts"],[],["mounts"]]\n');
   });
 
   it('is the first name of a file that got a second one, but not if both are new', () => {
