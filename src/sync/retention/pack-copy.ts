@@ -1,7 +1,7 @@
 // Copies chunks from packs into new ones, and proves what was written by reading it back.
 
 import { toHex } from '../../core/bytes.ts';
-import { DeskPodError } from '../../core/errors.ts';
+import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { PackBuilder, type PackEntry } from '../../core/pack.ts';
 import { seal } from '../age/age.ts';
 import type { ChunkIndex } from '../repository/chunk-index.ts';
@@ -31,7 +31,8 @@ export interface CopySource {
 export class PackCopy {
   readonly #source: CopySource;
   readonly #open = new Map<number, PackBuilder>();
-  #stored: StoredPack[] = [];
+  /** Packs that are stored, and being proven while others are filled. */
+  #proving: Promise<StoredPack>[] = [];
 
   constructor(source: CopySource) {
     this.#source = source;
@@ -41,11 +42,14 @@ export class PackCopy {
   async take(name: string, entries: readonly PackEntry[], sortOf: (id: Uint8Array) => number): Promise<void> {
     const pack = await PackFile.open(this.#source.repository, name, this.#source.identity);
     try {
+      const plain = await readWhole(pack);
       for (const { id, offset, storedLength, plainLength, codec } of entries) {
         const sort = sortOf(id);
         const builder = this.#open.get(sort) ?? new PackBuilder();
         this.#open.set(sort, builder);
-        builder.add(new Uint8Array(id), await pack.read(offset, storedLength), plainLength, codec);
+        const stored =
+          plain?.subarray(offset, offset + storedLength) ?? (await pack.read(offset, storedLength));
+        builder.add(new Uint8Array(id), stored, plainLength, codec);
         if (builder.sizeBytes >= PACK_TARGET_BYTES) await this.#store(sort, builder);
       }
     } finally {
@@ -60,17 +64,22 @@ export class PackCopy {
    */
   async flush(): Promise<StoredPack[]> {
     for (const [sort, builder] of this.#open) await this.#store(sort, builder);
-    const stored = this.#stored;
-    this.#stored = [];
+    const stored = await Promise.all(this.#proving);
+    this.#proving = [];
     return stored;
   }
 
   async #store(sort: number, builder: PackBuilder): Promise<void> {
     this.#open.delete(sort);
-    const { repository, index, recipient } = this.#source;
-    const { entries } = builder;
+    const { repository, recipient } = this.#source;
     const sealed = await seal(builder.finish(), { recipient });
-    const { name, sizeBytes } = await repository.putObject('packs', sealed);
+    const stored = await repository.putObject('packs', sealed);
+    const proving = this.#prove(stored, builder.entries);
+    proving.catch(ignoreUntilFlushed);
+    this.#proving.push(proving);
+  }
+
+  async #prove({ name, sizeBytes }: StoredPack, entries: readonly PackEntry[]): Promise<StoredPack> {
     const { isWhole, damaged } = await provePack(this.#source, name, entries);
     if (!isWhole || damaged.length > 0) {
       throw new DeskPodError(
@@ -82,9 +91,26 @@ export class PackCopy {
         },
       );
     }
-    await index.addPack(name, entries);
-    this.#stored.push({ name, sizeBytes });
+    await this.#source.index.addPack(name, entries);
+    return { name, sizeBytes };
   }
+}
+
+/**
+ * The plaintext of a pack; undefined if some of it is damaged, which need not be what is needed. Opened chunk by chunk,
+ * the pieces that it is sealed in would cost far more than the copying.
+ */
+async function readWhole(pack: PackFile): Promise<Uint8Array | undefined> {
+  try {
+    return await pack.read(0, pack.plainLength);
+  } catch (error) {
+    if (isDeskPodError(error, 'OBJECT_DAMAGED')) return undefined;
+    throw error;
+  }
+}
+
+function ignoreUntilFlushed(): void {
+  // flush() awaits all of them, and is told of the first failure
 }
 
 /** What reading a pack from end to end showed. */

@@ -2,6 +2,7 @@
 import { judgeCheckpoints } from '../../core/checkpoint-retention.ts';
 import { gearTable } from '../../core/chunker.ts';
 import { isDeskPodError } from '../../core/errors.ts';
+import type { PackEntry } from '../../core/pack.ts';
 import { type PackPlan, planPacks } from '../../core/pack-plan.ts';
 import { packsInForce } from '../../core/packs-in-force.ts';
 import type { ProgressListener } from '../../core/progress.ts';
@@ -168,13 +169,25 @@ class Prune {
     }
   }
 
+  /** What a pack holds that is needed, proven; undefined if some of it is damaged. */
+  async #proveNeeded(name: string | undefined): Promise<readonly PackEntry[] | undefined> {
+    if (name === undefined) return [];
+    const entries = await this.#survey.heldBy(name);
+    const { damaged } = await provePack(this.#source, name, entries);
+    return damaged.length === 0 ? entries : undefined;
+  }
+
   async #repackRound(packs: readonly string[]): Promise<void> {
     const { needed } = this.#survey;
     const copy = new PackCopy(this.#source);
     const removed: string[] = [];
-    for (const name of packs) {
-      const entries = await this.#survey.heldBy(name);
-      if ((await provePack(this.#source, name, entries)).damaged.length > 0) {
+    let proving = this.#proveNeeded(packs[0]);
+    for (const [index, name] of packs.entries()) {
+      const entries = await proving;
+      // while this one is copied
+      proving = this.#proveNeeded(packs[index + 1]);
+      proving.catch(() => undefined);
+      if (entries === undefined) {
         this.#survey.damaged.add(name);
         continue;
       }

@@ -170,6 +170,19 @@ describe('a prune of a device', () => {
     });
   });
 
+  it('copies what is whole out of a pack that is damaged where nobody needs it', async () => {
+    await lab.open((tree) => fill(lab, tree));
+    await lab.open(async (tree) => {
+      const name = await packOf(tree.pod, 40_000);
+      await damageChunk(tree.pod, name, 120_000);
+      const report = await lab.prune(tree, { last: 1 });
+      assert.deepEqual(report.damagedPacks, []);
+      assert.ok(!packsInForce(tree.pod.state.packs).has(name));
+      await requireTidy(tree.pod);
+    });
+    await lab.open((tree) => lab.requireWhole(tree));
+  });
+
   it('relies on the copy of a chunk only if it has read it, and does away with one that is damaged', async () => {
     await lab.open(async (tree) => {
       await fill(lab, tree);
