@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import type { RetentionPolicy } from '../../../src/core/retention.ts';
 import { restorePod } from '../../../src/session/pod/restore-pod.ts';
 import { addHome } from '../../../src/sync/pod/add-home.ts';
+import { changePassphrase } from '../../../src/sync/pod/change-keys.ts';
 import { syncHomes } from '../../../src/sync/pod/replicate.ts';
-import type { Tree } from '../../../src/sync/pod/tree.ts';
+import { openTree, type Tree } from '../../../src/sync/pod/tree.ts';
 import { HomeFolder } from '../../../src/sync/retention/home-folder.ts';
 import { type HomePruneReport, pruneHomeFolder } from '../../../src/sync/retention/prune-home.ts';
 import { pruneHomePods } from '../../../src/sync/retention/prune-home-pods.ts';
@@ -89,7 +90,7 @@ describe('a prune of a home', () => {
     const [copy, target] = [join(folder(), `copy-${nth}`), join(folder(), `target-${nth}`)];
     await cp(home, copy, { recursive: true, preserveTimestamps: true });
     await restorePod({
-      ...{ url: copy, target, credential: { passphrase: PASSPHRASE }, headSeq: seq },
+      ...{ url: copy, target, credential: { passphrase: lab.passphrase }, headSeq: seq },
       ...{ isForced: false, onProgress: QUIET },
     });
     assert.deepEqual(await hashesBelow(target), sent.get(seq));
@@ -116,6 +117,18 @@ describe('a prune of a home', () => {
     const [first = 0, second = 0] = await days(9, 8);
     assert.deepEqual(keptOf(await prune({ daily: 30 })), [first, second]);
     await requireRestorable(first);
+  });
+
+  it('leaves heads that the present keyring opens, when their own is gone', async () => {
+    const [first = 0] = await days(9);
+    const next = { passphrase: 'battery staple', workFactor: 2 };
+    await lab.open(({ pod }) => changePassphrase(pod, { passphrase: PASSPHRASE }, next));
+    lab.passphrase = next.passphrase;
+    await days(8);
+    assert.equal((await readdir(join(podDir, 'keyrings'))).length, 1);
+    await requireRestorable(first);
+    const restored = await openTree(join(folder(), `target-${restores}`), next);
+    await restored.close();
   });
 
   it('says the same beforehand in a dry run, and changes nothing', async () => {

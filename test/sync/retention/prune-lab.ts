@@ -24,6 +24,7 @@ export function noise(length: number, seed: string): Buffer {
 export class PruneLab {
   readonly temp: string;
   readonly dir: string;
+  passphrase = PASSPHRASE;
   /** By number: the hash of each file by its path. */
   readonly sealed = new Map<number, Map<string, string>>();
 
@@ -41,7 +42,7 @@ export class PruneLab {
 
   /** Opens the pod for `work`, and closes it whatever happens. */
   async open<Result>(work: (tree: Tree) => Promise<Result>): Promise<Result> {
-    const tree = await openTree(this.dir, { passphrase: PASSPHRASE });
+    const tree = await openTree(this.dir, { passphrase: this.passphrase });
     try {
       return await work(tree);
     } finally {
