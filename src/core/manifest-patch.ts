@@ -30,8 +30,8 @@ export class PatchMismatch extends Error {
 
 /**
  * The entries of the manifest that a scan of the whole tree would give now, if the tree differs from `before` only in
- * `parts`, which come in order, none below one that is whole. Every name of an inode with several names must be among
- * the parts, as the manifest does not say which inode it is.
+ * `parts`, which come in order, none below one that is whole. Of an inode with several names all are among the parts, or
+ * none, as the manifest does not say which inode it is.
  * @throws PatchMismatch; what `before` throws
  */
 export async function* patchManifest(
@@ -54,7 +54,13 @@ class Patch {
   /** What the former manifest has below here is not there any more. */
   #dropped: Uint8Array | undefined;
   readonly #folders: Uint8Array[] = [];
-  readonly #groups = new Map<string, ManifestEntry>();
+  #groupCount = 0;
+  /** What the patched manifest says of each inode with several names that was looked at. */
+  readonly #fresh = new Map<string, ManifestEntry>();
+  /** The numbers that groups of the former manifest have now. */
+  readonly #carried = new Map<number, number>();
+  /** Groups of the former manifest of which a name is not there any more, or was looked at. */
+  readonly #replaced = new Set<number>();
 
   constructor(parts: readonly FreshPart[]) {
     this.#parts = parts;
@@ -67,8 +73,12 @@ class Patch {
       this.#put(undefined);
       order = this.#orderOfNext(former);
     }
+    if (order > 0 && !this.#isDropped(former.path)) {
+      this.#carry(former);
+      return;
+    }
+    this.#replace(former);
     if (order === 0) this.#put(former);
-    else if (!this.#isDropped(former.path)) this.#carry(former);
   }
 
   finish(): void {
@@ -91,9 +101,20 @@ class Patch {
   }
 
   #carry(entry: ManifestEntry): void {
-    if (entry.hardlinkGroup !== 0)
-      throw new PatchMismatch('a name of an inode with several names was not looked at');
-    this.#emit(entry);
+    const { hardlinkGroup } = entry;
+    if (hardlinkGroup === 0) {
+      this.#emit(entry);
+      return;
+    }
+    if (this.#replaced.has(hardlinkGroup)) throw notAllNames();
+    const group = this.#carried.get(hardlinkGroup) ?? ++this.#groupCount;
+    this.#carried.set(hardlinkGroup, group);
+    this.#emit(group === hardlinkGroup ? entry : { ...entry, hardlinkGroup: group });
+  }
+
+  #replace({ hardlinkGroup }: ManifestEntry): void {
+    if (this.#carried.has(hardlinkGroup)) throw notAllNames();
+    if (hardlinkGroup !== 0) this.#replaced.add(hardlinkGroup);
   }
 
   /** Puts the next part in the place of `former`, if the former manifest has something there. */
@@ -111,10 +132,10 @@ class Patch {
   }
 
   #join(entry: ManifestEntry, link: string): ManifestEntry {
-    const first = this.#groups.get(link);
+    const first = this.#fresh.get(link);
     if (first !== undefined) return { ...first, path: entry.path };
-    const member = { ...entry, hardlinkGroup: this.#groups.size + 1 };
-    this.#groups.set(link, { ...member, chunkIds: [] });
+    const member = { ...entry, hardlinkGroup: ++this.#groupCount };
+    this.#fresh.set(link, { ...member, chunkIds: [] });
     return member;
   }
 
@@ -128,4 +149,8 @@ class Patch {
     if (entry.kind === 'directory') this.#folders.push(path);
     this.#out.push(entry);
   }
+}
+
+function notAllNames(): PatchMismatch {
+  return new PatchMismatch('a name of an inode with several names was not looked at');
 }

@@ -52,12 +52,36 @@ export class BlindSpots {
     this.#add(scanned, atMs, undefined);
   }
 
-  /** The paths that are not as they were. */
-  *changed(): Generator<Uint8Array> {
-    for (const { path, ino, ctimeNs, isRacy } of this.#spots.values()) {
+  /** The paths that are not as they were, with all other names of theirs. */
+  changed(): Uint8Array[] {
+    const changed: Uint8Array[] = [];
+    const links = new Set<string>();
+    for (const { path, link, ino, ctimeNs, isRacy } of this.#spots.values()) {
       const now = lstatSync(joinPath(this.#root, path), { bigint: true, throwIfNoEntry: false });
-      if (isRacy || now?.ino !== ino || now.ctimeNs !== ctimeNs) yield path;
+      if (!isRacy && now?.ino === ino && now.ctimeNs === ctimeNs) continue;
+      if (link === undefined) changed.push(path);
+      else links.add(link);
     }
+    return [...changed, ...this.#namesOf(links)];
+  }
+
+  /** Names of the inodes in `parts` that are not in them: of an inode all names are looked at, or none. */
+  namesBeside(parts: readonly FoundPart[]): Uint8Array[] {
+    const links = new Set<string>();
+    for (const { found } of parts) {
+      for (const scanned of found) {
+        const link = linkOf(scanned);
+        if (link !== undefined && this.#names.has(link)) links.add(link);
+      }
+    }
+    const byPath = new Map(parts.map((part) => [keyOf(part.path), part]));
+    return this.#namesOf(links).filter((path) => !isReplaced(byPath, keyOf(path)));
+  }
+
+  #namesOf(links: ReadonlySet<string>): Uint8Array[] {
+    if (links.size === 0) return [];
+    const spots = [...this.#spots.values()];
+    return spots.filter(({ link }) => link !== undefined && links.has(link)).map(({ path }) => path);
   }
 
   /**

@@ -32,6 +32,9 @@ const SCAN_EVERY_MS = 60 * 60_000;
 /** When there is nothing else to do, it is done sooner. */
 const SCAN_EARLY_MS = 30 * 60_000;
 
+/** While everything is on the move, a look at all of it comes to an end sooner. */
+const PATCH_ATTEMPTS = 3;
+
 /** The manifest of a moment since when every change is known. */
 interface Known {
   readonly root: Root;
@@ -209,13 +212,20 @@ export class WatchedTree {
   }
 
   async #capture(onProgress: ProgressListener): Promise<Captured> {
-    await this.#look();
-    const patched = this.needsScan ? undefined : await this.#patch(onProgress);
-    return patched ?? this.#scan(onProgress);
+    let patched: Captured | 'misfit' | undefined = 'misfit';
+    for (let attempt = 1; patched === 'misfit'; attempt++) {
+      await this.#look();
+      if (this.needsScan) break;
+      patched = attempt > PATCH_ATTEMPTS ? await this.#refuse('mismatch') : await this.#patch(onProgress);
+    }
+    return patched === undefined || patched === 'misfit' ? this.#scan(onProgress) : patched;
   }
 
-  /** Captures what has changed; undefined if that cannot be told. */
-  async #patch(onProgress: ProgressListener): Promise<Captured | undefined> {
+  /**
+   * Captures what has changed; undefined if that cannot be told. A misfit is mostly of what changed while it was looked
+   * at: its events come with the next look.
+   */
+  async #patch(onProgress: ProgressListener): Promise<Captured | 'misfit' | undefined> {
     const known = this.#known;
     if (known === undefined) return undefined;
     const [dirty, unsure] = [this.#dirty, this.#unsure];
@@ -229,7 +239,11 @@ export class WatchedTree {
     const atMs = Date.now();
     try {
       const mounts: ScannedEntry[] = [];
-      const parts = this.#lookAt(dirty, mounts);
+      let parts = this.#lookAt(dirty, mounts);
+      for (let beside = others(known, parts); beside.length > 0; beside = others(known, parts)) {
+        for (const path of beside) dirty.mark(path);
+        parts = this.#lookAt(dirty, mounts);
+      }
       if (parts === undefined) return this.#refuse('many');
       if (!known.spots.hasAllNames(parts)) return this.#refuse('links');
       const isUnsure = (path: Uint8Array): boolean => unsure.has(keyOf(path));
@@ -250,7 +264,7 @@ export class WatchedTree {
       return { files, settle };
     } catch (error) {
       await this.#fail(giveBack);
-      if (isMisfit(error)) return this.#refuse('mismatch');
+      if (isMisfit(error)) return 'misfit';
       throw error;
     }
   }
@@ -310,6 +324,10 @@ export class WatchedTree {
     this.pod.content.discard();
     giveBack();
   }
+}
+
+function others({ spots }: Known, parts: readonly FoundPart[] | undefined): Uint8Array[] {
+  return parts === undefined ? [] : spots.namesBeside(parts);
 }
 
 /** Nothing has changed: the manifest is the one that is there. */

@@ -36,19 +36,38 @@ export class ModelTree {
   readonly dirty = new DirtyPaths();
   readonly #inodes = new Map<string, Inode>();
   #clock = 0;
+  /** Inodes that were written to, or had their mode changed. */
+  readonly #changed = new Set<number>();
 
   constructor() {
     this.#inodes.set('', this.#inode('directory'));
   }
 
   apply([kind, at, other]: Edit): void {
-    for (const { path } of this.linked().inOrder()) this.dirty.mark(path);
+    const before = this.#linkedInodes();
     if (kind === 'remove') this.#remove(at);
     else if (kind === 'chmod' || kind === 'write') this.#change(kind, at, Number(other));
     else if (kind === 'link') this.#link(at, String(other));
     else if (kind === 'rename') this.#rename(at, String(other));
     else this.#make(kind === 'folder' ? 'directory' : kind, at);
-    for (const { path } of this.linked().inOrder()) this.dirty.mark(path);
+    this.#markLinks(before);
+  }
+
+  /** Whoever looks at all names of an inode with several sees at each that something happened to it, or to one of them. */
+  #markLinks(before: ReadonlyMap<number, readonly string[]>): void {
+    const after = this.#linkedInodes();
+    for (const id of new Set([...before.keys(), ...after.keys()])) {
+      const names = new Set([...(before.get(id) ?? []), ...(after.get(id) ?? [])]);
+      const isSame = names.size === before.get(id)?.length && names.size === after.get(id)?.length;
+      if (!isSame || this.#changed.has(id)) for (const name of names) this.#mark(name);
+    }
+    this.#changed.clear();
+  }
+
+  #linkedInodes(): Map<number, string[]> {
+    const names = new Map<number, string[]>();
+    for (const [path, { id }] of this.#inodes) names.set(id, [...(names.get(id) ?? []), path]);
+    return new Map([...names].filter(([, paths]) => paths.length > 1));
   }
 
   /** The names of all inodes that have several: no watch tells of all of them. */
@@ -99,6 +118,7 @@ export class ModelTree {
   #change(kind: 'chmod' | 'write', at: string, value: number): void {
     const inode = this.#inodes.get(at);
     if (inode === undefined) return;
+    this.#changed.add(inode.id);
     if (kind === 'chmod') inode.mode = 0o700 + value;
     else if (inode.kind === 'file') {
       inode.content = value;
