@@ -1,0 +1,80 @@
+// ops/bench sync: backups, restores and verifies beside restic and borg, on the same data, interleaved.
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { run } from '../../src/sync/process.ts';
+import { changeData, makeData } from './data.ts';
+import { Findings, type Limit } from './report.ts';
+import { type Taken, type Tool, toolsIn } from './tools.ts';
+
+const LIMITS: readonly Limit[] = [
+  { name: 'first backup', unit: 's', peerName: 'restic', limit: 0.6 },
+  { name: 'first backup', unit: 's', peerName: 'borg', limit: 0.5 },
+  { name: 'nothing changed', unit: 's', peerName: 'restic', limit: 0.2 },
+  { name: 'one file in a hundred changed', unit: 's', peerName: 'restic', limit: 0.4 },
+  { name: 'restore', unit: 's', peerName: 'restic', limit: 0.6 },
+  { name: 'restore of the last of many', unit: 's', peerName: 'its restore of the first', limit: 1.2 },
+  { name: 'verify of all data', unit: 's', peerName: 'restic', limit: 1 },
+  { name: 'repository', unit: 'MB', peerName: 'restic', limit: 1.05 },
+  { name: 'peak memory', unit: 'MiB', peerName: 'budget', budget: 300, limit: 1 },
+];
+
+/** How a measurement is made. */
+export interface SyncOptions {
+  readonly runs: number;
+  /** Backups between the first and the one whose restore is compared with the first one's. */
+  readonly revisions: number;
+  readonly isJson: boolean;
+}
+
+/** Measures below `place` and prints the rows; returns true if all hold. */
+export async function measureSync(place: string, options: SyncOptions): Promise<boolean> {
+  const findings = new Findings();
+  for (let i = 0; i < options.runs; i++) {
+    await mkdir(join(place, 'data'));
+    await makeData(join(place, 'data'));
+    await measureOnce(place, findings, i === 0 ? options.revisions : 0);
+    await rm(place, { recursive: true });
+    await mkdir(place);
+  }
+  return findings.report(LIMITS, options.isJson);
+}
+
+async function measureOnce(place: string, findings: Findings, revisions: number): Promise<void> {
+  const data = join(place, 'data');
+  const restored = join(place, 'restored');
+  const tools = toolsIn(place);
+  const each = async (name: string, act: (tool: Tool) => Promise<Taken>): Promise<void> => {
+    for (const tool of tools) {
+      const { seconds, peakMiB } = await act(tool);
+      findings.note(name, tool.name, seconds);
+      if (name === 'first backup') findings.note('peak memory', tool.name, peakMiB);
+      await rm(restored, { recursive: true, force: true });
+    }
+  };
+  for (const tool of tools) await tool.start();
+  await each('first backup', (tool) => tool.backup());
+  await each('nothing changed', (tool) => tool.backup());
+  for (const { name, repository } of tools) {
+    const { stdout } = await run('du', ['--summarize', '--bytes', repository]);
+    findings.note('repository', name, Number.parseInt(stdout, 10) / 1e6);
+  }
+  await changeData(data);
+  await each('one file in a hundred changed', (tool) => tool.backup());
+  await each('restore', (tool) => tool.restore(restored, 'newest'));
+  await each('verify of all data', (tool) => tool.verify());
+  if (revisions === 0) return;
+  const [ours] = tools;
+  if (ours === undefined) return;
+  for (let i = 0; i < revisions; i++) {
+    await changeData(data);
+    await ours.backup();
+  }
+  for (const [which, name] of [
+    ['newest', 'deskpod'],
+    ['first', 'its restore of the first'],
+  ] as const) {
+    const { seconds } = await ours.restore(restored, which);
+    findings.note('restore of the last of many', name, seconds);
+    await rm(restored, { recursive: true });
+  }
+}
