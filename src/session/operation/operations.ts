@@ -88,7 +88,8 @@ export interface Operations {
   screenshot: { parameters: object; answer: { readonly pngBase64: string } };
   'home-add': {
     parameters: { readonly url: string; readonly homePassword?: string };
-    answer: { readonly url: string } };
+    answer: { readonly url: string };
+  };
   'home-list': { parameters: object; answer: { readonly homes: readonly HomeReport[] } };
   'home-remove': { parameters: { readonly url: string }; answer: { readonly url: string } };
   sync: { parameters: SyncParameters; answer: { readonly homes: readonly SyncOutcome[] } };
