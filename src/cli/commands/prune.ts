@@ -39,7 +39,8 @@ export function registerPrune(program: Command): void {
         isDryRun: options.dryRun === true,
       });
       contextOf(command).output.result(report, describeReport(report));
-      if (report.damagedPacks.length > 0) throw new ExitStatus(EXIT_STATUS.partlyDone);
+      if (report.damagedPacks.length > 0 || report.stoppedFor !== undefined)
+        throw new ExitStatus(EXIT_STATUS.partlyDone);
     });
 }
 
@@ -54,6 +55,8 @@ function describeReport(report: PruneReport): string {
     `${isDryRun ? 'would forget' : 'forgot'} ${forgotten.length} of ${checkpoints.length} checkpoints, and ${isDryRun ? 'free about' : 'freed'} ${formatBytes(freedBytes)}: ` +
       `${droppedPacks} packs removed, ${repackedPacks} copied in part, ${formatBytes(leftUnusedBytes)} of waste left`,
   );
+  if (report.stoppedFor !== undefined)
+    lines.push(`stopped early, as ${report.stoppedFor} was asked for; run it again: it goes on from there`);
   if (report.damagedPacks.length > 0) {
     lines.push(
       `${report.damagedPacks.length} packs are damaged or missing and were left as they are; see deskpod verify:`,

@@ -80,7 +80,7 @@ export function podOperations(
       return { homes: (await syncHomes(pod, url, onProgress, settings)).map(toOutcome) };
     },
     verify: (parameters, onProgress, signal) => verifyPod(pod, parameters, onProgress, signal),
-    prune: (parameters, onProgress) => pruneDevice(pod, parameters, onProgress),
+    prune: (parameters, onProgress, signal) => pruneDevice(pod, parameters, onProgress, signal),
     'key-list': () => listKeys(pod),
     'key-add': ({ credential, passphrase, label }) => addPassphrase(pod, credential, { passphrase, label }),
     'key-change': ({ credential, passphrase, label, slot }) =>

@@ -28,14 +28,16 @@ interface KnownRun {
  * The chunks of all files, process images, manifests and lists of ids of these checkpoints, each marked with its sort.
  * Everything is read and proven on the way; whatever is wrong with any of it is thrown.
  *
- * @throws DeskPodError CHUNK_MISSING, CHUNK_DAMAGED, OBJECT_MISSING, OBJECT_DAMAGED, MANIFEST_DAMAGED
+ * @throws DeskPodError CHUNK_MISSING, CHUNK_DAMAGED, OBJECT_MISSING, OBJECT_DAMAGED, MANIFEST_DAMAGED; the reason of
+ * `signal`
  */
 export async function markNeeded(
   content: Content,
   checkpoints: readonly Checkpoint[],
   onProgress: ProgressListener,
+  signal?: AbortSignal,
 ): Promise<MarkedChunks> {
-  const marking = new Marking(content);
+  const marking = new Marking(content, signal);
   const walked = new Set<string>();
   for (const [index, { files, images }] of checkpoints.entries()) {
     onProgress({ step: 'reading checkpoints', doneFiles: index, totalFiles: checkpoints.length });
@@ -56,10 +58,12 @@ export async function markNeeded(
 class Marking {
   readonly needed = new MarkedChunks();
   readonly #content: Content;
+  readonly #signal: AbortSignal | undefined;
   readonly #runs = new Map<string, KnownRun>();
 
-  constructor(content: Content) {
+  constructor(content: Content, signal: AbortSignal | undefined) {
     this.#content = content;
+    this.#signal = signal;
   }
 
   async walk(root: Root, sort: number): Promise<void> {
@@ -82,6 +86,7 @@ class Marking {
     let [sizeBytes, entryCount, announcedCount] = [0, 0, -1];
     try {
       for (const [index, id] of ids.entries()) {
+        this.#signal?.throwIfAborted();
         const bytes = isAhead[index] ? (await ahead.next()).value : undefined;
         const run = await this.#run(place, id, bytes, sort);
         place = run.after;

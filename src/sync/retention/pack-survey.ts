@@ -45,16 +45,17 @@ export class PackSurvey {
    * Reads the indexes of all packs. Of a chunk that lies in several, a copy that was read and proven is the one that
    * holds it.
    *
-   * @throws DeskPodError CHUNK_MISSING if a needed chunk lies in none of them
+   * @throws DeskPodError CHUNK_MISSING if a needed chunk lies in none of them; the reason of `signal`
    */
   static async take(
     source: SurveySource,
     names: readonly string[],
     needed: MarkedChunks,
     onProgress: ProgressListener,
+    signal?: AbortSignal,
   ): Promise<PackSurvey> {
     const survey = new PackSurvey(source, names, needed);
-    await survey.#readAll(onProgress);
+    await survey.#readAll(onProgress, signal);
     survey.#requireAll();
     return survey;
   }
@@ -93,10 +94,11 @@ export class PackSurvey {
     return elsewhere;
   }
 
-  async #readAll(onProgress: ProgressListener): Promise<void> {
+  async #readAll(onProgress: ProgressListener, signal: AbortSignal | undefined): Promise<void> {
     const sharing = new Set<number>();
     const wholes = new Map<number, PackUse>();
     for (const [number, name] of this.#names.entries()) {
+      signal?.throwIfAborted();
       onProgress({ step: 'reading packs', doneFiles: number, totalFiles: this.#names.length });
       const entries = await this.#readable(name);
       if (entries === undefined) continue;

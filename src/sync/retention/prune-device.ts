@@ -1,7 +1,7 @@
 // Pruning a device: checkpoints are forgotten, then packs exchanged round by round. What is in force is never deleted.
 import { judgeCheckpoints } from '../../core/checkpoint-retention.ts';
 import { gearTable } from '../../core/chunker.ts';
-import { isDeskPodError } from '../../core/errors.ts';
+import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { PackEntry } from '../../core/pack.ts';
 import { type PackPlan, planPacks } from '../../core/pack-plan.ts';
 import { packsInForce } from '../../core/packs-in-force.ts';
@@ -27,12 +27,14 @@ const ROUND_PACKS = 10_000;
  * the next prune goes on.
  *
  * @throws DeskPodError USAGE for a policy that keeps nothing; CHUNK_MISSING, CHUNK_DAMAGED, MANIFEST_DAMAGED, OBJECT_* if
- * a checkpoint that is to be kept is not whole: nothing is forgotten and nothing deleted then; SPACE_EXHAUSTED
+ * a checkpoint that is to be kept is not whole: nothing is forgotten and nothing deleted then; CANCELLED if `signal`
+ * aborts before anything was done, later the report says so; SPACE_EXHAUSTED
  */
 export async function pruneDevice(
   pod: Pod,
   request: PruneRequest,
   onProgress: ProgressListener,
+  signal?: AbortSignal,
 ): Promise<PruneReport> {
   const judged = judgeCheckpoints(pod.state, request.policy, Date.now());
   const kept = judged.filter(({ reasons }) => reasons.length > 0).map(({ checkpoint }) => checkpoint);
@@ -51,17 +53,19 @@ export async function pruneDevice(
   const isInForce = new Set(inForce);
   const present = await pod.repository.listObjects('packs');
   const names = [...inForce, ...present.filter((name) => !isInForce.has(name))];
-  const needed = await markNeeded(pod.content, kept, onProgress);
   const { chunkIdKey, chunkerKey } = pod.secrets;
   const crew = new Crew({ chunkIdKey, table: gearTable(hashing, chunkerKey) });
   try {
     const source = await copySourceOf(pod, crew);
-    const survey = await PackSurvey.take(source, names, needed, onProgress);
+    const survey = await look(signal, async () => {
+      const needed = await markNeeded(pod.content, kept, onProgress, signal);
+      return PackSurvey.take(source, names, needed, onProgress, signal);
+    });
     const plan = planPacks(survey.uses, request.maxUnused);
     if (request.isDryRun) return { ...about, ...(await foretell(pod, survey, plan)) };
     if (forgotten.length > 0)
       await pod.append({ type: 'forgetCheckpoints', numbers: forgotten, policy: about.policy });
-    const prune = new Prune(pod, survey, source, onProgress);
+    const prune = new Prune(pod, survey, source, onProgress, signal);
     await prune.drop(plan.dropped);
     await prune.deleteLeftovers();
     await prune.repack(plan.repacked);
@@ -69,6 +73,19 @@ export async function pruneDevice(
     return { ...about, ...prune.figures(plan) };
   } finally {
     await crew.end();
+  }
+}
+
+/** Whatever only looks stops at once when it is asked to. */
+async function look<T>(signal: AbortSignal | undefined, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (cause) {
+    if (signal?.aborted !== true || cause !== signal.reason) throw cause;
+    throw new DeskPodError('CANCELLED', `the prune was stopped, as ${signal.reason} was asked for`, {
+      hint: 'Nothing was forgotten and nothing deleted. Run it again.',
+      cause,
+    });
   }
 }
 
@@ -109,6 +126,7 @@ class Prune {
   readonly #survey: PackSurvey;
   readonly #source: CopySource;
   readonly #onProgress: ProgressListener;
+  readonly #signal: AbortSignal | undefined;
   /** Packs whose needed chunks lie in new ones, where they were proven. */
   readonly #replaced = new Set<string>();
   #dropped = 0;
@@ -116,22 +134,39 @@ class Prune {
   #added = 0;
   #freedBytes = 0;
 
-  constructor(pod: Pod, survey: PackSurvey, source: CopySource, onProgress: ProgressListener) {
+  constructor(
+    pod: Pod,
+    survey: PackSurvey,
+    source: CopySource,
+    onProgress: ProgressListener,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#signal = signal;
     this.#pod = pod;
     this.#survey = survey;
     this.#source = source;
     this.#onProgress = onProgress;
   }
 
-  figures({ leftUnusedBytes }: PackPlan): Figures {
+  figures({ repacked, leftUnusedBytes }: PackPlan): Figures {
+    const left = new Set(repacked.filter((name) => !this.#replaced.has(name)));
+    const leftBytes = this.#survey.uses.reduce(
+      (sum, { name, unusedBytes }) => sum + (left.has(name) ? unusedBytes : 0),
+      leftUnusedBytes,
+    );
     return {
       droppedPacks: this.#dropped,
       repackedPacks: this.#repacked,
       addedPacks: this.#added,
       freedBytes: this.#freedBytes,
-      leftUnusedBytes,
+      leftUnusedBytes: leftBytes,
       damagedPacks: [...this.#survey.damaged],
+      ...(this.#isStopped ? { stoppedFor: String(this.#signal?.reason) } : {}),
     };
+  }
+
+  get #isStopped(): boolean {
+    return this.#signal?.aborted === true;
   }
 
   /** Removes packs that hold nothing needed, and names those that are needed and that nothing has named. */
@@ -153,11 +188,12 @@ class Prune {
     this.#freedBytes += await repository.deleteRemovedPacks(leftovers);
   }
 
-  /** Copies what is needed of packs to new ones, and removes them. */
+  /** Copies what is needed of packs to new ones, and removes them; when it is asked to stop, those that it has begun. */
   async repack(packs: readonly string[]): Promise<void> {
     let round: string[] = [];
     let roundBytes = 0;
     for (const [index, name] of packs.entries()) {
+      if (this.#isStopped) return;
       round.push(name);
       roundBytes += this.#survey.usedBytes(name);
       const isFull = roundBytes >= ROUND_BYTES || round.length === ROUND_PACKS;
@@ -184,6 +220,7 @@ class Prune {
     let proving = this.#proveNeeded(packs[0]);
     for (const [index, name] of packs.entries()) {
       const entries = await proving;
+      if (this.#isStopped) break;
       // while this one is copied
       proving = this.#proveNeeded(packs[index + 1]);
       proving.catch(() => undefined);

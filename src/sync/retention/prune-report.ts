@@ -39,4 +39,6 @@ export interface PruneReport {
   readonly leftUnusedBytes: number;
   /** Packs that are damaged or missing, and were left as they are. */
   readonly damagedPacks: readonly string[];
+  /** What was asked for meanwhile, so that it ended early: not all that could be freed is. */
+  readonly stoppedFor?: string;
 }

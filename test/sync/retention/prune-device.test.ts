@@ -240,6 +240,32 @@ describe('a prune of a device', () => {
     });
   });
 
+  it('stops when something else is asked for: before it has done anything, or after what it has begun', async () => {
+    await lab.open((tree) => fill(lab, tree));
+    await lab.open(async ({ pod }) => {
+      const request = { policy: { last: 1 }, maxUnused: { share: 0 }, isDryRun: false };
+      for (const step of ['reading checkpoints', 'reading packs', 'removing packs']) {
+        const asked = new AbortController();
+        const prune = pruneDevice(
+          pod,
+          request,
+          (progress) => progress.step === step && asked.abort('suspend'),
+          asked.signal,
+        );
+        if (step === 'removing packs') {
+          const { stoppedFor, droppedPacks, repackedPacks } = await prune;
+          assert.deepEqual([stoppedFor, droppedPacks > 0, repackedPacks], ['suspend', true, 0]);
+        } else {
+          await expectCode('CANCELLED', () => prune);
+          assert.equal(numbersOf(pod).length, 5);
+        }
+      }
+      const { stoppedFor, repackedPacks } = await pruneDevice(pod, request, QUIET);
+      assert.deepEqual([stoppedFor, repackedPacks > 0], [undefined, true]);
+    });
+    await lab.open((tree) => lab.requireWhole(tree));
+  });
+
   it('makes room on a drive that is too full to publish', async () => {
     await lab.open(async (tree) => {
       await fill(lab, tree);
