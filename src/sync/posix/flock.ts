@@ -65,7 +65,7 @@ export function lockHolder(path: string): number | undefined {
 
 function hold(fd: number, path: string): FileLock {
   ftruncateSync(fd, 0);
-  writeSync(fd, `${process.pid}\n`, 0);
+  noteHolder(fd);
   let isHeld = true;
   return {
     path,
@@ -76,6 +76,16 @@ function hold(fd: number, path: string): FileLock {
       closeSync(fd);
     },
   };
+}
+
+/** On a full drive nobody can be told who holds the lock; it is held all the same. */
+function noteHolder(fd: number): void {
+  try {
+    writeSync(fd, `${process.pid}\n`, 0);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error;
+  }
 }
 
 function isStillThere(fd: number, path: string): boolean {
