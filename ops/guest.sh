@@ -22,7 +22,7 @@ readonly PACKAGES=(
 # What tests load, or what the kernel and cryptsetup load for them; with what each of these needs.
 readonly MODULES=(
   virtio_pci virtio_blk erofs ext4 overlay loop dm_mod dm_crypt xts cts ecb cbc essiv hmac sha256_generic sha512_generic
-  aesni_intel af_alg algif_hash algif_skcipher crc32c_generic crc32c_intel
+  scsi_debug sd_mod aesni_intel af_alg algif_hash algif_skcipher crc32c_generic crc32c_intel
 )
 # What the initrd inserts itself.
 readonly BOOT_MODULES=(virtio_pci virtio_blk erofs)
@@ -33,7 +33,7 @@ readonly LEFT_OUT=(
 readonly KEPT=(
   '/usr/share/doc/*/copyright' '*/modules/*/kernel/arch/*' '*/modules/*/kernel/crypto/*' '*/modules/*/kernel/lib/*'
   '*/modules/*/kernel/fs/*' '*/modules/*/kernel/drivers/md/*' '*/modules/*/kernel/drivers/block/*'
-  '*/modules/*/kernel/drivers/virtio/*'
+  '*/modules/*/kernel/drivers/virtio/*' '*/modules/*/kernel/drivers/scsi/*'
 )
 
 say() { printf 'guest: %s\n' "$*" >&2; }

@@ -1,23 +1,26 @@
 // What every kind of vault keeps: one suite, run for each kind that this host can open.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm, stat, statfs, symlink, writeFile } from 'node:fs/promises';
 import { findVaultKind, type VaultKind } from '../../src/session/vault/vault.ts';
 import { run } from '../../src/sync/process.ts';
+import { syncFolder } from '../../src/sync/repository/durable-file.ts';
 import { failureOf, holdOpen, kill, MEBIBYTE } from './device-bench.ts';
-import { type Register, type VaultBench, withVault } from './vault-bench.ts';
-
-const SECRET = 'the secret of the pod, which must not be found on the device';
+import { copyImage, KEPT, type Register, type VaultBench, VaultTemplates } from './vault-bench.ts';
 
 /** Registers the suite for one kind of vault. */
 export function describeVaultContract(kind: VaultKind, register: Register = it): void {
-  const holds = (title: string, body: (bench: VaultBench) => Promise<void>): unknown =>
-    register(title, () => withVault(kind, body));
-
   describe(`a vault of kind ${kind}`, () => {
-    holds(
-      'is made empty and unlocked, and is found again by its kind',
-      async ({ place, vault, volumeKey }) => {
+    const templates = new VaultTemplates(kind);
+    after(() => templates.close());
+    const onDevice = (title: string, body: (bench: VaultBench) => Promise<void>): unknown =>
+      register(title, () => templates.withDevice(body));
+    const onVault = (title: string, body: (bench: VaultBench) => Promise<void>): unknown =>
+      register(title, () => templates.withVault(body));
+
+    onDevice(
+      "is made empty, unlocked and root's alone, is found by its kind, and cannot be made twice",
+      async ({ vault, place, volumeKey }) => {
         assert.equal(await findVaultKind(place), undefined);
         assert.equal(await vault.isUnlocked(), false);
         await vault.create(volumeKey);
@@ -26,132 +29,108 @@ export function describeVaultContract(kind: VaultKind, register: Register = it):
           (await readdir(vault.dir)).filter((name) => name !== 'lost+found'),
           [],
         );
+        assert.equal((await stat(vault.dir)).mode & 0o7777, 0o700);
         assert.equal(await findVaultKind(place), kind);
+        await failureOf('VAULT_FAILED', () => vault.create(randomBytes(64)));
+        await vault.lock();
+        await failureOf('VAULT_FAILED', () => vault.create(volumeKey));
       },
     );
 
-    holds('cannot be made twice', async ({ vault, volumeKey }) => {
-      await vault.create(volumeKey);
-      await failureOf('VAULT_FAILED', () => vault.create(randomBytes(64)));
+    onDevice('says that there is no vault, and refuses what is no key', async ({ vault, volumeKey }) => {
+      await failureOf('VAULT_FAILED', () => vault.unlock(volumeKey));
       await vault.lock();
-      await failureOf('VAULT_FAILED', () => vault.create(volumeKey));
+      await assert.rejects(vault.create(new Uint8Array(32)), TypeError);
+      await assert.rejects(vault.create(new Uint8Array(64)), TypeError);
     });
 
-    holds(
+    onVault(
       'shows neither names nor bytes when it is locked, and the same ones when it is unlocked',
       async ({ vault, volumeKey }) => {
-        await vault.create(volumeKey);
+        const copy = Uint8Array.from(volumeKey);
+        await vault.unlock(volumeKey);
         await mkdir(`${vault.dir}/layer/upper`, { recursive: true });
         const bytes = randomBytes(3 * MEBIBYTE + 17);
         await writeFile(`${vault.dir}/layer/upper/diary.bin`, bytes);
-        await writeFile(`${vault.dir}/secret.txt`, SECRET);
         await vault.lock();
         assert.equal(await vault.isUnlocked(), false);
         const { stdout } = await run('find', [vault.dir]);
-        assert.doesNotMatch(stdout, /diary|secret|layer/);
-        await assert.rejects(readFile(`${vault.dir}/secret.txt`));
+        assert.doesNotMatch(stdout, /diary|kept|layer/);
+        await assert.rejects(readFile(`${vault.dir}/kept.txt`));
         await assert.rejects(writeFile(`${vault.dir}/layer/new.txt`, 'x'));
 
         await vault.unlock(volumeKey);
         assert.equal(await vault.isUnlocked(), true);
         assert.deepEqual(await readFile(`${vault.dir}/layer/upper/diary.bin`), bytes);
-        assert.equal(await readFile(`${vault.dir}/secret.txt`, 'utf8'), SECRET);
+        assert.equal(await readFile(`${vault.dir}/kept.txt`, 'utf8'), KEPT);
+        assert.deepEqual(Uint8Array.from(volumeKey), copy);
       },
     );
 
-    holds(
+    onVault(
       'leaves no plaintext on the device, and opens after the device was unplugged',
-      async ({ bench, device, vault, volumeKey, vaultOf }) => {
-        await vault.create(volumeKey);
-        await writeFile(`${vault.dir}/named-in-clear.txt`, SECRET.repeat(1000));
-        await vault.lock();
+      async ({ bench, device, volumeKey, vaultOf }) => {
         await device.unmount();
         const image = await readFile(bench.path('device.img'));
-        assert.equal(image.includes(SECRET), false);
-        assert.equal(image.includes('named-in-clear'), false);
-        assert.equal(image.includes(Buffer.from(volumeKey.subarray(0, 32))), false);
-
+        for (const secret of [KEPT, 'kept.txt', Buffer.from(volumeKey.subarray(0, 32))]) {
+          assert.equal(image.includes(secret), false);
+        }
         const again = vaultOf(await bench.mount(bench.path('device.img')));
         assert.equal(await again.isUnlocked(), false);
         await again.unlock(volumeKey);
-        assert.equal(
-          (await readFile(`${again.dir}/named-in-clear.txt`, 'utf8')).length,
-          SECRET.length * 1000,
-        );
+        assert.equal(await readFile(`${again.dir}/kept.txt`, 'utf8'), KEPT);
       },
     );
 
-    holds(
+    onVault(
       'refuses another key before anything is changed, and then takes the right one',
       async ({ vault, volumeKey }) => {
-        await vault.create(volumeKey);
-        await writeFile(`${vault.dir}/kept.txt`, 'kept');
-        await vault.lock();
         const failure = await failureOf('VAULT_FAILED', () => vault.unlock(randomBytes(64)));
         assert.match(failure.message, /key is not the one/);
         assert.equal(await vault.isUnlocked(), false);
         await vault.unlock(volumeKey);
-        assert.equal(await readFile(`${vault.dir}/kept.txt`, 'utf8'), 'kept');
+        assert.equal(await readFile(`${vault.dir}/kept.txt`, 'utf8'), KEPT);
       },
     );
 
-    holds('refuses what is no key, and leaves the key to its owner', async ({ vault, volumeKey }) => {
-      await assert.rejects(vault.create(new Uint8Array(32)), TypeError);
-      await assert.rejects(vault.create(new Uint8Array(64)), TypeError);
-      const copy = Uint8Array.from(volumeKey);
-      await vault.create(volumeKey);
-      await vault.lock();
-      await vault.unlock(volumeKey);
-      assert.deepEqual(Uint8Array.from(volumeKey), copy);
-    });
+    onVault(
+      'checks the key of an open vault too; can be unlocked and locked twice in a row',
+      async ({ device, vault, volumeKey, vaultOf }) => {
+        await vault.unlock(volumeKey);
+        // As another process sees it, after the one that opened it was killed.
+        const found = vaultOf(device);
+        assert.equal(await found.isUnlocked(), true);
+        await failureOf('VAULT_FAILED', () => found.unlock(randomBytes(64)));
+        await found.unlock(volumeKey);
+        assert.equal(await readFile(`${found.dir}/kept.txt`, 'utf8'), KEPT);
+        await found.lock();
+        await found.lock();
+        assert.equal(await vault.isUnlocked(), false);
+      },
+    );
 
-    holds('can be locked and unlocked twice in a row', async ({ vault, volumeKey }) => {
-      await vault.create(volumeKey);
-      await vault.lock();
-      await vault.lock();
-      await vault.unlock(volumeKey);
-      await vault.unlock(volumeKey);
-      assert.equal(await vault.isUnlocked(), true);
-    });
-
-    holds('says that there is no vault', async ({ vault, volumeKey }) => {
-      await failureOf('VAULT_FAILED', () => vault.unlock(volumeKey));
-      await vault.lock();
-    });
-
-    holds(
-      'names the process that keeps a file open instead of locking, and locks when it is gone',
+    onVault(
+      'names the process that keeps a file open instead of locking, opens again, and locks when it is gone',
       async ({ bench, vault, volumeKey }) => {
-        await vault.create(volumeKey);
-        await writeFile(`${vault.dir}/open.txt`, SECRET);
-        const holder = await holdOpen(`${vault.dir}/open.txt`);
+        await vault.unlock(volumeKey);
+        const holder = await holdOpen(`${vault.dir}/kept.txt`);
         bench.atEnd(() => kill(holder));
         const failure = await failureOf('VAULT_FAILED', () => vault.lock());
-        assert.match(failure.message, new RegExp(`pid ${holder.pid}\\) with .*open\\.txt`));
+        assert.match(failure.message, new RegExp(`pid ${holder.pid}\\) with .*kept\\.txt`));
+        await vault.unlock(volumeKey);
+        assert.equal(await vault.isUnlocked(), true);
+        assert.equal(await readFile(`${vault.dir}/kept.txt`, 'utf8'), KEPT);
         await kill(holder);
         await vault.lock();
         assert.equal(await vault.isUnlocked(), false);
-        await assert.rejects(readFile(`${vault.dir}/open.txt`));
-        await vault.unlock(volumeKey);
-        assert.equal(await readFile(`${vault.dir}/open.txt`, 'utf8'), SECRET);
+        await assert.rejects(readFile(`${vault.dir}/kept.txt`));
       },
     );
 
-    holds('unlocks again after a lock that failed', async ({ vault, volumeKey }) => {
-      await vault.create(volumeKey);
-      await writeFile(`${vault.dir}/open.txt`, SECRET);
-      const file = await open(`${vault.dir}/open.txt`);
-      await failureOf('VAULT_FAILED', () => vault.lock());
-      await vault.unlock(volumeKey);
-      assert.equal(await vault.isUnlocked(), true);
-      assert.equal(await readFile(`${vault.dir}/open.txt`, 'utf8'), SECRET);
-      await file.close();
-    });
-
-    holds(
+    onVault(
       "bears an overlay's upper layer: programs, links, renames, removals; locked after its unmount",
       async ({ bench, vault, volumeKey }) => {
-        await vault.create(volumeKey);
+        await vault.unlock(volumeKey);
         const layer = { upper: `${vault.dir}/layer/upper`, work: `${vault.dir}/layer/work` };
         for (const dir of [layer.upper, layer.work]) await mkdir(dir, { recursive: true });
         const [lower, merged] = [bench.path('lower'), bench.path('merged')];
@@ -181,6 +160,38 @@ export function describeVaultContract(kind: VaultKind, register: Register = it):
         } finally {
           await run('umount', [merged]);
         }
+      },
+    );
+
+    onVault('can be filled, locked, opened and made room in', async ({ vault, volumeKey }) => {
+      await vault.unlock(volumeKey);
+      const { bavail, bsize } = await statfs(vault.dir);
+      const largeBytes = bavail * bsize - 2 * MEBIBYTE;
+      await run('fallocate', ['-l', String(largeBytes), `${vault.dir}/large`]);
+      await assert.rejects(writeFile(`${vault.dir}/rest`, randomBytes(4 * MEBIBYTE)), { code: 'ENOSPC' });
+      await vault.lock();
+      await vault.unlock(volumeKey);
+      assert.equal(await readFile(`${vault.dir}/kept.txt`, 'utf8'), KEPT);
+      assert.equal((await stat(`${vault.dir}/large`)).size, largeBytes);
+      await rm(`${vault.dir}/large`);
+      await writeFile(`${vault.dir}/rest`, randomBytes(4 * MEBIBYTE));
+    });
+
+    onVault(
+      'keeps what was synced when its drive is pulled out',
+      async ({ bench, vault, volumeKey, vaultOf }) => {
+        await vault.unlock(volumeKey);
+        const file = await open(`${vault.dir}/synced.txt`, 'w');
+        await file.writeFile(KEPT);
+        await file.sync();
+        await file.close();
+        await syncFolder(vault.dir);
+        await writeFile(`${vault.dir}/on-its-way.txt`, KEPT.repeat(1000));
+        await copyImage(bench.path('device.img'), bench.path('pulled.img'));
+        const again = vaultOf(await bench.mount(bench.path('pulled.img')));
+        await again.unlock(volumeKey);
+        assert.equal(await readFile(`${again.dir}/synced.txt`, 'utf8'), KEPT);
+        await writeFile(`${again.dir}/new.txt`, 'it can be written to');
       },
     );
   });

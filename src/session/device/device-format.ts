@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { DeskPodError } from '../../core/errors.ts';
 import { run } from '../../sync/process.ts';
 import { requireRoot } from '../host/root-rights.ts';
-import { MARKER_NAME } from './device-content.ts';
+import { MARKER_NAME, VAULT_FILE_NAME, VAULT_NAME } from './device-content.ts';
 import { reportDeviceFull } from './device-full.ts';
 import { type DeviceTarget, describeContents, findTarget, requireUnused } from './device-target.ts';
 import { makeExt4, namesOn, readSuperblock } from './ext4.ts';
@@ -21,7 +21,7 @@ const FILE_SYSTEM_SHARE = 1.04;
 const FILE_SYSTEM_BYTES = 64 * 1024 * 1024; // 64 MiB
 
 /** What is on a device while a pod is being made there. */
-const UNFINISHED: ReadonlySet<string> = new Set(['lost+found', 'repository', 'vault']);
+const UNFINISHED: ReadonlySet<string> = new Set(['lost+found', 'repository', VAULT_NAME, VAULT_FILE_NAME]);
 
 /** What {@link formatDevice} formats. */
 export interface FormatRequest {

@@ -34,6 +34,21 @@ export async function findHolders(mountDir: string, below: string = mountDir): P
   return holders;
 }
 
+/** The processes in whose mount namespace a file system is mounted, one of each namespace; this one's too. */
+export async function findMountHolders(deviceNumber: string): Promise<Holder[]> {
+  const seenNamespaces = new Set<string>();
+  const holders: Holder[] = [];
+  for (const pid of await processIds()) {
+    const namespace = await unlessGone(readlink(`/proc/${pid}/ns/mnt`));
+    if (namespace === undefined || seenNamespaces.has(namespace)) continue;
+    seenNamespaces.add(namespace);
+    const mounts = (await unlessGone(readMounts(pid))) ?? [];
+    const held = mounts.find((mount) => mount.deviceNumber === deviceNumber);
+    if (held !== undefined) holders.push({ pid, name: await nameOf(pid), path: held.mountPoint });
+  }
+  return holders;
+}
+
 /** Holders as one phrase for a message: `vim (pid 12) with /a/b, overlay on /c`. */
 export function holdersText(holders: readonly Holder[]): string {
   const shown = holders

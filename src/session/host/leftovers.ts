@@ -1,10 +1,13 @@
 // What a killed supervisor left on this host, and taking it away without touching anything that is not ours.
 import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DeskPodError } from '../../core/errors.ts';
 import { lockHolder, tryLock } from '../../sync/posix/flock.ts';
 import { ProcessError, run } from '../../sync/process.ts';
+import { VAULT_NAME } from '../device/device-content.ts';
 import { findHolders, type Holder, holdersText, loopDevices } from '../device/holders.ts';
+import { findMapping } from '../device/mapping.ts';
 import { mappingName } from '../vault/luks-vault.ts';
 import { isWithin, type Mount, readMounts } from './mount-table.ts';
 import { isStagingId, listStagings, removeStaging, STAGING_ROOT, type Staging } from './staging.ts';
@@ -43,7 +46,7 @@ export async function findLeftovers(staging: Staging): Promise<Leftovers> {
     ownerPid: isOwned(staging) ? lockHolder(staging.lockFile) : undefined,
     mountPoints: mounts.map(({ mountPoint }) => mountPoint),
     loopDevices: loops.map(({ name }) => `/dev/${name}`),
-    mapping: await findMapping(mappingName(staging.id)),
+    mapping: (await findMapping(mappingName(staging.id)))?.name,
   };
 }
 
@@ -70,10 +73,15 @@ export async function cleanLeftovers(staging: Staging): Promise<CleanReport> {
   }
   const report = { unmounted: [] as string[], abandoned: [] as string[], detached: [] as string[] };
   try {
-    for (const mount of (await mountsIn(staging)).reverse()) {
+    const mounts = await mountsIn(staging);
+    const device = mounts.find(({ mountPoint }) => mountPoint === staging.deviceDir);
+    const isDriveGone = device !== undefined && (await isGone(device));
+    for (const mount of mounts.reverse()) {
       // Before the device itself goes, what was built on files of it must be gone.
       if (mount.mountPoint === staging.deviceDir) await detachBuilt(staging, report.detached);
-      if (await isGone(mount)) {
+      // A LUKS vault's mapping outlives the drive that its file was on.
+      const isVault = mount.mountPoint === join(staging.deviceDir, VAULT_NAME);
+      if ((isVault && isDriveGone) || (await isGone(mount))) {
         await run('umount', ['--lazy', '--', mount.mountPoint]);
         report.abandoned.push(mount.mountPoint);
       } else {
@@ -123,15 +131,20 @@ async function exists(staging: Staging): Promise<boolean> {
 }
 
 async function unmount(mountPoint: string): Promise<void> {
-  const deadline = performance.now() + BUSY_TIMEOUT_MS;
   await run('sync', ['-f', mountPoint]);
+  await whenFree(mountPoint, () => run('umount', ['--', mountPoint]));
+}
+
+/** Does what can be done as soon as the last file of a program that is ending has been closed. */
+async function whenFree(path: string, action: () => Promise<unknown>): Promise<void> {
+  const deadline = performance.now() + BUSY_TIMEOUT_MS;
   for (;;) {
     try {
-      await run('umount', ['--', mountPoint]);
+      await action();
       return;
     } catch (error) {
       if (!(error instanceof ProcessError)) throw error;
-      if (performance.now() > deadline) throw inUse(mountPoint, await findHolders(mountPoint), error);
+      if (performance.now() > deadline) throw inUse(path, await findHolders(path), error);
     }
     await delay(POLL_MS);
   }
@@ -152,8 +165,9 @@ async function isGone(mount: Mount): Promise<boolean> {
 async function detachBuilt(staging: Staging, detached: string[]): Promise<void> {
   const mapping = await findMapping(mappingName(staging.id));
   if (mapping !== undefined) {
-    await run('cryptsetup', ['close', mapping]);
-    detached.push(`/dev/mapper/${mapping}`);
+    // A program that makes its file system ends by itself.
+    await whenFree(staging.deviceDir, () => run('cryptsetup', ['close', mapping.name]));
+    detached.push(`/dev/mapper/${mapping.name}`);
   }
   for (const { name, backingFile } of await loopDevices()) {
     if (!isWithin(backingFile, staging.dir)) continue;
@@ -166,14 +180,6 @@ async function detachBuilt(staging: Staging, detached: string[]): Promise<void> 
         throw error;
     }
   }
-}
-
-/** The mapping's name if device-mapper has it. */
-async function findMapping(name: string): Promise<string | undefined> {
-  for (const entry of (await readdir('/sys/block')).filter((block) => block.startsWith('dm-'))) {
-    if ((await readFile(`/sys/block/${entry}/dm/name`, 'utf8')).trim() === name) return name;
-  }
-  return undefined;
 }
 
 function inUse(mountPoint: string, holders: readonly Holder[], cause: unknown): DeskPodError {

@@ -58,7 +58,7 @@ export async function createDesktop(plan: DesktopPlan): Promise<CreatedPod & { r
   };
   return afterwards(
     async () => {
-      await vault.create(keyring.secrets.volumeKey);
+      await vault.create(keyring.secrets.volumeKey, { vaultBytes: 0, plainBytes: base.sizeBytes });
       const facts = {
         kind: 'desktop' as const,
         name: plan.name,

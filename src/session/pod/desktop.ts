@@ -190,6 +190,8 @@ export class Desktop {
       throw error;
     }
     await dropImages(this.#staging);
+    // A LUKS vault is a file system of its own: what waits in it goes to the device's first.
+    await flushDevice(this.#opened.vault.dir);
     await flushDevice(mountDir);
     return { ...report, deviceBytes: (await countDeviceWrites(mountDir)) - writtenBefore };
   }

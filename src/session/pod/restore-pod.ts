@@ -6,6 +6,7 @@ import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
 import { type FetchablePod, requireObjects } from '../../sync/pod/objects-at-home.ts';
+import { foldRecords } from '../../sync/pod/pod.ts';
 import { devicePodFolder, TREE_POD_DIR, treePodFolder } from '../../sync/pod/pod-folder.ts';
 import { choosePod, type RebuiltPod, rebuildPod } from '../../sync/pod/rebuild.ts';
 import { surveyPod } from '../../sync/pod/survey.ts';
@@ -13,7 +14,7 @@ import { fileSystemIdOf, lockTree } from '../../sync/pod/tree.ts';
 import { isSystemError } from '../../sync/repository/durable-file.ts';
 import { formatDevice, mountDevice } from '../device/device.ts';
 import { requireRoot } from '../host/root-rights.ts';
-import { chooseVault, preferVaultKind } from '../vault/vault.ts';
+import { chooseVault, preferVaultKind, type VaultKind, type VaultRoom } from '../vault/vault.ts';
 import { afterwards } from './afterwards.ts';
 import { layerDirs, makeLayer } from './pod-root.ts';
 import { releaseUnfinished } from './release.ts';
@@ -92,8 +93,9 @@ async function restoreTreePod(plan: RestorePlan, podId: string, dir: string): Pr
 /** Nothing on the device is touched before home has shown that the pod opens and fits. */
 async function restoreDesktop(plan: RestorePlan, podId: string, path: string): Promise<Outcome> {
   requireRoot('restoring a desktop pod');
-  const vaultKind = await preferVaultKind();
   const surveyed = await survey(plan, podId, 'desktop');
+  const former = foldRecords(surveyed.records).vault;
+  const vaultKind = await preferVaultKind(former);
   const { onProgress } = plan;
   await releaseUnfinished(path);
   onProgress({ step: `formatting ${path}` });
@@ -107,18 +109,32 @@ async function restoreDesktop(plan: RestorePlan, podId: string, path: string): P
   const vault = chooseVault(vaultKind, { mountDir: device.mountDir, stagingId: device.staging.id });
   return afterwards(
     async () => {
-      await vault.create(surveyed.unlocked.keyring.secrets.volumeKey);
+      await vault.create(surveyed.unlocked.keyring.secrets.volumeKey, roomOf(surveyed));
       await makeLayer(vault.dir);
       const folder = devicePodFolder(device.mountDir, vault.dir);
       const fileSystemId = fromHex(device.fsUuid.replaceAll('-', ''));
       const filesDir = layerDirs(vault.dir).upperDir;
-      return await conclude(
+      const outcome = await conclude(
         await rebuildPod({ surveyed, folder, filesDir, vault: vaultKind, fileSystemId, onProgress }),
       );
+      return { ...outcome, warnings: [...outcome.warnings, ...weakerVault(former, vaultKind)] };
     },
     () => vault.lock(),
     () => device.unmount(),
   );
+}
+
+function roomOf({ neededBytes, checkpoint }: FetchablePod): VaultRoom {
+  const { fileBytes } = checkpoint.stats;
+  return { vaultBytes: fileBytes, plainBytes: neededBytes - fileBytes };
+}
+
+function weakerVault(former: string, kind: VaultKind): string[] {
+  if (former !== 'luks' || kind === 'luks') return [];
+  return [
+    'The former device had a LUKS vault, which this host cannot open; the new one has an fscrypt vault. Whoever finds it ' +
+      'sees how many files there are and how long they are, but neither names nor contents.',
+  ];
 }
 
 async function survey(plan: RestorePlan, podId: string, kind: 'desktop' | 'tree'): Promise<FetchablePod> {

@@ -19,12 +19,14 @@ export interface Vault {
   /** Where the files are while it is unlocked; on the device, root's alone. */
   readonly dir: string;
   /**
-   * Makes the vault, empty and unlocked.
-   * @throws DeskPodError VAULT_FAILED if there is one or it cannot be made; VAULT_UNSUPPORTED; DEVICE_FULL
+   * Makes the vault, empty and unlocked. If that fails nothing of it is left.
+   * @param room what will be put on the device, for a kind whose size is fixed from then on
+   * @throws DeskPodError VAULT_FAILED if there is one or it cannot be made; VAULT_UNSUPPORTED; DEVICE_FULL;
+   * DEVICE_TOO_SMALL
    */
-  create(volumeKey: Uint8Array): Promise<void>;
+  create(volumeKey: Uint8Array, room?: VaultRoom): Promise<void>;
   /**
-   * Opens the vault; nothing happens if it is open. The key is checked before anything is changed.
+   * Opens the vault; nothing happens if it is open. The key is checked before anything is changed, also if it is open.
    * @throws DeskPodError VAULT_FAILED if the key is not this vault's or there is no vault; VAULT_UNSUPPORTED
    */
   unlock(volumeKey: Uint8Array): Promise<void>;
@@ -34,6 +36,14 @@ export interface Vault {
    */
   lock(): Promise<void>;
   isUnlocked(): Promise<boolean>;
+}
+
+/** What a device must have room for when its vault is made. */
+export interface VaultRoom {
+  /** In the vault: the layer's files. */
+  readonly vaultBytes: number;
+  /** Beside it: the repository with its base. */
+  readonly plainBytes: number;
 }
 
 /** Which device a vault is on. */
@@ -79,13 +89,15 @@ export async function probeVaultKinds(): Promise<VaultKindReport[]> {
 }
 
 /**
- * The kind for a new pod on this host: fscrypt opens on any host with ext4, and takes no more room than its files; LUKS
- * hides their number and sizes too, and wants dm-crypt on every host that the pod will meet.
+ * The kind for a new device on this host: fscrypt opens on any host with ext4, and takes no more room than its files;
+ * LUKS hides their number and sizes too, and wants dm-crypt on every host that the pod will meet.
+ * @param former the kind of the device that is replaced, which is taken again if this host can open it
  * @throws DeskPodError VAULT_UNSUPPORTED if the host can open neither
  */
-export async function preferVaultKind(): Promise<VaultKind> {
+export async function preferVaultKind(former?: string): Promise<VaultKind> {
   const reports = await probeVaultKinds();
-  const usable = reports.find(({ isUsable }) => isUsable);
+  const usables = reports.filter(({ isUsable }) => isUsable);
+  const usable = usables.find(({ kind }) => kind === former) ?? usables[0];
   if (usable !== undefined) return usable.kind;
   const missing = reports.map(({ kind, missing }) => `${kind}: ${missing}`).join('; ');
   throw new DeskPodError('VAULT_UNSUPPORTED', `this host can open no kind of vault: ${missing}`, {

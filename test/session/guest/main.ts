@@ -1,14 +1,16 @@
-// What runs inside a guest: mocha with the suites that need its kernel; each outcome is told at once.
+// What runs inside a guest: mocha with the suite that the argument names; each outcome is told at once.
 import { inspect } from 'node:util';
 import Mocha from 'mocha';
 import { type End, type Outcome, titleOf } from './outcome.ts';
-import { describeGuestSuites } from './suites.ts';
+import { SUITES } from './suites.ts';
 
 const TIMEOUT_MS = 60_000;
 
 const mocha = new Mocha({ timeout: TIMEOUT_MS, reporter: class {} as never });
 mocha.suite.emit('pre-require', globalThis, '', mocha);
-describeGuestSuites();
+const describeSuite = SUITES[process.argv[2] ?? ''];
+if (describeSuite === undefined) throw new Error(`no suite ${process.argv[2]}`);
+describeSuite();
 
 let testCount = 0;
 const runner = mocha.run(() => tell({ testCount }));

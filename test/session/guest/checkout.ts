@@ -1,0 +1,81 @@
+// The second disk of a guest: Node, the tests of this checkout as one program, and what that finds beside itself.
+import { existsSync } from 'node:fs';
+import { cp, mkdir, readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { build, type Plugin } from 'esbuild';
+import { locateRuntime } from '../../../src/session/host/runtime.ts';
+import { run } from '../../../src/sync/process.ts';
+
+const ROOT = resolve(import.meta.dirname, '../../..');
+/** Machine code: it lies beside the program that was built of everything else. */
+const NATIVE_PACKAGES = ['koffi', 'classic-level'];
+
+/** What runs as a process or thread of its own. */
+const ENTRIES = {
+  main: 'test/session/guest/main.ts',
+  'make-vault': 'test/session/guest/make-vault.ts',
+  worker: 'src/sync/workers/worker.ts',
+};
+
+/** The threads of a crew find their program beside the suite's. */
+const besideWorker: Plugin = {
+  name: 'beside-worker',
+  setup: (builder) => {
+    builder.onLoad({ filter: /\/workers\/crew\.ts$/ }, async ({ path }) => {
+      const source = await readFile(path, 'utf8');
+      return { contents: source.replace("'./worker.ts'", "'./worker.js'"), loader: 'ts' };
+    });
+  },
+};
+
+/** Of a package.json. */
+interface Needs {
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
+
+/** Makes the disk's image of what it gathers in `treeDir`. */
+export async function makeCheckout(treeDir: string, image: string): Promise<void> {
+  await mkdir(join(treeDir, 'build'), { recursive: true });
+  const packages = await withDependencies(NATIVE_PACKAGES);
+  const copied = [...packages].map((name) => `node_modules/${name}`);
+  for (const path of ['package.json', 'test/session/guest/boot.sh', ...copied]) {
+    await cp(join(ROOT, path), join(treeDir, path), { recursive: true });
+  }
+  await cp(join(ROOT, 'node_modules/node/bin/node'), join(treeDir, 'node/bin/node'));
+  // Under emulation, to strip types and to find 200 modules takes longer than all the tests.
+  await build({
+    absWorkingDir: ROOT,
+    entryPoints: ENTRIES,
+    outdir: join(treeDir, 'build'),
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node24',
+    external: NATIVE_PACKAGES,
+    logLevel: 'error',
+    plugins: [besideWorker],
+    banner: {
+      js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
+    },
+  });
+  const { mkfsErofsPath } = await locateRuntime();
+  await run(mkfsErofsPath, ['--quiet', join(treeDir, 'base.erofs'), join(treeDir, 'test')]);
+  await run(mkfsErofsPath, ['--quiet', image, treeDir]);
+}
+
+/** Packages of node_modules, and all that they need. */
+async function withDependencies(names: readonly string[]): Promise<Set<string>> {
+  const found = new Set(names);
+  // A set is gone through in the order of its making, what is added on the way included.
+  for (const name of found) {
+    const text = await readFile(join(ROOT, 'node_modules', name, 'package.json'), 'utf8');
+    const { dependencies, optionalDependencies } = JSON.parse(text) as Needs;
+    for (const needed of Object.keys(dependencies ?? {})) found.add(needed);
+    // Of these, those for other machines are not there.
+    for (const needed of Object.keys(optionalDependencies ?? {})) {
+      if (existsSync(join(ROOT, 'node_modules', needed))) found.add(needed);
+    }
+  }
+  return found;
+}
