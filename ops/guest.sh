@@ -31,7 +31,7 @@ readonly LEFT_OUT=(
   '*/lib/udev/*' '/boot/System.map*' '*/modules/*/kernel/*'
 )
 readonly KEPT=(
-  '/usr/share/doc/*/copyright' '*/modules/*/kernel/arch/*' '*/modules/*/kernel/crypto/*' '*/modules/*/kernel/lib/*'
+  '/usr/share/doc/*/copyright' '*/modules/*/kernel/block/*' '*/modules/*/kernel/arch/*' '*/modules/*/kernel/crypto/*' '*/modules/*/kernel/lib/*'
   '*/modules/*/kernel/fs/*' '*/modules/*/kernel/drivers/md/*' '*/modules/*/kernel/drivers/block/*'
   '*/modules/*/kernel/drivers/virtio/*' '*/modules/*/kernel/drivers/scsi/*'
 )

@@ -27,21 +27,21 @@ export async function findMapping(name: string): Promise<Mapping | undefined> {
   return undefined;
 }
 
+interface LoopRow {
+  readonly name: string;
+  readonly 'back-ino': number;
+  /** Padded with spaces by some versions. */
+  readonly 'back-maj:min': string;
+}
+
 /** The names of the loop devices on a file: by its identity, as paths change with mounts. */
 export async function loopsOfFile(file: {
   readonly deviceNumber: string;
   readonly inode: number;
 }): Promise<string[]> {
-  const { stdout } = await run('losetup', [
-    '--list',
-    '--noheadings',
-    '--raw',
-    '-O',
-    'NAME,BACK-INO,BACK-MAJ:MIN',
-  ]);
-  return stdout
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/))
-    .filter(([, inode, number]) => inode === String(file.inode) && number === file.deviceNumber)
-    .map(([name = '']) => name.replace('/dev/', ''));
+  const { stdout } = await run('losetup', ['--json', '--list', '-O', 'NAME,BACK-INO,BACK-MAJ:MIN']);
+  const rows = stdout === '' ? [] : (JSON.parse(stdout) as { loopdevices: LoopRow[] }).loopdevices;
+  return rows
+    .filter((row) => row['back-ino'] === file.inode && row['back-maj:min'].trim() === file.deviceNumber)
+    .map(({ name }) => name.replace('/dev/', ''));
 }
