@@ -23,11 +23,11 @@ describe('what the program prints', () => {
     const folder = join(lab.home, 'pods', lab.podId, 'packs', '00');
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, `${HOSTILE}\ndeskpod: all is well`), 'not a pack');
-    const { status, stderr } = await lab.program.run(lab.restoreTo('back'));
+    const { status, stdout, stderr } = await lab.program.run(['home', 'check', lab.home]);
     assert.equal(status, 21);
-    assert.doesNotMatch(stderr, CONTROLS);
-    assert.ok(stderr.includes('\\u001b]0;mine\\u0007\\u009b2J\\u007f'), stderr);
-    assert.doesNotMatch(stderr, /^deskpod: all is well/m);
+    assert.doesNotMatch(stdout + stderr, CONTROLS);
+    assert.ok(stdout.includes('\\u001b]0;mine\\u0007\\u009b2J\\u007f'), stdout);
+    assert.doesNotMatch(stdout, /^deskpod: all is well/m);
   });
 
   it('is JSON with the same meaning and without control characters', async () => {
@@ -35,10 +35,10 @@ describe('what the program prints', () => {
     const folder = join(lab.home, 'pods', lab.podId, 'packs', '00');
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, HOSTILE), 'not a pack');
-    const { stdout, stderr } = await lab.program.run(['--json', ...lab.restoreTo('back')]);
+    const { stdout, stderr } = await lab.program.run(['--json', 'home', 'check', lab.home]);
     assert.doesNotMatch(stdout + stderr, CONTROLS);
-    const { error } = JSON.parse(stdout) as { error: { details: { damaged: string[] } } };
-    assert.deepEqual(error.details.damaged, [`packs/00/${HOSTILE}`]);
+    const { pods } = JSON.parse(stdout) as { pods: { damaged: string[] }[] };
+    assert.deepEqual(pods[0]?.damaged, [`packs/00/${HOSTILE}`]);
   });
 });
 
