@@ -35,7 +35,7 @@ const CLASSES: Readonly<Record<string, RegExp>> = {
 
 /**
  * A pattern: `*` is any run of bytes but `/`, `?` one byte, `[a-z]` `[!a-z]` `[[:digit:]]` one of a set, `\` takes the
- * next byte as it is. `**` between slashes is any number of folders. With a slash at its start or within it the pattern
+ * next byte as it is. `**` (or more stars) between slashes is any number of folders. With a slash at its start or within it the pattern
  * counts from the top; without, it is the name of an entry at any depth. With a slash at its end it means folders only.
  */
 export class PathPattern {
@@ -92,7 +92,7 @@ export class PathPattern {
   }
 
   #parse(bytes: Uint8Array): Component {
-    if (bytes.length === 2 && bytes[0] === STAR && bytes[1] === STAR) return undefined;
+    if (bytes.length >= 2 && bytes.every((byte) => byte === STAR)) return undefined;
     const tokens: Token[] = [];
     for (let at = 0; at < bytes.length; at++) {
       const byte = bytes[at];

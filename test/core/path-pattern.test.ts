@@ -27,6 +27,7 @@ describe('a path pattern', () => {
     assert.ok(!matches('a/note', 'b/a/note'));
     assert.ok(matches('**/a/note', 'b/a/note'));
     assert.ok(matches('a/**/note', 'a/note'));
+    assert.ok(matches('***/note', 'note') && matches('***/note', 'b/a/note'));
     assert.ok(matches('a/**', 'a/b/c') && !matches('a/**', 'a', true));
     assert.ok(matches('cache/', 'x/cache', true) && !matches('cache/', 'x/cache'));
   });
