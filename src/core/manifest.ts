@@ -7,7 +7,8 @@ import { comparePaths, isDirectlyIn, isWithin, pathFault } from './path-order.ts
 const MAGIC = 'DPM1';
 const VERSION = 1;
 const HEADER_BYTES = 5;
-const ENTRY_KINDS = [
+/** The kinds in the order of their numbers, from 1. */
+export const ENTRY_KINDS = [
   'file',
   'directory',
   'symlink',
@@ -60,7 +61,6 @@ export interface ManifestEntry {
 /** Writes a manifest entry by entry. */
 export class ManifestEncoder {
   readonly #order = new EntryOrder();
-  readonly #writer = new ByteWriter(1024);
   #entryCount = 0;
 
   /** The bytes that open a manifest. */
@@ -70,18 +70,20 @@ export class ManifestEncoder {
 
   /** The bytes of the next entry. MANIFEST_DAMAGED if it may not stand here, so that no such manifest is written. */
   entry(entry: ManifestEntry): Uint8Array {
+    this.#place(entry);
+    return encodeEntry(entry);
+  }
+
+  /** Counts an entry whose bytes come next as they are: of an inode with one name. Throws like {@link entry}. */
+  carry(entry: Pick<ManifestEntry, 'path' | 'kind'>): void {
+    const { path, kind } = entry;
+    this.#place({ path, kind, hardlinkGroup: 0, chunkIds: [] });
+  }
+
+  #place(entry: PlacedEntry): void {
     const fault = this.#order.fault(entry);
     if (fault !== undefined) throw new DeskPodError('MANIFEST_DAMAGED', `manifest entry: ${fault}`);
-    writeEntry(this.#writer.clear().u32(0), entry);
-    const length = this.#writer.length - 4;
-    if (length > MANIFEST_ENTRY_MAX_BYTES) {
-      throw new RangeError(`expected an entry of at most ${MANIFEST_ENTRY_MAX_BYTES} bytes, got ${length}`);
-    }
-    const bytes = this.#writer.setU32(0, length).finish();
-    // what could not be read back must not be written
-    decodeEntry(new ByteReader(bytes.subarray(4), 'MANIFEST_DAMAGED', 'manifest entry'));
     this.#entryCount++;
-    return bytes;
   }
 
   /** The bytes that end the manifest. */
@@ -167,13 +169,16 @@ export function readManifestHeader(reader: ByteReader): void {
   reader.version(VERSION);
 }
 
+/** What decides where an entry may stand. */
+type PlacedEntry = Pick<ManifestEntry, 'path' | 'kind' | 'hardlinkGroup' | 'chunkIds'>;
+
 /** Judges whether each entry may stand after those before it. */
 class EntryOrder {
   #last: Uint8Array | undefined;
   readonly #folders: Uint8Array[] = [new Uint8Array(0)];
   #groupCount = 0;
 
-  fault({ path, kind, hardlinkGroup, chunkIds }: ManifestEntry): string | undefined {
+  fault({ path, kind, hardlinkGroup, chunkIds }: PlacedEntry): string | undefined {
     const isTop = path.length === 0 && this.#last === undefined && kind === 'directory';
     const broken = isTop ? undefined : pathFault(path);
     if (broken !== undefined) return `expected a relative path, got ${broken}`;
@@ -192,6 +197,22 @@ class EntryOrder {
     this.#last = path;
     return undefined;
   }
+}
+
+/** Used again for every entry. */
+const entryWriter = new ByteWriter(1024);
+
+/** The bytes of an entry as a manifest has them, after their length. MANIFEST_DAMAGED or RangeError if none can say it. */
+export function encodeEntry(entry: ManifestEntry): Uint8Array {
+  writeEntry(entryWriter.clear().u32(0), entry);
+  const length = entryWriter.length - 4;
+  if (length > MANIFEST_ENTRY_MAX_BYTES) {
+    throw new RangeError(`expected an entry of at most ${MANIFEST_ENTRY_MAX_BYTES} bytes, got ${length}`);
+  }
+  const bytes = entryWriter.setU32(0, length).finish();
+  // what could not be read back must not be written
+  decodeEntry(new ByteReader(bytes.subarray(4), 'MANIFEST_DAMAGED', 'manifest entry'));
+  return bytes;
 }
 
 function writeEntry(writer: ByteWriter, entry: ManifestEntry): void {

@@ -1,9 +1,9 @@
 // Capture of one file: its content and what the manifest says about it, of the same instant if at all possible.
-import { closeSync, fstatSync, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
 import type { ManifestEntry } from '../../core/manifest.ts';
+import { StatReader } from '../posix/statx.ts';
 import { joinPath } from './byte-path.ts';
 import type { ContentWriter } from './capture.ts';
-import type { FileIdentity } from './file-index.ts';
 import { examine, type ScannedEntry } from './scanner.ts';
 import { openForReading, SourceFile } from './source-file.ts';
 
@@ -13,8 +13,8 @@ const READ_ATTEMPTS = 2;
 /** A file whose content is stored. */
 export interface CapturedFile {
   readonly entry: ManifestEntry;
-  /** What the content belongs to; undefined if the file changed while it was read, at every attempt. */
-  readonly identity: FileIdentity | undefined;
+  /** Of the inode that has the content; undefined if the file changed while it was read, at every attempt. */
+  readonly stamp: Uint8Array | undefined;
 }
 
 /**
@@ -33,9 +33,9 @@ export async function captureFile(
     if (file !== undefined) {
       try {
         // replaced or written to since the scan came by
-        if (!isOf(file, current)) current = examine(root, scanned.entry.path) ?? current;
+        if (!file.isOf(current.inode.stamp)) current = examine(root, scanned.entry.path) ?? current;
         const chunkIds = await writer.writeFile(file.read());
-        const isStable = isOf(file, current) && file.isUnchanged();
+        const isStable = file.isOf(current.inode.stamp) && file.isUnchanged();
         if (isStable || attempt >= READ_ATTEMPTS) {
           const sizeBytes = file.sizeReadBytes;
           return {
@@ -47,7 +47,7 @@ export async function captureFile(
               chunkIds,
               ...NO_NODE,
             },
-            identity: isStable ? identityOf(current) : undefined,
+            stamp: isStable ? current.inode.stamp : undefined,
           };
         }
       } finally {
@@ -58,7 +58,7 @@ export async function captureFile(
   }
   if (current === undefined) return undefined;
   // it has become something else meanwhile; if a folder, one whose contents the scan never saw
-  return { entry: current.entry, identity: undefined };
+  return { entry: current.entry, stamp: undefined };
 }
 
 /** Files up to here are read whole, in one call, before anything else is done. */
@@ -76,24 +76,24 @@ export function captureSmallFile(
   scanned: ScannedEntry,
   write: (bytes: Uint8Array) => Promise<Uint8Array[]>,
 ): Promise<CapturedFile> | undefined {
-  const { entry } = scanned;
-  if (entry.sizeBytes > SMALL_BYTES || scanned.mayBeSparse) return undefined;
+  const { entry, inode } = scanned;
+  if (entry.sizeBytes > SMALL_BYTES || inode.mayBeSparse) return undefined;
   const bytes = readIfAsScanned(joinPath(root, entry.path), scanned);
   if (bytes === undefined) return undefined;
-  return write(bytes).then((chunkIds) => ({ entry: { ...entry, chunkIds }, identity: identityOf(scanned) }));
+  return write(bytes).then((chunkIds) => ({ entry: { ...entry, chunkIds }, stamp: inode.stamp }));
 }
 
-function readIfAsScanned(place: Buffer, scanned: ScannedEntry): Uint8Array | undefined {
+const stats = new StatReader();
+
+function readIfAsScanned(place: Buffer, { inode }: ScannedEntry): Uint8Array | undefined {
   const fd = openForReading(place);
   if (fd === undefined) return undefined;
   try {
-    const { sizeBytes } = scanned.entry;
+    const { sizeBytes } = inode;
     // one byte more than expected: if it comes, the file has grown
     const length = readSync(fd, scratch, 0, sizeBytes + 1, 0);
-    const stats = fstatSync(fd, { bigint: true });
-    return length === sizeBytes && Number(stats.size) === sizeBytes && isOf({ stats }, scanned)
-      ? scratch.subarray(0, length)
-      : undefined;
+    stats.readOpen(fd);
+    return length === sizeBytes && stats.isStamped(inode.stamp) ? scratch.subarray(0, length) : undefined;
   } catch {
     return undefined; // read once more, it is named
   } finally {
@@ -103,13 +103,3 @@ function readIfAsScanned(place: Buffer, scanned: ScannedEntry): Uint8Array | und
 
 /** What only other kinds have, should the name have come to stand for one. */
 const NO_NODE = { rdevMajor: 0, rdevMinor: 0, target: new Uint8Array(0) } as const;
-
-function isOf({ stats }: Pick<SourceFile, 'stats'>, { dev, ino, ctimeNs, entry }: ScannedEntry): boolean {
-  return (
-    stats.dev === dev && stats.ino === ino && stats.ctimeNs === ctimeNs && stats.mtimeNs === entry.mtimeNs
-  );
-}
-
-function identityOf({ dev, ino, ctimeNs, entry }: ScannedEntry): FileIdentity {
-  return { dev, ino, ctimeNs, sizeBytes: entry.sizeBytes, mtimeNs: entry.mtimeNs };
-}

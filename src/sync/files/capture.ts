@@ -1,13 +1,14 @@
 // Capture: makes the manifest of a tree and hands the content of its files to a writer of chunks.
 import { setImmediate } from 'node:timers/promises';
 import { concatBytes } from '../../core/bytes.ts';
+import { EncodedEntry } from '../../core/encoded-entry.ts';
 import { ManifestEncoder, type ManifestEntry } from '../../core/manifest.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Root } from '../../core/root.ts';
 import { pathBytes } from './byte-path.ts';
 import { type CapturedFile, captureFile, captureSmallFile } from './capture-file.ts';
 import type { FileIndex, FileIndexRun } from './file-index.ts';
-import { type ScannedEntry, type ScanOptions, scanTree } from './scanner.ts';
+import { type ScannedEntry, type ScannedInode, type ScanOptions, scanTree } from './scanner.ts';
 import { Slots } from './slots.ts';
 
 /** Where the bytes of a capture go. Calls of `writeFile` overlap, also with one of `writeRoot`. */
@@ -30,8 +31,8 @@ export interface CaptureOptions extends ScanOptions {
   readonly index?: FileIndex;
   /** When the scan starts; now if left out. Only the index needs it. */
   readonly startedAtMs?: number;
-  /** Told of every entry as it is found, before it is read. */
-  readonly onScanned?: (scanned: ScannedEntry) => void;
+  /** Told of every inode as it is found, before it is read. */
+  readonly onScanned?: (inode: ScannedInode) => void;
   readonly onProgress?: ProgressListener;
   readonly signal?: AbortSignal;
 }
@@ -89,11 +90,18 @@ export async function captureTree(
   }
 }
 
-/** An entry that may still be read. */
+/** What the manifest will say of an inode. */
+interface Told {
+  readonly entry: EncodedEntry;
+  /** Of the inode that it is about; undefined if that is not certain. */
+  readonly stamp: Uint8Array | undefined;
+}
+
+/** An inode whose file may still be read. */
 interface Pending {
-  readonly scanned: ScannedEntry;
+  readonly inode: ScannedInode;
   /** Undefined if it vanished; not there for another name of an inode that came before. */
-  readonly entry: Promise<ManifestEntry | undefined> | undefined;
+  readonly told: Told | Promise<Told | undefined> | undefined;
 }
 
 class TreeCapture {
@@ -104,9 +112,11 @@ class TreeCapture {
   readonly #readers = new Slots(READERS);
   readonly #changed: Uint8Array[] = [];
   readonly #mounts: Uint8Array[] = [];
+  readonly #encoder = new ManifestEncoder();
   /** What the manifest says of each inode with several names. */
   readonly #links = new Map<string, ManifestEntry>();
-  #scanned = 0;
+  readonly #pieces: Uint8Array[] = [];
+  #pieceBytes = 0;
   #files = 0;
   #directories = 0;
   #entries = 0;
@@ -138,48 +148,44 @@ class TreeCapture {
     };
   }
 
+  /** The manifest in pieces. Files are read ahead of the entry that is waited for; at its end none is open any more. */
   async *manifest(): AsyncGenerator<Uint8Array> {
-    const encoder = new ManifestEncoder();
-    let pieces = [encoder.start()];
-    let pieceBytes = 0;
-    for await (const entry of this.#entriesInOrder()) {
-      const bytes = encoder.entry(entry);
-      pieces.push(bytes);
-      pieceBytes += bytes.length;
-      this.#count(entry);
-      if (pieceBytes < MANIFEST_PIECE_BYTES) continue;
-      yield concatBytes(pieces);
-      pieces = [];
-      pieceBytes = 0;
-    }
-    pieces.push(encoder.end());
-    yield concatBytes(pieces);
-  }
-
-  /** Files are read ahead of the entry that is waited for. Ends only when no file is open any more. */
-  async *#entriesInOrder(): AsyncGenerator<ManifestEntry> {
+    this.#push(this.#encoder.start());
     const window: Pending[] = [];
     const seenLinks = new Set<string>();
+    let scannedCount = 0;
     try {
-      for (const scanned of this.#scan()) {
-        if (++this.#scanned % ENTRIES_PER_TURN === 0) await setImmediate();
+      for (const inode of this.#scan()) {
+        if (++scannedCount % ENTRIES_PER_TURN === 0) await setImmediate();
         this.#options.signal?.throwIfAborted();
-        this.#options.onScanned?.(scanned);
-        const link = linkOf(scanned);
-        const isLaterName = link !== undefined && seenLinks.has(link);
-        if (link !== undefined) seenLinks.add(link);
-        window.push(isLaterName ? { scanned, entry: undefined } : await this.#start(scanned));
-        const first = window.length > WINDOW_ENTRIES ? window.shift() : undefined;
-        if (first !== undefined) yield* this.#finish(first);
+        this.#options.onScanned?.(inode);
+        const { link } = inode;
+        if (link !== undefined && seenLinks.has(link)) window.push({ inode, told: undefined });
+        else {
+          if (link !== undefined) seenLinks.add(link);
+          const found = this.#run?.find(inode.path, inode.stamp);
+          const told = this.#tell(inode, found instanceof Promise ? await found : found);
+          if (told !== undefined) window.push({ inode, told });
+        }
+        for (let first = window[0]; isReady(first) || window.length > WINDOW_ENTRIES; first = window[0]) {
+          window.shift();
+          const noting = first === undefined ? undefined : this.#finish(first);
+          if (noting !== undefined) await noting;
+          if (this.#pieceBytes >= MANIFEST_PIECE_BYTES) yield this.#takePiece();
+        }
       }
-      for (let first = window.shift(); first !== undefined; first = window.shift())
-        yield* this.#finish(first);
+      for (let first = window.shift(); first !== undefined; first = window.shift()) {
+        await this.#finish(first);
+        if (this.#pieceBytes >= MANIFEST_PIECE_BYTES) yield this.#takePiece();
+      }
     } finally {
-      await Promise.allSettled(window.map(({ entry }) => entry));
+      await Promise.allSettled(window.map(({ told }) => told));
     }
+    this.#push(this.#encoder.end());
+    yield this.#takePiece();
   }
 
-  #scan(): Generator<ScannedEntry> {
+  #scan(): Generator<ScannedInode> {
     const onMount = (path: Uint8Array): void => {
       this.#mounts.push(path);
       this.#options.onMount?.(path);
@@ -187,76 +193,97 @@ class TreeCapture {
     return scanTree(this.#root, { ...this.#options, onMount });
   }
 
-  /** Looks a file up in the index, or begins to read it; what it returns may still be reading. */
-  async #start(scanned: ScannedEntry): Promise<Pending> {
-    const { entry } = scanned;
-    if (entry.kind !== 'file' || entry.sizeBytes === 0) return { scanned, entry: Promise.resolve(entry) };
-    const found = this.#run?.find(entry.path, { ...scanned, ...entry });
-    const known = found instanceof Promise ? await found : found;
-    if (known?.chunkIds.every((id) => this.#writer.hasChunk?.(id) ?? true)) {
-      const { chunkIds, isSparse } = known;
-      return { scanned, entry: Promise.resolve({ ...entry, chunkIds, isSparse }) };
-    }
+  /** What the manifest says of an inode; it may have to be read first. Undefined if it has vanished. */
+  #tell(inode: ScannedInode, known: EncodedEntry | undefined): Pending['told'] {
+    if (known !== undefined && this.#isStored(known)) return { entry: known, stamp: inode.stamp };
+    const scanned = inode.examine(this.#root);
+    if (scanned === undefined) return undefined;
+    if (inode.kind !== 'file' || inode.sizeBytes === 0)
+      return { entry: EncodedEntry.of(scanned.entry), stamp: inode.stamp };
     const reading = this.#readSmall(scanned) ?? this.#readers.use(() => this.#read(scanned));
     reading.catch(ignoreUntilAwaited);
-    return { scanned, entry: reading };
+    return reading;
   }
 
-  async #read(scanned: ScannedEntry): Promise<ManifestEntry | undefined> {
+  #isStored(entry: EncodedEntry): boolean {
+    for (const id of entry.chunkIds) if (this.#writer.hasChunk?.(id) === false) return false;
+    return true;
+  }
+
+  async #read(scanned: ScannedEntry): Promise<Told | undefined> {
     this.#options.signal?.throwIfAborted();
     const captured = await captureFile(this.#root, scanned, this.#writer);
-    return captured === undefined ? undefined : this.#remember(captured);
+    return captured === undefined ? undefined : this.#noteRead(captured);
   }
 
-  #readSmall(scanned: ScannedEntry): Promise<ManifestEntry> | undefined {
+  #readSmall(scanned: ScannedEntry): Promise<Told> | undefined {
     const { writeBytes } = this.#writer;
     if (writeBytes === undefined) return undefined;
-    return captureSmallFile(this.#root, scanned, writeBytes)?.then((captured) => this.#remember(captured));
+    return captureSmallFile(this.#root, scanned, writeBytes)?.then((captured) => this.#noteRead(captured));
   }
 
-  async #remember(captured: CapturedFile): Promise<ManifestEntry> {
+  #noteRead({ entry, stamp }: CapturedFile): Told {
     this.#readFiles++;
-    const { entry, identity } = captured;
-    if (identity === undefined) this.#changed.push(entry.path);
-    else {
-      const { chunkIds, isSparse } = entry;
-      await this.#run?.remember(entry.path, { ...identity, isSparse, chunkIds });
-    }
-    return entry;
+    if (stamp === undefined) this.#changed.push(entry.path);
+    return { entry: EncodedEntry.of(entry), stamp };
   }
 
-  /** The entry as the manifest gets it, or nothing if it has vanished. */
-  async *#finish({ scanned, entry: pending }: Pending): AsyncGenerator<ManifestEntry> {
-    const link = linkOf(scanned);
+  /** Puts an inode into the manifest, or nothing if it has vanished. Resolves or returns when it is noted. */
+  #finish({ inode, told }: Pending): Promise<void> | void {
+    const { link, path } = inode;
     const first = link === undefined ? undefined : this.#links.get(link);
     if (first !== undefined) {
-      yield { ...first, path: scanned.entry.path, chunkIds: [] };
-      return;
+      this.#push(this.#encoder.entry({ ...first, path, chunkIds: [] }));
+      this.#count(first.kind, 0);
+      return undefined;
     }
-    // a later name is read after all if the first has vanished meanwhile
-    const entry = await (pending ?? (scanned.entry.kind === 'file' ? this.#read(scanned) : scanned.entry));
-    if (entry === undefined) return;
-    if (link === undefined) {
-      yield entry;
-      return;
-    }
-    const member = { ...entry, hardlinkGroup: this.#links.size + 1 };
-    this.#links.set(link, { ...member, chunkIds: [] });
-    yield member;
+    if (told !== undefined && !(told instanceof Promise)) return this.#emit(inode, told);
+    return this.#finishLater(inode, told);
   }
 
-  #count(entry: ManifestEntry): void {
+  /** A later name is looked at after all if the first has vanished meanwhile. */
+  async #finishLater(inode: ScannedInode, pending: Promise<Told | undefined> | undefined): Promise<void> {
+    const told = await (pending ?? this.#tell(inode, await this.#run?.find(inode.path, inode.stamp)));
+    if (told !== undefined) await this.#emit(inode, told);
+  }
+
+  #emit({ link }: ScannedInode, { entry, stamp }: Told): Promise<void> | void {
+    if (link === undefined) {
+      this.#encoder.carry(entry);
+      this.#push(entry.bytes);
+    } else {
+      const member = { ...entry.decode(), hardlinkGroup: this.#links.size + 1 };
+      this.#links.set(link, { ...member, chunkIds: [] });
+      this.#push(this.#encoder.entry(member));
+    }
+    this.#count(entry.kind, entry.sizeBytes);
+    return stamp === undefined ? undefined : this.#run?.remember(stamp, entry);
+  }
+
+  #push(bytes: Uint8Array): void {
+    this.#pieces.push(bytes);
+    this.#pieceBytes += bytes.length;
+  }
+
+  #takePiece(): Uint8Array {
+    const { doneFiles, doneBytes } = { doneFiles: this.#files, doneBytes: this.#bytes };
+    this.#options.onProgress?.({ step: 'reading files', doneFiles, doneBytes });
+    this.#pieceBytes = 0;
+    return concatBytes(this.#pieces.splice(0));
+  }
+
+  #count(kind: ManifestEntry['kind'], contentBytes: number): void {
     this.#entries++;
-    if (entry.kind === 'directory') this.#directories++;
-    if (entry.kind !== 'file') return;
+    if (kind === 'directory') this.#directories++;
+    if (kind !== 'file') return;
     this.#files++;
-    if (entry.hardlinkGroup === 0 || entry.chunkIds.length > 0) this.#bytes += entry.sizeBytes;
-    this.#options.onProgress?.({ step: 'reading files', doneFiles: this.#files, doneBytes: this.#bytes });
+    this.#bytes += contentBytes;
   }
 }
 
-function linkOf({ linkCount, entry, dev, ino }: ScannedEntry): string | undefined {
-  return linkCount > 1 && entry.kind !== 'directory' ? `${dev}:${ino}` : undefined;
+/** True if it waits for nothing. */
+function isReady(pending: Pending | undefined): boolean {
+  return pending !== undefined && !(pending.told instanceof Promise);
 }
 
 function ignoreUntilAwaited(): void {

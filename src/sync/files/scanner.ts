@@ -1,8 +1,8 @@
 // The scanner: walks a tree and tells everything about it that a manifest holds, in the manifest's order.
-import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { closeSync, constants, openSync, readlinkSync } from 'node:fs';
 import { DeskPodError } from '../../core/errors.ts';
 import type { EntryKind, ManifestEntry } from '../../core/manifest.ts';
-import { splitDevice } from '../posix/nodes.ts';
+import { FOLDER_FLAGS, readNames, Stamp, StatReader } from '../posix/statx.ts';
 import { readXattrs, type Xattr } from '../posix/xattr.ts';
 import { displayPath, joinPath, pathBytes } from './byte-path.ts';
 
@@ -16,19 +16,94 @@ const INODE_MARKS = new Set(
   ),
 );
 
-/** One inode under one name, as the scanner found it. */
-export interface ScannedEntry {
-  /** What the manifest will say, but for `hardlinkGroup` (0), `isSparse` (false) and `chunkIds` (none). */
-  readonly entry: ManifestEntry;
-  readonly dev: bigint;
-  readonly ino: bigint;
-  readonly ctimeNs: bigint;
+/** One inode under one name, as the scanner came by it; what is costly to read of it is not read yet. */
+export class ScannedInode {
+  /** Relative, raw bytes; empty for the root. */
+  readonly path: Uint8Array;
+  readonly kind: EntryKind;
+  /** What tells that the inode has not changed, see {@link StatReader.stamp}. */
+  readonly stamp: Uint8Array;
   /** How many names the inode has, in this tree and elsewhere. */
   readonly linkCount: number;
   /** True for a file that takes less space than its length: it may have holes. */
   readonly mayBeSparse: boolean;
+  readonly #told: Stamp;
+  readonly #fields: Pick<ManifestEntry, 'mode' | 'uid' | 'gid' | 'rdevMajor' | 'rdevMinor'>;
+
+  /** Of what `stats` read last. */
+  constructor(path: Uint8Array, stats: StatReader) {
+    this.path = path;
+    this.kind = kindOf(stats.mode);
+    this.stamp = stats.stamp();
+    this.linkCount = stats.linkCount;
+    this.mayBeSparse = this.kind === 'file' && stats.isSmallerOnDisk;
+    this.#told = new Stamp(this.stamp);
+    const isDevice = this.kind === 'character-device' || this.kind === 'block-device';
+    this.#fields = {
+      mode: stats.mode & 0o7777,
+      uid: stats.uid,
+      gid: stats.gid,
+      rdevMajor: isDevice ? stats.rdevMajor : 0,
+      rdevMinor: isDevice ? stats.rdevMinor : 0,
+    };
+  }
+
+  get dev(): bigint {
+    return this.#told.dev;
+  }
+
+  get ino(): bigint {
+    return this.#told.ino;
+  }
+
+  get ctimeNs(): bigint {
+    return this.#told.ctimeNs;
+  }
+
+  get mtimeNs(): bigint {
+    return this.#told.mtimeNs;
+  }
+
+  /** Length of a file's content in bytes. */
+  get sizeBytes(): number {
+    return this.kind === 'file' ? this.#told.sizeBytes : 0;
+  }
+
+  /** What tells the names of one inode from those of others; undefined for an inode with one name. */
+  get link(): string | undefined {
+    return this.linkCount > 1 && this.kind !== 'directory' ? `${this.dev}:${this.ino}` : undefined;
+  }
+
+  /**
+   * Everything about it, with what is costly; undefined if it is not there any more.
+   * @throws DeskPodError SOURCE_UNREADABLE
+   */
+  examine(root: Uint8Array): ScannedEntry | undefined {
+    const place = joinPath(root, this.path);
+    return unlessVanished(place, () => {
+      const target = this.kind === 'symlink' ? readlinkSync(place, { encoding: 'buffer' }) : NO_BYTES;
+      const entry = {
+        path: this.path,
+        kind: this.kind,
+        ...this.#fields,
+        mtimeNs: this.mtimeNs,
+        sizeBytes: this.sizeBytes,
+        target,
+        hardlinkGroup: 0,
+        isSparse: false,
+        xattrs: portableXattrs(place),
+        chunkIds: [],
+      };
+      return { inode: this, entry };
+    });
+  }
 }
 
+/** An inode with what the manifest will say, but for `hardlinkGroup` (0), `isSparse` (false) and `chunkIds` (none). */
+export interface ScannedEntry {
+  readonly inode: ScannedInode;
+  readonly entry: ManifestEntry;
+}
 /** What a scan covers. */
 export interface ScanOptions {
   /** True for a path (relative, never empty) that is left out, with all that is in it. */
@@ -45,20 +120,20 @@ interface OpenFolder {
 }
 
 /**
- * Walks the tree under `root`; the first entry is the root folder itself, with an empty path. What vanishes while the
+ * Walks the tree under `root`; the first inode is the root folder itself, with an empty path. What vanishes while the
  * scan is under way is not there; what can not be read stops it, so that it never counts as deleted. Its calls are
- * synchronous, which is five times as fast: whoever takes the entries gives other work its turn.
+ * synchronous, which is five times as fast: whoever takes the inodes gives other work its turn.
  * @throws DeskPodError SOURCE_UNREADABLE, naming the path
  */
-export function* scanTree(root: Uint8Array | string, options: ScanOptions = {}): Generator<ScannedEntry> {
-  const rootBytes = pathBytes(root);
-  const top = examine(rootBytes, new Uint8Array(0));
-  const topNames = top?.entry.kind === 'directory' ? listNames(rootBytes, top.entry.path) : undefined;
+export function* scanTree(root: Uint8Array | string, options: ScanOptions = {}): Generator<ScannedInode> {
+  const places = new Places(pathBytes(root));
+  const top = places.look(NO_BYTES);
+  const topNames = top?.kind === 'directory' ? places.list(NO_BYTES) : undefined;
   if (top === undefined || topNames === undefined) {
     throw new DeskPodError('SOURCE_UNREADABLE', `expected a folder at ${displayPath(root)}, got none`);
   }
   yield top;
-  const folders: OpenFolder[] = [{ path: top.entry.path, names: topNames, next: 0 }];
+  const folders: OpenFolder[] = [{ path: NO_BYTES, names: topNames, next: 0 }];
   for (let folder = folders.at(-1); folder !== undefined; folder = folders.at(-1)) {
     const name = folder.names[folder.next++];
     if (name === undefined) {
@@ -67,9 +142,9 @@ export function* scanTree(root: Uint8Array | string, options: ScanOptions = {}):
     }
     const path = folder.path.length === 0 ? name : joinPath(folder.path, name);
     if (options.isExcluded?.(path) === true) continue;
-    const found = examine(rootBytes, path);
+    const found = places.look(path);
     if (found === undefined) continue;
-    if (found.entry.kind !== 'directory') {
+    if (found.kind !== 'directory') {
       yield found;
       continue;
     }
@@ -78,7 +153,7 @@ export function* scanTree(root: Uint8Array | string, options: ScanOptions = {}):
       yield found;
       continue;
     }
-    const names = listNames(rootBytes, path);
+    const names = places.list(path);
     if (names === undefined) continue;
     yield found;
     folders.push({ path, names, next: 0 });
@@ -90,36 +165,63 @@ export function* scanTree(root: Uint8Array | string, options: ScanOptions = {}):
  * @throws DeskPodError SOURCE_UNREADABLE
  */
 export function examine(root: Uint8Array, path: Uint8Array): ScannedEntry | undefined {
-  const place = joinPath(root, path);
-  return unlessVanished(place, () => {
-    const stats = lstatSync(place, { bigint: true });
-    const kind = kindOf(stats);
-    const device =
-      kind === 'character-device' || kind === 'block-device' ? splitDevice(stats.rdev) : undefined;
-    return {
-      entry: {
-        path,
-        kind,
-        mode: Number(stats.mode & 0o7777n),
-        uid: Number(stats.uid),
-        gid: Number(stats.gid),
-        mtimeNs: stats.mtimeNs,
-        sizeBytes: kind === 'file' ? Number(stats.size) : 0,
-        rdevMajor: device?.major ?? 0,
-        rdevMinor: device?.minor ?? 0,
-        target: kind === 'symlink' ? readlinkSync(place, { encoding: 'buffer' }) : NO_BYTES,
-        hardlinkGroup: 0,
-        isSparse: false,
-        xattrs: portableXattrs(place),
-        chunkIds: [],
-      },
-      dev: stats.dev,
-      ino: stats.ino,
-      ctimeNs: stats.ctimeNs,
-      linkCount: Number(stats.nlink),
-      mayBeSparse: kind === 'file' && stats.blocks * 512n < stats.size,
-    };
-  });
+  return new Places(root).look(path)?.examine(root);
+}
+
+/** The paths of a tree as the system takes them, in one buffer that is used again. */
+class Places {
+  readonly #stats = new StatReader();
+  readonly #rootLength: number;
+  #place: Buffer;
+
+  constructor(root: Uint8Array) {
+    this.#rootLength = root.length;
+    this.#place = Buffer.alloc(root.length + 4096);
+    this.#place.set(root);
+  }
+
+  /** @throws DeskPodError SOURCE_UNREADABLE */
+  look(path: Uint8Array): ScannedInode | undefined {
+    const place = this.#at(path);
+    try {
+      this.#stats.read(place);
+    } catch (error) {
+      if (hasVanished(error)) return undefined;
+      throw unreadable(place.subarray(0, -1), error);
+    }
+    return new ScannedInode(path, this.#stats);
+  }
+
+  /** @throws DeskPodError SOURCE_UNREADABLE */
+  list(path: Uint8Array): Buffer[] | undefined {
+    const place = this.#at(path).subarray(0, -1);
+    return unlessVanished(place, () => {
+      const fd = openSync(place, FOLDER_FLAGS);
+      try {
+        return readNames(fd);
+      } finally {
+        closeSync(fd);
+      }
+    });
+  }
+
+  /** The place of a path with a NUL after it. */
+  #at(path: Uint8Array): Buffer {
+    const length = this.#rootLength + 1 + path.length;
+    if (length >= this.#place.length) {
+      const longer = Buffer.alloc(length * 2);
+      this.#place.copy(longer, 0, 0, this.#rootLength);
+      this.#place = longer;
+    }
+    if (path.length === 0) {
+      this.#place[this.#rootLength] = 0;
+      return this.#place.subarray(0, this.#rootLength + 1);
+    }
+    this.#place[this.#rootLength] = SLASH;
+    this.#place.set(path, this.#rootLength + 1);
+    this.#place[length] = 0;
+    return this.#place.subarray(0, length + 1);
+  }
 }
 
 /**
@@ -145,6 +247,7 @@ export function unreadable(place: Uint8Array, cause: unknown): DeskPodError {
   });
 }
 
+const SLASH = 0x2f;
 const NO_BYTES = new Uint8Array(0);
 const NO_XATTRS: readonly Xattr[] = [];
 
@@ -154,22 +257,24 @@ function hasVanished(error: unknown): boolean {
   return error.code === 'ENOENT' || error.code === 'ENOTDIR';
 }
 
-function listNames(root: Uint8Array, path: Uint8Array): Buffer[] | undefined {
-  const place = joinPath(root, path);
-  return unlessVanished(place, () => readdirSync(place, { encoding: 'buffer' }).sort(Buffer.compare));
-}
-
 function portableXattrs(place: Uint8Array): readonly Xattr[] {
   const xattrs = readXattrs(place);
   if (xattrs.length === 0) return NO_XATTRS;
   return xattrs.filter(({ name }) => !INODE_MARKS.has(Buffer.from(name).toString()));
 }
 
-function kindOf(stats: BigIntStats): EntryKind {
-  if (stats.isFile()) return 'file';
-  if (stats.isDirectory()) return 'directory';
-  if (stats.isSymbolicLink()) return 'symlink';
-  if (stats.isFIFO()) return 'fifo';
-  if (stats.isSocket()) return 'socket';
-  return stats.isBlockDevice() ? 'block-device' : 'character-device';
+function kindOf(mode: number): EntryKind {
+  const kind = KINDS.get(mode & constants.S_IFMT);
+  if (kind === undefined) throw new RangeError(`expected the mode of an inode, got ${mode.toString(8)}`);
+  return kind;
 }
+
+const KINDS = new Map<number, EntryKind>([
+  [constants.S_IFREG, 'file'],
+  [constants.S_IFDIR, 'directory'],
+  [constants.S_IFLNK, 'symlink'],
+  [constants.S_IFIFO, 'fifo'],
+  [constants.S_IFSOCK, 'socket'],
+  [constants.S_IFCHR, 'character-device'],
+  [constants.S_IFBLK, 'block-device'],
+]);

@@ -1,7 +1,8 @@
 // The content of one file of a tree, read while others may still write to it.
-import { type BigIntStats, closeSync, constants, fstatSync, openSync, read, readSync } from 'node:fs';
+import { closeSync, constants, openSync, read, readSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { type DataRange, dataRanges } from '../posix/sparse.ts';
+import { Stamp, StatReader } from '../posix/statx.ts';
 import { unlessVanished, unreadable } from './scanner.ts';
 
 /** Files up to here are read in one synchronous call, which is several times as fast as handing it to a thread. */
@@ -13,15 +14,18 @@ const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBL
 
 const readAsync = promisify(read);
 
+const stats = new StatReader();
+
 /** Holes read as these; shared, because nobody may write into what a reader gives. */
 const ZEROS = Buffer.alloc(PIECE_BYTES);
 
-/** An open file of the tree. Its stats are of the inode that is read, whatever its name stands for by now. */
+/** An open file of the tree. It is of one inode, whatever its name stands for by now. */
 export class SourceFile {
   readonly #fd: number;
   readonly #place: Uint8Array;
   /** As it was before reading. */
-  readonly stats: BigIntStats;
+  readonly #stamp: Uint8Array;
+  readonly #sizeBytes: number;
   /** How many bytes {@link read} has given. */
   sizeReadBytes = 0;
   /** True if the file has holes. */
@@ -31,12 +35,13 @@ export class SourceFile {
   readonly #buffers: Buffer[] = [];
   #pieces = 0;
 
-  private constructor(fd: number, place: Uint8Array, stats: BigIntStats) {
+  private constructor(fd: number, place: Uint8Array) {
     this.#fd = fd;
     this.#place = place;
-    this.stats = stats;
-    const sizeBytes = Number(stats.size);
-    const ranges = stats.blocks * 512n < stats.size ? dataRanges(fd, sizeBytes) : undefined;
+    this.#stamp = stats.stamp();
+    const { sizeBytes } = new Stamp(this.#stamp);
+    this.#sizeBytes = sizeBytes;
+    const ranges = stats.isSmallerOnDisk ? dataRanges(fd, sizeBytes) : undefined;
     const dataBytes = ranges?.reduce((sum, range) => sum + range.lengthBytes, 0);
     this.isSparse = dataBytes !== undefined && dataBytes < sizeBytes;
     this.#ranges = this.isSparse ? ranges : undefined;
@@ -50,8 +55,8 @@ export class SourceFile {
     const fd = unlessVanished(place, () => openQuietly(place));
     if (fd === undefined) return undefined;
     try {
-      const stats = fstatSync(fd, { bigint: true });
-      if (stats.isFile()) return new SourceFile(fd, place, stats);
+      stats.readOpen(fd);
+      if ((stats.mode & constants.S_IFMT) === constants.S_IFREG) return new SourceFile(fd, place);
     } catch (error) {
       closeSync(fd);
       throw unreadable(place, error);
@@ -66,7 +71,7 @@ export class SourceFile {
    * @throws DeskPodError SOURCE_UNREADABLE
    */
   async *read(): AsyncGenerator<Uint8Array> {
-    const sizeBytes = Number(this.stats.size);
+    const sizeBytes = this.#sizeBytes;
     try {
       if (this.#ranges !== undefined) {
         yield* this.#readRanges(this.#ranges, sizeBytes);
@@ -85,15 +90,15 @@ export class SourceFile {
     }
   }
 
+  /** True if it is the very inode that had this stamp, unchanged until it was opened. */
+  isOf(stamp: Uint8Array): boolean {
+    return Buffer.compare(stamp, this.#stamp) === 0;
+  }
+
   /** True if what was read is the file as it was when it was opened, and still is. */
   isUnchanged(): boolean {
-    const now = fstatSync(this.#fd, { bigint: true });
-    return (
-      this.sizeReadBytes === Number(now.size) &&
-      now.size === this.stats.size &&
-      now.mtimeNs === this.stats.mtimeNs &&
-      now.ctimeNs === this.stats.ctimeNs
-    );
+    stats.readOpen(this.#fd);
+    return this.sizeReadBytes === this.#sizeBytes && stats.isStamped(this.#stamp);
   }
 
   /** Ends the reading. */

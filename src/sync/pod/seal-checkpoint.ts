@@ -5,7 +5,7 @@ import type { Root } from '../../core/root.ts';
 import { displayPath } from '../files/byte-path.ts';
 import { type CaptureStats, type ContentWriter, captureTree } from '../files/capture.ts';
 import type { FileIndex } from '../files/file-index.ts';
-import type { ScannedEntry } from '../files/scanner.ts';
+import type { ScannedInode } from '../files/scanner.ts';
 import type { Content, ContentKind } from '../repository/content.ts';
 import type { Pod } from './pod.ts';
 import { findUnnamedPacks } from './unnamed-packs.ts';
@@ -21,8 +21,8 @@ export interface CapturedTree {
 export interface TreeOptions {
   readonly index?: FileIndex;
   readonly isExcluded?: (path: Uint8Array) => boolean;
-  /** Told of every entry as it is found. */
-  readonly onScanned?: (scanned: ScannedEntry) => void;
+  /** Told of every inode as it is found. */
+  readonly onScanned?: (inode: ScannedInode) => void;
   /** Told of every folder on which another file system is mounted. */
   readonly onMount?: (path: Uint8Array) => void;
   readonly onProgress?: ProgressListener;

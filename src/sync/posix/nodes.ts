@@ -10,14 +10,6 @@ export interface DeviceNumber {
   readonly minor: number;
 }
 
-/** Splits a `rdev` of lstat as the C library packs it. */
-export function splitDevice(rdev: bigint): DeviceNumber {
-  return {
-    major: Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n)),
-    minor: Number((rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n)),
-  };
-}
-
 /** Packs major and minor numbers as the C library does. */
 function joinDevice({ major, minor }: DeviceNumber): bigint {
   const [high, low] = [BigInt(major), BigInt(minor)];

@@ -51,7 +51,7 @@ const SIZES: Readonly<Record<ContentKind, ChunkSizes>> = {
 };
 const LEVELS: Readonly<Record<ContentKind, number>> = { data: 1, metadata: 3, images: 1 };
 const KINDS = ['data', 'metadata', 'images'] as const;
-/** So much is worked on by this thread before others are started for it. */
+/** So much content is worked on by this thread before others are started for it. Manifests are never worth starting one. */
 const INLINE_BYTES = 2 * 1024 * 1024;
 /** Packs that are written at the same time; while there are more, nobody gets a buffer. */
 const STORING_MAX = 3;

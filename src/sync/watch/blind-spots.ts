@@ -3,7 +3,7 @@ import { lstatSync } from 'node:fs';
 import type { DirtyPath } from '../../core/dirty-paths.ts';
 import { joinPath } from '../files/byte-path.ts';
 import { RACY_MARGIN_MS } from '../files/file-index.ts';
-import type { ScannedEntry } from '../files/scanner.ts';
+import type { ScannedEntry, ScannedInode } from '../files/scanner.ts';
 
 /** More are not looked at one by one: a scan of everything is hardly slower, and takes no memory. */
 const SPOTS_MAX = 100_000;
@@ -41,15 +41,14 @@ export class BlindSpots {
     return this.#spots.size >= SPOTS_MAX;
   }
 
-  /** Takes note of an entry that was looked at no later than `atMs`, if it is such a place. */
-  see(scanned: ScannedEntry, atMs: number): void {
-    const link = linkOf(scanned);
-    if (link !== undefined) this.#add(scanned, atMs, link);
+  /** Takes note of what was looked at no later than `atMs`, under its path in the tree, if it is such a place. */
+  see(path: Uint8Array, inode: ScannedInode, atMs: number): void {
+    if (inode.link !== undefined) this.#add(path, inode, atMs, inode.link);
   }
 
   /** Takes note of a folder that something is mounted on. */
-  seeMount(scanned: ScannedEntry, atMs: number): void {
-    this.#add(scanned, atMs, undefined);
+  seeMount(path: Uint8Array, inode: ScannedInode, atMs: number): void {
+    this.#add(path, inode, atMs, undefined);
   }
 
   /** The paths that are not as they were, with all other names of theirs. */
@@ -69,10 +68,8 @@ export class BlindSpots {
   namesBeside(parts: readonly FoundPart[]): Uint8Array[] {
     const links = new Set<string>();
     for (const { found } of parts) {
-      for (const scanned of found) {
-        const link = linkOf(scanned);
-        if (link !== undefined && this.#names.has(link)) links.add(link);
-      }
+      for (const { inode } of found)
+        if (inode.link !== undefined && this.#names.has(inode.link)) links.add(inode.link);
     }
     const byPath = new Map(parts.map((part) => [keyOf(part.path), part]));
     return this.#namesOf(links).filter((path) => !isReplaced(byPath, keyOf(path)));
@@ -91,10 +88,10 @@ export class BlindSpots {
   hasAllNames(parts: readonly FoundPart[]): boolean {
     const fresh = new Map<string, { count: number; linkCount: number }>();
     for (const { found } of parts) {
-      for (const scanned of found) {
-        const link = linkOf(scanned);
+      for (const { inode } of found) {
+        const { link, linkCount } = inode;
         if (link === undefined || this.#names.has(link)) continue;
-        fresh.set(link, { count: (fresh.get(link)?.count ?? 0) + 1, linkCount: scanned.linkCount });
+        fresh.set(link, { count: (fresh.get(link)?.count ?? 0) + 1, linkCount });
       }
     }
     return [...fresh.values()].every(({ count, linkCount }) => count >= linkCount);
@@ -104,10 +101,10 @@ export class BlindSpots {
   update(parts: readonly FoundPart[], atMs: number): void {
     const byPath = new Map(parts.map((part) => [keyOf(part.path), part]));
     for (const key of [...this.#spots.keys()]) if (isReplaced(byPath, key)) this.#remove(key);
-    for (const { found } of parts) for (const scanned of found) this.see(scanned, atMs);
+    for (const { found } of parts) for (const { inode, entry } of found) this.see(entry.path, inode, atMs);
   }
 
-  #add({ entry: { path }, ino, ctimeNs }: ScannedEntry, atMs: number, link: string | undefined): void {
+  #add(path: Uint8Array, { ino, ctimeNs }: ScannedInode, atMs: number, link: string | undefined): void {
     if (this.isTooMany) return;
     const isRacy = ctimeNs > BigInt(Math.floor(atMs) - RACY_MARGIN_MS) * 1_000_000n;
     const key = keyOf(path);
@@ -124,11 +121,6 @@ export class BlindSpots {
     if (left > 0) this.#names.set(link, left);
     else this.#names.delete(link);
   }
-}
-
-/** What tells the names of one inode from those of others; undefined for an inode with one name. */
-export function linkOf({ linkCount, entry, dev, ino }: ScannedEntry): string | undefined {
-  return linkCount > 1 && entry.kind !== 'directory' ? `${dev}:${ino}` : undefined;
 }
 
 /** True if `path` is one of the parts, or below one of which nothing stayed. */

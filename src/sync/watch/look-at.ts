@@ -35,7 +35,7 @@ export function lookAt(
     const first = path.length === 0 ? top : examine(root, path);
     const isFolder = first?.entry.kind === 'directory';
     if (!isFolder) gone = path;
-    const isForeign = isFolder && first.dev !== top?.dev;
+    const isForeign = isFolder && first.inode.dev !== top?.inode.dev;
     if (isForeign) options.onMount(first);
     const found = first === undefined ? [] : [first];
     if (isFolder && isWhole && !isForeign) found.push(...below(root, path, options, FOUND_MAX));
@@ -60,11 +60,13 @@ function* below(
     onMount: (path) => mounts.add(Buffer.from(path).toString('latin1')),
   });
   let count = 0;
-  for (const scanned of scan) {
-    const { path } = scanned.entry;
+  for (const inode of scan) {
+    const { path } = inode;
     if (path.length === 0) continue;
     if (count++ > limit) return;
-    const found = { ...scanned, entry: { ...scanned.entry, path: inTree(path) } };
+    const scanned = inode.examine(joinPath(root, folder));
+    if (scanned === undefined) continue;
+    const found = { inode, entry: { ...scanned.entry, path: inTree(path) } };
     if (mounts.delete(Buffer.from(path).toString('latin1'))) onMount(found);
     yield found;
   }

@@ -1,5 +1,6 @@
 // A capture of what was found at the dirty paths: the manifest is the last one, patched.
 import { concatBytes } from '../../core/bytes.ts';
+import { EncodedEntry } from '../../core/encoded-entry.ts';
 import { ManifestEncoder, type ManifestEntry } from '../../core/manifest.ts';
 import type { ManifestStream } from '../../core/manifest-diff.ts';
 import { type FreshEntry, type FreshPart, PatchMismatch, patchManifest } from '../../core/manifest-patch.ts';
@@ -10,7 +11,7 @@ import type { FileIndexRun } from '../files/file-index.ts';
 import type { ScannedEntry } from '../files/scanner.ts';
 import { Slots } from '../files/slots.ts';
 import type { CapturedTree } from '../pod/seal-checkpoint.ts';
-import { type FoundPart, linkOf } from './blind-spots.ts';
+import type { FoundPart } from './blind-spots.ts';
 
 const READERS = 4;
 const MANIFEST_PIECE_BYTES = 64 * 1024;
@@ -89,7 +90,7 @@ class PatchCapture {
     const seen = new Set<string>();
     const reading = found.map(async (part): Promise<FreshPart> => {
       const entries = part.found.map((scanned) => {
-        const link = linkOf(scanned);
+        const { link } = scanned.inode;
         const isLaterName = link !== undefined && seen.has(link);
         if (link !== undefined) seen.add(link);
         return isLaterName
@@ -150,22 +151,15 @@ class PatchCapture {
     signal?.throwIfAborted();
     const { entry } = scanned;
     if (entry.sizeBytes === 0) return entry;
-    const known = await run.find(entry.path, { ...scanned, ...entry });
-    if (known?.chunkIds.every((id) => writer.hasChunk?.(id) ?? true)) {
-      const { chunkIds, isSparse } = known;
-      return { ...entry, chunkIds, isSparse };
-    }
+    const known = await run.find(entry.path, scanned.inode.stamp);
+    if (known?.chunkIds.every((id) => writer.hasChunk?.(id) ?? true)) return known.decode();
     const small =
       writer.writeBytes === undefined ? undefined : captureSmallFile(root, scanned, writer.writeBytes);
     const captured = await (small ?? captureFile(root, scanned, writer));
     if (captured === undefined) return undefined;
     this.#readFiles++;
-    const { identity } = captured;
-    if (identity === undefined) this.#changed.push(entry.path);
-    else {
-      const { chunkIds, isSparse } = captured.entry;
-      await run.remember(entry.path, { ...identity, isSparse, chunkIds });
-    }
+    if (captured.stamp === undefined) this.#changed.push(entry.path);
+    else await run.remember(captured.stamp, EncodedEntry.of(captured.entry));
     return captured.entry;
   }
 

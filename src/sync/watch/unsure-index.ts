@@ -12,8 +12,8 @@ export function withoutUnsure(index: FileIndex, isUnsure: (path: Uint8Array) => 
 /** The same for one run. */
 export function doubting(run: FileIndexRun, isUnsure: (path: Uint8Array) => boolean): FileIndexRun {
   return {
-    find: (path, now) => (isUnsure(path) ? undefined : run.find(path, now)),
-    remember: (path, file) => run.remember(path, file),
+    find: (path, stamp) => (isUnsure(path) ? undefined : run.find(path, stamp)),
+    remember: (stamp, entry) => run.remember(stamp, entry),
     settle: () => run.settle(),
     abandon: () => run.abandon(),
   };

@@ -258,7 +258,7 @@ export class WatchedTree {
       const settle = async (isDurable: boolean): Promise<void> => {
         if (!isDurable) return this.#fail(giveBack);
         known.spots.update(parts, atMs);
-        for (const mount of mounts) known.spots.seeMount(mount, atMs);
+        for (const { inode, entry } of mounts) known.spots.seeMount(entry.path, inode, atMs);
         this.#known = { root: files.root, stats: files.stats, spots: known.spots };
       };
       return { files, settle };
@@ -300,9 +300,10 @@ export class WatchedTree {
         index: withoutUnsure(this.pod.projections.files, (path) => unsure.has(keyOf(path))),
         onProgress,
         onMount: (path) => mounts.add(keyOf(path)),
-        onScanned: (scanned) => {
-          spots.see(scanned, atMs);
-          if (mounts.delete(keyOf(scanned.entry.path))) spots.seeMount(scanned, atMs);
+        onScanned: (inode) => {
+          const { path } = inode;
+          spots.see(path, inode, atMs);
+          if (mounts.delete(keyOf(path))) spots.seeMount(path, inode, atMs);
         },
         ...(signal === undefined ? {} : { signal }),
       });

@@ -1,0 +1,160 @@
+// The file index during a capture of everything: its blocks pass by beside the scan, in one pass and bounded memory.
+import type { EncodedEntry } from '../../core/encoded-entry.ts';
+import { comparePaths } from '../../core/path-order.ts';
+import type { FileIndexRun } from './file-index.ts';
+import { decodeBlock, encodeKnown, type KnownPath } from './file-index-block.ts';
+import {
+  type BlockOperation,
+  blockKey,
+  isRacy,
+  iterateBlocks,
+  type KnownBytes,
+  type RunParts,
+  replaceBlock,
+  trusted,
+} from './index-run.ts';
+
+const BLOCKS_AHEAD = 8;
+const BATCH_OPERATIONS = 64;
+
+/** A block that was read, and what it is to hold from now on. */
+interface PassingBlock {
+  readonly key: Uint8Array;
+  readonly known: readonly KnownPath[];
+  readonly kept: KnownBytes[];
+  /** True if something is in it that was not. */
+  isTouched: boolean;
+}
+
+/** Finds ahead of what it remembers: what lies between the two is still being read. */
+export class WholeIndexRun implements FileIndexRun {
+  readonly #parts: RunParts;
+  readonly #generation: number;
+  readonly #iterator: ReturnType<typeof iterateBlocks>;
+  /** The first is the one that is written to, the last the one that is searched. */
+  readonly #passing: PassingBlock[] = [blockOf(new Uint8Array(0), [])];
+  /** Read, and not searched yet. */
+  #ahead: PassingBlock[] = [];
+  #next = 0;
+  #isExhausted = false;
+  /** What was found and not remembered again yet. */
+  readonly #found = new Map<EncodedEntry, KnownPath>();
+  #operations: BlockOperation[] = [];
+  #isMarkedOpen = false;
+
+  constructor(parts: RunParts) {
+    this.#parts = parts;
+    this.#generation = parts.runs.last + 1;
+    this.#iterator = iterateBlocks(parts);
+  }
+
+  find(path: Uint8Array, stamp: Uint8Array): EncodedEntry | undefined | Promise<EncodedEntry | undefined> {
+    const found = this.#seek(path, stamp);
+    return found === 'more' ? this.#findLater(path, stamp) : found;
+  }
+
+  remember(stamp: Uint8Array, entry: EncodedEntry): void | Promise<void> {
+    const known = this.#found.get(entry);
+    this.#found.delete(entry);
+    const block = this.#blockOf(entry.path);
+    if (known !== undefined) block.kept.push(known);
+    else if (!isRacy(stamp, this.#parts)) {
+      block.kept.push({ entry, bytes: encodeKnown(this.#generation, stamp, entry) });
+      block.isTouched = true;
+    }
+    return this.#operations.length >= BATCH_OPERATIONS ? this.#write() : undefined;
+  }
+
+  async settle(): Promise<void> {
+    // what the scan did not come to is gone
+    while (this.#ahead.length > 0 || (await this.#fill())) this.#passing.push(...this.#ahead.splice(0));
+    await this.#iterator.close();
+    for (let block = this.#passing.shift(); block !== undefined; block = this.#passing.shift())
+      this.#leave(block);
+    await this.#write();
+    // a capture of everything has replaced or removed all that unsettled ones left behind
+    if (this.#isMarkedOpen) await this.#parts.saveRuns({ last: this.#generation, open: [] });
+  }
+
+  async abandon(): Promise<void> {
+    this.#operations = [];
+    await this.#iterator.close();
+  }
+
+  async #findLater(path: Uint8Array, stamp: Uint8Array): Promise<EncodedEntry | undefined> {
+    let found = this.#seek(path, stamp);
+    while (found === 'more') {
+      await this.#fill();
+      found = this.#seek(path, stamp);
+    }
+    return found;
+  }
+
+  /** What is known under the path; 'more' if that can only be said after reading on. */
+  #seek(path: Uint8Array, stamp: Uint8Array): EncodedEntry | undefined | 'more' {
+    for (;;) {
+      const { known: paths } = this.#searched;
+      for (; this.#next < paths.length; this.#next++) {
+        const known = paths[this.#next];
+        const order = known === undefined ? 1 : orderOf(known.entry.path, path);
+        if (order > 0 || known === undefined) return undefined;
+        if (order < 0) continue;
+        this.#next++;
+        const entry = trusted(known, stamp, this.#parts);
+        if (entry !== undefined) this.#found.set(entry, known);
+        return entry;
+      }
+      const next = this.#ahead.shift();
+      if (next === undefined) return this.#isExhausted ? undefined : 'more';
+      this.#passing.push(next);
+      this.#next = 0;
+    }
+  }
+
+  get #searched(): PassingBlock {
+    return this.#passing.at(-1) as PassingBlock;
+  }
+
+  async #fill(): Promise<boolean> {
+    if (this.#isExhausted) return false;
+    const pairs = await this.#iterator.nextv(BLOCKS_AHEAD);
+    this.#ahead.push(...pairs.map(([key, value]) => blockOf(key, decodeBlock(value))));
+    this.#isExhausted = pairs.length === 0;
+    return !this.#isExhausted;
+  }
+
+  /** The block that a path belongs to; the search has come at least so far. */
+  #blockOf(path: Uint8Array): PassingBlock {
+    const key = blockKey(path);
+    for (let next = this.#passing[1]; next !== undefined; next = this.#passing[1]) {
+      if (Buffer.compare(next.key, key) > 0) break;
+      this.#leave(this.#passing.shift() as PassingBlock);
+    }
+    return this.#passing[0] as PassingBlock;
+  }
+
+  #leave({ key, known, kept, isTouched }: PassingBlock): void {
+    if (!isTouched && kept.length === known.length) return;
+    this.#operations.push(...replaceBlock(key, kept));
+  }
+
+  async #write(): Promise<void> {
+    const operations = this.#operations;
+    if (operations.length === 0) return;
+    this.#operations = [];
+    const { blocks, runs, saveRuns } = this.#parts;
+    if (!this.#isMarkedOpen) {
+      this.#isMarkedOpen = true;
+      await saveRuns({ last: this.#generation, open: [...runs.open, this.#generation] });
+    }
+    await blocks.batch(operations);
+  }
+}
+
+function blockOf(key: Uint8Array, known: readonly KnownPath[]): PassingBlock {
+  return { key, known, kept: [], isTouched: false };
+}
+
+function orderOf(a: Uint8Array, b: Uint8Array): number {
+  return Buffer.compare(a, b) === 0 ? 0 : comparePaths(a, b);
+}
