@@ -20,22 +20,41 @@ export function payloadKey(fileKey: Uint8Array, nonce: Uint8Array): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', fileKey, nonce, 'payload', 32));
 }
 
-/** Appends the payload that seals `plaintext` to `header`; one copy of the whole is made. */
-export function sealPayload(header: Uint8Array, fileKey: Uint8Array, plaintext: Uint8Array): Uint8Array {
+/** How long `header` with the payload that seals so many bytes is. */
+export function sealedFileLength(header: Uint8Array, plainLength: number): number {
+  return header.length + PAYLOAD_NONCE_BYTES + plainLength + pieceCountOf(plainLength) * TAG_BYTES;
+}
+
+/** Writes `header` and the payload that seals `plaintext` to `target`, which has {@link sealedFileLength} bytes. */
+export function sealPayloadInto(
+  target: Uint8Array,
+  header: Uint8Array,
+  fileKey: Uint8Array,
+  plaintext: Uint8Array,
+): void {
   const nonce = randomBytes(PAYLOAD_NONCE_BYTES);
   const key = payloadKey(fileKey, nonce);
-  const pieceCount = Math.max(1, Math.ceil(plaintext.length / PIECE_BYTES));
-  const whole = new Uint8Array(header.length + nonce.length + plaintext.length + pieceCount * TAG_BYTES);
-  whole.set(header);
-  whole.set(nonce, header.length);
+  const pieceCount = pieceCountOf(plaintext.length);
+  target.set(header);
+  target.set(nonce, header.length);
   let at = header.length + nonce.length;
   for (let index = 0; index < pieceCount; index++) {
     const piece = plaintext.subarray(index * PIECE_BYTES, (index + 1) * PIECE_BYTES);
     const end = at + piece.length + TAG_BYTES;
-    sealPiece(whole.subarray(at, end), piece, key, pieceNonce(index, index === pieceCount - 1));
+    sealPiece(target.subarray(at, end), piece, key, pieceNonce(index, index === pieceCount - 1));
     at = end;
   }
+}
+
+/** {@link sealPayloadInto} new memory. */
+export function sealPayload(header: Uint8Array, fileKey: Uint8Array, plaintext: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(sealedFileLength(header, plaintext.length));
+  sealPayloadInto(whole, header, fileKey, plaintext);
   return whole;
+}
+
+function pieceCountOf(plainLength: number): number {
+  return Math.max(1, Math.ceil(plainLength / PIECE_BYTES));
 }
 
 /** How a payload of `sealedLength` bytes (without its nonce) lies. Throws OBJECT_DAMAGED if none has that length. */

@@ -1,11 +1,10 @@
 // Capture of one file: its content and what the manifest says about it, of the same instant if at all possible.
-import { closeSync, readSync } from 'node:fs';
 import type { ManifestEntry } from '../../core/manifest.ts';
-import { StatReader } from '../posix/statx.ts';
+import type { FileSource } from '../workers/messages.ts';
 import { joinPath } from './byte-path.ts';
 import type { ContentWriter } from './capture.ts';
 import { examine, type ScannedEntry } from './scanner.ts';
-import { openForReading, SourceFile } from './source-file.ts';
+import { SourceFile } from './source-file.ts';
 
 /** A file that is written to while it is read is read once more. */
 const READ_ATTEMPTS = 2;
@@ -61,44 +60,20 @@ export async function captureFile(
   return { entry: current.entry, stamp: undefined };
 }
 
-/** Files up to here are read whole, in one call, before anything else is done. */
-const SMALL_BYTES = 256 * 1024;
-/** The calls are synchronous and the writer copies, so one buffer serves all small files. */
-const scratch = Buffer.allocUnsafeSlow(SMALL_BYTES + 1);
-
 /**
- * Stores a small file with as few calls as there can be: if what was read is of the very inode, times and length that
- * the scan saw, nothing happened to it in between. Undefined if it is not so simple: then {@link captureFile} goes on.
+ * Stores a file in the one way that takes no time of this thread: if what was read is of the very inode, times and length
+ * that the scan saw, nothing happened to it in between. Undefined if it is not so simple: then {@link captureFile} goes on.
  * @throws whatever `write` throws
  */
-export function captureSmallFile(
+export async function captureUnchanged(
   root: Uint8Array,
-  scanned: ScannedEntry,
-  write: (bytes: Uint8Array) => Promise<Uint8Array[]>,
-): Promise<CapturedFile> | undefined {
-  const { entry, inode } = scanned;
-  if (entry.sizeBytes > SMALL_BYTES || inode.mayBeSparse) return undefined;
-  const bytes = readIfAsScanned(joinPath(root, entry.path), scanned);
-  if (bytes === undefined) return undefined;
-  return write(bytes).then((chunkIds) => ({ entry: { ...entry, chunkIds }, stamp: inode.stamp }));
-}
-
-const stats = new StatReader();
-
-function readIfAsScanned(place: Buffer, { inode }: ScannedEntry): Uint8Array | undefined {
-  const fd = openForReading(place);
-  if (fd === undefined) return undefined;
-  try {
-    const { sizeBytes } = inode;
-    // one byte more than expected: if it comes, the file has grown
-    const length = readSync(fd, scratch, 0, sizeBytes + 1, 0);
-    stats.readOpen(fd);
-    return length === sizeBytes && stats.isStamped(inode.stamp) ? scratch.subarray(0, length) : undefined;
-  } catch {
-    return undefined; // read once more, it is named
-  } finally {
-    closeSync(fd);
-  }
+  { entry, inode }: ScannedEntry,
+  write: (source: FileSource) => Promise<Uint8Array[] | undefined>,
+): Promise<CapturedFile | undefined> {
+  if (inode.mayBeSparse) return undefined;
+  const { stamp, sizeBytes } = inode;
+  const chunkIds = await write({ place: joinPath(root, entry.path), stamp, sizeBytes });
+  return chunkIds === undefined ? undefined : { entry: { ...entry, chunkIds }, stamp };
 }
 
 /** What only other kinds have, should the name have come to stand for one. */

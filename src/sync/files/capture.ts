@@ -5,8 +5,9 @@ import { EncodedEntry } from '../../core/encoded-entry.ts';
 import { ManifestEncoder, type ManifestEntry } from '../../core/manifest.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Root } from '../../core/root.ts';
+import type { FileSource } from '../workers/messages.ts';
 import { pathBytes } from './byte-path.ts';
-import { type CapturedFile, captureFile, captureSmallFile } from './capture-file.ts';
+import { type CapturedFile, captureFile, captureUnchanged } from './capture-file.ts';
 import type { FileIndex, FileIndexRun } from './file-index.ts';
 import { type ScannedEntry, type ScannedInode, type ScanOptions, scanTree } from './scanner.ts';
 import { Slots } from './slots.ts';
@@ -15,8 +16,8 @@ import { Slots } from './slots.ts';
 export interface ContentWriter {
   /** Stores the content of one file; gives the ids of its chunks in order. It reads `pieces` to their end; one is good until the next. */
   writeFile(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array[]>;
-  /** Like `writeFile` of the content of a small file, which is in a buffer that others use once this has returned. */
-  writeBytes?(bytes: Uint8Array): Promise<Uint8Array[]>;
+  /** Like `writeFile` of a file that it reads itself; undefined if that is not the file any more that has the stamp. */
+  readFile?(source: FileSource): Promise<Uint8Array[] | undefined>;
   /** Stores a byte string (a manifest) under a single name. */
   writeRoot(pieces: AsyncIterable<Uint8Array>): Promise<Root>;
   /** True if a chunk is stored. With it a file that the index knows is read all the same if one of its chunks is gone. */
@@ -200,7 +201,7 @@ class TreeCapture {
     if (scanned === undefined) return undefined;
     if (inode.kind !== 'file' || inode.sizeBytes === 0)
       return { entry: EncodedEntry.of(scanned.entry), stamp: inode.stamp };
-    const reading = this.#readSmall(scanned) ?? this.#readers.use(() => this.#read(scanned));
+    const reading = this.#read(scanned);
     reading.catch(ignoreUntilAwaited);
     return reading;
   }
@@ -211,15 +212,15 @@ class TreeCapture {
   }
 
   async #read(scanned: ScannedEntry): Promise<Told | undefined> {
-    this.#options.signal?.throwIfAborted();
-    const captured = await captureFile(this.#root, scanned, this.#writer);
+    const { readFile } = this.#writer;
+    const read = readFile === undefined ? undefined : await captureUnchanged(this.#root, scanned, readFile);
+    const captured = read ?? (await this.#readers.use(() => this.#readHere(scanned)));
     return captured === undefined ? undefined : this.#noteRead(captured);
   }
 
-  #readSmall(scanned: ScannedEntry): Promise<Told> | undefined {
-    const { writeBytes } = this.#writer;
-    if (writeBytes === undefined) return undefined;
-    return captureSmallFile(this.#root, scanned, writeBytes)?.then((captured) => this.#noteRead(captured));
+  async #readHere(scanned: ScannedEntry): Promise<CapturedFile | undefined> {
+    this.#options.signal?.throwIfAborted();
+    return captureFile(this.#root, scanned, this.#writer);
   }
 
   #noteRead({ entry, stamp }: CapturedFile): Told {

@@ -1,6 +1,7 @@
 // The content of one file of a tree, read while others may still write to it.
-import { closeSync, constants, openSync, read, readSync } from 'node:fs';
+import { closeSync, constants, read, readSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { openQuietly } from '../posix/open-quietly.ts';
 import { type DataRange, dataRanges } from '../posix/sparse.ts';
 import { Stamp, StatReader } from '../posix/statx.ts';
 import { unlessVanished, unreadable } from './scanner.ts';
@@ -8,9 +9,6 @@ import { unlessVanished, unreadable } from './scanner.ts';
 /** Files up to here are read in one synchronous call, which is several times as fast as handing it to a thread. */
 const AT_ONCE_BYTES = 256 * 1024;
 const PIECE_BYTES = 1024 * 1024;
-
-/** Not through a symlink, not waiting for a fifo's other end, and leaving no access time on the drive. */
-const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 const readAsync = promisify(read);
 
@@ -154,26 +152,4 @@ export class SourceFile {
 
 function ignoreOutrunRead(): void {
   // whoever goes on reading awaits the same promise and gets its failure
-}
-
-/** Opens a file as {@link SourceFile.open} does; undefined for whatever reason it can not. The caller closes it. */
-export function openForReading(place: Uint8Array): number | undefined {
-  try {
-    return openQuietly(place);
-  } catch {
-    return undefined; // the full way tells why
-  }
-}
-
-function openQuietly(place: Uint8Array): number | undefined {
-  const path = Buffer.from(place.buffer, place.byteOffset, place.length);
-  try {
-    return openSync(path, OPEN_FLAGS | constants.O_NOATIME);
-  } catch (error) {
-    if (!(error instanceof Error) || !('code' in error)) throw error;
-    if (error.code === 'ELOOP') return undefined; // it has become a symlink
-    if (error.code !== 'EPERM') throw error;
-  }
-  // only a file's owner may read it without leaving an access time
-  return openSync(path, OPEN_FLAGS);
 }

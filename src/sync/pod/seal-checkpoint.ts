@@ -49,10 +49,10 @@ export function writerInto(content: Content, kind: ContentKind): ContentWriter {
       newBytes += written.newBytes;
       return [...written.chunkIds];
     },
-    writeBytes: async (bytes) => {
-      const written = await content.writeBytes(bytes, kind);
-      newBytes += written.newBytes;
-      return [...written.chunkIds];
+    readFile: async (source) => {
+      const written = await content.writeFile(source, kind);
+      newBytes += written?.newBytes ?? 0;
+      return written === undefined ? undefined : [...written.chunkIds];
     },
     writeRoot: (pieces) => content.writeStream(pieces, 'metadata'),
     hasChunk: (id) => content.hasChunk(id),

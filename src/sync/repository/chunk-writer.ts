@@ -1,13 +1,22 @@
 // Writes byte strings as chunks into packs: the crew cuts, hashes, compresses and seals; here is decided what is new.
-import { setImmediate } from 'node:timers';
+import type { Transferable } from 'node:worker_threads';
 import { type ChunkSizes, FILE_CHUNKS, IMAGE_CHUNKS } from '../../core/chunker.ts';
 import { HASH_BYTES } from '../../core/hashing.ts';
 import { sealHeader } from '../age/age.ts';
-import type { Crew, Hand } from '../workers/crew.ts';
-import type { CutAnswer, SealedPack } from '../workers/messages.ts';
+import type { AnswerTo, Crew, Hand } from '../workers/crew.ts';
+import type {
+  CutAnswer,
+  CutFilesAnswer,
+  CutFilesOrder,
+  CutOrder,
+  FileSource,
+  SealedPack,
+  ToldChunks,
+} from '../workers/messages.ts';
 import { encodeRuns, type StringRun } from '../workers/string-runs.ts';
 import { BufferPool } from './buffer-pool.ts';
 import type { ChunkIndex } from './chunk-index.ts';
+import { FileBatches, type FileChunks } from './file-batches.ts';
 import type { Repository } from './repository.ts';
 
 /** Sorts of content, each in packs of its own: restoring a tree needs no packs of images. */
@@ -50,7 +59,6 @@ const SIZES: Readonly<Record<ContentKind, ChunkSizes>> = {
   images: IMAGE_CHUNKS,
 };
 const LEVELS: Readonly<Record<ContentKind, number>> = { data: 1, metadata: 3, images: 1 };
-const KINDS = ['data', 'metadata', 'images'] as const;
 /** So much content is worked on by this thread before others are started for it. Manifests are never worth starting one. */
 const INLINE_BYTES = 2 * 1024 * 1024;
 /** Packs that are written at the same time; while there are more, nobody gets a buffer. */
@@ -58,18 +66,9 @@ const STORING_MAX = 3;
 /** One for each sort, so that a worker never waits for one. */
 const SPARE_HEADERS = 3;
 
-/** Whole strings that go to a worker together. */
-interface OpenBatch {
-  readonly buffer: Uint8Array;
-  readonly kind: ContentKind;
-  length: number;
-  readonly runs: StringRun[];
-  readonly resolvers: { resolve(written: WrittenChunks): void; reject(error: unknown): void }[];
-}
-
 /** What was decided about the chunks of a batch. */
-interface Decided {
-  readonly answer: CutAnswer;
+interface Decided<A extends CutAnswer | CutFilesAnswer = CutAnswer> {
+  readonly answer: A;
   readonly isNew: Uint8Array;
 }
 
@@ -77,17 +76,18 @@ interface Decided {
 export class ChunkWriter {
   readonly #target: WriteTarget;
   readonly #buffers = new BufferPool(() => this.#storing.size < STORING_MAX);
-  readonly #open = new Map<ContentKind, OpenBatch>();
+  readonly #files = new Map<ContentKind, FileBatches>();
   readonly #keeping = new Set<Promise<void>>();
   readonly #storing = new Set<Promise<void>>();
   readonly #spareHeaders = new Map<Hand, number>();
+  /** Memory of packs that were stored, to go back to where it is from. */
+  readonly #spares = new Map<Hand, Uint8Array[]>();
   /** The sorts of which a hand may hold a pack. */
   readonly #holding = new Map<Hand, Set<ContentKind>>();
   #stored: StoredPack[] = [];
   #failure: { readonly error: unknown } | undefined;
   #number = 0;
   #inlineBytes = 0;
-  #isDispatchDue = false;
 
   constructor(target: WriteTarget) {
     this.#target = target;
@@ -102,8 +102,8 @@ export class ChunkWriter {
     let buffer: Uint8Array | undefined;
     let length = 0;
     const send = (full: Uint8Array, isLast: boolean): void => {
-      hand ??= this.#hand(full.length, !isLast);
-      const part = this.#work(hand, full, [{ string, start: 0, end: length, isLast }], kind);
+      hand ??= this.#hand(length, kind, !isLast);
+      const part = this.#cut(hand, full, { string, start: 0, end: length, isLast }, kind);
       part.catch(ignoreUntilAwaited);
       decided.push(part);
     };
@@ -132,43 +132,28 @@ export class ChunkWriter {
       throw error;
     }
     if (buffer !== undefined) send(buffer, true);
-    const parts = await Promise.all(decided);
-    const written = parts.map(({ answer, isNew }) => writtenOf(answer, isNew, 0, isNew.length));
-    return {
-      chunkIds: written.flatMap(({ chunkIds }) => chunkIds),
-      sizeBytes: written.reduce((sum, part) => sum + part.sizeBytes, 0),
-      newBytes: written.reduce((sum, part) => sum + part.newBytes, 0),
-    };
+    return joined((await Promise.all(decided)).map((each) => ({ ...each, from: 0, to: each.isNew.length })));
   }
 
-  /** Writes a byte string that may change once this has returned or waits; small ones go to a worker together. */
-  async writeBytes(bytes: Uint8Array, kind: ContentKind): Promise<WrittenChunks> {
+  /** Writes the content of a file; undefined if it could not be read as what it must be. */
+  async writeFile(source: FileSource, kind: ContentKind): Promise<WrittenChunks | undefined> {
     this.#check();
-    if (bytes.length > SIZES[kind].minBytes) return this.write([new Uint8Array(bytes)], kind);
-    const buffered = this.#open.get(kind);
-    if (buffered !== undefined && buffered.length + bytes.length > buffered.buffer.length)
-      this.#dispatch(kind);
-    let batch = this.#open.get(kind);
-    if (batch === undefined) {
-      // not slice(), which gives a view if this is a Buffer
-      const kept = new Uint8Array(bytes);
-      const buffer = await this.#buffers.take();
-      const meanwhile = this.#open.get(kind);
-      if (meanwhile !== undefined) {
-        this.#buffers.give(buffer);
-        return this.writeBytes(kept, kind);
-      }
-      this.#check();
-      batch = { buffer, kind, length: 0, runs: [], resolvers: [] };
-      this.#open.set(kind, batch);
-      return this.#append(batch, kept);
-    }
-    return this.#append(batch, bytes);
+    const chunks = await this.#filesOf(kind).read(source);
+    return chunks === undefined ? undefined : joined(chunks);
+  }
+
+  /** Writes the empty string as a chunk. */
+  async writeEmpty(kind: ContentKind): Promise<WrittenChunks> {
+    this.#check();
+    const buffer = await this.#buffers.take();
+    const run = { string: ++this.#number, start: 0, end: 0, isLast: true };
+    const decided = await this.#cut(this.#hand(0, kind, false), buffer, run, kind);
+    return joined([{ ...decided, from: 0, to: 1 }]);
   }
 
   /** Stores what was taken. Returns the packs stored since the last flush; they are durable and in the index. */
   async flush(): Promise<StoredPack[]> {
-    for (const kind of KINDS) this.#dispatch(kind);
+    for (const files of this.#files.values()) files.dispatch();
     while (this.#keeping.size > 0) await Promise.all(this.#keeping);
     for (const [hand, kinds] of this.#holding) {
       for (const kind of kinds) if (this.#failure === undefined) await this.#finish(hand, kind);
@@ -181,78 +166,63 @@ export class ChunkWriter {
     return stored;
   }
 
-  #append(batch: OpenBatch, bytes: Uint8Array): Promise<WrittenChunks> {
-    const start = batch.length;
-    batch.buffer.set(bytes, start);
-    batch.length += bytes.length;
-    batch.runs.push({ string: ++this.#number, start, end: batch.length, isLast: true });
-    const written = new Promise<WrittenChunks>((resolve, reject) =>
-      batch.resolvers.push({ resolve, reject }),
-    );
-    this.#dispatchSoon();
-    return written;
-  }
-
-  /** What waits goes to a worker as soon as one is idle; until then it grows. */
-  #dispatchSoon(): void {
-    if (this.#isDispatchDue) return;
-    this.#isDispatchDue = true;
-    setImmediate(() => {
-      this.#isDispatchDue = false;
-      for (const { kind, length } of this.#open.values()) {
-        if (this.#hand(length, false).busy === 0) this.#dispatch(kind);
-      }
+  #filesOf(kind: ContentKind): FileBatches {
+    const known = this.#files.get(kind);
+    if (known !== undefined) return known;
+    const files = new FileBatches({
+      hand: (sizeBytes) => this.#hand(sizeBytes, kind, false),
+      work: (hand, runs) => {
+        this.#check();
+        const order = { type: 'cutFiles', number: ++this.#number, runs, sizes: SIZES[kind] } as const;
+        return this.#work(hand, order, [], kind);
+      },
+      isOpen: () => this.#failure !== undefined || this.#storing.size < STORING_MAX,
+      nextNumber: () => ++this.#number,
     });
+    this.#files.set(kind, files);
+    return files;
   }
 
-  #dispatch(kind: ContentKind): void {
-    const batch = this.#open.get(kind);
-    if (batch === undefined) return;
-    this.#open.delete(kind);
-    const hand = this.#hand(batch.length, false);
-    if (hand === this.#target.crew.inline) this.#inlineBytes += batch.length;
-    this.#work(hand, batch.buffer, batch.runs, kind).then(
-      ({ answer, isNew }) => {
-        // each of them is one chunk
-        for (const [i, { resolve }] of batch.resolvers.entries()) resolve(writtenOf(answer, isNew, i, i + 1));
-      },
-      (error: unknown) => {
-        for (const { reject } of batch.resolvers) reject(error);
-      },
-    );
-  }
-
-  #hand(length: number, isLong: boolean): Hand {
+  /** The one who works on so many bytes: this thread, as long as there is little to do. */
+  #hand(sizeBytes: number, kind: ContentKind, isLong: boolean): Hand {
     const { crew } = this.#target;
-    return !isLong && this.#inlineBytes + length <= INLINE_BYTES ? crew.inline : crew.thread();
+    if (kind === 'metadata' && !crew.isStarted) return crew.inline;
+    if (isLong || this.#inlineBytes + sizeBytes > INLINE_BYTES) return crew.thread();
+    this.#inlineBytes += sizeBytes;
+    return crew.inline;
+  }
+
+  #cut(hand: Hand, bytes: Uint8Array, run: StringRun, kind: ContentKind): Promise<Decided> {
+    const runs = encodeRuns([run]);
+    const order = { type: 'cut', number: ++this.#number, bytes, runs, sizes: SIZES[kind] } as const;
+    return this.#work(hand, order, bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [], kind);
   }
 
   /** Has a batch cut, decides what of it is new, and has that kept while the caller goes on. */
-  async #work(
+  async #work<O extends CutOrder | CutFilesOrder>(
     hand: Hand,
-    bytes: Uint8Array,
-    runs: readonly StringRun[],
+    order: O,
+    transfer: Transferable[],
     kind: ContentKind,
-  ): Promise<Decided> {
-    const number = ++this.#number;
-    const transfer = bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [];
-    const cutting = hand.ask(
-      { type: 'cut', number, bytes, runs: encodeRuns(runs), sizes: SIZES[kind] },
-      transfer,
-    );
+  ): Promise<Decided<AnswerTo<O>>> {
+    const cutting = hand.ask(order, transfer);
     const deciding = cutting.then((answer) => ({ answer, isNew: this.#decide(answer) }));
     const keeping = deciding
-      .then(({ isNew }) => this.#keep(hand, number, isNew, kind))
+      .then(({ isNew }) => this.#keep(hand, order.number, isNew, kind))
       .catch((error: unknown) => this.#fail(error))
       .finally(() => {
         this.#keeping.delete(keeping);
-        this.#dispatchSoon();
+        this.#pump();
       });
     this.#keeping.add(keeping);
     return deciding;
   }
 
-  #decide({ ids, lengths }: CutAnswer): Uint8Array {
+  #pump(): void {
+    for (const files of this.#files.values()) files.pump();
+  }
+
+  #decide({ ids, lengths }: ToldChunks): Uint8Array {
     const isNew = new Uint8Array(lengths.length);
     for (let i = 0; i < isNew.length; i++) {
       if (this.#target.claim(ids.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES))) isNew[i] = 1;
@@ -266,11 +236,13 @@ export class ChunkWriter {
     const header = spare < SPARE_HEADERS ? await this.#header() : undefined;
     const kinds = this.#holding.get(hand) ?? new Set();
     if (isNew.includes(1)) this.#holding.set(hand, kinds.add(kind));
-    const answer = await hand.ask({ type: 'keep', number, isNew, sort: kind, level: LEVELS[kind], header });
-    this.#buffers.give(answer.bytes);
+    const spares = this.#spares.get(hand)?.splice(0) ?? [];
+    const level = LEVELS[kind];
+    const answer = await hand.ask({ type: 'keep', number, isNew, sort: kind, level, header, spares });
+    if (answer.bytes !== undefined) this.#buffers.give(answer.bytes);
     for (const pack of answer.packs) {
       this.#spareHeaders.set(hand, (this.#spareHeaders.get(hand) ?? 0) - 1);
-      this.#store(pack);
+      this.#store(hand, pack);
     }
   }
 
@@ -278,7 +250,7 @@ export class ChunkWriter {
     try {
       const header = await this.#header();
       const { pack } = await hand.ask({ type: 'finish', number: ++this.#number, sort, header });
-      if (pack !== undefined) this.#store(pack);
+      if (pack !== undefined) this.#store(hand, pack);
     } catch (error) {
       this.#fail(error);
     }
@@ -289,7 +261,7 @@ export class ChunkWriter {
   }
 
   /** A chunk counts as stored once its pack is durable, and then in the index. */
-  #store({ sealed, sha256, index: packIndex }: SealedPack): void {
+  #store(hand: Hand, { sealed, sha256, index: packIndex }: SealedPack): void {
     const { repository, index, onStored } = this.#target;
     const storing = (async () => {
       const { name, sizeBytes } = await repository.putObject('packs', sealed, { sha256 });
@@ -300,7 +272,9 @@ export class ChunkWriter {
       .catch((error: unknown) => this.#fail(error))
       .finally(() => {
         this.#storing.delete(storing);
+        this.#spares.set(hand, [...(this.#spares.get(hand) ?? []), sealed]);
         this.#buffers.wake();
+        this.#pump();
       });
     this.#storing.add(storing);
   }
@@ -308,6 +282,7 @@ export class ChunkWriter {
   #fail(error: unknown): void {
     this.#failure ??= { error };
     this.#buffers.fail(this.#failure.error);
+    for (const files of this.#files.values()) files.fail(this.#failure.error);
   }
 
   #check(): void {
@@ -315,15 +290,20 @@ export class ChunkWriter {
   }
 }
 
-function writtenOf({ ids, lengths }: CutAnswer, isNew: Uint8Array, from: number, to: number): WrittenChunks {
+/** What was written of one string, whose chunks lie in one or several batches. */
+function joined(
+  parts: readonly (Pick<FileChunks, 'isNew' | 'from' | 'to'> & { readonly answer: ToldChunks })[],
+): WrittenChunks {
   const chunkIds: Uint8Array[] = [];
   let sizeBytes = 0;
   let newBytes = 0;
-  for (let i = from; i < to; i++) {
-    const length = lengths[i] ?? 0;
-    chunkIds.push(ids.slice(i * HASH_BYTES, (i + 1) * HASH_BYTES));
-    sizeBytes += length;
-    if (isNew[i] === 1) newBytes += length;
+  for (const { answer, isNew, from, to } of parts) {
+    for (let i = from; i < to; i++) {
+      const length = answer.lengths[i] ?? 0;
+      chunkIds.push(answer.ids.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES));
+      sizeBytes += length;
+      if (isNew[i] === 1) newBytes += length;
+    }
   }
   return { chunkIds, sizeBytes, newBytes };
 }

@@ -8,6 +8,7 @@ import type { Root } from '../../core/root.ts';
 import { recipientOf } from '../age/age.ts';
 import { hashing } from '../hashing.ts';
 import { Crew } from '../workers/crew.ts';
+import type { FileSource } from '../workers/messages.ts';
 import type { ChunkIndex, ChunkLocation } from './chunk-index.ts';
 import { readEntries, refreshChunkIndex } from './chunk-index-refresh.ts';
 import {
@@ -90,9 +91,9 @@ export class Content {
     return this.#writer.write(pieces, kind);
   }
 
-  /** Like {@link writeChunks}, of bytes that may change once this has returned: many small strings are quickest so. */
-  writeBytes(bytes: Uint8Array, kind: ContentKind): Promise<WrittenChunks> {
-    return this.#writer.writeBytes(bytes, kind);
+  /** Like {@link writeChunks}, of a file that is read elsewhere; undefined if it is not the one any more that has the stamp. */
+  writeFile(source: FileSource, kind: ContentKind): Promise<WrittenChunks | undefined> {
+    return this.#writer.writeFile(source, kind);
   }
 
   /** Writes a byte string of any length under one root. It is durable after the next {@link flush}. */
@@ -104,7 +105,7 @@ export class Content {
       ids = (await this.writeChunks(idPieces(ids), 'metadata')).chunkIds;
       depth++;
     }
-    const [id] = ids.length > 0 ? ids : (await this.writeBytes(new Uint8Array(0), kind)).chunkIds;
+    const [id] = ids.length > 0 ? ids : (await this.#writer.writeEmpty(kind)).chunkIds;
     if (id === undefined) throw new RangeError('expected a chunk, got none');
     return { id: toHex(id), depth, sizeBytes };
   }

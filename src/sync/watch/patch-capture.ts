@@ -6,7 +6,7 @@ import type { ManifestStream } from '../../core/manifest-diff.ts';
 import { type FreshEntry, type FreshPart, PatchMismatch, patchManifest } from '../../core/manifest-patch.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { CaptureStats, ContentWriter } from '../files/capture.ts';
-import { captureFile, captureSmallFile } from '../files/capture-file.ts';
+import { captureFile, captureUnchanged } from '../files/capture-file.ts';
 import type { FileIndexRun } from '../files/file-index.ts';
 import type { ScannedEntry } from '../files/scanner.ts';
 import { Slots } from '../files/slots.ts';
@@ -153,9 +153,9 @@ class PatchCapture {
     if (entry.sizeBytes === 0) return entry;
     const known = await run.find(entry.path, scanned.inode.stamp);
     if (known?.chunkIds.every((id) => writer.hasChunk?.(id) ?? true)) return known.decode();
-    const small =
-      writer.writeBytes === undefined ? undefined : captureSmallFile(root, scanned, writer.writeBytes);
-    const captured = await (small ?? captureFile(root, scanned, writer));
+    const { readFile } = writer;
+    const read = readFile === undefined ? undefined : await captureUnchanged(root, scanned, readFile);
+    const captured = read ?? (await captureFile(root, scanned, writer));
     if (captured === undefined) return undefined;
     this.#readFiles++;
     if (captured.stamp === undefined) this.#changed.push(entry.path);

@@ -1,26 +1,38 @@
 // The heavy work on chunks, on whatever thread: cut, hash, compress and seal; open, decompress and prove.
 import { readSync } from 'node:fs';
 import { equalBytes } from '../../core/bytes.ts';
-import { Chunker } from '../../core/chunker.ts';
+import { Chunker, type ChunkSizes, FILE_CHUNKS } from '../../core/chunker.ts';
 import { HASH_BYTES } from '../../core/hashing.ts';
 import { encodePackIndex, PackBuilder, packIndexEntries } from '../../core/pack.ts';
-import { coveringPieces, openPieces, sealedPieceAt, sealPayload } from '../age/age-stream.ts';
+import {
+  coveringPieces,
+  openPieces,
+  sealedFileLength,
+  sealedPieceAt,
+  sealPayloadInto,
+} from '../age/age-stream.ts';
 import { hashing } from '../hashing.ts';
 import { compressedBound, compressInto, decompressInto } from './compression.ts';
-import type {
-  Answer,
-  CutAnswer,
-  CutOrder,
-  FinishAnswer,
-  FinishOrder,
-  KeepAnswer,
-  KeepOrder,
-  Order,
-  PackHeader,
-  ReadAnswer,
-  ReadOrder,
-  SealedPack,
-  SetUp,
+import { FileReading } from './file-reading.ts';
+import { decodeFileRuns } from './file-runs.ts';
+import {
+  type Answer,
+  type CutAnswer,
+  type CutFilesAnswer,
+  type CutFilesOrder,
+  type CutOrder,
+  type FinishAnswer,
+  type FinishOrder,
+  type KeepAnswer,
+  type KeepOrder,
+  type Order,
+  type PackHeader,
+  type ReadAnswer,
+  type ReadOrder,
+  type SealedPack,
+  type SetUp,
+  type ToldChunks,
+  UNREAD,
 } from './messages.ts';
 import { provePack } from './proving.ts';
 import { decodeRuns } from './string-runs.ts';
@@ -32,6 +44,8 @@ import { decodeRuns } from './string-runs.ts';
 const PACK_TARGET_BYTES = 8 * 1024 * 1024;
 /** Room for the chunk that fills it, and for its index. Pages that are not written to take no memory. */
 const PACK_ROOM_BYTES = PACK_TARGET_BYTES + 4 * 1024 * 1024;
+/** The longest batch of runs of files. */
+export const FILE_BATCH_BYTES = 1024 * 1024;
 /** Compression must save a part of this size, or the chunk is stored raw and read without any work. */
 const WORTHWHILE = 0.97;
 /** zstd refuses to compress in vain at most this much: of a longer chunk, a sample is tried first. */
@@ -40,13 +54,28 @@ const SAMPLE_BYTES = 32 * 1024;
 /** A string whose end has not come yet. */
 interface OpenString {
   readonly chunker: Chunker;
-  /** Copies of what belongs to the chunk that is not complete. */
-  parts: Uint8Array[];
+  /** A copy of what belongs to the chunk that is not complete, if there is any. */
+  carried: Uint8Array | undefined;
+}
+
+interface Chunk {
+  readonly id: Uint8Array;
+  readonly plain: Uint8Array;
 }
 
 interface Batch {
   readonly bytes: Uint8Array;
-  readonly chunks: readonly { readonly id: Uint8Array; readonly plain: Uint8Array }[];
+  /** True if the bytes came with the order, and go back. */
+  readonly isLent: boolean;
+  /** What chunks lie in that began in a batch before. */
+  readonly carries: readonly Uint8Array[];
+  readonly chunks: readonly Chunk[];
+}
+
+/** One that is being cut. */
+interface OpenBatch extends Batch {
+  readonly carries: Uint8Array[];
+  readonly chunks: Chunk[];
 }
 
 /** Answers orders one after the other, and keeps what later ones build on. */
@@ -59,6 +88,12 @@ export class Bench {
   /** Sealed, and to be used again: fresh memory costs more than the sealing. */
   readonly #spares: PackBuilder[] = [];
   readonly #headers: PackHeader[] = [];
+  readonly #reading = new FileReading();
+  /** Memory for what is read from files; as much as batches are under way. */
+  readonly #buffers: Uint8Array[] = [];
+  readonly #carries: Uint8Array[] = [];
+  /** Memory of sealed packs that were stored. */
+  readonly #outbox: Uint8Array[] = [];
 
   constructor({ chunkIdKey, table }: Omit<SetUp, 'type'>) {
     this.#chunkIdKey = chunkIdKey;
@@ -71,6 +106,8 @@ export class Bench {
       switch (order.type) {
         case 'cut':
           return this.#cut(order);
+        case 'cutFiles':
+          return this.#cutFiles(order);
         case 'keep':
           return this.#keep(order);
         case 'finish':
@@ -86,48 +123,92 @@ export class Bench {
   }
 
   #cut({ number, bytes, runs, sizes }: CutOrder): CutAnswer {
-    const chunks: { id: Uint8Array; plain: Uint8Array }[] = [];
-    const add = (plain: Uint8Array): void => {
-      chunks.push({ id: hashing.hmac(this.#chunkIdKey, plain), plain });
-    };
-    for (const { string, start, end, isLast } of decodeRuns(runs)) {
-      const piece = bytes.subarray(start, end);
-      const known = this.#strings.get(string);
-      // nothing is cut before the minimum; only the root of an empty string is empty itself
-      if (known === undefined && isLast && piece.length <= sizes.minBytes) {
-        add(piece);
-        continue;
-      }
-      const open = known ?? { chunker: new Chunker(this.#table, sizes), parts: [] };
-      let from = 0;
-      for (const cut of open.chunker.push(piece)) {
-        add(joined(open.parts, piece.subarray(from, cut)));
-        open.parts = [];
-        from = cut;
-      }
-      const rest = piece.subarray(from);
-      if (!isLast) {
-        // the batch's bytes are given back before the rest of the chunk comes
-        if (rest.length > 0) open.parts.push(new Uint8Array(rest));
-        this.#strings.set(string, open);
-        continue;
-      }
-      this.#strings.delete(string);
-      if (rest.length > 0 || open.parts.length > 0) add(joined(open.parts, rest));
-    }
-    this.#batches.set(number, { bytes, chunks });
-    const ids = new Uint8Array(chunks.length * HASH_BYTES);
-    for (const [i, { id }] of chunks.entries()) ids.set(id, i * HASH_BYTES);
-    return {
-      type: 'cut',
-      number,
-      ids,
-      lengths: Uint32Array.from(chunks, ({ plain }) => plain.length),
-    };
+    const batch = { bytes, isLent: true, carries: [], chunks: [] };
+    for (const { string, start, end, isLast } of decodeRuns(runs))
+      this.#cutRun(string, bytes.subarray(start, end), isLast, sizes, batch);
+    this.#batches.set(number, batch);
+    return { type: 'cut', number, ...told(batch.chunks) };
   }
 
-  #keep({ number, isNew, sort, level, header }: KeepOrder): KeepAnswer {
+  #cutFiles({ number, runs, sizes }: CutFilesOrder): CutFilesAnswer {
+    const bytes = this.#buffers.pop() ?? new Uint8Array(FILE_BATCH_BYTES);
+    const batch: OpenBatch = { bytes, isLent: false, carries: [], chunks: [] };
+    const counts: number[] = [];
+    let at = 0;
+    for (const run of decodeFileRuns(runs)) {
+      const piece = bytes.subarray(at, at + run.length);
+      const before = batch.chunks.length;
+      if (this.#reading.read(run, piece)) {
+        this.#cutRun(run.string, piece, run.isLast, sizes, batch);
+        counts.push(batch.chunks.length - before);
+        at += run.length;
+      } else {
+        this.#forget(run.string);
+        counts.push(UNREAD);
+      }
+    }
+    this.#batches.set(number, batch);
+    return { type: 'cutFiles', number, ...told(batch.chunks), counts: Uint32Array.from(counts) };
+  }
+
+  /** Adds the chunks that a run of a string completes to its batch. */
+  #cutRun(string: number, piece: Uint8Array, isLast: boolean, sizes: ChunkSizes, batch: OpenBatch): void {
+    const known = this.#strings.get(string);
+    // nothing is cut before the minimum; only the root of an empty string is empty itself
+    if (known === undefined && isLast && piece.length <= sizes.minBytes) {
+      batch.chunks.push(this.#chunk(piece));
+      return;
+    }
+    const open = known ?? { chunker: new Chunker(this.#table, sizes), carried: undefined };
+    this.#strings.set(string, open);
+    let from = 0;
+    for (const cut of open.chunker.push(piece)) {
+      batch.chunks.push(this.#chunk(this.#whole(open, piece.subarray(from, cut), batch)));
+      from = cut;
+    }
+    const rest = piece.subarray(from);
+    if (!isLast) {
+      // the batch's bytes are used again before the rest of the chunk comes
+      if (rest.length > 0) this.#carry(open, rest);
+      return;
+    }
+    this.#strings.delete(string);
+    if (rest.length > 0 || open.carried !== undefined)
+      batch.chunks.push(this.#chunk(this.#whole(open, rest, batch)));
+  }
+
+  #chunk(plain: Uint8Array): Chunk {
+    return { id: hashing.hmac(this.#chunkIdKey, plain), plain };
+  }
+
+  /** A chunk's bytes in one piece: what was carried of it, and its end. */
+  #whole(open: OpenString, end: Uint8Array, batch: OpenBatch): Uint8Array {
+    if (open.carried === undefined) return end;
+    const whole = this.#carry(open, end);
+    open.carried = undefined;
+    batch.carries.push(whole);
+    return whole;
+  }
+
+  #carry(open: OpenString, more: Uint8Array): Uint8Array {
+    const { carried } = open;
+    const memory = carried?.buffer ?? this.#carries.pop()?.buffer ?? new ArrayBuffer(FILE_CHUNKS.maxBytes);
+    const length = carried?.length ?? 0;
+    const longer = new Uint8Array(memory, 0, length + more.length);
+    longer.set(more, length);
+    open.carried = longer;
+    return longer;
+  }
+
+  #forget(string: number): void {
+    const carried = this.#strings.get(string)?.carried;
+    if (carried !== undefined) this.#carries.push(carried);
+    this.#strings.delete(string);
+  }
+
+  #keep({ number, isNew, sort, level, header, spares }: KeepOrder): KeepAnswer {
     if (header !== undefined) this.#headers.push(header);
+    this.#outbox.push(...spares);
     const batch = this.#batches.get(number);
     if (batch === undefined) throw new RangeError(`expected batch ${number} to have been cut`);
     this.#batches.delete(number);
@@ -139,7 +220,9 @@ export class Bench {
       if (size >= PACK_TARGET_BYTES && this.#headers.length > 0)
         packs.push(this.#seal(sort, this.#headers.shift()));
     }
-    return { type: 'keep', number, bytes: batch.bytes, packs };
+    if (!batch.isLent) this.#buffers.push(batch.bytes);
+    this.#carries.push(...batch.carries);
+    return { type: 'keep', number, bytes: batch.isLent ? batch.bytes : undefined, packs };
   }
 
   #pack(id: Uint8Array, plain: Uint8Array, sort: string, level: number): number {
@@ -168,11 +251,21 @@ export class Bench {
     if (pack === undefined || header === undefined)
       throw new RangeError(`expected a pack of ${sort} to seal`);
     this.#packs.delete(sort);
-    const sealed = sealPayload(header.header, header.fileKey, pack.finish());
+    const plain = pack.finish();
+    const sealed = this.#room(sealedFileLength(header.header, plain.length));
+    sealPayloadInto(sealed, header.header, header.fileKey, plain);
     const index = encodePackIndex(pack.entries);
     pack.clear();
     this.#spares.push(pack);
     return { sealed, sha256: hashing.sha256(sealed), index };
+  }
+
+  /** Memory that the main thread sees, too. */
+  #room(length: number): Uint8Array {
+    const spare = this.#outbox.pop();
+    const fits = spare !== undefined && spare.buffer.byteLength >= length;
+    const memory = fits ? spare.buffer : new SharedArrayBuffer(Math.max(length, PACK_ROOM_BYTES));
+    return new Uint8Array(memory, 0, length);
   }
 
   #read(order: ReadOrder): ReadAnswer {
@@ -232,6 +325,9 @@ function isWorthCompressing(plain: Uint8Array): boolean {
 
 const scratch = new Uint8Array(compressedBound(SAMPLE_BYTES));
 
-function joined(parts: readonly Uint8Array[], last: Uint8Array): Uint8Array {
-  return parts.length === 0 ? last : Buffer.concat([...parts, last]);
+/** The ids and lengths of chunks as they travel. */
+function told(chunks: readonly Chunk[]): ToldChunks {
+  const ids = new Uint8Array(chunks.length * HASH_BYTES);
+  for (const [i, { id }] of chunks.entries()) ids.set(id, i * HASH_BYTES);
+  return { ids, lengths: Uint32Array.from(chunks, ({ plain }) => plain.length) };
 }

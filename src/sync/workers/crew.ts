@@ -16,7 +16,8 @@ export interface Hand {
   readonly busy: number;
 }
 
-type AnswerTo<O extends Order> = Extract<Answer, { type: O['type'] }>;
+/** What an order is answered with. */
+export type AnswerTo<O extends Order> = Extract<Answer, { type: O['type'] }>;
 
 interface Waiting {
   resolve(answer: Exclude<Answer, FailAnswer>): void;

@@ -20,6 +20,24 @@ export interface CutOrder {
   readonly sizes: ChunkSizes;
 }
 
+/** A file to be read by whoever is given the order. */
+export interface FileSource {
+  /** Its path's bytes. */
+  readonly place: Uint8Array;
+  /** Of the inode that it must be, before and after it was read: see `StatReader`. */
+  readonly stamp: Uint8Array;
+  readonly sizeBytes: number;
+}
+
+/** Like {@link CutOrder}, of runs of files, which are read first. */
+export interface CutFilesOrder {
+  readonly type: 'cutFiles';
+  readonly number: number;
+  /** Encoded: as objects they would take longer to send than to work on. */
+  readonly runs: Uint8Array;
+  readonly sizes: ChunkSizes;
+}
+
 /** Put those chunks of a batch that are new into the pack of a sort. */
 export interface KeepOrder {
   readonly type: 'keep';
@@ -30,6 +48,8 @@ export interface KeepOrder {
   readonly level: number;
   /** For the pack that this may fill. */
   readonly header: PackHeader | undefined;
+  /** Memory of packs that were sealed before, to be used again. */
+  readonly spares: readonly Uint8Array[];
 }
 
 /** What a pack is sealed with; each serves one. */
@@ -68,28 +88,43 @@ export interface ProveOrder {
   readonly entries: readonly PackEntry[];
 }
 
-export type Order = CutOrder | KeepOrder | FinishOrder | ReadOrder | ProveOrder;
+export type Order = CutOrder | CutFilesOrder | KeepOrder | FinishOrder | ReadOrder | ProveOrder;
 
 /** The chunks that a batch completes. */
-export interface CutAnswer {
-  readonly type: 'cut';
-  readonly number: number;
+export interface ToldChunks {
   /** 32 bytes each. */
   readonly ids: Uint8Array;
   readonly lengths: Uint32Array;
 }
 
-/** A batch is done with; its bytes may be used again. */
+export interface CutAnswer extends ToldChunks {
+  readonly type: 'cut';
+  readonly number: number;
+}
+
+export interface CutFilesAnswer extends ToldChunks {
+  readonly type: 'cutFiles';
+  readonly number: number;
+  /** How many of them each run completes; {@link UNREAD} if it could not be read as the inode that it must be. */
+  readonly counts: Uint32Array;
+}
+
+/** No run completes so many chunks. */
+export const UNREAD = 0xffff_ffff;
+
+/** A batch is done with. */
 export interface KeepAnswer {
   readonly type: 'keep';
   readonly number: number;
-  readonly bytes: Uint8Array;
+  /** The bytes that came with its order, to be used again; none if it was read from files. */
+  readonly bytes: Uint8Array | undefined;
   /** The packs that it filled. */
   readonly packs: readonly SealedPack[];
 }
 
 /** A pack, ready to be stored. */
 export interface SealedPack {
+  /** In memory that both sides see, so that nothing is copied: it goes back with a later {@link KeepOrder}. */
   readonly sealed: Uint8Array;
   readonly sha256: Uint8Array;
   /** The bytes of its index. */
@@ -128,4 +163,11 @@ export interface FailAnswer {
   readonly error: unknown;
 }
 
-export type Answer = CutAnswer | KeepAnswer | FinishAnswer | ReadAnswer | ProveAnswer | FailAnswer;
+export type Answer =
+  | CutAnswer
+  | CutFilesAnswer
+  | KeepAnswer
+  | FinishAnswer
+  | ReadAnswer
+  | ProveAnswer
+  | FailAnswer;

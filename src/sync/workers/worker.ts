@@ -16,8 +16,6 @@ parentPort?.on('message', (message: SetUp | Order) => {
 function transferable(answer: Answer): Transferable[] {
   const buffers: (ArrayBufferLike | undefined)[] = [];
   if (answer.type === 'read') buffers.push(answer.plain?.buffer);
-  if (answer.type === 'keep') buffers.push(answer.bytes.buffer);
-  if (answer.type === 'keep') buffers.push(...answer.packs.map(({ sealed }) => sealed.buffer));
-  if (answer.type === 'finish') buffers.push(answer.pack?.sealed.buffer);
+  if (answer.type === 'keep') buffers.push(answer.bytes?.buffer);
   return buffers.filter((buffer) => buffer instanceof ArrayBuffer);
 }

@@ -112,7 +112,7 @@ describe('a prune of a device', () => {
 
   it('refuses a policy that keeps nothing, and does nothing to a pod without checkpoints', async () => {
     await lab.open(async (tree) => {
-      await tree.pod.content.writeBytes(noise(200_000, 'interrupted'), 'data');
+      await tree.pod.content.writeChunks([noise(200_000, 'interrupted')], 'data');
       await tree.pod.content.flush();
       await expectCode('USAGE', () => lab.prune(tree, { daily: 0 }));
       await lab.prune(tree, { last: 1 });
