@@ -68,7 +68,7 @@ const READERS = 4;
 /** After so many entries other work gets its turn. */
 const ENTRIES_PER_TURN = 256;
 /** Entries that may wait for an earlier one to be read. */
-const WINDOW_ENTRIES = 2048;
+const WINDOW_ENTRIES = 512;
 const MANIFEST_PIECE_BYTES = 64 * 1024;
 
 /**

@@ -6,7 +6,7 @@ import { encodeBlock, type KnownPath } from './file-index-block.ts';
 
 const SLASH = 0x2f;
 /** Paths in a block: so many are read and written together. */
-const BLOCK_PATHS = 256;
+export const BLOCK_PATHS = 256;
 
 /** The captures of an index. */
 export interface Runs {

@@ -4,6 +4,7 @@ import { comparePaths } from '../../core/path-order.ts';
 import type { FileIndexRun } from './file-index.ts';
 import { decodeBlock, encodeKnown, type KnownPath } from './file-index-block.ts';
 import {
+  BLOCK_PATHS,
   type BlockOperation,
   blockKey,
   isRacy,
@@ -16,10 +17,11 @@ import {
 
 const BLOCKS_AHEAD = 8;
 const BATCH_OPERATIONS = 64;
+const KEPT_MAX = 2 * BLOCK_PATHS;
 
 /** A block that was read, and what it is to hold from now on. */
 interface PassingBlock {
-  readonly key: Uint8Array;
+  key: Uint8Array;
   readonly known: readonly KnownPath[];
   readonly kept: KnownBytes[];
   /** True if something is in it that was not. */
@@ -61,6 +63,7 @@ export class WholeIndexRun implements FileIndexRun {
     else if (!isRacy(stamp, this.#parts)) {
       block.kept.push({ entry, bytes: encodeKnown(this.#generation, stamp, entry) });
       block.isTouched = true;
+      if (block.kept.length >= KEPT_MAX) this.#split(block);
     }
     return this.#operations.length >= BATCH_OPERATIONS ? this.#write() : undefined;
   }
@@ -131,6 +134,13 @@ export class WholeIndexRun implements FileIndexRun {
       this.#leave(this.#passing.shift() as PassingBlock);
     }
     return this.#passing[0] as PassingBlock;
+  }
+
+  /** Writes the front part of a block that many new paths come to, so that they need not all be held. */
+  #split(block: PassingBlock): void {
+    this.#operations.push(...replaceBlock(block.key, block.kept.splice(0, BLOCK_PATHS)));
+    const first = block.kept[0];
+    if (first !== undefined) block.key = blockKey(first.entry.path);
   }
 
   #leave({ key, known, kept, isTouched }: PassingBlock): void {

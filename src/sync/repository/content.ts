@@ -69,11 +69,11 @@ export class Content {
       crew: this.#crew,
       claim: (id) => {
         if (this.hasChunk(id)) return false;
-        this.#pending.add(toHex(id));
+        this.#pending.add(keyOf(id));
         return true;
       },
       onStored: (packIndex) => {
-        for (const id of packIndexIds(packIndex)) this.#pending.delete(toHex(id));
+        for (const id of packIndexIds(packIndex)) this.#pending.delete(keyOf(id));
       },
     };
     this.#writer = new ChunkWriter(this.#target);
@@ -133,7 +133,7 @@ export class Content {
 
   /** True if the repository holds a chunk, or the next flush will store it. */
   hasChunk(id: Uint8Array): boolean {
-    return this.#index.has(id) || (this.#pending.size > 0 && this.#pending.has(toHex(id)));
+    return this.#index.has(id) || (this.#pending.size > 0 && this.#pending.has(keyOf(id)));
   }
 
   /**
@@ -240,6 +240,11 @@ export class Content {
     const { damagedPacks } = await refreshChunkIndex(this.#index, this.#repository, this.#secrets.identity);
     this.#damagedPacks = damagedPacks;
   }
+}
+
+/** A chunk's id as a short string: one is made for every chunk that is written. */
+function keyOf(id: Uint8Array): string {
+  return Buffer.from(id.buffer, id.byteOffset, id.length).toString('latin1');
 }
 
 /** Ids as bytes, in pieces of a few thousand ids. */

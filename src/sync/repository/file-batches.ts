@@ -8,7 +8,7 @@ import { type CutFilesAnswer, type FileSource, UNREAD } from '../workers/message
 /** A message with more would take long to make and to take apart. */
 const RUNS_MAX = 256;
 /** Orders that a hand may have before it: enough that it never waits. */
-const ORDERS_AHEAD = 3;
+const ORDERS_AHEAD = 2;
 
 /** What became of the chunks of a batch. */
 export interface DecidedFiles {
