@@ -64,6 +64,8 @@ const STATUS_OF: Readonly<Partial<Record<ErrorCode, keyof typeof EXIT_STATUS>>> 
   SESSION_ALREADY_RUNNING: 'wrongState',
   SESSION_NOT_RUNNING: 'wrongState',
   SESSION_LOST: 'wrongState',
+  CHECKPOINT_DOUBTFUL: 'wrongState',
+  SOURCE_UNMOUNTED: 'wrongState',
   HOME_ALREADY_KNOWN: 'wrongState',
   HOME_UNKNOWN: 'home',
   HOME_NOT_FOUND: 'home',

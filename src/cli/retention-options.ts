@@ -65,6 +65,7 @@ const REASONS: Readonly<Record<KeepReason['rule'], string>> = {
   newest: 'the newest',
   suspended: 'the pod is suspended in it',
   images: 'the newest with processes',
+  reference: 'the files come from it',
   head: 'home’s present head',
   arriving: 'a sync that is not finished',
   grace: 'received just now',
@@ -77,6 +78,7 @@ const REASONS: Readonly<Record<KeepReason['rule'], string>> = {
   yearly: 'year',
   clock: 'a clock was wrong, so its time says nothing',
   incomplete: 'something of it is missing',
+  doubted: 'it is doubtful, so it stands for no other',
 };
 
 /** Why one is kept, for people: `last 2, day 2026-05-03`. */

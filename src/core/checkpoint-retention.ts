@@ -10,7 +10,8 @@ export interface JudgedCheckpoint {
 
 /**
  * Every checkpoint with what `policy` makes of it. Kept in any case are the newest, the one whose processes a suspended
- * pod resumes, and the newest that has processes at all.
+ * pod resumes, the newest that has processes at all, and the one that the files come from. Doubtful ones stand for no
+ * others.
  *
  * @throws DeskPodError USAGE for a policy that keeps nothing
  */
@@ -20,8 +21,13 @@ export function judgeCheckpoints(
   nowMs: number,
 ): JudgedCheckpoint[] {
   const pinned = pinnedCheckpoints(state);
+  const doubted = new Set(state.doubted.map(({ number }) => number));
   const verdicts = applyRetention(
-    state.checkpoints.map(({ atMs, number }) => ({ atMs, pins: pinned.get(number) ?? [] })),
+    state.checkpoints.map(({ atMs, number }) => ({
+      atMs,
+      pins: pinned.get(number) ?? [],
+      isDoubted: doubted.has(number),
+    })),
     policy,
     nowMs,
   );
@@ -29,10 +35,20 @@ export function judgeCheckpoints(
 }
 
 /** The checkpoints that the pod needs whatever a policy says, by number, besides the newest. */
-export function pinnedCheckpoints({ session, checkpoints }: PodState): Map<number, Pin[]> {
+export function pinnedCheckpoints({
+  session,
+  checkpoints,
+  reference,
+  doubted,
+}: PodState): Map<number, Pin[]> {
   const pinned = new Map<number, Pin[]>();
-  if (session.status === 'suspended') pinned.set(session.checkpoint, ['suspended']);
-  const withImages = checkpoints.findLast(({ images }) => images !== undefined)?.number;
-  if (withImages !== undefined) pinned.set(withImages, [...(pinned.get(withImages) ?? []), 'images']);
+  const pin = (number: number | undefined, reason: Pin): void => {
+    if (number !== undefined) pinned.set(number, [...(pinned.get(number) ?? []), reason]);
+  };
+  if (session.status === 'suspended') pin(session.checkpoint, 'suspended');
+  pin(checkpoints.findLast(({ images }) => images !== undefined)?.number, 'images');
+  const needed = new Set(doubted.map(({ against }) => against));
+  if (reference !== checkpoints.at(-1)?.number) needed.add(reference);
+  for (const { number } of checkpoints) if (needed.has(number)) pin(number, 'reference');
   return pinned;
 }

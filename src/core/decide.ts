@@ -1,4 +1,5 @@
 // Decisions: which events a command leads to in a state, or why it is refused. Pure: the facts come with the command.
+import type { Doubt } from './checkpoint-doubt.ts';
 import { pinnedCheckpoints } from './checkpoint-retention.ts';
 import { DeskPodError } from './errors.ts';
 import type {
@@ -16,6 +17,17 @@ import type { Checkpoint, PodState } from './state.ts';
 /** What a checkpoint brings along; its number is given by the decision. */
 export type SealedContent = Omit<CheckpointSealed, 'type' | 'v' | 'number'>;
 
+/** A doubt about a checkpoint that is sealed all the same: a person accepted it, or it stays open. */
+export type AnsweredDoubt = Doubt & { readonly isAccepted: boolean };
+
+/** A checkpoint, and what else its append says. */
+export interface Sealing {
+  readonly content: SealedContent;
+  readonly doubt?: AnsweredDoubt;
+  /** Paths in the tree that something is mounted on. */
+  readonly mounts?: readonly string[];
+}
+
 /** What can be asked of a pod, in the imperative, with the facts that the asking room found. */
 export type Command =
   | { readonly type: 'createPod'; readonly pod: Omit<PodCreated, 'type' | 'v' | 'epoch'> }
@@ -28,8 +40,9 @@ export type Command =
       readonly host: HostFacts;
       readonly resumeMs: number;
     }
-  | { readonly type: 'sealCheckpoint'; readonly content: SealedContent }
-  | { readonly type: 'suspendSession'; readonly content: SealedContent }
+  | ({ readonly type: 'sealCheckpoint' } & Sealing)
+  | ({ readonly type: 'suspendSession' } & Sealing)
+  | { readonly type: 'doubtCheckpoint'; readonly doubt: Doubt }
   | { readonly type: 'stopSession' }
   | { readonly type: 'loseSession'; readonly cause: string }
   | { readonly type: 'recordPackages'; readonly packages: readonly string[] }
@@ -93,13 +106,21 @@ export function decide(state: PodState, command: Command): PodEvent[] {
           resumeMs: command.resumeMs,
         },
       ];
-    case 'sealCheckpoint':
-      return [sealed(state, command.content)];
+    case 'sealCheckpoint': {
+      const checkpoint = sealed(state, command.content);
+      return [checkpoint, ...besides(state, checkpoint.number, command)];
+    }
     case 'suspendSession': {
       requireRunning(state);
       const checkpoint = sealed(state, command.content);
-      return [checkpoint, { type: 'session.suspended', v: 1, checkpoint: checkpoint.number }];
+      const { number } = checkpoint;
+      const suspended: PodEvent = { type: 'session.suspended', v: 1, checkpoint: number };
+      return [checkpoint, suspended, ...besides(state, number, command)];
     }
+    case 'doubtCheckpoint':
+      return isSameDoubt(state.doubt, command.doubt)
+        ? []
+        : [{ type: 'checkpoint.doubted', v: 1, ...command.doubt }];
     case 'stopSession':
       requireRunning(state);
       return [{ type: 'session.stopped', v: 1 }];
@@ -192,6 +213,22 @@ function findImages(state: PodState, number: number): void {
 
 function sealed(state: PodState, content: SealedContent): CheckpointSealed {
   return { type: 'checkpoint.sealed', v: 1, number: state.lastCheckpoint + 1, ...content };
+}
+
+function besides(state: PodState, number: number, { doubt: answered, mounts }: Sealing): PodEvent[] {
+  const events: PodEvent[] = [];
+  if (mounts !== undefined && mounts.join('\n') !== state.mounts.join('\n'))
+    events.push({ type: 'mounts.changed', v: 1, paths: mounts });
+  if (answered === undefined) return events;
+  const { isAccepted, ...doubt } = answered;
+  if (isAccepted) events.push({ type: 'checkpoint.accepted', v: 1, number, against: doubt.against });
+  else events.push({ type: 'checkpoint.doubted', v: 1, number, ...doubt });
+  return events;
+}
+
+/** A doubt that lasts is logged once, though it may have grown since. */
+function isSameDoubt(open: Doubt | undefined, doubt: Doubt): boolean {
+  return open?.against === doubt.against && open.causes.join() === doubt.causes.join();
 }
 
 /** What a pod needs to go on is never forgotten, whoever asks. */

@@ -1,5 +1,6 @@
 // What the fields of every event look like. A record's MAC proves who wrote it, not that it makes sense: what is folded
 // has these shapes, or is refused.
+import type { DoubtCause } from './checkpoint-doubt.ts';
 import type { CheckpointReason, PodCreated, PodEvent, PodKind, VerifyDepth } from './events.ts';
 
 type Check = (value: unknown) => boolean;
@@ -95,6 +96,26 @@ const SHAPES: Shapes = {
   'checkpoints.forgotten': { numbers: listOf(count), policy: text },
   'packs.pruned': { added: listOf(hash), removed: listOf(hash) },
   'watch.gap': { cause: text },
+  'checkpoint.doubted': {
+    number: maybe(count),
+    against: count,
+    causes: listOf(
+      oneOf<DoubtCause>({
+        empty: true,
+        gone: true,
+        noise: true,
+        hidden: true,
+        unmounted: true,
+        unreadable: true,
+      }),
+    ),
+    formerCount: count,
+    goneCount: count,
+    noiseCount: count,
+    examples: listOf(text),
+  },
+  'mounts.changed': { paths: listOf(text) },
+  'checkpoint.accepted': { number: count, against: count },
 };
 
 /** The first field of an event that does not look as that type's fields do; undefined if all do. */

@@ -1,4 +1,5 @@
 // Every fact that a log can hold. Events are forever: a changed shape gets a new `v`, an old one is never edited.
+import type { Doubt } from './checkpoint-doubt.ts';
 import { DeskPodError } from './errors.ts';
 import { wrongEventField } from './event-shape.ts';
 import type { Root } from './root.ts';
@@ -210,6 +211,33 @@ export interface WatchGap {
   readonly cause: string;
 }
 
+/**
+ * What a checkpoint would hold looks like a loss. With a number it was sealed all the same, in the same append, as a
+ * suspend must not lose the session; without one nothing was sealed.
+ */
+export interface CheckpointDoubted extends Doubt {
+  readonly type: 'checkpoint.doubted';
+  readonly v: 1;
+  readonly number?: number;
+}
+
+/** A doubtful checkpoint was sealed because a person said that it is right; in the same append. */
+export interface CheckpointAccepted {
+  readonly type: 'checkpoint.accepted';
+  readonly v: 1;
+  readonly number: number;
+  /** The checkpoint that it had been compared with. */
+  readonly against: number;
+}
+
+/** What is mounted in a tree pod's folder is not what it was; in the append of the checkpoint that was sealed so. */
+export interface MountsChanged {
+  readonly type: 'mounts.changed';
+  readonly v: 1;
+  /** All paths in the tree that something is mounted on, as people are shown them. */
+  readonly paths: readonly string[];
+}
+
 /** Any fact of a pod's log. */
 export type PodEvent =
   | PodCreated
@@ -230,7 +258,10 @@ export type PodEvent =
   | ObjectHealed
   | CheckpointsForgotten
   | PacksPruned
-  | WatchGap;
+  | WatchGap
+  | CheckpointDoubted
+  | CheckpointAccepted
+  | MountsChanged;
 
 const VERSIONS: { readonly [type in PodEvent['type']]: number } = {
   'pod.created': 1,
@@ -252,6 +283,9 @@ const VERSIONS: { readonly [type in PodEvent['type']]: number } = {
   'checkpoints.forgotten': 1,
   'packs.pruned': 1,
   'watch.gap': 1,
+  'checkpoint.doubted': 1,
+  'checkpoint.accepted': 1,
+  'mounts.changed': 1,
 };
 
 /** An event with its place in the log and the wall-clock time of its device. */

@@ -12,7 +12,7 @@ export interface RetentionPolicy extends Readonly<Partial<Record<SlotLength, num
 }
 
 /** Why one is kept whatever the policy says. */
-export type Pin = 'suspended' | 'images' | 'head' | 'arriving' | 'grace';
+export type Pin = 'suspended' | 'images' | 'reference' | 'head' | 'arriving' | 'grace';
 
 /** What the policy is applied to: a checkpoint, or a head that home received. */
 export interface Candidate {
@@ -20,11 +20,13 @@ export interface Candidate {
   readonly pins?: readonly Pin[];
   /** False for one that cannot stand for others, as home lacks a part of it: it is only ever kept besides them. */
   readonly isWhole?: boolean;
+  /** True for one that looks like a loss and that nobody has accepted: it does not stand for others either. */
+  readonly isDoubted?: boolean;
 }
 
 /** Why one is kept: a rule of the policy with the slot that it fills, a pin, or that nothing certain is known of it. */
 export interface KeepReason {
-  readonly rule: 'newest' | Pin | 'last' | 'within' | SlotLength | 'clock' | 'incomplete';
+  readonly rule: 'newest' | Pin | 'last' | 'within' | SlotLength | 'clock' | 'incomplete' | 'doubted';
   readonly slot?: string;
 }
 
@@ -82,7 +84,7 @@ export function applyRetention(
   const verdicts: KeepReason[][] = candidates.map(({ pins = [] }, index) =>
     [...(index === newest ? ['newest' as const] : []), ...pins].map((rule) => ({ rule })),
   );
-  const isWhole = candidates.map((candidate) => candidate.isWhole !== false);
+  const isWhole = candidates.map(({ isWhole, isDoubted }) => isWhole !== false && isDoubted !== true);
   const times = candidates.map(({ atMs }) => atMs);
   const isCredible = credibleAmong(times, isWhole, nowMs);
   const places = [...candidates.keys()].reverse();
@@ -105,7 +107,8 @@ export function applyRetention(
   const timeReach = Math.min(...timeReaches, candidates.length);
   for (const index of places) {
     if (isWhole[index] === false) {
-      if (index >= Math.min(timeReach, orderReach)) keep(index, { rule: 'incomplete' });
+      if (index >= Math.min(timeReach, orderReach))
+        keep(index, { rule: candidates[index]?.isDoubted === true ? 'doubted' : 'incomplete' });
     } else if (isCredible[index] === false && index >= timeReach) keep(index, { rule: 'clock' });
   }
   return verdicts;

@@ -1,4 +1,5 @@
 // The state of a pod: a pure fold of its log.
+import type { Doubt } from './checkpoint-doubt.ts';
 import type { CheckpointSealed, LoggedEvent, PodKind, VerifyCompleted, VerifyDepth } from './events.ts';
 import { exchangePacks, NO_PACKS, namePacks, type PackState } from './packs-in-force.ts';
 
@@ -45,6 +46,20 @@ export interface VerificationState {
   readonly leftCount: number;
 }
 
+/** A doubt that nobody has answered yet. */
+export interface OpenDoubt extends Doubt {
+  /** Of the doubtful checkpoint; undefined if none was sealed. */
+  readonly number: number | undefined;
+  readonly seq: number;
+  readonly atMs: number;
+}
+
+/** A checkpoint that was sealed though it was doubtful. */
+export interface DoubtedCheckpoint {
+  readonly number: number;
+  readonly against: number;
+}
+
 /** Everything that the log says, at one position of it. */
 export interface PodState {
   /** Position in the log that this state reflects; 0 before the first event. */
@@ -66,6 +81,14 @@ export interface PodState {
   readonly checkpoints: readonly Checkpoint[];
   /** Number of the checkpoint that was sealed last, forgotten or not; 0 before the first. */
   readonly lastCheckpoint: number;
+  /** Number of the checkpoint that the files come from, as far as nobody doubts them; 0 before the first. */
+  readonly reference: number;
+  /** What the next checkpoint is asked about. */
+  readonly doubt: OpenDoubt | undefined;
+  /** Those that nobody has accepted since. */
+  readonly doubted: readonly DoubtedCheckpoint[];
+  /** Paths in the tree that something was mounted on when a checkpoint was last sealed. */
+  readonly mounts: readonly string[];
   readonly packs: PackState;
   readonly homes: readonly HomeState[];
   readonly packages: readonly string[];
@@ -89,6 +112,10 @@ export const INITIAL_STATE: PodState = {
   session: { status: 'none' },
   checkpoints: [],
   lastCheckpoint: 0,
+  reference: 0,
+  doubt: undefined,
+  doubted: [],
+  mounts: [],
   packs: NO_PACKS,
   homes: [],
   packages: [],
@@ -112,8 +139,11 @@ export function evolve(state: PodState, { seq, atMs, event }: LoggedEvent): PodS
     case 'base.added':
       return { ...next, base: { sha256: event.sha256, name: event.name, sizeBytes: event.sizeBytes } };
     case 'session.started':
-    case 'session.resumed':
       return { ...next, session: { status: 'running', sinceMs: atMs } };
+    case 'session.resumed': {
+      const session: SessionState = { status: 'running', sinceMs: atMs };
+      return { ...standingAt(next, event.checkpoint), session };
+    }
     case 'session.suspended':
       return { ...next, session: { status: 'suspended', checkpoint: event.checkpoint } };
     case 'session.stopped':
@@ -128,6 +158,8 @@ export function evolve(state: PodState, { seq, atMs, event }: LoggedEvent): PodS
         ...next,
         checkpoints: [...state.checkpoints, { ...checkpoint, seq, atMs }],
         lastCheckpoint: event.number,
+        reference: event.number,
+        doubt: undefined,
         packs: namePacks(state.packs, seq, event.packs),
       };
     }
@@ -145,7 +177,7 @@ export function evolve(state: PodState, { seq, atMs, event }: LoggedEvent): PodS
       const sealed = state.checkpoints.find((candidate) => candidate.number === checkpoint);
       const session: SessionState =
         sealed?.images === undefined ? { status: 'none' } : { status: 'suspended', checkpoint };
-      return { ...next, epoch, deviceId, vault, session };
+      return { ...standingAt(next, checkpoint), epoch, deviceId, vault, session };
     }
     case 'verify.completed':
       return event.isWhole
@@ -156,13 +188,40 @@ export function evolve(state: PodState, { seq, atMs, event }: LoggedEvent): PodS
       return next;
     case 'checkpoints.forgotten': {
       const forgotten = new Set(event.numbers);
-      return { ...next, checkpoints: state.checkpoints.filter(({ number }) => !forgotten.has(number)) };
+      return {
+        ...next,
+        checkpoints: state.checkpoints.filter(({ number }) => !forgotten.has(number)),
+        doubted: state.doubted.filter(({ number }) => !forgotten.has(number)),
+      };
     }
     case 'packs.pruned':
       return { ...next, packs: exchangePacks(state.packs, seq, event) };
+    case 'checkpoint.doubted': {
+      const { type: _type, v: _v, number, ...doubt } = event;
+      const doubted = number === undefined ? [] : [{ number, against: event.against }];
+      return {
+        ...next,
+        reference: event.against,
+        doubt: { ...doubt, number, seq, atMs },
+        doubted: [...state.doubted, ...doubted],
+      };
+    }
+    case 'checkpoint.accepted':
+      // who says that it is right says so of all that were compared with the same
+      return { ...next, doubted: state.doubted.filter(({ against }) => against !== event.against) };
+    case 'mounts.changed':
+      return { ...next, mounts: event.paths };
     default:
       return unreachable(event);
   }
+}
+
+/** The files are those of a checkpoint again: what was doubtful about others is answered with it. */
+function standingAt(state: PodState, checkpoint: number): PodState {
+  const doubted = state.doubted.find(({ number }) => number === checkpoint);
+  if (doubted === undefined) return { ...state, reference: checkpoint, doubt: undefined };
+  const isOpen = state.doubt?.against === doubted.against;
+  return { ...state, reference: doubted.against, doubt: isOpen ? state.doubt : undefined };
 }
 
 function verifiedAt(
@@ -185,6 +244,11 @@ export function fold(events: Iterable<LoggedEvent>, from: PodState = INITIAL_STA
 /** The newest checkpoint, or undefined before the first. */
 export function latestCheckpoint(state: PodState): Checkpoint | undefined {
   return state.checkpoints.at(-1);
+}
+
+/** The checkpoint that the next one is compared with, or undefined before the first. */
+export function referenceCheckpoint(state: PodState): Checkpoint | undefined {
+  return state.checkpoints.find(({ number }) => number === state.reference);
 }
 
 function unreachable(event: never): never {

@@ -1,6 +1,7 @@
 // What a pod may be asked in each state, and what its log then says.
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import type { Doubt } from '../../src/core/checkpoint-doubt.ts';
 import { type Command, decide, findCheckpoint, type SealedContent } from '../../src/core/decide.ts';
 import { type ErrorCode, isDeskPodError } from '../../src/core/errors.ts';
 import { decodeEvent, encodeEvent, type LoggedEvent } from '../../src/core/events.ts';
@@ -33,7 +34,7 @@ const IMAGES: SealedContent = {
   reason: 'suspend',
   images: { id: hash('e'), depth: 0, sizeBytes: 10 },
 };
-const SUSPEND: Command = { type: 'suspendSession', content: IMAGES };
+const SUSPEND = { type: 'suspendSession', content: IMAGES } as const;
 const HOME = '/srv/home';
 
 function given(...commands: Command[]): PodState {
@@ -56,6 +57,93 @@ function run(commands: Command[]): { state: PodState; log: LoggedEvent[] } {
 function refused(code: ErrorCode, act: () => unknown): void {
   assert.throws(act, (error) => isDeskPodError(error, code));
 }
+
+const DOUBT: Doubt = {
+  against: 1,
+  causes: ['gone'],
+  formerCount: 100,
+  goneCount: 60,
+  noiseCount: 0,
+  examples: ['a'],
+};
+const DOUBTED = { ...DOUBT, isAccepted: false };
+const SEAL = { type: 'sealCheckpoint', content: FILES } as const;
+const RESUME = (checkpoint: number): Command => ({
+  type: 'resumeSession',
+  checkpoint,
+  host: HOST,
+  resumeMs: 1,
+});
+
+describe('a doubt about a checkpoint', () => {
+  const suspended = [CREATE, ADD_BASE, START, SUSPEND, RESUME(1), { ...SUSPEND, doubt: DOUBTED }] as const;
+
+  it('is logged once while it lasts, and again with another cause', () => {
+    const { log, state } = run([
+      CREATE,
+      SEAL,
+      { type: 'doubtCheckpoint', doubt: DOUBT },
+      { type: 'doubtCheckpoint', doubt: { ...DOUBT, goneCount: 70 } },
+      { type: 'doubtCheckpoint', doubt: { ...DOUBT, causes: ['gone', 'noise'] } },
+    ]);
+    assert.deepEqual(
+      log.map(({ event }) => event.type),
+      ['pod.created', 'checkpoint.sealed', 'checkpoint.doubted', 'checkpoint.doubted'],
+    );
+    assert.equal(state.doubt?.number, undefined);
+    assert.equal(state.reference, 1);
+  });
+
+  it('is answered by the next checkpoint that has none', () => {
+    const state = given(CREATE, SEAL, { type: 'doubtCheckpoint', doubt: DOUBT }, SEAL);
+    assert.deepEqual([state.doubt, state.reference, state.doubted], [undefined, 2, []]);
+  });
+
+  it('stays with the session that was suspended so, and with what it is resumed from', () => {
+    const before = given(...suspended);
+    assert.equal(before.doubt?.number, 2);
+    assert.deepEqual([before.reference, before.doubted], [1, [{ number: 2, against: 1 }]]);
+    const resumed = given(...suspended, RESUME(2));
+    assert.deepEqual([resumed.doubt, resumed.reference], [before.doubt, 1]);
+  });
+
+  it('is answered by going back, and the checkpoint stays doubted', () => {
+    const state = given(...suspended, RESUME(1));
+    assert.deepEqual([state.doubt, state.reference, state.doubted.length], [undefined, 1, 1]);
+    const later = given(...suspended, RESUME(1), SEAL, { type: 'stopSession' }, RESUME(2));
+    assert.deepEqual([later.doubt, later.reference], [undefined, 1]);
+  });
+
+  it('is over for all that were compared with the same once a person accepts one', () => {
+    const state = given(...suspended, { ...SEAL, doubt: { ...DOUBT, isAccepted: true } });
+    assert.deepEqual([state.doubt, state.reference, state.doubted], [undefined, 3, []]);
+  });
+
+  it('keeps what it was compared with from being forgotten', () => {
+    const state = given(...suspended, RESUME(2), { ...SEAL, doubt: DOUBTED });
+    assert.throws(() => decide(state, { type: 'forgetCheckpoints', numbers: [1], policy: '' }), TypeError);
+  });
+
+  it('goes with the log from home to a new device', () => {
+    const restore = { url: HOME, deviceId: id('2'), vault: 'fscrypt' as const };
+    const doubted = given(...suspended, { type: 'completeRestore', restore: { ...restore, checkpoint: 2 } });
+    assert.deepEqual([doubted.doubt?.number, doubted.reference], [2, 1]);
+    const good = given(...suspended, { type: 'completeRestore', restore: { ...restore, checkpoint: 1 } });
+    assert.deepEqual([good.doubt, good.reference], [undefined, 1]);
+  });
+});
+
+describe('mounts in a tree', () => {
+  it('are logged with the checkpoint that finds others', () => {
+    const sealWith = (...mounts: string[]): Command => ({ ...SEAL, mounts });
+    const { log, state } = run([CREATE, sealWith(), sealWith('a'), sealWith('a'), sealWith()]);
+    assert.deepEqual(
+      log.flatMap(({ event }) => (event.type === 'mounts.changed' ? [event.paths] : [])),
+      [['a'], []],
+    );
+    assert.deepEqual(state.mounts, []);
+  });
+});
 
 describe('a decision', () => {
   it('makes a pod once', () => {

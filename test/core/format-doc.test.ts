@@ -383,9 +383,19 @@ describe('docs/FORMAT.md, on object names', () => {
 });
 
 /** Compiles only while this is the whole list of fields that may be absent. */
-type Optional = { [K in keyof Events]-?: undefined extends Events[K] ? K : never }[keyof Events];
-type Events = Omit<Extract<PodEvent, { type: 'checkpoint.sealed' }>, 'type' | 'v'>;
-const OPTIONAL: { readonly [K in Optional]: true } = { images: true, base: true };
+type Optional = {
+  [T in PodEvent['type']]: OptionalOf<T> extends never ? never : `${T} ${OptionalOf<T>}`;
+}[PodEvent['type']];
+type OptionalOf<T extends PodEvent['type']> = Extract<
+  { [K in keyof EventOf<T>]-?: undefined extends EventOf<T>[K] ? K : never }[keyof EventOf<T>],
+  string
+>;
+type EventOf<T extends PodEvent['type']> = Extract<PodEvent, { type: T }>;
+const OPTIONAL: { readonly [K in Optional]: true } = {
+  'checkpoint.sealed images': true,
+  'checkpoint.sealed base': true,
+  'checkpoint.doubted number': true,
+};
 
 describe('docs/FORMAT.md, on events', () => {
   const rows = document.rows('events');
@@ -424,10 +434,10 @@ describe('docs/FORMAT.md, on events', () => {
 });
 
 /** The fields of an event besides type and version, with their JSON types; those of nested objects by `outer.inner`. */
-function fieldsOf(event: object): string[] {
+function fieldsOf(event: PodEvent): string[] {
   return Object.entries(event).flatMap(([name, value]: [string, unknown]) => {
     if (name === 'type' || name === 'v') return [];
-    const shown = Object.hasOwn(OPTIONAL, name) && 'reason' in event ? `${name}?` : name;
+    const shown = Object.hasOwn(OPTIONAL, `${event.type} ${name}`) ? `${name}?` : name;
     if (Array.isArray(value)) return [`${shown} array`];
     if (typeof value !== 'object' || value === null) return [`${shown} ${typeof value}`];
     if ('depth' in value) return [`${shown} root`];

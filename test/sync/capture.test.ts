@@ -141,9 +141,26 @@ describe('a capture', () => {
 
     async function captureAll(startedAtMs = laterMs()): Promise<number> {
       const { stats, settle } = await captureTree(source, content, { index, startedAtMs });
-      await settle();
+      await settle(false);
       return stats.readFiles;
     }
+
+    it('knows which files are as in the last checkpoint that nobody doubts, by all their names', async () => {
+      for (const name of ['a', 'b', 'c']) writeFileSync(join(source, name), name);
+      linkSync(join(source, 'a'), join(source, 'z'));
+      const unchanged = async (isOfCheckpoint: boolean): Promise<number> => {
+        const captured = await captureTree(source, content, { index, startedAtMs: laterMs() });
+        await captured.settle(isOfCheckpoint);
+        return captured.stats.unchangedFiles;
+      };
+      assert.deepEqual([await unchanged(false), await unchanged(false), await unchanged(true)], [0, 0, 0]);
+      assert.equal(await unchanged(false), 4);
+      writeFileSync(join(source, 'b'), 'other');
+      assert.deepEqual([await unchanged(false), await unchanged(false)], [3, 3]);
+      assert.deepEqual([await unchanged(true), await unchanged(true)], [3, 4]);
+      renameSync(join(source, 'a'), join(source, 'y'));
+      assert.equal(await unchanged(false), 2);
+    });
 
     it('reads only what has changed, and makes the same manifest as without', async () => {
       mkdirSync(join(source, 'a'));

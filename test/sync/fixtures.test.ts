@@ -24,6 +24,7 @@ const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url));
 const FROZEN: Readonly<Record<string, string>> = {
   v1: '6004963e762e639673af7dfde30390ad8c05eafd451febf88dae8d11fa8bfe94',
   'v1-complete': '268568dd149c53540380c9442901aa8931bbeee52411dcf3c6b24c798e198e93',
+  'v1-doubts': '0c0c57da3d716aff37e02915402999725ba06cd99d2198837365753ee6061b4c',
   'v1-inventory': 'b39709daf0849482382f297adf78cc8b458dd65b76d2ac2056600dfa4a07e9c4',
 };
 const ADVICE =

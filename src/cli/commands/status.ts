@@ -1,5 +1,6 @@
 // deskpod status: what the pod is doing, and how much of it is not at home yet.
 import type { Command } from 'commander';
+import { describeDoubt } from '../../core/checkpoint-doubt.ts';
 import type { HomeReport, StatusReport } from '../../session/operation/operations.ts';
 import { contextOf, operateOn, withPodOptions } from '../context.ts';
 import { formatBytes, formatMoment } from '../units.ts';
@@ -23,6 +24,7 @@ function describeStatus(report: StatusReport): string {
   lines.push(
     `checkpoint  ${last === undefined ? 'none yet' : `${last.number}, ${formatMoment(last.atMs)} (${last.reason})`}`,
   );
+  if (report.doubt !== undefined) lines.push(`doubt       ${describeStanding(report.doubt)}`);
   if (report.packages.length > 0) lines.push(`installed   ${report.packages.join(' ')}`);
   if (report.homes.length === 0)
     lines.push('home        none: a lost device takes everything with it; see deskpod home add');
@@ -30,6 +32,12 @@ function describeStatus(report: StatusReport): string {
   for (const verification of report.verifications)
     lines.push(`verified    ${describeVerification(verification)}`);
   return lines.join('\n');
+}
+
+function describeStanding(doubt: NonNullable<StatusReport['doubt']>): string {
+  const what = doubt.number === undefined ? 'nothing was sealed' : `checkpoint ${doubt.number} was sealed so`;
+  const answer = 'answer with deskpod checkpoint, and --accept-changes if that is right';
+  return `${describeDoubt(doubt)} (${formatMoment(doubt.atMs)}); ${what}; ${answer}`;
 }
 
 function describeVerification({

@@ -25,6 +25,8 @@ export interface StatusReport {
   readonly base: string | undefined;
   readonly packages: readonly string[];
   readonly lastCheckpoint: Pick<Checkpoint, 'number' | 'atMs' | 'reason'> | undefined;
+  /** What a person is asked about; with a `number` it was sealed as that checkpoint, without one nothing was. */
+  readonly doubt: PodState['doubt'];
   readonly homes: readonly HomeReport[];
   /** The latest whole verify of each place, by structure and by data. */
   readonly verifications: PodState['verifications'];
@@ -77,7 +79,11 @@ export interface Operations {
     parameters: { readonly policy?: RetentionPolicy };
     answer: { readonly checkpoints: readonly Checkpoint[]; readonly kept?: readonly KeptCheckpoint[] };
   };
-  checkpoint: { parameters: object; answer: CheckpointReport };
+  checkpoint: {
+    /** Accepting, it seals what looks like a loss, and that is normal from now on. */
+    parameters: { readonly acceptsChanges?: boolean };
+    answer: CheckpointReport;
+  };
   suspend: { parameters: object; answer: CheckpointReport };
   stop: { parameters: object; answer: object };
   install: {

@@ -12,7 +12,7 @@ import {
 } from '../../sync/pod/change-keys.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
 import { type SyncFailure, type SyncReport, syncHomes } from '../../sync/pod/replicate.ts';
-import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
+import type { CheckpointReport, DoubtAnswer } from '../../sync/pod/seal-checkpoint.ts';
 import { listCheckpoints } from '../../sync/retention/list-checkpoints.ts';
 import { pruneDevice } from '../../sync/retention/prune-device.ts';
 import { toWireError } from '../supervisor/wire.ts';
@@ -51,7 +51,7 @@ export type PodOperationName =
 /** An opened pod that can be checkpointed. */
 export interface Checkpointable {
   readonly pod: Pod;
-  checkpoint(onProgress: ProgressListener): Promise<CheckpointReport>;
+  checkpoint(onProgress: ProgressListener, ifDoubtful?: DoubtAnswer): Promise<CheckpointReport>;
 }
 
 /** The operations of an opened pod; `rootPid` tells the first process of its session, if one runs. */
@@ -64,7 +64,7 @@ export function podOperations(
     status: async () => describe(pod.state, rootPid()),
     log: async ({ since }) => ({ events: await pod.events(since) }),
     checkpoints: async ({ policy }) => listCheckpoints(pod.state, policy),
-    checkpoint: (_parameters, onProgress) => opened.checkpoint(onProgress),
+    checkpoint: (parameters, onProgress) => opened.checkpoint(onProgress, answerOf(parameters)),
     'home-add': async ({ url, homePassword }) => {
       rememberHomePassword(url, homePassword);
       await addHome(pod, url);
@@ -90,15 +90,20 @@ export function podOperations(
   };
 }
 
+/** What is done about a checkpoint that looks like a loss, as it was asked for. */
+export function answerOf({ acceptsChanges }: Operations['checkpoint']['parameters']): DoubtAnswer {
+  return acceptsChanges === true ? 'accept' : 'stop';
+}
+
 function toOutcome(outcome: SyncReport | SyncFailure): SyncOutcome {
   return 'error' in outcome ? { url: outcome.url, error: toWireError(outcome.error) } : outcome;
 }
 
 function describe(state: PodState, rootPid: number | undefined): StatusReport {
-  const { podId, name, kind, deviceId, epoch, vault, seq, session, packages } = state;
+  const { podId, name, kind, deviceId, epoch, vault, seq, session, packages, doubt } = state;
   const last = state.checkpoints.at(-1);
   return {
-    ...{ podId, name, kind, deviceId, epoch, vault, seq, session, packages, rootPid },
+    ...{ podId, name, kind, deviceId, epoch, vault, seq, session, packages, doubt, rootPid },
     base: state.base?.name,
     lastCheckpoint:
       last === undefined ? undefined : { number: last.number, atMs: last.atMs, reason: last.reason },

@@ -9,6 +9,7 @@ import {
   type CapturedTree,
   type CheckpointReport,
   captureInto,
+  type DoubtAnswer,
   sealCheckpoint,
 } from '../../sync/pod/seal-checkpoint.ts';
 import type { Geometry } from '../barrier/bundle.ts';
@@ -130,14 +131,14 @@ export class Desktop {
     return this.#startFresh(geometry, onProgress, warning);
   }
 
-  /** Seals the files, and the processes of a running session, which goes on. */
-  async checkpoint(onProgress: ProgressListener): Promise<CheckpointReport> {
+  /** Seals the files, and the processes of a running session, which goes on. @throws DeskPodError CHECKPOINT_DOUBTFUL */
+  async checkpoint(onProgress: ProgressListener, answer: DoubtAnswer = 'stop'): Promise<CheckpointReport> {
     const startedMs = performance.now();
     this.pod.content.discard();
     const session = this.#session;
     if (session === undefined) {
       const files = await this.root.capture(onProgress);
-      return sealCheckpoint(this.pod, { reason: 'files', files, pauseMs: 0, startedMs });
+      return sealCheckpoint(this.pod, { reason: 'files', files, pauseMs: 0, startedMs, ifDoubtful: answer });
     }
     await this.root.captureAhead(onProgress);
     const imagesDir = await openImages(this.#staging);
@@ -151,7 +152,8 @@ export class Desktop {
       });
       if (files === undefined) throw new TypeError('a checkpoint without its files');
       const images = await this.#captureImages(onProgress);
-      return await sealCheckpoint(this.pod, { reason: 'live', files, images, pauseMs, startedMs });
+      const parts = { reason: 'live' as const, files, images, pauseMs, startedMs, ifDoubtful: answer };
+      return await sealCheckpoint(this.pod, parts);
     } finally {
       await dropImages(this.#staging);
     }
@@ -277,7 +279,7 @@ export class Desktop {
   /** The present is sealed first, so that going back can itself be undone. */
   async #goBack(number: number, geometry: Geometry, onProgress: ProgressListener): Promise<StartedSession> {
     const target = findCheckpoint(this.pod.state, number);
-    const present = await this.checkpoint(onProgress);
+    const present = await this.checkpoint(onProgress, 'note');
     onProgress({ step: `bringing the files back to checkpoint ${number}` });
     await this.root.bringBack(target.files, onProgress);
     const warning = `The files as they were until now are in checkpoint ${present.number}.`;
@@ -302,7 +304,8 @@ export class Desktop {
     if (files.status === 'rejected') throw files.reason;
     if (images.status === 'rejected') throw images.reason;
     const parts = { reason: 'suspend' as const, files: files.value, images: images.value };
-    const report = await sealCheckpoint(this.pod, { ...parts, ...figures });
+    // whoever suspends wants to unplug: what is doubtful is asked later, and the session is kept
+    const report = await sealCheckpoint(this.pod, { ...parts, ...figures, ifDoubtful: 'note' });
     await this.root.markAtRest();
     return report;
   }

@@ -98,7 +98,7 @@ export class PodRoot {
   async captureAhead(onProgress: ProgressListener): Promise<void> {
     const { settle } = await this.capture(onProgress);
     await this.#opened.pod.content.flush();
-    await settle();
+    await settle(false);
   }
 
   /**

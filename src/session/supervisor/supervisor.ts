@@ -6,7 +6,7 @@ import { browsePod } from '../../sync/browse/browsed-pod.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
 import { desktopOperations, type SupervisedName } from '../operation/desktop-operations.ts';
 import type { OperationName } from '../operation/operations.ts';
-import type { Handlers } from '../operation/pod-operations.ts';
+import { answerOf, type Handlers } from '../operation/pod-operations.ts';
 import { streamOperations } from '../operation/stream-operations.ts';
 import { afterwards } from '../pod/afterwards.ts';
 import type { Desktop } from '../pod/desktop.ts';
@@ -94,9 +94,9 @@ export class Supervisor {
 
   #supervised(): Handlers<SupervisedName> {
     return {
-      checkpoint: (_parameters, onProgress) =>
+      checkpoint: (parameters, onProgress) =>
         this.#withoutViewers('The desktop is being checkpointed.', () =>
-          this.#desktop.checkpoint(onProgress),
+          this.#desktop.checkpoint(onProgress, answerOf(parameters)),
         ),
       suspend: (_parameters, onProgress) => this.#suspend(onProgress),
       stop: async () => {

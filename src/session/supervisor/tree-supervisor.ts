@@ -20,6 +20,8 @@ const READS: ReadonlySet<string> = new Set(['status', 'log', 'checkpoints', 'hom
 const UNSETTLING: ReadonlySet<string> = new Set(['prune', 'verify']);
 /** How often it is seen to that everything was looked at lately. */
 const RECONCILE_EVERY_MS = 10 * 60_000;
+/** What a person is asked about: until then the schedule makes no checkpoint. */
+const STOPPED_BY: ReadonlySet<string> = new Set(['CHECKPOINT_DOUBTFUL', 'SOURCE_UNREADABLE']);
 const SILENT: ProgressListener = () => undefined;
 
 /** What a supervisor tells whoever started it. */
@@ -136,8 +138,17 @@ export class TreeSupervisor {
 
   async #sealOnSchedule(): Promise<void> {
     if (this.#everyMs === undefined) return;
-    const report = await this.#tree.seal({ reason: 'schedule', isOptional: true }, SILENT);
-    if (report !== undefined) this.#news.onCheckpoint(report);
+    const wasOpen = this.#tree.pod.state.doubt;
+    try {
+      const options = { reason: 'schedule', isOptional: true, ifDoubtful: 'stop' } as const;
+      const report = await this.#tree.seal(options, SILENT);
+      if (report !== undefined) this.#news.onCheckpoint(report);
+    } catch (error) {
+      const { doubt } = this.#tree.pod.state;
+      if (!isDeskPodError(error) || !STOPPED_BY.has(error.code) || doubt === undefined) throw error;
+      // it stands in the log, and is asked once; the schedule goes on when it is answered
+      if (doubt.seq !== wasOpen?.seq) this.#news.onFailure('a checkpoint on schedule', error);
+    }
   }
 
   /** Frees the pod; whoever asks while it does is told to ask again. */

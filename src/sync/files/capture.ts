@@ -48,6 +48,8 @@ export interface CaptureStats {
   readonly bytes: number;
   /** How many files were read, the others being known. */
   readonly readFiles: number;
+  /** How many files are certainly as they were in the last checkpoint that nobody doubts. */
+  readonly unchangedFiles: number;
   readonly newBytes: number;
   /** Files that were written to while they were read, twice over: their content is of no single instant. */
   readonly changedWhileRead: readonly Uint8Array[];
@@ -59,8 +61,10 @@ export interface CaptureStats {
 export interface Capture {
   readonly root: Root;
   readonly stats: CaptureStats;
-  /** To be called once everything written is durable: the index then counts on it. Without it nothing is lost. */
-  settle(): Promise<void>;
+  /** To be called once everything written is durable: the index then counts on it. Without it nothing is lost. True says
+   * that a checkpoint which nobody doubts has all of it.
+   */
+  settle(isOfCheckpoint: boolean): Promise<void>;
 }
 
 /** Files that are read at the same time: one waits for the drive while another is hashed. */
@@ -84,7 +88,11 @@ export async function captureTree(
   const capture = new TreeCapture(pathBytes(root), writer, options, run);
   try {
     const manifestRoot = await writer.writeRoot(capture.manifest());
-    return { root: manifestRoot, stats: capture.stats(), settle: async () => run?.settle() };
+    return {
+      root: manifestRoot,
+      stats: capture.stats(),
+      settle: async (isOfCheckpoint) => run?.settle(isOfCheckpoint),
+    };
   } catch (error) {
     await run?.abandon();
     throw error;
@@ -123,6 +131,9 @@ class TreeCapture {
   #entries = 0;
   #bytes = 0;
   #readFiles = 0;
+  #unchangedFiles = 0;
+  /** Inodes with several names that are as they were: a new name would have changed them. */
+  readonly #unchangedLinks = new Set<string>();
 
   constructor(
     root: Uint8Array,
@@ -143,6 +154,7 @@ class TreeCapture {
       entries: this.#entries,
       bytes: this.#bytes,
       readFiles: this.#readFiles,
+      unchangedFiles: this.#unchangedFiles,
       newBytes: this.#writer.newBytes,
       changedWhileRead: this.#changed,
       notCrossed: this.#mounts,
@@ -196,7 +208,10 @@ class TreeCapture {
 
   /** What the manifest says of an inode; it may have to be read first. Undefined if it has vanished. */
   #tell(inode: ScannedInode, known: EncodedEntry | undefined): Pending['told'] {
-    if (known !== undefined && this.#isStored(known)) return { entry: known, stamp: inode.stamp };
+    if (known !== undefined && this.#isStored(known)) {
+      if (known.kind === 'file' && this.#run?.isOfCheckpoint?.(known) === true) this.#noteUnchanged(inode);
+      return { entry: known, stamp: inode.stamp };
+    }
     const scanned = inode.examine(this.#root);
     if (scanned === undefined) return undefined;
     if (inode.kind !== 'file' || inode.sizeBytes === 0)
@@ -204,6 +219,11 @@ class TreeCapture {
     const reading = this.#read(scanned);
     reading.catch(ignoreUntilAwaited);
     return reading;
+  }
+
+  #noteUnchanged({ link }: ScannedInode): void {
+    this.#unchangedFiles++;
+    if (link !== undefined) this.#unchangedLinks.add(link);
   }
 
   #isStored(entry: EncodedEntry): boolean {
@@ -235,6 +255,7 @@ class TreeCapture {
     const first = link === undefined ? undefined : this.#links.get(link);
     if (first !== undefined) {
       this.#push(this.#encoder.entry({ ...first, path, chunkIds: [] }));
+      if (link !== undefined && this.#unchangedLinks.has(link)) this.#unchangedFiles++;
       this.#count(first.kind, 0);
       return undefined;
     }

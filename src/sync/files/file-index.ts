@@ -27,8 +27,16 @@ export interface FileIndexRun {
    * all that are to be known come, those that were found too, in the manifest's order.
    */
   remember(stamp: Uint8Array, entry: EncodedEntry): void | Promise<void>;
-  /** Makes what was remembered count. To be called once its chunks are durable, or they might be missing later. */
-  settle(): Promise<void>;
+  /**
+   * True if an entry that was found just now is so in the last checkpoint that nobody doubts; others may be, too. Known
+   * in a capture of everything only.
+   */
+  isOfCheckpoint?(entry: EncodedEntry): boolean;
+  /**
+   * Makes what was remembered count. To be called once its chunks are durable, or they might be missing later.
+   * `isOfCheckpoint` if a checkpoint that nobody doubts has been sealed with all that was found.
+   */
+  settle(isOfCheckpoint?: boolean): Promise<void>;
   /** Ends a capture that came to nothing: what it remembered never counts. */
   abandon(): Promise<void>;
 }
@@ -103,7 +111,7 @@ export class LevelFileIndex implements FileIndex {
         this.#db.batch([{ type: 'put', sublevel: meta, key: META_KEY, value: JSON.stringify(next) }], {
           sync: true,
         }),
-      runs: stored === undefined ? { last: 0, open: [] } : parseRuns(stored),
+      runs: stored === undefined ? { last: 0, open: [], sealed: 0 } : parseRuns(stored),
       newestNs: BigInt(Math.floor(startedAtMs) - RACY_MARGIN_MS) * 1_000_000n,
       ignoresDev: this.#ignoresDev,
     };
@@ -134,7 +142,8 @@ function parseRuns(stored: string): Runs {
   const runs: unknown = JSON.parse(stored);
   if (typeof runs === 'object' && runs !== null && 'last' in runs && 'open' in runs) {
     const { last, open } = runs;
-    if (typeof last === 'number' && Array.isArray(open)) return { last, open: open.map(Number) };
+    const sealed = 'sealed' in runs ? Number(runs.sealed) : 0;
+    if (typeof last === 'number' && Array.isArray(open)) return { last, open: open.map(Number), sealed };
   }
   throw new TypeError(`expected the runs of a file index, got ${stored}`);
 }

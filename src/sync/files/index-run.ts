@@ -14,6 +14,8 @@ export interface Runs {
   readonly last: number;
   /** Those that began and never settled: nothing that carries their number counts. */
   readonly open: readonly number[];
+  /** What captures up to this one noted is so in the last checkpoint that nobody doubts. */
+  readonly sealed: number;
 }
 
 /** Where the blocks of the index `name` lie, each under the key of the least path that it may hold. */

@@ -44,7 +44,7 @@ export class PartIndexRun implements FileIndexRun {
     this.#noted.set(Buffer.from(path).toString('latin1'), { path, bytes });
   }
 
-  async settle(): Promise<void> {
+  async settle(isOfCheckpoint = false): Promise<void> {
     const noted = [...this.#noted.values()].sort((a, b) => comparePaths(a.path, b.path));
     const operations: BlockOperation[] = [];
     for (let from = 0; from < noted.length; ) {
@@ -55,8 +55,11 @@ export class PartIndexRun implements FileIndexRun {
       operations.push(...replaceBlock(key, merged(known, noted.slice(from, to))));
       from = to;
     }
+    const { runs, saveRuns } = this.#parts;
+    const last = operations.length > 0 ? this.#generation : runs.last;
+    const sealed = isOfCheckpoint ? last : runs.sealed;
+    if (last !== runs.last || sealed !== runs.sealed) await saveRuns({ ...runs, last, sealed });
     if (operations.length === 0) return;
-    await this.#parts.saveRuns({ last: this.#generation, open: this.#parts.runs.open });
     await this.#parts.blocks.batch(operations);
   }
 

@@ -68,7 +68,12 @@ export class WholeIndexRun implements FileIndexRun {
     return this.#operations.length >= BATCH_OPERATIONS ? this.#write() : undefined;
   }
 
-  async settle(): Promise<void> {
+  isOfCheckpoint(entry: EncodedEntry): boolean {
+    const known = this.#found.get(entry);
+    return known !== undefined && known.generation <= this.#parts.runs.sealed;
+  }
+
+  async settle(isOfCheckpoint = false): Promise<void> {
     // what the scan did not come to is gone
     while (this.#ahead.length > 0 || (await this.#fill())) this.#passing.push(...this.#ahead.splice(0));
     await this.#iterator.close();
@@ -76,7 +81,11 @@ export class WholeIndexRun implements FileIndexRun {
       this.#leave(block);
     await this.#write();
     // a capture of everything has replaced or removed all that unsettled ones left behind
-    if (this.#isMarkedOpen) await this.#parts.saveRuns({ last: this.#generation, open: [] });
+    const { runs, saveRuns } = this.#parts;
+    const last = this.#isMarkedOpen ? this.#generation : runs.last;
+    const sealed = isOfCheckpoint ? last : runs.sealed;
+    if (this.#isMarkedOpen) await saveRuns({ last, open: [], sealed });
+    else if (sealed !== runs.sealed) await saveRuns({ ...runs, sealed });
   }
 
   async abandon(): Promise<void> {
@@ -155,7 +164,7 @@ export class WholeIndexRun implements FileIndexRun {
     const { blocks, runs, saveRuns } = this.#parts;
     if (!this.#isMarkedOpen) {
       this.#isMarkedOpen = true;
-      await saveRuns({ last: this.#generation, open: [...runs.open, this.#generation] });
+      await saveRuns({ ...runs, last: this.#generation, open: [...runs.open, this.#generation] });
     }
     await blocks.batch(operations);
   }

@@ -138,13 +138,27 @@ export async function rebuildPod(plan: RebuildPlan): Promise<RebuiltPod> {
     await pod.append({ type: 'completeRestore', restore });
     await pod.publish();
     await writeMarker(folder, pod, plan.fileSystemId);
-    const warnings = [...describeLosses(restored.notRestored), ...(await fence(pod, plan))];
+    const warnings = [
+      ...describeLosses(restored.notRestored),
+      ...describeDoubted(pod, checkpoint.number),
+      ...(await fence(pod, plan)),
+    ];
     return { pod, checkpoint, fileCount: restored.files, fileBytes: restored.bytes, warnings };
   } catch (error) {
     await pod.close();
     const pack = isDeskPodError(error, 'CHUNK_MISSING') ? await findMissingPack(pod) : undefined;
     throw pack === undefined ? error : lacking(url, pack, error);
   }
+}
+
+/** Whoever restores what was doubtful is told which checkpoint is not. */
+function describeDoubted({ state }: Pod, checkpoint: number): string[] {
+  const doubted = state.doubted.find(({ number }) => number === checkpoint);
+  if (doubted === undefined) return [];
+  return [
+    `Checkpoint ${checkpoint} was doubtful when it was made: files seemed to be lost. ` +
+      `If they are, restore with --checkpoint ${doubted.against}.`,
+  ];
 }
 
 /** A head that home received earlier may name a keyring that is gone by now: the one that opened it takes its place. */

@@ -1,12 +1,16 @@
 // Sealing a checkpoint: files and process images into packs, then the one event that makes them a checkpoint.
+import type { Doubt } from '../../core/checkpoint-doubt.ts';
 import type { SealedContent } from '../../core/decide.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Root } from '../../core/root.ts';
+
 import { displayPath } from '../files/byte-path.ts';
 import { type CaptureStats, type ContentWriter, captureTree } from '../files/capture.ts';
 import type { FileIndex } from '../files/file-index.ts';
+import { innerMounts } from '../files/inner-mounts.ts';
 import type { ScannedInode } from '../files/scanner.ts';
 import type { Content, ContentKind } from '../repository/content.ts';
+import { doubtfulCheckpoint, findDoubt, noteDoubt } from './doubt.ts';
 import type { Pod } from './pod.ts';
 import { findUnnamedPacks } from './unnamed-packs.ts';
 
@@ -14,7 +18,10 @@ import { findUnnamedPacks } from './unnamed-packs.ts';
 export interface CapturedTree {
   readonly root: Root;
   readonly stats: CaptureStats;
-  settle(): Promise<void>;
+  /** Paths in it that something is mounted on. */
+  readonly mounts: readonly Uint8Array[];
+  /** To be called once it is durable; true says that a checkpoint which nobody doubts has it. */
+  settle(isOfCheckpoint: boolean): Promise<void>;
 }
 
 /** How a tree is captured. */
@@ -31,13 +38,14 @@ export interface TreeOptions {
 }
 
 /** Writes the tree under `dir` into the repository's packs; `kind` says which. */
-export function captureInto(
+export async function captureInto(
   content: Content,
   dir: string,
   kind: ContentKind,
   options: TreeOptions,
 ): Promise<CapturedTree> {
-  return captureTree(dir, writerInto(content, kind), options);
+  const captured = await captureTree(dir, writerInto(content, kind), options);
+  return { ...captured, mounts: innerMounts(dir) };
 }
 
 /** What a capture hands its bytes to: they go into the repository's packs of one `kind`, manifests into their own. */
@@ -80,7 +88,15 @@ export interface CheckpointReport {
   readonly durableMs: number;
   /** Files that changed while they were read; their state is of a moment within the capture. */
   readonly changedWhileRead: readonly string[];
+  /** Why it is doubtful, if it was sealed all the same and nobody has accepted it. */
+  readonly doubt?: Doubt;
 }
+
+/**
+ * What becomes of a checkpoint that looks like a loss: `stop` seals none, `note` seals it and leaves the question open,
+ * `accept` seals it as what is normal from now on.
+ */
+export type DoubtAnswer = 'stop' | 'note' | 'accept';
 
 /** What a checkpoint is made of. */
 export interface CheckpointParts {
@@ -92,16 +108,25 @@ export interface CheckpointParts {
   readonly startedMs: number;
   /** Of a suspend: how long it took until the session was gone. It ends the session in the log. */
   readonly suspendMs?: number;
+  readonly ifDoubtful: DoubtAnswer;
 }
 
 /**
  * Flushes the packs, appends the event, and moves the repository's head: on its return the checkpoint is durable.
+ *
+ * @throws DeskPodError CHECKPOINT_DOUBTFUL if that is the answer: what was captured is stored, and in no checkpoint
  */
 export async function sealCheckpoint(pod: Pod, parts: CheckpointParts): Promise<CheckpointReport> {
   await pod.content.flush();
   const packs = await findUnnamedPacks(pod);
   const storedBytes = packs.reduce((sum, pack) => sum + pack.sizeBytes, 0);
-  const { files, images, pauseMs, startedMs, suspendMs } = parts;
+  const { files, images, pauseMs, startedMs, suspendMs, ifDoubtful } = parts;
+  const doubt = await findDoubt(pod, files);
+  if (doubt !== undefined && ifDoubtful === 'stop') {
+    await files.settle(false);
+    await noteDoubt(pod, doubt);
+    throw doubtfulCheckpoint(doubt);
+  }
   const sizes = {
     fileCount: files.stats.files,
     fileBytes: files.stats.bytes,
@@ -117,9 +142,16 @@ export async function sealCheckpoint(pod: Pod, parts: CheckpointParts): Promise<
     packs: packs.map((pack) => pack.name),
     stats: { ...sizes, pauseMs: Math.round(pauseMs) },
   };
-  await pod.append({ type: suspendMs === undefined ? 'sealCheckpoint' : 'suspendSession', content });
+  const isAccepted = ifDoubtful === 'accept';
+  const isOpen = doubt !== undefined && !isAccepted;
+  await pod.append({
+    type: suspendMs === undefined ? 'sealCheckpoint' : 'suspendSession',
+    content,
+    mounts: isOpen ? pod.state.mounts : files.mounts.map(displayPath),
+    ...(doubt === undefined ? {} : { doubt: { ...doubt, isAccepted } }),
+  });
   await pod.publish();
-  await files.settle();
+  await files.settle(!isOpen);
   return {
     number: pod.state.checkpoints.at(-1)?.number ?? 0,
     ...sizes,
@@ -127,5 +159,6 @@ export async function sealCheckpoint(pod: Pod, parts: CheckpointParts): Promise<
     suspendMs: suspendMs ?? 0,
     durableMs: performance.now() - startedMs,
     changedWhileRead: files.stats.changedWhileRead.map(displayPath),
+    ...(isOpen ? { doubt } : {}),
   };
 }

@@ -4,6 +4,7 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
+import { SourcePlace } from '../files/source-place.ts';
 import { type Credential, readMarker, unlockRepository } from '../keyring/unlock.ts';
 import { type FileLock, lockHolder, tryLock } from '../posix/flock.ts';
 import { isSystemError } from '../repository/durable-file.ts';
@@ -15,6 +16,7 @@ import {
   type CapturedTree,
   type CheckpointReport,
   captureInto,
+  type DoubtAnswer,
   sealCheckpoint,
   type TreeOptions,
 } from './seal-checkpoint.ts';
@@ -74,29 +76,41 @@ export async function createTree(options: {
 export class Tree {
   readonly dir: string;
   readonly pod: Pod;
+  /** Where its files are; see {@link SourcePlace}. */
+  readonly place: SourcePlace;
   readonly #lock: FileLock;
 
   constructor(dir: string, pod: Pod, lock: FileLock) {
     this.dir = dir;
+    this.place = new SourcePlace(dir);
     this.pod = pod;
     this.#lock = lock;
   }
 
-  /** Seals the folder as it is. @throws DeskPodError SOURCE_UNREADABLE, SPACE_EXHAUSTED */
-  async checkpoint(onProgress: ProgressListener): Promise<CheckpointReport> {
+  /** Seals the folder as it is. @throws DeskPodError SOURCE_UNREADABLE, CHECKPOINT_DOUBTFUL, SPACE_EXHAUSTED */
+  async checkpoint(
+    onProgress: ProgressListener,
+    ifDoubtful: DoubtAnswer = 'stop',
+  ): Promise<CheckpointReport> {
     const startedMs = performance.now();
     const files = await this.capture({ onProgress });
-    return sealCheckpoint(this.pod, { reason: 'files', files, pauseMs: 0, startedMs });
+    return sealCheckpoint(this.pod, { reason: 'files', files, pauseMs: 0, startedMs, ifDoubtful });
   }
 
-  /** Writes the folder into packs as it is. @throws DeskPodError SOURCE_UNREADABLE, SPACE_EXHAUSTED */
-  capture(options: Omit<TreeOptions, 'isExcluded'>): Promise<CapturedTree> {
+  /**
+   * Writes the folder into packs as it is.
+   * @throws DeskPodError SOURCE_UNREADABLE, SOURCE_UNMOUNTED, SPACE_EXHAUSTED
+   */
+  async capture(options: Omit<TreeOptions, 'isExcluded'>): Promise<CapturedTree> {
     const { content, projections } = this.pod;
-    return captureInto(content, this.dir, 'data', {
+    this.place.requireInPlace();
+    const captured = await captureInto(content, this.dir, 'data', {
       index: projections.files,
       ...options,
       isExcluded: isOfPod,
     });
+    this.place.requireInPlace();
+    return captured;
   }
 
   /** Closes it. */
@@ -163,7 +177,9 @@ async function requireFolder(dir: string): Promise<void> {
   } catch (cause) {
     if (!isSystemError(cause, 'ENOENT')) throw cause;
   }
-  throw new DeskPodError('POD_NOT_FOUND', `${dir}: expected a folder, got none`, { hint: 'Check the path.' });
+  throw new DeskPodError('POD_NOT_FOUND', `${dir}: expected a folder, got none`, {
+    hint: 'Check the path, and that what belongs there is mounted.',
+  });
 }
 
 async function exists(path: string): Promise<boolean> {

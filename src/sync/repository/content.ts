@@ -136,6 +136,11 @@ export class Content {
     return this.#index.has(id) || (this.#pending.size > 0 && this.#pending.has(keyOf(id)));
   }
 
+  /** Where a chunk that was flushed lies, and how well it was compressed; undefined if no pack is known to hold it. */
+  locate(id: Uint8Array): ChunkLocation | undefined {
+    return this.#index.locate(id);
+  }
+
   /**
    * The bytes of one chunk that was flushed. A chunk that the index does not find where it says is looked for in all
    * packs once more. Throws CHUNK_MISSING, CHUNK_DAMAGED, OBJECT_MISSING or OBJECT_DAMAGED.

@@ -8,6 +8,7 @@ import type { ProgressListener } from '../../core/progress.ts';
 import type { CaptureStats, ContentWriter } from '../files/capture.ts';
 import { captureFile, captureUnchanged } from '../files/capture-file.ts';
 import type { FileIndexRun } from '../files/file-index.ts';
+import { innerMounts } from '../files/inner-mounts.ts';
 import type { ScannedEntry } from '../files/scanner.ts';
 import { Slots } from '../files/slots.ts';
 import type { CapturedTree } from '../pod/seal-checkpoint.ts';
@@ -26,20 +27,33 @@ export interface PatchWork {
   readonly signal?: AbortSignal;
 }
 
+/** What is patched. */
+export interface PatchBase {
+  readonly entries: ManifestStream;
+  /** How many of its files may differ from the last checkpoint that nobody doubts. */
+  readonly differingFiles: number;
+}
+
 /**
  * Stores what was found, and the manifest that the whole tree has now.
  * @throws PatchMismatch if the parts do not fit the manifest before; SOURCE_UNREADABLE; what the writer throws
  */
 export async function capturePatch(
-  before: ManifestStream,
+  before: PatchBase,
   found: readonly FoundPart[],
   work: PatchWork,
 ): Promise<CapturedTree> {
   const capture = new PatchCapture(work);
   try {
     const parts = await capture.read(found);
-    const root = await work.writer.writeRoot(capture.manifest(before, parts));
-    return { root, stats: capture.stats(), settle: () => work.run.settle() };
+    const root = await work.writer.writeRoot(capture.manifest(before.entries, parts));
+    const stats = capture.stats(before.differingFiles);
+    return {
+      root,
+      stats,
+      mounts: innerMounts(work.root),
+      settle: (isOfCheckpoint) => work.run.settle(isOfCheckpoint),
+    };
   } catch (error) {
     await work.run.abandon();
     throw error;
@@ -51,7 +65,7 @@ export async function captureAhead(files: readonly ScannedEntry[], work: PatchWo
   const capture = new PatchCapture(work);
   try {
     await capture.read([{ path: new Uint8Array(0), isWhole: false, found: files }]);
-    return capture.stats().readFiles;
+    return capture.stats(0).readFiles;
   } catch (error) {
     await work.run.abandon();
     throw error;
@@ -67,18 +81,20 @@ class PatchCapture {
   #entries = 0;
   #bytes = 0;
   #readFiles = 0;
+  #freshFiles = 0;
 
   constructor(work: PatchWork) {
     this.#work = work;
   }
 
-  stats(): CaptureStats {
+  stats(differingBefore: number): CaptureStats {
     return {
       files: this.#files,
       directories: this.#directories,
       entries: this.#entries,
       bytes: this.#bytes,
       readFiles: this.#readFiles,
+      unchangedFiles: Math.max(0, this.#files - this.#freshFiles - differingBefore),
       newBytes: this.#work.writer.newBytes,
       changedWhileRead: this.#changed,
       notCrossed: [],
@@ -108,6 +124,9 @@ class PatchCapture {
         }),
       };
     });
+    this.#freshFiles = found
+      .flatMap((part) => part.found)
+      .filter(({ entry }) => entry.kind === 'file').length;
     const settled = await Promise.allSettled(reading);
     return settled.map((each) => {
       if (each.status === 'rejected') throw each.reason;

@@ -9,10 +9,12 @@ import { latestCheckpoint } from '../../core/state.ts';
 import { readManifest } from '../browse/manifest-stream.ts';
 import type { CaptureStats } from '../files/capture.ts';
 import type { ScannedEntry } from '../files/scanner.ts';
+import { noteUnreadable } from '../pod/doubt.ts';
 import type { Pod } from '../pod/pod.ts';
 import {
   type CapturedTree,
   type CheckpointReport,
+  type DoubtAnswer,
   sealCheckpoint,
   writerInto,
 } from '../pod/seal-checkpoint.ts';
@@ -38,6 +40,7 @@ const PATCH_ATTEMPTS = 3;
 /** The manifest of a moment since when every change is known. */
 interface Known {
   readonly root: Root;
+  readonly mounts: readonly Uint8Array[];
   readonly stats: CaptureStats;
   readonly spots: BlindSpots;
 }
@@ -45,8 +48,8 @@ interface Known {
 /** What a capture came to. */
 interface Captured {
   readonly files: CapturedTree;
-  /** To be called when it is durable, or has come to nothing. */
-  settle(isDurable: boolean): Promise<void>;
+  /** To be called when it is durable, or has come to nothing. `isSealed` if a checkpoint that nobody doubts has it. */
+  settle(isDurable: boolean, isSealed: boolean): Promise<void>;
 }
 
 /** How a checkpoint is made. */
@@ -54,6 +57,7 @@ export interface WatchedCheckpointOptions {
   readonly reason: 'files' | 'schedule';
   /** Seals none if the files are those of the last one. */
   readonly isOptional: boolean;
+  readonly ifDoubtful: DoubtAnswer;
 }
 
 /** Owns a tree and its watch. Its owner calls one thing after another, and closes it. */
@@ -112,30 +116,35 @@ export class WatchedTree {
     );
   }
 
-  /** Seals the folder as it is. @throws DeskPodError SOURCE_UNREADABLE, SPACE_EXHAUSTED */
-  async checkpoint(onProgress: ProgressListener): Promise<CheckpointReport> {
-    const report = await this.seal({ reason: 'files', isOptional: false }, onProgress);
+  /** Seals the folder as it is. @throws DeskPodError SOURCE_UNREADABLE, CHECKPOINT_DOUBTFUL, SPACE_EXHAUSTED */
+  async checkpoint(
+    onProgress: ProgressListener,
+    ifDoubtful: DoubtAnswer = 'stop',
+  ): Promise<CheckpointReport> {
+    const report = await this.seal({ reason: 'files', isOptional: false, ifDoubtful }, onProgress);
     if (report === undefined) throw new TypeError('a checkpoint that was not optional');
     return report;
   }
 
   /** Like {@link checkpoint}; undefined if none was needed. */
   async seal(
-    { reason, isOptional }: WatchedCheckpointOptions,
+    { reason, isOptional, ifDoubtful }: WatchedCheckpointOptions,
     onProgress: ProgressListener,
   ): Promise<CheckpointReport | undefined> {
     const startedMs = performance.now();
-    const { files, settle } = await this.#capture(onProgress);
+    const { files, settle } = await this.#captureInPlace(reason, onProgress);
     try {
-      const last = latestCheckpoint(this.pod.state);
+      const { state } = this.pod;
+      const last = state.doubt === undefined ? latestCheckpoint(state) : undefined;
       const isSealed = isOptional && last !== undefined && isSameRoot(last.files, files.root);
-      const parts = { reason, files, pauseMs: 0, startedMs };
+      const parts = { reason, files, pauseMs: 0, startedMs, ifDoubtful };
       const report = isSealed ? await this.#keep(files) : await sealCheckpoint(this.pod, parts);
-      await settle(true);
+      await settle(true, this.pod.state.doubt === undefined);
       this.readAhead.clear();
       return report;
     } catch (error) {
-      await settle(false);
+      // what is doubtful is stored, and needs not be read again when the question is answered
+      await settle(isDeskPodError(error, 'CHECKPOINT_DOUBTFUL'), false);
       throw error;
     }
   }
@@ -148,9 +157,9 @@ export class WatchedTree {
     const { files, settle } = await this.#scan(onProgress, signal);
     try {
       await this.#keep(files);
-      await settle(true);
+      await settle(true, false);
     } catch (error) {
-      await settle(false);
+      await settle(false, false);
       throw error;
     }
     if (expected !== undefined && !isSameRoot(expected, files.root)) await this.#findMissed();
@@ -172,7 +181,7 @@ export class WatchedTree {
   /** Makes what was captured last, without a checkpoint. */
   async #keep(files: CapturedTree): Promise<undefined> {
     await this.pod.content.flush();
-    await files.settle();
+    await files.settle(false);
     return undefined;
   }
 
@@ -211,6 +220,21 @@ export class WatchedTree {
     this.#lasting = new Set(causes);
   }
 
+  /** Captures what is where the tree was opened; a schedule that cannot says so in the log, as nobody looks on. */
+  async #captureInPlace(
+    reason: WatchedCheckpointOptions['reason'],
+    onProgress: ProgressListener,
+  ): Promise<Captured> {
+    try {
+      this.#tree.place.requireInPlace();
+      return await this.#capture(onProgress);
+    } catch (error) {
+      const isAbout = isDeskPodError(error, 'SOURCE_UNREADABLE');
+      if (reason === 'schedule' && isAbout) await noteUnreadable(this.pod, error);
+      throw error;
+    }
+  }
+
   async #capture(onProgress: ProgressListener): Promise<Captured> {
     let patched: Captured | 'misfit' | undefined = 'misfit';
     for (let attempt = 1; patched === 'misfit'; attempt++) {
@@ -235,7 +259,7 @@ export class WatchedTree {
     };
     this.#dirty = new DirtyPaths();
     this.#unsure = new Set();
-    if (dirty.size === 0) return unchanged(known);
+    if (dirty.size === 0) return this.#unchanged(known);
     const atMs = Date.now();
     try {
       const mounts: ScannedEntry[] = [];
@@ -254,12 +278,15 @@ export class WatchedTree {
         run,
         onProgress,
       };
-      const files = await capturePatch(readManifest(this.pod.content, known.root), parts, work);
-      const settle = async (isDurable: boolean): Promise<void> => {
+      const { files: fileCount, unchangedFiles } = known.stats;
+      const entries = readManifest(this.pod.content, known.root);
+      const before = { entries, differingFiles: fileCount - unchangedFiles };
+      const files = await capturePatch(before, parts, work);
+      const settle = async (isDurable: boolean, isSealed: boolean): Promise<void> => {
         if (!isDurable) return this.#fail(giveBack);
         known.spots.update(parts, atMs);
         for (const { inode, entry } of mounts) known.spots.seeMount(entry.path, inode, atMs);
-        this.#known = { root: files.root, stats: files.stats, spots: known.spots };
+        this.#known = knownOf(files, isSealed, known.spots);
       };
       return { files, settle };
     } catch (error) {
@@ -267,6 +294,21 @@ export class WatchedTree {
       if (isMisfit(error)) return 'misfit';
       throw error;
     }
+  }
+
+  /** Nothing has changed: the manifest is the one that is there. */
+  #unchanged({ root, stats, mounts, spots }: Known): Captured {
+    const files: CapturedTree = {
+      ...{ root, mounts, stats: { ...stats, changedWhileRead: [] } },
+      settle: async (isOfCheckpoint) => {
+        const run = await this.pod.projections.files.beginPart(Date.now());
+        await run.settle(isOfCheckpoint);
+      },
+    };
+    const settle = async (_isDurable: boolean, isSealed: boolean): Promise<void> => {
+      if (isSealed) this.#known = knownOf(files, isSealed, spots);
+    };
+    return { files, settle };
   }
 
   #lookAt(dirty: DirtyPaths, mounts: ScannedEntry[]): readonly FoundPart[] | undefined {
@@ -307,10 +349,10 @@ export class WatchedTree {
         },
         ...(signal === undefined ? {} : { signal }),
       });
-      const settle = async (isDurable: boolean): Promise<void> => {
+      const settle = async (isDurable: boolean, isSealed: boolean): Promise<void> => {
         if (!isDurable) return this.#fail(giveBack);
         for (const cause of doubts) this.#doubts.delete(cause);
-        this.#known = { root: files.root, stats: files.stats, spots };
+        this.#known = knownOf(files, isSealed, spots);
         this.#scannedAtMs = startedMs;
       };
       return { files, settle };
@@ -331,10 +373,9 @@ function others({ spots }: Known, parts: readonly FoundPart[] | undefined): Uint
   return parts === undefined ? [] : spots.namesBeside(parts);
 }
 
-/** Nothing has changed: the manifest is the one that is there. */
-function unchanged({ root, stats }: Known): Captured {
-  const files = { root, stats: { ...stats, changedWhileRead: [] }, settle: async () => undefined };
-  return { files, settle: async () => undefined };
+/** What the next patch builds on: a sealed tree is the one that is compared with. */
+function knownOf({ root, stats, mounts }: CapturedTree, isSealed: boolean, spots: BlindSpots): Known {
+  return { root, mounts, spots, stats: isSealed ? { ...stats, unchangedFiles: stats.files } : stats };
 }
 
 /** A failure that a scan of everything may not have, or tells better. */

@@ -73,4 +73,17 @@ export const EVENTS: { readonly [T in PodEvent['type']]: Complete<Extract<PodEve
   'checkpoints.forgotten': { type: 'checkpoints.forgotten', v: 1, numbers: [], policy: '' },
   'packs.pruned': { type: 'packs.pruned', v: 1, added: [], removed: [] },
   'watch.gap': { type: 'watch.gap', v: 1, cause: '' },
+  'checkpoint.doubted': {
+    type: 'checkpoint.doubted',
+    v: 1,
+    number: 2,
+    against: 1,
+    causes: ['gone', 'noise'],
+    formerCount: 1,
+    goneCount: 1,
+    noiseCount: 1,
+    examples: [''],
+  },
+  'checkpoint.accepted': { type: 'checkpoint.accepted', v: 1, number: 2, against: 1 },
+  'mounts.changed': { type: 'mounts.changed', v: 1, paths: [''] },
 };

@@ -159,7 +159,7 @@ describe('a watched tree', () => {
 
   it('seals nothing on schedule if nothing has changed, and else with that reason', async () => {
     await sealed();
-    const onSchedule = { reason: 'schedule', isOptional: true } as const;
+    const onSchedule = { reason: 'schedule', isOptional: true, ifDoubtful: 'stop' } as const;
     assert.equal(await watched.seal(onSchedule, SILENT), undefined);
     chmodSync(join(dir, 'file'), 0o600);
     assert.equal((await watched.seal(onSchedule, SILENT))?.number, 2);

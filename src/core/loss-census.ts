@@ -1,0 +1,262 @@
+// Counts what one manifest lost that another had: names that are gone with their content, and files that became noise.
+import type { LossFacts } from './checkpoint-doubt.ts';
+import type { ManifestEntry } from './manifest.ts';
+import type { Change } from './manifest-diff.ts';
+import { isWithin } from './path-order.ts';
+
+/** How well a chunk was compressed; undefined if nobody knows. Lengths are in bytes. */
+export type ChunkLengths = (
+  id: Uint8Array,
+) => { readonly storedLength: number; readonly plainLength: number } | undefined;
+
+/** Where mounts differ between both sides: what is gone there was not deleted. Paths in the tree. */
+export interface MountChanges {
+  /** Where something is mounted now, and was not before. */
+  readonly hidden: readonly Uint8Array[];
+  /** The other way round. */
+  readonly unmounted: readonly Uint8Array[];
+}
+
+/** What is left of readable content when it is compressed, at most, and of noise at least. */
+const READABLE = 0.9;
+const NOISE = 0.95;
+/** So much of what is new in a file must be noise. Not all: the chunk at the end of an encrypted part has more in it. */
+const MOSTLY = 0.5;
+/** Shorter content compresses too little to be told from noise. */
+const TELLING_BYTES = 64;
+const SUFFIX_MAX_BYTES = 64;
+const EXAMPLES_MAX = 10;
+const CANDIDATES_MAX = 1000;
+const SLASH = 0x2f;
+
+/** Endings that people's own programs give to what they compress or encrypt. */
+const PACKERS = new Set('.gz .bz2 .xz .zst .lz4 .lzma .br .Z .zip .7z .rar .age .gpg .asc .pgp'.split(' '));
+
+/**
+ * Folders whose files programs make again: nobody misses them, and they come and go by the thousand (`npm ci`, `git gc`,
+ * an emptied trash). Each is a run of names.
+ */
+const MADE_AGAIN = [
+  ['node_modules'],
+  ['.cache'],
+  ['__pycache__'],
+  ['.git', 'objects'],
+  ['Trash'],
+  ['var', 'cache'],
+].map((names) => new TextEncoder().encode(`/${names.join('/')}/`));
+
+interface GoneFile {
+  readonly path: Uint8Array;
+  readonly key: number;
+}
+
+/** Is told of every entry of both manifests in their order, and of every change between them. */
+export class LossCensus {
+  readonly #lengthsOf: ChunkLengths;
+  readonly #mounts: MountChanges;
+  readonly #former = new Side();
+  readonly #present = new Side();
+  readonly #removed = new Map<number, number>();
+  readonly #added = new Map<number, number>();
+  readonly #goneFiles: GoneFile[] = [];
+  readonly #noiseFiles: Uint8Array[] = [];
+  readonly #apartFiles: Uint8Array[] = [];
+  /** Readable files that are gone and whose names the next paths may begin with, each beginning with the one before. */
+  #stems: Uint8Array[] = [];
+  readonly #suffixes = new Map<string, number>();
+  #replacedCount = 0;
+  #noiseCount = 0;
+  #hiddenCount = 0;
+  #unmountedCount = 0;
+
+  constructor(lengthsOf: ChunkLengths, mounts: MountChanges = { hidden: [], unmounted: [] }) {
+    this.#lengthsOf = lengthsOf;
+    this.#mounts = mounts;
+  }
+
+  /** Takes note of an entry of the manifest before. */
+  seeFormer(entry: ManifestEntry): void {
+    this.#former.see(entry);
+  }
+
+  /** Takes note of an entry of the manifest after. */
+  seePresent(entry: ManifestEntry): void {
+    this.#present.see(entry);
+  }
+
+  /** Takes note of a difference; both entries of it were seen. */
+  note(change: Change): void {
+    if (change.kind === 'changed') {
+      if (!change.isContentChanged) return;
+      // a name without its content is no file that is kept
+      if (change.after.sizeBytes === 0 && counts(change.before)) this.#gone(change.before);
+      else this.#replaced(change.before, change.after);
+      return;
+    }
+    if (change.kind !== 'added' && counts(change.before)) this.#gone(change.before);
+    if (change.kind !== 'removed' && counts(change.after)) this.#came(change.after);
+  }
+
+  facts(): LossFacts {
+    const [, suffixCount] = this.#commonSuffix();
+    return {
+      formerFiles: this.#former.files,
+      formerCount: this.#former.countedFiles,
+      presentFiles: this.#present.files,
+      goneCount: this.#goneCount(),
+      replacedCount: this.#replacedCount,
+      noiseCount: this.#noiseCount + suffixCount,
+      hiddenCount: this.#hiddenCount,
+      unmountedCount: this.#unmountedCount,
+    };
+  }
+
+  /** Some of the paths that the facts are about: of what mounts are to blame for, of noise, and of what is gone. */
+  examples(): Uint8Array[] {
+    const gone = this.#goneFiles.filter(({ key }) => !this.#added.has(key)).map(({ path }) => path);
+    return [...this.#apartFiles, ...this.#noiseFiles, ...gone].slice(0, EXAMPLES_MAX);
+  }
+
+  #gone(before: ManifestEntry): void {
+    const { path } = before;
+    const key = this.#former.keyOf(before);
+    this.#removed.set(key, (this.#removed.get(key) ?? 0) + 1);
+    const isHidden = this.#mounts.hidden.some((place) => isWithin(path, place));
+    const isUnmounted = this.#mounts.unmounted.some((place) => isWithin(path, place));
+    if (isHidden) this.#hiddenCount++;
+    if (isUnmounted) this.#unmountedCount++;
+    if (isHidden || isUnmounted) this.#apartFiles.push(path);
+    else if (this.#goneFiles.length < CANDIDATES_MAX) this.#goneFiles.push({ path, key });
+    if (!this.#isReadable(before.chunkIds)) return;
+    this.#replacedCount++;
+    this.#stems = [...this.#stems.filter((stem) => startsWith(path, stem)), path];
+  }
+
+  #came(after: ManifestEntry): void {
+    const { path } = after;
+    const key = this.#present.keyOf(after);
+    this.#added.set(key, (this.#added.get(key) ?? 0) + 1);
+    this.#stems = this.#stems.filter((stem) => startsWith(path, stem));
+    const stem = this.#stems.at(-1);
+    if (stem === undefined || !this.#isNoise(after.chunkIds)) return;
+    const suffix = path.subarray(stem.length);
+    if (suffix.length === 0 || suffix.length > SUFFIX_MAX_BYTES || suffix.includes(SLASH)) return;
+    const text = String.fromCharCode(...suffix);
+    this.#suffixes.set(text, (this.#suffixes.get(text) ?? 0) + 1);
+  }
+
+  /** Only what differs between both is looked at: a long file may be noise in its first part alone. */
+  #replaced(before: ManifestEntry, after: ManifestEntry): void {
+    if (!counts(before) || after.kind !== 'file') return;
+    const kept = new Set(after.chunkIds.map(keyOfId));
+    const was = before.chunkIds.filter((id) => !kept.has(keyOfId(id)));
+    if (!this.#isReadable(was)) return;
+    this.#replacedCount++;
+    const had = new Set(before.chunkIds.map(keyOfId));
+    if (!this.#isNoise(after.chunkIds.filter((id) => !had.has(keyOfId(id))))) return;
+    this.#noiseCount++;
+    if (this.#noiseFiles.length < EXAMPLES_MAX) this.#noiseFiles.push(after.path);
+  }
+
+  /** A file that was renamed is not gone: each one that came with the content of one that went makes up for it. */
+  #goneCount(): number {
+    let count = 0;
+    for (const [key, removed] of this.#removed) count += Math.max(0, removed - (this.#added.get(key) ?? 0));
+    return count;
+  }
+
+  #commonSuffix(): [string, number] {
+    let best: [string, number] = ['', 0];
+    for (const each of this.#suffixes) if (each[1] > best[1] && !PACKERS.has(each[0])) best = each;
+    return best;
+  }
+
+  #isReadable(ids: readonly Uint8Array[]): boolean {
+    let stored = 0;
+    let plain = 0;
+    for (const id of ids) {
+      const lengths = this.#lengthsOf(id);
+      stored += lengths?.storedLength ?? 0;
+      plain += lengths?.plainLength ?? 0;
+    }
+    return plain >= TELLING_BYTES && stored <= plain * READABLE;
+  }
+
+  #isNoise(ids: readonly Uint8Array[]): boolean {
+    let noise = 0;
+    let plain = 0;
+    for (const id of ids) {
+      const { storedLength = 0, plainLength = 0 } = this.#lengthsOf(id) ?? {};
+      plain += plainLength;
+      if (storedLength >= plainLength * NOISE) noise += plainLength;
+    }
+    return plain >= TELLING_BYTES && noise > plain * MOSTLY;
+  }
+}
+
+/** One of the two manifests. */
+class Side {
+  files = 0;
+  countedFiles = 0;
+  /** Of a hardlink group only the first name carries its chunks. */
+  readonly #groups = new Map<number, number>();
+
+  see(entry: ManifestEntry): void {
+    if (entry.kind !== 'file') return;
+    this.files++;
+    if (counts(entry)) this.countedFiles++;
+    const { hardlinkGroup } = entry;
+    if (hardlinkGroup !== 0 && !this.#groups.has(hardlinkGroup))
+      this.#groups.set(hardlinkGroup, contentKey(entry));
+  }
+
+  keyOf(entry: ManifestEntry): number {
+    return this.#groups.get(entry.hardlinkGroup) ?? contentKey(entry);
+  }
+}
+
+function counts({ kind, path }: ManifestEntry): boolean {
+  return kind === 'file' && !MADE_AGAIN.some((names) => passesThrough(path, names));
+}
+
+/** True if the folders above a path include a run of names, which is given as `/a/b/`. */
+function passesThrough(path: Uint8Array, names: Uint8Array): boolean {
+  const inner = names.subarray(1);
+  if (startsWith(path, inner)) return true;
+  for (let at = path.indexOf(SLASH); at >= 0; at = path.indexOf(SLASH, at + 1))
+    if (startsWith(path.subarray(at + 1), inner)) return true;
+  return false;
+}
+
+function startsWith(path: Uint8Array, prefix: Uint8Array): boolean {
+  if (path.length < prefix.length) return false;
+  for (let i = 0; i < prefix.length; i++) if (path[i] !== prefix[i]) return false;
+  return true;
+}
+
+/** Content in one number. Ids are keyed hashes: two contents in a million times a million share one by chance. */
+function contentKey({ chunkIds }: ManifestEntry): number {
+  const first = chunkIds[0];
+  const last = chunkIds.at(-1);
+  if (first === undefined || last === undefined) return 0;
+  return numberOf(first, last);
+}
+
+function keyOfId(id: Uint8Array): number {
+  return numberOf(id, id);
+}
+
+/** 32 bits of one id and 20 of another, which a number holds. */
+function numberOf(first: Uint8Array, last: Uint8Array): number {
+  return u32(first, 0) * 0x10_0000 + (u32(last, 4) >>> 12);
+}
+
+function u32(bytes: Uint8Array, at: number): number {
+  return (
+    ((bytes[at] ?? 0) * 0x100_0000 +
+      ((bytes[at + 1] ?? 0) << 16) +
+      ((bytes[at + 2] ?? 0) << 8) +
+      (bytes[at + 3] ?? 0)) >>>
+    0
+  );
+}
