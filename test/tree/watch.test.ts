@@ -5,6 +5,7 @@ import { appendFile, mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LoggedEvent } from '../../src/core/events.ts';
 import type { Progress } from '../../src/core/progress.ts';
+import type { StatusReport } from '../../src/session/operation/operations.ts';
 import type { Program, Running } from './program.ts';
 import { openTreeLab, type TreeLab } from './tree-lab.ts';
 
@@ -73,6 +74,33 @@ describe('a watched tree pod', () => {
     assert.equal(status, 0);
     const { checkpoints } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { checkpoints: number[] };
     assert.deepEqual(checkpoints, [1, 2]);
+  });
+
+  it('stops its schedule with one question when nothing is left, tells it in status, and goes on when it is answered', async () => {
+    await lab.program.answer(['checkpoint', ...lab.at]);
+    await mkdir(join(lab.temp, 'away'));
+    const names = ['letter.txt', 'folder'];
+    for (const name of names) await rename(join(lab.dir, name), join(lab.temp, 'away', name));
+    const watching = lab.program.start(['watch', lab.dir, '--every', '1s']);
+    assert.ok(
+      (await watching.progress(({ step }) => step === 'a checkpoint on schedule failed')) !== undefined,
+    );
+    const { doubt } = await keyless.answer<StatusReport>(['status', ...lab.at]);
+    assert.deepEqual([doubt?.causes, doubt?.against, doubt?.number], [['empty'], 1, undefined]);
+    for (const name of names) await rename(join(lab.temp, 'away', name), join(lab.dir, name));
+    assert.ok((await watching.progress(isCheckpoint)) !== undefined, 'it ended instead');
+    assert.equal((await keyless.answer<StatusReport>(['status', ...lab.at])).doubt, undefined);
+    await rename(join(lab.dir, 'letter.txt'), join(lab.temp, 'away', 'letter.txt'));
+    await rename(join(lab.dir, 'folder'), join(lab.temp, 'away', 'folder'));
+    watching.kill('SIGTERM');
+    const { status, stdout } = await watching.ended;
+    assert.equal(status, 0);
+    assert.deepEqual(JSON.parse(stdout.trim().split('\n').at(-1) ?? '').checkpoints, [2]);
+    const { events } = await lab.program.answer<{ events: LoggedEvent[] }>(['log', ...lab.at]);
+    assert.deepEqual(
+      events.map(({ event }) => event.type).filter((type) => type.startsWith('checkpoint')),
+      ['checkpoint.sealed', 'checkpoint.doubted', 'checkpoint.sealed', 'checkpoint.doubted'],
+    );
   });
 
   it('scans everything each time where it cannot be watched, and says so once', async () => {

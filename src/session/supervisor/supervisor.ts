@@ -1,5 +1,6 @@
 // The supervisor of one running session: answers for the pod, shows the session, and ends when the session ends.
 import type { Server } from 'node:http';
+import { type Doubt, describeDoubt } from '../../core/checkpoint-doubt.ts';
 import { isDeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import { browsePod } from '../../sync/browse/browsed-pod.ts';
@@ -125,7 +126,7 @@ export class Supervisor {
     }
     const lockedMs = performance.now();
     onProgress({ step: 'locking the vault' });
-    await this.#finish('suspended');
+    await this.#finish('suspended', report.doubt);
     return { ...report, durableMs: report.durableMs + performance.now() - lockedMs };
   }
 
@@ -189,13 +190,14 @@ export class Supervisor {
    * Frees the device and ends the supervisor. If the device cannot be freed (a program of the host has a file of it
    * open) the supervisor ends all the same, and whoever opens the pod next tries again.
    */
-  async #finish(how: 'suspended' | 'ended'): Promise<void> {
+  async #finish(how: 'suspended' | 'ended', doubt?: Doubt): Promise<void> {
     this.#turns.end();
     clearInterval(this.#watch);
     try {
       await this.#reads.stop();
       await this.#desktop.close();
-      this.#viewer?.tell(how === 'suspended' ? SUSPENDED : ENDED);
+      const doubts = doubt === undefined ? '' : ` But look at your files: ${describeDoubt(doubt)}.`;
+      this.#viewer?.tell(how === 'suspended' ? { ...SUSPENDED, text: SUSPENDED.text + doubts } : ENDED);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#viewer?.tell({ state: 'ended', text: `Everything is saved, but do not unplug yet: ${reason}` });

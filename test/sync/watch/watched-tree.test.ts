@@ -1,6 +1,7 @@
 // A checkpoint of a watched tree is the one that a scan of everything would make, and scans only when it has to.
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import {
   appendFileSync,
@@ -22,6 +23,7 @@ import { createTree, openTree } from '../../../src/sync/pod/tree.ts';
 import { makeFifo } from '../../../src/sync/posix/nodes.ts';
 import { setXattr } from '../../../src/sync/posix/xattr.ts';
 import { WatchedTree } from '../../../src/sync/watch/watched-tree.ts';
+import { expectCode } from '../expect-code.ts';
 import { makeTempFolder } from '../support/temp-folder.ts';
 
 const PASSPHRASE = 'correct horse';
@@ -165,6 +167,67 @@ describe('a watched tree', () => {
     assert.equal((await watched.seal(onSchedule, SILENT))?.number, 2);
     assert.equal(latestCheckpoint(watched.pod.state)?.reason, 'schedule');
     assert.equal(await watched.seal(onSchedule, SILENT), undefined);
+  });
+
+  it('asks once on schedule about what looks like a loss, and goes on when it is answered', async () => {
+    await sealed();
+    const onSchedule = { reason: 'schedule', isOptional: true, ifDoubtful: 'stop' } as const;
+    const asked = async (): Promise<number> => {
+      await expectCode('CHECKPOINT_DOUBTFUL', () => watched.seal(onSchedule, SILENT));
+      const events = await watched.pod.events(1);
+      return events.filter(({ event }) => event.type === 'checkpoint.doubted').length;
+    };
+    const away = (name: string): string => join(temp.path, `away-${name}`);
+    const names = ['file', 'other', 'a'];
+    for (const name of names) renameSync(join(dir, name), away(name));
+    assert.deepEqual([await asked(), await asked()], [1, 1]);
+    for (const name of names) renameSync(away(name), join(dir, name));
+    assert.equal((await watched.seal(onSchedule, SILENT))?.number, 2);
+    assert.equal(watched.pod.state.doubt, undefined);
+    assert.equal(await watched.seal(onSchedule, SILENT), undefined);
+
+    for (const name of names) rmSync(join(dir, name), { recursive: true });
+    assert.deepEqual([await asked(), await asked()], [2, 2]);
+    assert.equal((await watched.checkpoint(SILENT, 'accept')).number, 3);
+    writeFileSync(join(dir, 'new'), 'new');
+    assert.equal((await watched.seal(onSchedule, SILENT))?.number, 4);
+  });
+
+  it('is asked about what changed between a scan that sealed nothing and the checkpoint', async () => {
+    for (let i = 0; i < 60; i++) writeFileSync(join(dir, `${i}.txt`), `The text of file ${i}. `.repeat(20));
+    await sealed();
+    for (let i = 0; i < 30; i++) writeFileSync(join(dir, `${i}.txt`), randomBytes(500));
+    watched.distrust();
+    await watched.reconcile(SILENT);
+    for (let i = 30; i < 33; i++) writeFileSync(join(dir, `${i}.txt`), randomBytes(500));
+    const { details } = await expectCode('CHECKPOINT_DOUBTFUL', () => watched.checkpoint(SILENT));
+    assert.equal(details.noiseCount, 33);
+  });
+
+  it('says once in the log what it cannot read on schedule, and goes on when it can', async function () {
+    if (process.getuid?.() !== 0) return this.skip();
+    await sealed();
+    const onSchedule = { reason: 'schedule', isOptional: true, ifDoubtful: 'stop' } as const;
+    execFileSync('chown', ['-R', '65534:65534', temp.path]);
+    execFileSync('chown', ['0:0', join(dir, 'a')]);
+    chmodSync(join(dir, 'a'), 0o700);
+    const asNobody = async <Result>(act: () => Promise<Result>): Promise<Result> => {
+      process.seteuid?.(65_534);
+      try {
+        return await act();
+      } finally {
+        process.seteuid?.(0);
+      }
+    };
+    for (let i = 0; i < 2; i++)
+      await expectCode('SOURCE_UNREADABLE', () => asNobody(() => watched.seal(onSchedule, SILENT)));
+    const { doubt } = watched.pod.state;
+    assert.deepEqual([doubt?.causes, doubt?.examples], [['unreadable'], [join(dir, 'a')]]);
+    const events = await watched.pod.events(1);
+    assert.equal(events.filter(({ event }) => event.type === 'checkpoint.doubted').length, 1);
+    chmodSync(join(dir, 'a'), 0o755);
+    assert.equal((await asNobody(() => watched.seal(onSchedule, SILENT)))?.number, 2);
+    assert.equal(watched.pod.state.doubt, undefined);
   });
 
   it('scans ahead of the first checkpoint if there is time', async () => {
