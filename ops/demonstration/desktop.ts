@@ -7,7 +7,6 @@ import { fileURLToPath } from 'node:url';
 import type { StartReport, StatusReport } from '../../src/session/operation/operations.ts';
 import { Desktop } from '../../src/session/pod/desktop.ts';
 import { openDevice } from '../../src/session/pod/open-device.ts';
-import { releaseDevice } from '../../src/session/pod/release.ts';
 import { connectToSession } from '../../src/session/process/session-socket.ts';
 import { openRfb, type RfbClient } from '../../src/session/rfb/client.ts';
 import type { SyncReport } from '../../src/sync/pod/replicate.ts';
@@ -25,13 +24,11 @@ const RFB_TIMEOUT_MS = 10_000;
 
 /** Creates a pod, works in it, suspends, syncs, destroys the device, restores, resumes, and proves that nothing is lost. */
 export async function demonstrateDesktop(stage: Stage): Promise<void> {
-  const { narration, program, dir, signal } = stage;
-  const device = join(dir, 'stick.img');
-  const newDevice = join(dir, 'new-stick.img');
+  const { narration, program, signal } = stage;
+  const { dir, device, newDevice } = stage.workplace;
   const home = join(dir, 'home');
   const pictures = fileURLToPath(new URL('../../out/demo/', import.meta.url));
   await mkdir(pictures, { recursive: true });
-  for (const path of [device, newDevice]) stage.atEnd(() => releaseDevice(path));
 
   narration.step('creating a pod on an image file of 800 MB: ext4, encrypted vault, keyring');
   const created = await program.json<{ podId: string; recoveryKey: string }>(

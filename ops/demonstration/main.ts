@@ -1,11 +1,13 @@
 // The demonstration's start: which one runs, what is printed, and that nothing stays behind.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { EXIT_STATUS } from '../../src/cli/exit-codes.ts';
 import { demonstrateDesktop } from './desktop.ts';
 import { Narration } from './narration.ts';
 import { Program } from './program.ts';
 import { demonstrateTree } from './tree.ts';
+import { clearAbandoned, makeWorkplace, type Workplace } from './workplace.ts';
 
 const PASSPHRASE = 'correct horse battery staple';
 
@@ -13,12 +15,9 @@ const PASSPHRASE = 'correct horse battery staple';
 export interface Stage {
   readonly narration: Narration;
   readonly program: Program;
-  /** A folder on disk that is removed at the end. */
-  readonly dir: string;
+  readonly workplace: Workplace;
   readonly passphraseFile: string;
   readonly signal: AbortSignal;
-  /** Registers what has to be undone; run last first, whatever happened. */
-  readonly atEnd: (undo: () => Promise<void>) => void;
 }
 
 const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
@@ -28,33 +27,30 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => interruption.abort(new Error(`interrupted by ${signal}`)));
 }
 
-const dir = await mkdtemp(join(process.env.TMPDIR ?? '/var/tmp', 'deskpod-demo-'));
-const undoing: (() => Promise<void>)[] = [() => rm(dir, { recursive: true, force: true })];
 const isRoot = process.getuid?.() === 0;
+await clearAbandoned();
+const workplace = makeWorkplace();
 let failure: unknown;
 try {
-  const passphraseFile = join(dir, 'passphrase');
+  const passphraseFile = join(workplace.dir, 'passphrase');
   await writeFile(passphraseFile, `${PASSPHRASE}\n`, { mode: 0o600 });
   const stage: Stage = {
     narration,
     program: new Program(passphraseFile, interruption.signal),
-    dir,
+    workplace,
     passphraseFile,
     signal: interruption.signal,
-    atEnd: (undo) => undoing.push(undo),
   };
   if (isRoot) await demonstrateDesktop(stage);
   else await demonstrateTree(stage);
 } catch (error) {
   failure = error;
 }
-for (const undo of undoing.toReversed()) {
-  try {
-    await undo();
-  } catch (error) {
-    failure ??= error;
-    process.stderr.write(`cleaning up: ${String(error)}\n`);
-  }
+try {
+  await workplace.clear();
+} catch (error) {
+  failure ??= error;
+  process.stderr.write(`cleaning up: ${String(error)}\n`);
 }
 
 const { measured, proofs, facts } = narration.findings;
@@ -70,4 +66,8 @@ if (failure !== undefined) {
     `\nthe demonstration failed: ${failure instanceof Error ? failure.message : String(failure)}\n`,
   );
 }
-process.exitCode = failure === undefined && narration.allHold ? 0 : 1;
+process.exitCode = interruption.signal.aborted
+  ? EXIT_STATUS.cancelled
+  : failure === undefined && narration.allHold
+    ? EXIT_STATUS.ok
+    : EXIT_STATUS.failed;

@@ -8,10 +8,10 @@ import type { Stage } from './main.ts';
 import { proveChain } from './proofs.ts';
 
 /** Creates a tree pod, syncs it home, destroys it, restores it, compares. */
-export async function demonstrateTree({ narration, program, dir }: Stage): Promise<void> {
-  const folder = join(dir, 'work');
-  const home = join(dir, 'home');
-  const rebuilt = join(dir, 'rebuilt');
+export async function demonstrateTree({ narration, program, workplace }: Stage): Promise<void> {
+  const folder = join(workplace.dir, 'work');
+  const home = join(workplace.dir, 'home');
+  const rebuilt = join(workplace.dir, 'rebuilt');
 
   narration.step('a folder with documents, a link and this project’s own sources');
   await mkdir(folder);
