@@ -6,6 +6,7 @@ import { OutputError, runToFile } from '../host/run-to-file.ts';
 import { readCriuProblem } from './criu-problems.ts';
 import { type DumpStats, readDumpStats } from './criu-stats.ts';
 import { openFreezeHook } from './freeze-hook.ts';
+import { endStrayDump } from './session-members.ts';
 
 /** A session must not stand still for ever because CRIU does: ended, it lets the session go on. */
 const CRIU_TIMEOUT_MS = 180_000;
@@ -95,6 +96,7 @@ export async function criuDump(programs: Programs, options: DumpOptions): Promis
       ...(leaveRunning ? ['--leave-running'] : []),
     ]);
   } catch (error) {
+    if (error instanceof OutputError && error.process.signal !== undefined) await endStrayDump(imagesDir);
     if (hook.failure() !== undefined) throw hook.failure();
     if (!(error instanceof OutputError)) throw error;
     const problem = await readCriuProblem(logFile, error.output);

@@ -14,7 +14,9 @@ async function membersOf(mergedDir: string, restoreRootDir?: string): Promise<re
     if (!/^\d+$/.test(name)) continue;
     const identity = identifyProcess(Number(name));
     if (identity === undefined) continue;
-    if ((await isRootedIn(name, dev)) || (await isRestoring(name, restoreRootDir))) members.push(identity);
+    const isRestoring =
+      restoreRootDir !== undefined && (await isCriu(name, 'restore', '--root', restoreRootDir));
+    if (isRestoring || (await isRootedIn(name, dev))) members.push(identity);
   }
   return members;
 }
@@ -24,6 +26,19 @@ export async function endMembers(mergedDir: string, restoreRootDir?: string): Pr
   const members = await membersOf(mergedDir, restoreRootDir);
   await Promise.all(members.map((member) => endProcess(member)));
   return members.length;
+}
+
+/**
+ * Ends the children of a CRIU that was killed while it dumped into `imagesDir`: while it finds out what the kernel can
+ * do, it has some that sleep until it ends them, with that folder open.
+ */
+export async function endStrayDump(imagesDir: string): Promise<void> {
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const identity = identifyProcess(Number(name));
+    if (identity !== undefined && (await isCriu(name, 'dump', '--images-dir', imagesDir)))
+      await endProcess(identity);
+  }
 }
 
 /**
@@ -48,12 +63,9 @@ async function isRootedIn(pid: string, device: number): Promise<boolean> {
   return root?.dev === device;
 }
 
-async function isRestoring(pid: string, restoreRootDir: string | undefined): Promise<boolean> {
-  if (restoreRootDir === undefined) return false;
+async function isCriu(pid: string, verb: string, option: string, path: string): Promise<boolean> {
   const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(gone);
-  return (
-    commandLine?.includes(`\0restore\0`) === true && commandLine.includes(`\0--root\0${restoreRootDir}\0`)
-  );
+  return commandLine?.includes(`\0${verb}\0`) === true && commandLine.includes(`\0${option}\0${path}\0`);
 }
 
 /** A process may end while it is looked at; one without memory of its own (a kernel thread) has no root to see. */
