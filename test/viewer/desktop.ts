@@ -35,7 +35,8 @@ export async function startDesktop(): Promise<TestDesktop> {
   programs.push(server);
   const stop = async () => {
     for (const program of programs.toReversed()) await end(program);
-    await rm(folder, { recursive: true, force: true });
+    // A browser's helpers end a moment after it, and write until then.
+    await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   };
   try {
     const [number] = await once(server.stdio[3] ?? server, 'data');
