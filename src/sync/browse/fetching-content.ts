@@ -2,6 +2,7 @@
 import { fromHex } from '../../core/bytes.ts';
 import { HASH_BYTES } from '../../core/hashing.ts';
 import type { Root } from '../../core/root.ts';
+import type { FilePlace, PlacedChunk } from '../files/restore.ts';
 import type { ChunkProof } from '../files/restore-patch.ts';
 import type { MemoryChunkIndex } from '../repository/chunk-index.ts';
 import { refreshChunkIndex } from '../repository/chunk-index-refresh.ts';
@@ -45,6 +46,11 @@ export class FetchingContent {
   async readChunk(id: Uint8Array): Promise<Uint8Array> {
     await this.#ensure([id], this.#places);
     return this.#parts.content.readChunk(id);
+  }
+
+  /** Has a chunk written to a file, if it is here already. */
+  place(id: Uint8Array, place: FilePlace): PlacedChunk | undefined {
+    return this.#parts.content.place(id, place);
   }
 
   async *readChunks(ids: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {

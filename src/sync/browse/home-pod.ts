@@ -93,6 +93,7 @@ function guided(content: FetchingContent, { checkpoints }: PodState): BrowsedCon
   return {
     readChunk: (id) => content.readChunk(id),
     readChunks: (ids) => content.readChunks(ids),
+    place: (id, place) => content.place(id, place),
     readRoot: (root: Root) =>
       content.readRootNear(
         root,

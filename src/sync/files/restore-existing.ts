@@ -43,6 +43,7 @@ export class ExistingFiles {
    * else where a folder that is not meant itself leads to what is
    */
   judge(entry: ManifestEntry, isPassage = false): Verdict {
+    if (this.#target.isFresh(entry.path)) return 'make';
     const place = this.#target.place(entry.path);
     const stats = lstatSync(place, { bigint: true, throwIfNoEntry: false });
     if (stats === undefined) return 'make';
@@ -65,6 +66,7 @@ export class ExistingFiles {
 
   /** The verdict on a further name of the inode that `first` names. */
   judgeLink(first: Uint8Array, entry: ManifestEntry): Verdict {
+    if (this.#target.isFresh(entry.path)) return 'make';
     const stats = lstatSync(this.#target.place(entry.path), { bigint: true, throwIfNoEntry: false });
     if (stats === undefined) return 'make';
     if (stats.isDirectory()) return this.judge(entry);

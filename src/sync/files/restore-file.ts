@@ -1,26 +1,18 @@
 // Restore of one file's content: chunks to bytes, zeros to holes where the file had holes.
-import { ftruncateSync, write, writeSync } from 'node:fs';
-import { promisify } from 'node:util';
+import { ftruncateSync } from 'node:fs';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { ManifestEntry } from '../../core/manifest.ts';
+import { writeAllSync, writeAroundHoles } from '../posix/sparse.ts';
 import { displayPath } from './byte-path.ts';
 import type { ContentReader } from './restore.ts';
 import { writeFailure } from './restore-target.ts';
 
-/** Up to here one synchronous call is faster than handing the bytes to a thread. */
-const AT_ONCE_BYTES = 256 * 1024;
-/** Holes come in blocks of the file system; smaller runs of zeros are worth no hole. */
-const BLOCK_BYTES = 4096;
-const ZERO_BLOCK = Buffer.alloc(BLOCK_BYTES);
-
-/** Chunks of one file that are fetched before their turn; neighbours are fetched together. */
+/** Chunks of one file that are under way at once; neighbours are read together. */
 const AHEAD_MAX = 16;
 
-const writeAsync = promisify(write);
-
 /**
- * Writes the chunks of an entry to an open, empty file, fetching the next ones while one is written. `onWritten` is told
- * the length of each and may throw to stop.
+ * Writes the chunks of an entry to an open, empty file. `onWritten` is told the length of each and may throw to stop. When
+ * it returns or throws, nobody writes to the file any more.
  * @throws DeskPodError SPACE_EXHAUSTED, TARGET_WRITE_FAILED, MANIFEST_DAMAGED if the chunks are not as long as the
  * file; what `reader` throws, with the name of the file
  */
@@ -30,27 +22,36 @@ export async function writeChunks(
   reader: ContentReader,
   onWritten: (sizeBytes: number) => void,
 ): Promise<void> {
-  let position = 0;
-  const ahead: Promise<Uint8Array>[] = [];
-  for (let i = 0; i < entry.chunkIds.length; i++) {
-    while (ahead.length < AHEAD_MAX && i + ahead.length < entry.chunkIds.length) {
-      const fetching = fetch(entry, i + ahead.length, reader);
-      // if writing fails first, this one's failure is nobody's any more
-      fetching.catch(ignoreOutrunChunk);
-      ahead.push(fetching);
+  const placing: Promise<void>[] = [];
+  try {
+    let position = 0;
+    for (const [index, id] of entry.chunkIds.entries()) {
+      const here = { position, isBeyondEnd: true };
+      const maxBytes = entry.sizeBytes - position;
+      const placed = reader.place?.(id, { fd, position, isSparse: entry.isSparse, maxBytes });
+      if (placed === undefined) {
+        const sizeBytes = await writeChunkAt(fd, entry, index, reader, here);
+        position += sizeBytes;
+        onWritten(sizeBytes);
+        continue;
+      }
+      const { sizeBytes, isPlaced } = placed;
+      position += sizeBytes;
+      const place = async (): Promise<void> => {
+        // what could not be done elsewhere is done here, where what is wrong has a name
+        if (!(await isPlaced)) await writeChunkAt(fd, entry, index, reader, here);
+        onWritten(sizeBytes);
+      };
+      const one = place();
+      one.catch(ignoreUntilAwaited);
+      placing.push(one);
+      if (placing.length > AHEAD_MAX) await placing.shift();
     }
-    const chunk = (await ahead.shift()) ?? NO_BYTES;
-    if (position + chunk.length > entry.sizeBytes) throw wrongLength(entry, position + chunk.length);
-    try {
-      if (entry.isSparse) await writeAroundHoles(fd, chunk, position);
-      else await writeAll(fd, chunk, position);
-    } catch (error) {
-      throw writeFailure(entry.path, error);
-    }
-    position += chunk.length;
-    onWritten(chunk.length);
+    if (position !== entry.sizeBytes) throw wrongLength(entry, position);
+    await Promise.all(placing);
+  } finally {
+    await Promise.allSettled(placing);
   }
-  if (position !== entry.sizeBytes) throw wrongLength(entry, position);
   if (!entry.isSparse) return;
   try {
     ftruncateSync(fd, entry.sizeBytes);
@@ -74,8 +75,8 @@ export async function writeChunkAt(
   const { position, isBeyondEnd } = place;
   if (position + chunk.length > entry.sizeBytes) throw wrongLength(entry, position + chunk.length);
   try {
-    if (entry.isSparse && isBeyondEnd) await writeAroundHoles(fd, chunk, position);
-    else await writeAll(fd, chunk, position);
+    if (entry.isSparse && isBeyondEnd) writeAroundHoles(fd, chunk, position);
+    else writeAllSync(fd, chunk, position);
   } catch (error) {
     throw writeFailure(entry.path, error);
   }
@@ -100,32 +101,6 @@ async function fetch(entry: ManifestEntry, index: number, reader: ContentReader)
   }
 }
 
-async function writeAll(fd: number, bytes: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const rest = bytes.length - done;
-    done +=
-      rest <= AT_ONCE_BYTES
-        ? writeSync(fd, bytes, done, rest, position + done)
-        : (await writeAsync(fd, bytes, done, rest, position + done)).bytesWritten;
-  }
-}
-
-/** Writes the runs of blocks that are not all zeros; blocks are counted from the start of the file. */
-async function writeAroundHoles(fd: number, bytes: Uint8Array, position: number): Promise<void> {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  let runStart = 0;
-  for (let at = 0; at < buffer.length; ) {
-    const end = Math.min(at + BLOCK_BYTES - ((position + at) % BLOCK_BYTES), buffer.length);
-    const isZero = ZERO_BLOCK.subarray(0, end - at).equals(buffer.subarray(at, end));
-    if (isZero) {
-      await writeAll(fd, buffer.subarray(runStart, at), position + runStart);
-      runStart = end;
-    }
-    at = end;
-  }
-  await writeAll(fd, buffer.subarray(runStart), position + runStart);
-}
-
 /** The error for a file whose chunks are not as long as it is. */
 export function wrongLength(entry: ManifestEntry, gotBytes: number): DeskPodError {
   const path = displayPath(entry.path);
@@ -136,6 +111,6 @@ export function wrongLength(entry: ManifestEntry, gotBytes: number): DeskPodErro
   );
 }
 
-function ignoreOutrunChunk(): void {
-  // whoever goes on awaits the same promise and gets its failure
+function ignoreUntilAwaited(): void {
+  // the file awaits its chunks together, and gets the first failure
 }

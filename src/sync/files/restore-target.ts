@@ -64,6 +64,11 @@ export class RestoreTarget {
     return joinPath(this.#root, path);
   }
 
+  /** True if nothing can be at this path: the folder that it lies in was made here. */
+  isFresh(path: Uint8Array): boolean {
+    return this.#made.has(parentKeyOf(path));
+  }
+
   /** Makes a folder that only its owner can enter until {@link describe} says otherwise. */
   makeFolder(path: Uint8Array): void {
     const place = this.place(path);
@@ -158,7 +163,7 @@ export class RestoreTarget {
   }
 
   #clear(path: Uint8Array, place: Buffer): void {
-    if (this.#made.has(parentKeyOf(path))) return;
+    if (this.isFresh(path)) return;
     if (this.#keepsFolders && kindAt(place) === 'directory') rmdirSync(place);
     else if (this.#mayReplace) rmSync(place, { recursive: true, force: true });
   }

@@ -20,6 +20,27 @@ export interface ContentReader {
   readChunk(id: Uint8Array): Promise<Uint8Array>;
   /** The byte string under a root. */
   readRoot(root: Root): AsyncIterable<Uint8Array>;
+  /**
+   * Begins to write a chunk to a place of an open file, which stays open meanwhile; undefined if it is not one to be written
+   * so, or longer than `maxBytes`: then it is read, and what is wrong with it found.
+   */
+  place?(id: Uint8Array, place: FilePlace): PlacedChunk | undefined;
+}
+
+/** A place in an open file. */
+export interface FilePlace {
+  readonly fd: number;
+  readonly position: number;
+  /** True if runs of zeros are to be holes: nothing lies there yet. */
+  readonly isSparse: boolean;
+  readonly maxBytes: number;
+}
+
+/** A chunk that is being written. */
+export interface PlacedChunk {
+  readonly sizeBytes: number;
+  /** False if it could not be read or written there, whatever the reason. */
+  readonly isPlaced: Promise<boolean>;
 }
 
 /** How a tree is restored. */

@@ -1,4 +1,5 @@
-// Where a sparse file has data and where it has holes.
+// Sparse files: where they have data and where holes, and writing around these.
+import { writeSync } from 'node:fs';
 import { declareFunction, ErrnoError, errnoName, lastErrno } from './libc.ts';
 
 const lseek = declareFunction('int64_t lseek(int fd, int64_t offset, int whence)');
@@ -37,4 +38,33 @@ function seek(fd: number, offset: number, whence: number, sizeBytes: number): nu
   if (code === 'ENXIO') return sizeBytes; // nothing but a hole from here on
   if (code === 'EINVAL') return whence === SEEK_DATA ? offset : sizeBytes; // holes are unknown here
   throw new ErrnoError('lseek', errno, `fd ${fd}`);
+}
+
+/** Holes come in blocks of the file system; smaller runs of zeros are worth no hole. */
+const BLOCK_BYTES = 4096;
+const ZERO_BLOCK = Buffer.alloc(BLOCK_BYTES);
+
+/** Writes all of `bytes` at a position of an open file. Throws the system's error. */
+export function writeAllSync(fd: number, bytes: Uint8Array, position: number): void {
+  for (let done = 0; done < bytes.length; )
+    done += writeSync(fd, bytes, done, bytes.length - done, position + done);
+}
+
+/**
+ * Writes the runs of blocks that are not all zeros, where nothing lies yet; blocks are counted from the start of the file.
+ * Throws the system's error.
+ */
+export function writeAroundHoles(fd: number, bytes: Uint8Array, position: number): void {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  let runStart = 0;
+  for (let at = 0; at < buffer.length; ) {
+    const end = Math.min(at + BLOCK_BYTES - ((position + at) % BLOCK_BYTES), buffer.length);
+    const isZero = ZERO_BLOCK.subarray(0, end - at).equals(buffer.subarray(at, end));
+    if (isZero) {
+      writeAllSync(fd, buffer.subarray(runStart, at), position + runStart);
+      runStart = end;
+    }
+    at = end;
+  }
+  writeAllSync(fd, buffer.subarray(runStart), position + runStart);
 }

@@ -6,6 +6,7 @@ import { HASH_BYTES } from '../../core/hashing.ts';
 import { packIndexIds } from '../../core/pack.ts';
 import type { Root } from '../../core/root.ts';
 import { recipientOf } from '../age/age.ts';
+import type { FilePlace, PlacedChunk } from '../files/restore.ts';
 import { hashing } from '../hashing.ts';
 import { Crew } from '../workers/crew.ts';
 import type { FileSource } from '../workers/messages.ts';
@@ -153,6 +154,11 @@ export class Content {
       if (!isDeskPodError(error) || !(await this.#isElsewhere(id, tried))) throw error;
       return await this.#reader.read(id);
     }
+  }
+
+  /** Has a chunk that was flushed written to a file; see `ContentReader`. */
+  place(id: Uint8Array, place: FilePlace): PlacedChunk | undefined {
+    return this.#reader.place(id, place);
   }
 
   /** The bytes of chunks, one after the other, read ahead. Throws what {@link readChunk} throws. */

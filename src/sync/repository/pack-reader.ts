@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers';
 import { equalBytes, toHex } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import { encodePackIndex } from '../../core/pack.ts';
+import type { FilePlace, PlacedChunk } from '../files/restore.ts';
 import { hashing } from '../hashing.ts';
 import { decompressInto } from '../workers/compression.ts';
 import type { Crew } from '../workers/crew.ts';
@@ -37,6 +38,14 @@ interface Wanted {
   reject(error: unknown): void;
 }
 
+/** A chunk that is to be written to a file. */
+interface Placing {
+  readonly id: Uint8Array;
+  readonly location: ChunkLocation;
+  readonly place: FilePlace;
+  resolve(isPlaced: boolean): void;
+}
+
 /** Reads chunks by id. The caller closes it. */
 export class PackReader {
   readonly #source: PackSource;
@@ -44,6 +53,8 @@ export class PackReader {
   readonly #windows = new Map<string, Promise<Uint8Array>>();
   /** Asked for since the event loop last came round; read together, in the order in which the packs hold them. */
   #wanted: Wanted[] = [];
+  /** The same of chunks that go to files. */
+  #placing: Placing[] = [];
   #number = 0;
 
   constructor(source: PackSource) {
@@ -68,12 +79,52 @@ export class PackReader {
     });
   }
 
+  /** Has a chunk written to a file by a thread, as `ContentReader` says it. */
+  place(id: Uint8Array, place: FilePlace): PlacedChunk | undefined {
+    const location = this.#source.index.locate(id);
+    if (location === undefined || location.plainLength > place.maxBytes) return undefined;
+    const isPlaced = new Promise<boolean>((resolve) => {
+      if (this.#placing.length === 0) setImmediate(() => this.#placeAll());
+      this.#placing.push({ id, location, place, resolve });
+    });
+    return { sizeBytes: location.plainLength, isPlaced };
+  }
+
+  #placeAll(): void {
+    const placing = this.#placing;
+    this.#placing = [];
+    if (this.#isLittle(placing)) for (const { resolve } of placing) resolve(false);
+    else for (const run of runsOf(placing)) void this.#placeRun(run);
+  }
+
+  async #placeRun(run: readonly Placing[]): Promise<void> {
+    const pack = run[0]?.location.pack ?? '';
+    const chunks = encodePackIndex(run.map(({ id, location }) => ({ ...location, id })));
+    const places = Float64Array.from(
+      run.flatMap(({ place: { fd, position, isSparse } }) => [fd, position, isSparse ? 1 : 0]),
+    );
+    const number = ++this.#number;
+    let isPlaced = false;
+    try {
+      const answer = await this.#packs.use(pack, (file) =>
+        this.#source.crew.thread().ask({ type: 'place', number, ...file.shared, chunks, places }),
+      );
+      isPlaced = answer.isPlaced;
+    } catch {
+      // what the matter is shows when each of them is read
+    }
+    for (const { resolve } of run) resolve(isPlaced);
+  }
+
+  #isLittle(chunks: readonly { readonly location: ChunkLocation }[]): boolean {
+    const sizeBytes = chunks.reduce((sum, { location }) => sum + location.plainLength, 0);
+    return !this.#source.crew.isStarted && sizeBytes < THREAD_BYTES;
+  }
+
   #readWanted(): void {
     const wanted = this.#wanted;
     this.#wanted = [];
-    const { crew } = this.#source;
-    const sizeBytes = wanted.reduce((sum, { location }) => sum + location.plainLength, 0);
-    if (!crew.isStarted && sizeBytes < THREAD_BYTES) {
+    if (this.#isLittle(wanted)) {
       for (const one of wanted) this.#readAlone(one.id, one.location).then(one.resolve, one.reject);
       return;
     }
@@ -161,11 +212,11 @@ function remember<T>(cache: Map<string, Promise<T>>, key: string, make: () => Pr
 }
 
 /** Chunks of one pack that lie near each other, ascending. */
-function runsOf(wanted: readonly Wanted[]): Wanted[][] {
+function runsOf<T extends { readonly location: ChunkLocation }>(wanted: readonly T[]): T[][] {
   const sorted = [...wanted].sort(({ location: a }, { location: b }) =>
     a.pack === b.pack ? a.offset - b.offset : a.pack < b.pack ? -1 : 1,
   );
-  const runs: Wanted[][] = [];
+  const runs: T[][] = [];
   let end = 0;
   let plainBytes = 0;
   for (const one of sorted) {

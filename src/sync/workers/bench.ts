@@ -1,18 +1,12 @@
 // The heavy work on chunks, on whatever thread: cut, hash, compress and seal; open, decompress and prove.
-import { readSync } from 'node:fs';
-import { equalBytes } from '../../core/bytes.ts';
 import { Chunker, type ChunkSizes, FILE_CHUNKS } from '../../core/chunker.ts';
 import { HASH_BYTES } from '../../core/hashing.ts';
 import { encodePackIndex, PackBuilder, packIndexEntries } from '../../core/pack.ts';
-import {
-  coveringPieces,
-  openPieces,
-  sealedFileLength,
-  sealedPieceAt,
-  sealPayloadInto,
-} from '../age/age-stream.ts';
+import { sealedFileLength, sealPayloadInto } from '../age/age-stream.ts';
 import { hashing } from '../hashing.ts';
-import { compressedBound, compressInto, decompressInto } from './compression.ts';
+import { writeAllSync, writeAroundHoles } from '../posix/sparse.ts';
+import { ChunkReading, ReusedMemory } from './chunk-reading.ts';
+import { compressedBound, compressInto } from './compression.ts';
 import { FileReading } from './file-reading.ts';
 import { decodeFileRuns } from './file-runs.ts';
 import {
@@ -27,6 +21,8 @@ import {
   type KeepOrder,
   type Order,
   type PackHeader,
+  type PlaceAnswer,
+  type PlaceOrder,
   type ReadAnswer,
   type ReadOrder,
   type SealedPack,
@@ -94,10 +90,13 @@ export class Bench {
   readonly #carries: Uint8Array[] = [];
   /** Memory of sealed packs that were stored. */
   readonly #outbox: Uint8Array[] = [];
+  readonly #chunks: ChunkReading;
+  readonly #placed = new ReusedMemory();
 
   constructor({ chunkIdKey, table }: Omit<SetUp, 'type'>) {
     this.#chunkIdKey = chunkIdKey;
     this.#table = table;
+    this.#chunks = new ChunkReading(chunkIdKey);
   }
 
   /** Does what is asked; a failure is an answer too. */
@@ -114,6 +113,8 @@ export class Bench {
           return this.#finish(order);
         case 'read':
           return this.#read(order);
+        case 'place':
+          return this.#place(order);
         case 'prove':
           return provePack(order, this.#chunkIdKey);
       }
@@ -269,47 +270,36 @@ export class Bench {
   }
 
   #read(order: ReadOrder): ReadAnswer {
-    return { type: 'read', number: order.number, plain: this.#readChunks(order) };
+    const chunks = [...packIndexEntries(order.chunks)];
+    const plain = new Uint8Array(chunks.reduce((sum, { plainLength }) => sum + plainLength, 0));
+    const isRead = this.#chunks.readInto(plain, order, chunks);
+    return { type: 'read', number: order.number, plain: isRead ? plain : undefined };
   }
 
-  #readChunks({ fd, parts, chunks: encoded }: ReadOrder): Uint8Array | undefined {
-    const chunks = [...packIndexEntries(encoded)];
-    const { key, payloadOffset, fileBytes, layout } = parts;
-    const [first] = chunks;
-    const last = chunks.at(-1);
-    if (first === undefined || last === undefined) return new Uint8Array(0);
-    const end = last.offset + last.storedLength;
-    if (end > layout.plainLength) return undefined;
-    const { firstPiece, lastPiece, skipBytes } = coveringPieces(first.offset, end - first.offset);
-    const from = payloadOffset + sealedPieceAt(firstPiece).offset;
-    const lastAt = sealedPieceAt(Math.min(lastPiece, layout.pieceCount - 1));
-    const to = Math.min(payloadOffset + lastAt.offset + lastAt.length, fileBytes);
-    const sealed = new Uint8Array(Math.max(0, to - from));
-    for (let done = 0; done < sealed.length; ) {
-      const count = readSync(fd, sealed, done, sealed.length - done, from + done);
-      if (count === 0) return undefined;
-      done += count;
-    }
-    let opened: Uint8Array;
-    try {
-      opened = openPieces(key, sealed, firstPiece, layout);
-    } catch {
-      return undefined; // read again chunk by chunk, it is named
-    }
-    const plain = new Uint8Array(chunks.reduce((sum, { plainLength }) => sum + plainLength, 0));
+  #place(order: PlaceOrder): PlaceAnswer {
+    const { number, places } = order;
+    const chunks = [...packIndexEntries(order.chunks)];
+    const length = chunks.reduce((sum, { plainLength }) => sum + plainLength, 0);
+    const plain = this.#placed.take(length);
+    let isPlaced = this.#chunks.readInto(plain, order, chunks);
     let at = 0;
-    for (const { id, offset, storedLength, plainLength, codec } of chunks) {
-      const start = offset - first.offset + skipBytes;
-      const stored = opened.subarray(start, start + storedLength);
-      const target = plain.subarray(at, at + plainLength);
-      if (codec === 'zstd') {
-        if (!decompressInto(target, stored)) return undefined;
-      } else if (stored.length === plainLength) target.set(stored);
-      else return undefined;
-      if (!equalBytes(hashing.hmac(this.#chunkIdKey, target), id)) return undefined;
+    for (const [i, { plainLength }] of chunks.entries()) {
+      const [fd = -1, position = 0, isSparse = 0] = places.subarray(i * 3, i * 3 + 3);
+      const bytes = plain.subarray(at, at + plainLength);
+      isPlaced &&= isWritten(fd, bytes, position, isSparse === 1);
       at += plainLength;
     }
-    return plain;
+    return { type: 'place', number, isPlaced };
+  }
+}
+
+function isWritten(fd: number, bytes: Uint8Array, position: number, isSparse: boolean): boolean {
+  try {
+    if (isSparse) writeAroundHoles(fd, bytes, position);
+    else writeAllSync(fd, bytes, position);
+    return true;
+  } catch {
+    return false; // written again by whoever asked, who is told why it fails
   }
 }
 

@@ -77,6 +77,13 @@ export interface ReadOrder {
   readonly chunks: Uint8Array;
 }
 
+/** Like {@link ReadOrder}, of chunks that are written to files at once. */
+export interface PlaceOrder extends Omit<ReadOrder, 'type'> {
+  readonly type: 'place';
+  /** Of each chunk: the file, open in this process until the answer, the position, and 1 if zeros are to be holes. */
+  readonly places: Float64Array;
+}
+
 /** Read a whole pack: do its bytes bear out its name, and each chunk its id? */
 export interface ProveOrder {
   readonly type: 'prove';
@@ -88,7 +95,7 @@ export interface ProveOrder {
   readonly entries: readonly PackEntry[];
 }
 
-export type Order = CutOrder | CutFilesOrder | KeepOrder | FinishOrder | ReadOrder | ProveOrder;
+export type Order = CutOrder | CutFilesOrder | KeepOrder | FinishOrder | ReadOrder | PlaceOrder | ProveOrder;
 
 /** The chunks that a batch completes. */
 export interface ToldChunks {
@@ -144,6 +151,13 @@ export interface ReadAnswer {
   readonly plain: Uint8Array | undefined;
 }
 
+/** Whether all of the chunks are as they should be, and were written. */
+export interface PlaceAnswer {
+  readonly type: 'place';
+  readonly number: number;
+  readonly isPlaced: boolean;
+}
+
 /** What a pack was found to be. */
 export interface ProveAnswer {
   readonly type: 'prove';
@@ -169,5 +183,6 @@ export type Answer =
   | KeepAnswer
   | FinishAnswer
   | ReadAnswer
+  | PlaceAnswer
   | ProveAnswer
   | FailAnswer;
