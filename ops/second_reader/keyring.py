@@ -4,7 +4,7 @@ import re
 
 from .fields import Fields, proven, read_json
 from .programs import unseal, unseal_with_passphrase
-from .refused import FAILED, WRONG_KEY, Refused
+from .refused import FAILED, NOT_FOUND, WRONG_KEY, Refused
 
 SLOTS_MAX = 32  # each passphrase slot takes a second to try
 
@@ -20,13 +20,36 @@ def read_head(data):
     return head
 
 
-def unlock(repository, recovery_key, passphrase):
-    """The head and the pod's secrets, both proven."""
-    head_bytes = repository.read('head')
-    head = read_head(head_bytes)
-    place = f'keyrings/{head["keyring"]}'
+def find_branch(repository, wanted):
+    """The bytes of the newest head of the branch whose name begins with `wanted`."""
+    found = {}
+    for match in repository.names('branches', '([0-9]{12})-([0-9a-f]{64})'):  # ascending by position
+        data = repository.object(f'branches/{match[0]}', match[2])
+        found[read_head(data)['deviceId']] = data
+    names = [name for name in found if name.startswith(wanted.lower())]
+    if len(names) != 1:
+        raise Refused(f'{len(names)} branches begin with {wanted}, of: {" ".join(found) or "none"}', NOT_FOUND)
+    return found[names[0]]
+
+
+def unlock(repository, recovery_key, passphrase, branch=None):
+    """The head and the pod's secrets, both proven. A branch is opened by the keyring that `head` names, or by its own."""
+    if branch is None:
+        return unlock_with(repository, repository.read('head'), None, recovery_key, passphrase)
+    head_bytes = find_branch(repository, branch)
     try:
-        keyring = repository.object(place, head['keyring'])
+        named = read_head(repository.read('head'))['keyring']
+        return unlock_with(repository, head_bytes, named, recovery_key, passphrase)
+    except Refused:
+        return unlock_with(repository, head_bytes, None, recovery_key, passphrase)
+
+
+def unlock_with(repository, head_bytes, named, recovery_key, passphrase):
+    head = read_head(head_bytes)
+    named = named or head['keyring']
+    place = f'keyrings/{named}'
+    try:
+        keyring = repository.object(place, named)
     except Refused as failure:
         raise Refused(f'the keyring that head names: {failure}', failure.status) from failure
     secrets = open_slots(Fields(keyring[:-32], place), recovery_key, passphrase)
