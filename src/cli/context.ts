@@ -56,5 +56,6 @@ export function operateOn<Name extends OperationName>(
     passphrase,
     credential: given === undefined ? credential : async () => given,
     onProgress: output.progress,
+    onNotice: output.remark,
   });
 }

@@ -48,6 +48,7 @@ const STATUS_OF: Readonly<Partial<Record<ErrorCode, keyof typeof EXIT_STATUS>>> 
   DEVICE_NOT_FOUND: 'noPod',
   DEVICE_NOT_A_POD: 'noPod',
   CHECKPOINT_NOT_FOUND: 'noPod',
+  BRANCH_NOT_FOUND: 'noPod',
   PATH_NOT_FOUND: 'noPod',
   PATH_NOT_A_FILE: 'noPod',
   BASE_NOT_FOUND: 'noPod',

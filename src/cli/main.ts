@@ -20,6 +20,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   stop: async () => (await import('./commands/stop.ts')).registerStop,
   home: async () => (await import('./commands/home.ts')).registerHome,
   sync: async () => (await import('./commands/sync.ts')).registerSync,
+  branches: async () => (await import('./commands/branches.ts')).registerBranches,
+  fork: async () => (await import('./commands/fork.ts')).registerFork,
   verify: async () => (await import('./commands/verify.ts')).registerVerify,
   prune: async () => (await import('./commands/prune.ts')).registerPrune,
   checkpoints: async () => (await import('./commands/checkpoints.ts')).registerCheckpoints,

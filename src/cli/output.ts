@@ -59,6 +59,9 @@ export class Output {
     process.stderr.write(`\r\u001b[K${describe(progress, this.#pace)}`);
   };
 
+  /** {@link note}, to be handed on. */
+  readonly remark = (text: string): void => this.note(text);
+
   /** A remark for people, on stderr; machines do not get it. */
   note(text: string): void {
     this.#endLine();

@@ -5,6 +5,7 @@ import { operateStream, operateStreamAtHome } from '../session/operation/operate
 import type { StreamName, StreamOperations } from '../session/operation/stream-operations.ts';
 import type { PathReport } from '../sync/browse/browse-path.ts';
 import type { CheckpointName } from '../sync/browse/checkpoint-choice.ts';
+import type { HomePodAccess } from '../sync/browse/home-pod.ts';
 import { absoluteUrl } from './commands/home.ts';
 import { contextOf, withPodOptions } from './context.ts';
 import { EXIT_STATUS, exitStatusOf } from './exit-codes.ts';
@@ -25,11 +26,25 @@ export const PATH_HELP = `
 PATH counts from the top of the checkpoint, with or without a slash before it. With --base64 it is given in base64, as
 --json shows names that are not UTF-8 ("pathBase64").`;
 
+/** Where a home keeps histories of a pod beside the one that it goes on with. */
+export const BRANCH_OPTION = [
+  '--branch <name>',
+  'with --from: a branch of the pod, by how its name begins; see deskpod branches',
+] as const;
+
 /** The options by which a command finds the pod that it reads: on a device, or at a home. */
 export function withSourceOptions(command: Command): Command {
   return withPodOptions(command)
     .option('--from <url>', 'look into the pod at this home instead: nothing there changes')
-    .option('--pod <id>', 'with --from: which pod, if home has more than one');
+    .option('--pod <id>', 'with --from: which pod, if home has more than one')
+    .option(...BRANCH_OPTION);
+}
+
+interface SourceOptions {
+  readonly device?: string;
+  readonly from?: string;
+  readonly pod?: string;
+  readonly branch?: string;
 }
 
 /** Runs a stream operation on the pod that the command was pointed at: on a device, or at home. */
@@ -39,18 +54,41 @@ export async function readPod<Name extends StreamName>(
   parameters: StreamOperations[Name]['parameters'],
   emit: (item: StreamOperations[Name]['item']) => Promise<void> | void,
 ): Promise<StreamOperations[Name]['answer']> {
+  const access = await homeAccess(command);
+  if (access !== undefined) return operateStreamAtHome(access, name, parameters, emit);
   const { output, passphrase, credential } = contextOf(command);
-  const { device, from, pod } = command.optsWithGlobals<{ device?: string; from?: string; pod?: string }>();
-  const onProgress = output.progress;
-  if (from === undefined)
-    return operateStream(device, name, parameters, emit, { passphrase, credential, onProgress });
-  if (device !== undefined) {
-    throw new DeskPodError('USAGE', 'both --device and --from are given', {
-      hint: 'Say --device for the pod on a device, or --from for the pod at a home.',
+  const { device } = command.optsWithGlobals<SourceOptions>();
+  const told = { onProgress: output.progress, onNotice: output.remark };
+  return operateStream(device, name, parameters, emit, { passphrase, credential, ...told });
+}
+
+/**
+ * What the command says of a pod at home; undefined if it means one on a device.
+ *
+ * @throws DeskPodError USAGE for options that do not go together, and what asking for a key throws
+ */
+export async function homeAccess(command: Command): Promise<HomePodAccess | undefined> {
+  const { output, credential } = contextOf(command);
+  const { device, from, pod, branch } = command.optsWithGlobals<SourceOptions>();
+  if (from === undefined) {
+    if (branch === undefined) return undefined;
+    throw new DeskPodError('USAGE', '--branch is given without --from', {
+      hint: 'Say at which home the branch is: --from HOME. `deskpod branches` lists those of each home.',
     });
   }
-  const access = { url: absoluteUrl(from), credential: await credential(), onProgress };
-  return operateStreamAtHome(pod === undefined ? access : { ...access, podId: pod }, name, parameters, emit);
+  if (device !== undefined) throw bothPlaces();
+  return {
+    ...{ url: absoluteUrl(from), credential: await credential(), onProgress: output.progress },
+    ...(pod === undefined ? {} : { podId: pod }),
+    ...(branch === undefined ? {} : { branch }),
+  };
+}
+
+/** The error for a command that is pointed at a device and at a home. */
+export function bothPlaces(): DeskPodError {
+  return new DeskPodError('USAGE', 'both --device and --from are given', {
+    hint: 'Say --device for the pod on a device, or --from for the pod at a home.',
+  });
 }
 
 /** Reads and prints a list: `list` names it in JSON, `describe` makes a line of an item, `conclude` ends the text. */

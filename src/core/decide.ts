@@ -4,6 +4,9 @@ import { pinnedCheckpoints } from './checkpoint-retention.ts';
 import { DeskPodError } from './errors.ts';
 import type {
   CheckpointSealed,
+  DeviceForked,
+  HomeBranched,
+  HomeReverted,
   HostFacts,
   ObjectHealed,
   PodCreated,
@@ -55,6 +58,10 @@ export type Command =
       readonly recordHash: string;
       readonly sentBytes: number;
     }
+  | { readonly type: 'noteReversion'; readonly reversion: Omit<HomeReverted, 'type' | 'v'> }
+  | { readonly type: 'branchAtHome'; readonly branch: Omit<HomeBranched, 'type' | 'v'> }
+  | { readonly type: 'noteMove'; readonly place: string }
+  | { readonly type: 'forkDevice'; readonly fork: Omit<DeviceForked, 'type' | 'v'> }
   | { readonly type: 'completeRestore'; readonly restore: Omit<RestoreCompleted, 'type' | 'v' | 'epoch'> }
   | { readonly type: 'completeVerify'; readonly verify: Omit<VerifyCompleted, 'type' | 'v'> }
   | { readonly type: 'recordHeals'; readonly objects: readonly Omit<ObjectHealed, 'type' | 'v'>[] }
@@ -151,6 +158,16 @@ export function decide(state: PodState, command: Command): PodEvent[] {
           sentBytes: command.sentBytes,
         },
       ];
+    case 'noteReversion':
+      requireHome(state, command.reversion.url);
+      return [{ type: 'home.reverted', v: 1, ...command.reversion }];
+    case 'branchAtHome':
+      requireHome(state, command.branch.url);
+      return [{ type: 'home.branched', v: 1, ...command.branch }];
+    case 'noteMove':
+      return [{ type: 'device.moved', v: 1, place: command.place }];
+    case 'forkDevice':
+      return [{ type: 'device.forked', v: 1, ...command.fork }];
     case 'completeRestore':
       findCheckpoint(state, command.restore.checkpoint);
       return [{ type: 'restore.completed', v: 1, epoch: state.epoch + 1, ...command.restore }];

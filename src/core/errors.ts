@@ -26,6 +26,7 @@ export const ERROR_CODES = {
   PATH_NOT_FOUND: 'no such path in the checkpoint',
   PATH_NOT_A_FILE: 'the path in the checkpoint is no file, and has no bytes',
   HOME_UNKNOWN: 'the pod knows no such home',
+  BRANCH_NOT_FOUND: 'home has no such branch of the pod',
   HOME_ALREADY_KNOWN: 'the pod knows this home already',
   // sync
   POD_NOT_FOUND: 'there is no pod here',

@@ -1,7 +1,7 @@
 // What the fields of every event look like. A record's MAC proves who wrote it, not that it makes sense: what is folded
 // has these shapes, or is refused.
 import type { DoubtCause } from './checkpoint-doubt.ts';
-import type { CheckpointReason, PodCreated, PodEvent, PodKind, VerifyDepth } from './events.ts';
+import type { CheckpointReason, DeviceForked, PodCreated, PodEvent, PodKind, VerifyDepth } from './events.ts';
 
 type Check = (value: unknown) => boolean;
 type Fields<T> = { readonly [K in Exclude<keyof T, 'type' | 'v'>]-?: Check };
@@ -80,6 +80,10 @@ const SHAPES: Shapes = {
   'home.added': { url: text },
   'home.removed': { url: text },
   'home.acknowledged': { url: text, seq: count, recordHash: hash, sentBytes: count },
+  'home.reverted': { url: text, seq: count, acknowledgedSeq: count },
+  'home.branched': { url: text, deviceId: id, forkSeq: count },
+  'device.moved': { place: text },
+  'device.forked': { deviceId: id, cause: oneOf<DeviceForked['cause']>({ asked: true, found: true }) },
   'restore.completed': { url: text, epoch: count, deviceId: id, checkpoint: count, vault },
   'verify.completed': {
     place: text,

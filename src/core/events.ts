@@ -138,6 +138,45 @@ export interface HomeAcknowledged {
   readonly sentBytes: number;
 }
 
+/** Home's head was found at an earlier position than home had acknowledged; it is brought up to date again. */
+export interface HomeReverted {
+  readonly type: 'home.reverted';
+  readonly v: 1;
+  readonly url: string;
+  /** Where home's head stood; 0 if it was gone. */
+  readonly seq: number;
+  /** What home had acknowledged. */
+  readonly acknowledgedSeq: number;
+}
+
+/** Home goes on with another history of this pod. From now on it keeps this device's beside that, as a branch. */
+export interface HomeBranched {
+  readonly type: 'home.branched';
+  readonly v: 1;
+  readonly url: string;
+  /** This device, which the branch is named by. */
+  readonly deviceId: string;
+  /** Last position that both histories have. */
+  readonly forkSeq: number;
+}
+
+/** The device was found on another medium than its marker was made on: it was moved there, or copied. */
+export interface DeviceMoved {
+  readonly type: 'device.moved';
+  readonly v: 1;
+  /** What it lies on now, for people. */
+  readonly place: string;
+}
+
+/** The device is a copy that goes its own way: it has a name of its own from here on. */
+export interface DeviceForked {
+  readonly type: 'device.forked';
+  readonly v: 1;
+  readonly deviceId: string;
+  /** `asked`: the user said so. `found`: at home, another copy had gone on under the former name. */
+  readonly cause: 'asked' | 'found';
+}
+
 /** This device was rebuilt from home; the device of the epoch before is fenced. */
 export interface RestoreCompleted {
   readonly type: 'restore.completed';
@@ -253,6 +292,10 @@ export type PodEvent =
   | HomeAdded
   | HomeRemoved
   | HomeAcknowledged
+  | HomeReverted
+  | HomeBranched
+  | DeviceMoved
+  | DeviceForked
   | RestoreCompleted
   | VerifyCompleted
   | ObjectHealed
@@ -277,6 +320,10 @@ const VERSIONS: { readonly [type in PodEvent['type']]: number } = {
   'home.added': 1,
   'home.removed': 1,
   'home.acknowledged': 1,
+  'home.reverted': 1,
+  'home.branched': 1,
+  'device.moved': 1,
+  'device.forked': 1,
   'restore.completed': 1,
   'verify.completed': 1,
   'object.healed': 1,

@@ -15,14 +15,20 @@ export function requireForward(present: Head, next: Head): void {
     throw new DeskPodError(
       'HOME_FENCED',
       `home belongs to a newer device of this pod: expected a head of epoch ${present.epoch} or later, got one of ${next.epoch}`,
-      { hint: 'this device was replaced by a restore; home stays with the newer one', details },
+      {
+        hint: 'home stays with the newer one; sync again, and what this device has is kept as a branch',
+        details,
+      },
     );
   }
   if (next.epoch === present.epoch && !equalBytes(next.deviceId, present.deviceId)) {
     throw new DeskPodError(
       'HOME_FOREIGN',
       `home belongs to another device of epoch ${present.epoch}: expected a head of ${toHex(present.deviceId)}, got one of ${toHex(next.deviceId)}`,
-      { hint: 'a restore and this device both claim the pod, and home stays with the first', details },
+      {
+        hint: 'home stays with the first; sync again, and what this device has is kept as a branch',
+        details,
+      },
     );
   }
   if (next.seq < present.seq || (next.seq === present.seq && !isSame(present, next))) {

@@ -1,7 +1,7 @@
 // The head of a repository: which record of which log is the latest there.
-import { ByteReader, ByteWriter, equalBytes } from './bytes.ts';
+import { ByteReader, ByteWriter, equalBytes, toHex } from './bytes.ts';
 import { DeskPodError } from './errors.ts';
-import { HASH_BYTES, type Sealing } from './hashing.ts';
+import { HASH_BYTES, type Hashing, type Sealing } from './hashing.ts';
 import { ID_BYTES, type LogIdentity } from './segment.ts';
 
 const MAGIC = 'DPH1';
@@ -29,6 +29,11 @@ export function encodeHead(head: Head, { hashing, logKey }: Sealing): Uint8Array
     .fixed(head.recordHash, HASH_BYTES)
     .fixed(head.keyring, HASH_BYTES);
   return signed.fixed(hashing.hmac(logKey, signed.finish()), HASH_BYTES).finish();
+}
+
+/** The name of the object that a head is kept as when it is one of a branch. */
+export function branchHeadName(bytes: Uint8Array, { sha256 }: Hashing): string {
+  return `${String(peekHead(bytes).seq).padStart(12, '0')}-${toHex(sha256(bytes))}`;
 }
 
 /**

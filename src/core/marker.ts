@@ -13,10 +13,10 @@ const POD_KINDS: readonly PodKind[] = ['desktop', 'tree'];
 export interface Marker extends LogIdentity {
   readonly kind: PodKind;
   /**
-   * 16 bytes that name the file system which the marker was made on (the UUID of ext4, or a hash of what there is).
-   * A marker found on another one was copied. All zero if there is no such name.
+   * 16 bytes that name what the device lay on when the marker was written. Found on something else, the device was moved
+   * or copied. All zero if nothing names it.
    */
-  readonly fileSystemId: Uint8Array;
+  readonly placeId: Uint8Array;
 }
 
 /** The bytes of a marker. */
@@ -28,7 +28,7 @@ export function encodeMarker(marker: Marker, { hashing, logKey }: Sealing): Uint
     .fixed(marker.deviceId, ID_BYTES)
     .u32(marker.epoch)
     .u8(POD_KINDS.indexOf(marker.kind) + 1)
-    .fixed(marker.fileSystemId, ID_BYTES);
+    .fixed(marker.placeId, ID_BYTES);
   return signed.fixed(hashing.hmac(logKey, signed.finish()), HASH_BYTES).finish();
 }
 
@@ -42,10 +42,10 @@ export function peekMarker(bytes: Uint8Array): Marker {
   const epoch = reader.u32();
   const kind = POD_KINDS[reader.u8() - 1];
   if (kind === undefined) throw reader.damaged('expected a desktop or a tree, got another kind');
-  const fileSystemId = reader.take(ID_BYTES);
+  const placeId = reader.take(ID_BYTES);
   reader.take(HASH_BYTES);
   reader.end();
-  return { podId, deviceId, epoch, kind, fileSystemId };
+  return { podId, deviceId, epoch, kind, placeId };
 }
 
 /** What a marker says, proven by its MAC. Throws MARKER_DAMAGED or FORMAT_UNKNOWN. */

@@ -16,6 +16,24 @@ export interface HomeState {
   readonly seq: number;
   readonly recordHash: string;
   readonly atMs: number;
+  /** There if home goes on with another history, and keeps that of a device in this log as a branch. */
+  readonly branch?: HomeBranch;
+  /** There if home's head was found at this earlier position, and was not brought up to date since. */
+  readonly revertedSeq?: number;
+}
+
+/** A branch at a home. */
+export interface HomeBranch {
+  /** What it is named by. */
+  readonly deviceId: string;
+  /** Last position that it has in common with home's own history. */
+  readonly forkSeq: number;
+}
+
+/** A device that lies on another medium than before. */
+export interface MovedState {
+  readonly atMs: number;
+  readonly place: string;
 }
 
 /** A keyring that another one took the place of. */
@@ -67,6 +85,12 @@ export interface PodState {
   readonly podId: string;
   readonly deviceId: string;
   readonly epoch: number;
+  /** Position of the event by which this device began: what is before it may be of others. */
+  readonly deviceSeq: number;
+  /** Position of the latest event by which a copy went its own way; 0 if there is none. */
+  readonly forkedSeq: number;
+  /** There while it is not known whether the device was moved or copied: until a home has taken its history. */
+  readonly moved: MovedState | undefined;
   readonly kind: PodKind;
   readonly name: string;
   readonly vault: 'fscrypt' | 'luks' | 'none';
@@ -102,6 +126,9 @@ export const INITIAL_STATE: PodState = {
   podId: '',
   deviceId: '',
   epoch: 0,
+  deviceSeq: 0,
+  forkedSeq: 0,
+  moved: undefined,
   kind: 'desktop',
   name: '',
   vault: 'none',
@@ -128,7 +155,18 @@ export function evolve(state: PodState, { seq, atMs, event }: LoggedEvent): PodS
   switch (event.type) {
     case 'pod.created': {
       const { podId, deviceId, epoch, kind, name, keyring, vault } = event;
-      return { ...next, podId, deviceId, epoch, kind, name, keyring, vault, createdAtMs: atMs };
+      return {
+        ...next,
+        podId,
+        deviceId,
+        epoch,
+        kind,
+        name,
+        keyring,
+        vault,
+        deviceSeq: seq,
+        createdAtMs: atMs,
+      };
     }
     case 'keyring.changed':
       return {
@@ -169,15 +207,41 @@ export function evolve(state: PodState, { seq, atMs, event }: LoggedEvent): PodS
       return { ...next, homes: state.homes.filter((home) => home.url !== event.url) };
     case 'home.acknowledged': {
       const { url, seq: acknowledgedSeq, recordHash } = event;
-      const acknowledged: HomeState = { url, seq: acknowledgedSeq, recordHash, atMs };
-      return { ...next, homes: state.homes.map((home) => (home.url === url ? acknowledged : home)) };
+      const homes = mapHome(state, url, ({ branch }) => {
+        const acknowledged = { url, seq: acknowledgedSeq, recordHash, atMs };
+        return branch === undefined ? acknowledged : { ...acknowledged, branch };
+      });
+      return { ...next, homes, moved: undefined };
     }
+    case 'home.reverted': {
+      const { url, seq: revertedSeq } = event;
+      return { ...next, homes: mapHome(state, url, (home) => ({ ...home, revertedSeq })) };
+    }
+    case 'home.branched': {
+      const { url, deviceId, forkSeq } = event;
+      return {
+        ...next,
+        homes: mapHome(state, url, (home) => ({ ...home, branch: { deviceId, forkSeq } })),
+      };
+    }
+    case 'device.moved':
+      return { ...next, moved: { atMs, place: event.place } };
+    case 'device.forked':
+      return { ...next, deviceId: event.deviceId, deviceSeq: seq, forkedSeq: seq, moved: undefined };
     case 'restore.completed': {
       const { epoch, deviceId, checkpoint, vault } = event;
       const sealed = state.checkpoints.find((candidate) => candidate.number === checkpoint);
       const session: SessionState =
         sealed?.images === undefined ? { status: 'none' } : { status: 'suspended', checkpoint };
-      return { ...standingAt(next, checkpoint), epoch, deviceId, vault, session };
+      return {
+        ...standingAt(next, checkpoint),
+        epoch,
+        deviceId,
+        deviceSeq: seq,
+        moved: undefined,
+        vault,
+        session,
+      };
     }
     case 'verify.completed':
       return event.isWhole
@@ -222,6 +286,14 @@ function standingAt(state: PodState, checkpoint: number): PodState {
   if (doubted === undefined) return { ...state, reference: checkpoint, doubt: undefined };
   const isOpen = state.doubt?.against === doubted.against;
   return { ...state, reference: doubted.against, doubt: isOpen ? state.doubt : undefined };
+}
+
+function mapHome(
+  { homes }: PodState,
+  url: string,
+  change: (home: HomeState) => HomeState,
+): readonly HomeState[] {
+  return homes.map((home) => (home.url === url ? change(home) : home));
 }
 
 function verifiedAt(

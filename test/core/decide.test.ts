@@ -227,6 +227,56 @@ describe('a decision', () => {
     assert.deepEqual(state.session, { status: 'suspended', checkpoint: 1 });
   });
 
+  it('remembers a branch at a home through acknowledgements, and that home went back until the next one', () => {
+    const branch = { deviceId: id('1'), forkSeq: 1 };
+    const acknowledged = {
+      type: 'acknowledgeHome',
+      url: HOME,
+      seq: 2,
+      recordHash: hash('2'),
+      sentBytes: 0,
+    } as const;
+    const commands: Command[] = [
+      CREATE,
+      { type: 'addHome', url: HOME },
+      { type: 'branchAtHome', branch: { url: HOME, ...branch } },
+      acknowledged,
+      { type: 'noteReversion', reversion: { url: HOME, seq: 0, acknowledgedSeq: 2 } },
+    ];
+    const [reverted] = given(...commands).homes;
+    assert.deepEqual([reverted?.branch, reverted?.revertedSeq, reverted?.seq], [branch, 0, 2]);
+    const [restored] = given(...commands, acknowledged).homes;
+    assert.deepEqual([restored?.branch, restored?.revertedSeq], [branch, undefined]);
+    refused('HOME_UNKNOWN', () =>
+      decide(given(CREATE), { type: 'branchAtHome', branch: { url: HOME, ...branch } }),
+    );
+    refused('HOME_UNKNOWN', () =>
+      decide(given(CREATE), { type: 'noteReversion', reversion: { url: HOME, seq: 0, acknowledgedSeq: 2 } }),
+    );
+  });
+
+  it('counts a device as moved until a home takes its history, or it is forked and has another id', () => {
+    const moved: Command[] = [
+      CREATE,
+      { type: 'addHome', url: HOME },
+      { type: 'noteMove', place: 'elsewhere' },
+    ];
+    assert.deepEqual(given(...moved).moved, { atMs: 1002, place: 'elsewhere' });
+    const taken = {
+      type: 'acknowledgeHome',
+      url: HOME,
+      seq: 3,
+      recordHash: hash('3'),
+      sentBytes: 0,
+    } as const;
+    assert.equal(given(...moved, taken).moved, undefined);
+    const forked = given(...moved, { type: 'forkDevice', fork: { deviceId: id('2'), cause: 'asked' } });
+    assert.deepEqual(
+      [forked.moved, forked.deviceId, forked.epoch, forked.deviceSeq, forked.forkedSeq],
+      [undefined, id('2'), 1, 4, 4],
+    );
+  });
+
   it('numbers checkpoints without a gap over any run of commands, and folds in any two parts to the same state', () => {
     const command: fc.Arbitrary<Command> = fc.constantFrom<Command>(
       CREATE,
@@ -239,6 +289,10 @@ describe('a decision', () => {
       { type: 'addHome', url: HOME },
       { type: 'removeHome', url: HOME },
       { type: 'acknowledgeHome', url: HOME, seq: 1, recordHash: hash('c'), sentBytes: 1 },
+      { type: 'branchAtHome', branch: { url: HOME, deviceId: id('1'), forkSeq: 1 } },
+      { type: 'noteReversion', reversion: { url: HOME, seq: 0, acknowledgedSeq: 1 } },
+      { type: 'noteMove', place: 'elsewhere' },
+      { type: 'forkDevice', fork: { deviceId: id('3'), cause: 'found' } },
       { type: 'recordPackages', packages: ['nano', 'bc'] },
       { type: 'changeKeyring', keyring: hash('2'), generation: 2 },
       { type: 'resumeSession', checkpoint: 1, host: HOST, resumeMs: 3 },

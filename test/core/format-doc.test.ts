@@ -50,7 +50,7 @@ describe('docs/FORMAT.md', () => {
   it('describes a marker', () => {
     for (const [number, kind] of document.numbers('pod kind')) {
       assert.ok(kind === 'desktop' || kind === 'tree');
-      const bytes = encodeMarker({ ...identity, kind, fileSystemId: hashA.subarray(0, 16) }, sealing);
+      const bytes = encodeMarker({ ...identity, kind, placeId: hashA.subarray(0, 16) }, sealing);
       assert.deepEqual(decode('marker', bytes), {
         magic: 'DPD1',
         version: 1n,
@@ -58,7 +58,7 @@ describe('docs/FORMAT.md', () => {
         deviceId: toHex(deviceId),
         epoch: 0x01020304n,
         kind: number,
-        fileSystemId: toHex(hashA.subarray(0, 16)),
+        placeId: toHex(hashA.subarray(0, 16)),
         mac: macOf(bytes),
       });
     }
@@ -365,10 +365,10 @@ describe('docs/FORMAT.md, on object names', () => {
     const rows = document.rows('values: object names');
     assert.deepEqual(
       rows.map(([kind]) => kind),
-      ['packs', 'segments', 'keyrings', 'bases', 'inventories', 'catalog'],
+      ['packs', 'segments', 'keyrings', 'bases', 'inventories', 'catalog', 'branches'],
     );
     for (const kind of OBJECT_KINDS) {
-      const options = kind === 'segments' || kind === 'inventories' ? { firstSeq: 77 } : {};
+      const options = ['segments', 'inventories', 'branches'].includes(kind) ? { firstSeq: 77 } : {};
       const { name } = await repository.putObject(kind, bytes, options);
       const place = repository.objectPath(kind, name).slice(folder().length + 1);
       const documented = rows

@@ -12,7 +12,7 @@ const head = objectOf({ ...log, seq: fc.maxSafeNat(), recordHash: bytesOf(32), k
 const marker = objectOf({
   ...log,
   kind: fc.constantFrom('desktop' as const, 'tree' as const),
-  fileSystemId: bytesOf(16),
+  placeId: bytesOf(16),
 });
 const slot = objectOf({
   kind: fc.constantFrom('passphrase' as const, 'recovery' as const),

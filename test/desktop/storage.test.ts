@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cleanLeftovers } from '../../src/session/host/leftovers.ts';
+import type { SyncReport } from '../../src/sync/pod/replicate.ts';
 import { run } from '../../src/sync/process.ts';
 import { DesktopLab } from './desktop-lab.ts';
 
@@ -106,7 +107,8 @@ describe('a desktop pod', () => {
     assert.equal(resumedCheckpoint, 1);
     assert.equal((await lab.counter(before.count, to)).pid, before.pid);
     await lab.program.failure('POD_EXISTS', restore(lab.image));
-    await lab.program.failure('HOME_FENCED', ['sync', ...lab.at()]);
+    const { homes } = await lab.program.answer<{ homes: readonly SyncReport[] }>(['sync', ...lab.at()]);
+    assert.match(homes[0]?.notices.join() ?? '', /has everything that this one has/);
     assert.equal((await lab.status()).session.status, 'suspended');
   });
 

@@ -57,7 +57,7 @@ export const CORE_TARGETS: readonly FuzzTarget[] = [
     name: 'marker',
     seeds: () =>
       (['desktop', 'tree'] as const).map((kind) =>
-        encodeMarker({ ...identity, kind, fileSystemId: deviceId }, sealing),
+        encodeMarker({ ...identity, kind, placeId: deviceId }, sealing),
       ),
     mend: signed,
     parse: (bytes) => {

@@ -17,12 +17,12 @@ import { toHex } from '../../src/core/bytes.ts';
 import { decodeEvent } from '../../src/core/events.ts';
 import { hashObjects } from '../../src/sync/home/home-verification.ts';
 import { type Credential, unlockRepository } from '../../src/sync/keyring/unlock.ts';
+import { inodePlace } from '../../src/sync/pod/device-place.ts';
 import { requireObjects } from '../../src/sync/pod/objects-at-home.ts';
 import { foldRecords } from '../../src/sync/pod/pod.ts';
 import { TREE_POD_DIR, treePodFolder } from '../../src/sync/pod/pod-folder.ts';
 import { type RebuiltPod, rebuildPod } from '../../src/sync/pod/rebuild.ts';
 import { surveyPod } from '../../src/sync/pod/survey.ts';
-import { fileSystemIdOf } from '../../src/sync/pod/tree.ts';
 import { Repository } from '../../src/sync/repository/repository.ts';
 import { chainTo, readSegments } from '../../src/sync/repository/segments.ts';
 import { makeTempFolder } from './support/temp-folder.ts';
@@ -156,7 +156,7 @@ async function rebuild(home: string, dir: string, credential: Credential, checkp
     folder: treePodFolder(dir),
     filesDir: dir,
     vault: 'none',
-    fileSystemId: await fileSystemIdOf(join(dir, TREE_POD_DIR)),
+    place: await inodePlace('folder', join(dir, TREE_POD_DIR)),
     onProgress: () => undefined,
   });
   return rebuilt;

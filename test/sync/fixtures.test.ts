@@ -15,7 +15,7 @@ import { Repository } from '../../src/sync/repository/repository.ts';
 import { readChain } from '../../src/sync/repository/segments.ts';
 import { FormatDocument } from '../core/support/format-document.ts';
 import { EVENTS } from '../core/support/sample-events.ts';
-import { codecsIn, type Facts, formatTables, listedIn, readEntries } from '../fixtures/facts.ts';
+import { branchesIn, codecsIn, type Facts, formatTables, listedIn, readEntries } from '../fixtures/facts.ts';
 import { runReader } from '../tree/reader-program.ts';
 import { makeTempFolder } from './support/temp-folder.ts';
 
@@ -23,6 +23,7 @@ const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url));
 /** The SHA-256 of all that each holds. A fixture that is made again is none. */
 const FROZEN: Readonly<Record<string, string>> = {
   v1: '6004963e762e639673af7dfde30390ad8c05eafd451febf88dae8d11fa8bfe94',
+  'v1-branches': 'cc2906747b82b5cfd0fb0f0d905870dd8ebbf4eeb5d9d2a82ae7b2f3f69dbd5c',
   'v1-complete': '268568dd149c53540380c9442901aa8931bbeee52411dcf3c6b24c798e198e93',
   'v1-doubts': '0c0c57da3d716aff37e02915402999725ba06cd99d2198837365753ee6061b4c',
   'v1-inventory': 'b39709daf0849482382f297adf78cc8b458dd65b76d2ac2056600dfa4a07e9c4',
@@ -77,6 +78,7 @@ describe('the frozen homes', () => {
       ADVICE,
     );
     assert.ok(all.some(({ depth }) => depth > 0));
+    assert.ok(all.some(({ branches = [] }) => branches.length > 0));
   });
 
   it('were made by the tables of docs/FORMAT.md as they are', () => {
@@ -122,6 +124,7 @@ describe('the frozen homes', () => {
           assert.deepEqual(found, { entries, entryCount, entriesHash });
           assert.deepEqual(await codecsIn(repository, keyring.secrets), facts.codecs);
           assert.deepEqual(await listedIn(repository), facts.listed ?? []);
+          assert.deepEqual(await branchesIn(repository, facts.podId), facts.branches ?? []);
         });
       }
 
@@ -151,6 +154,11 @@ describe('the frozen homes', () => {
         const ended = await runReader([home, '--recovery-key-file', join(temp.path, 'recovery')]);
         const stdout = `checkpoint 1 is whole: ${facts.entryCount} entries\n`;
         assert.deepEqual(ended, { status: 0, stdout, stderr: '' });
+        for (const branch of facts.branches ?? []) {
+          const key = ['--recovery-key-file', join(temp.path, 'recovery')];
+          const ofBranch = await runReader([home, ...key, '--branch', branch.slice(0, 8)]);
+          assert.deepEqual(ofBranch, { status: 0, stdout, stderr: '' });
+        }
       });
     });
   }

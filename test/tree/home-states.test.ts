@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { PodEvent } from '../../src/core/events.ts';
+import { openRsyncHome } from '../../src/sync/home/rsync-home.ts';
+import { listBranches } from '../../src/sync/pod/branches.ts';
 import type { SyncReport } from '../../src/sync/pod/replicate.ts';
 import { unusedPort } from '../sync/support/loopback-sshd.ts';
 import { assertSameFiles, filesBelow, openTreeLab, replaceByCopy, type TreeLab } from './tree-lab.ts';
@@ -120,32 +123,6 @@ describe('a home', () => {
     assert.equal(stderr.match(/^deskpod: /gm)?.length, 2, stderr);
   });
 
-  it('is taken over by a restore: the former device is fenced and can do it no harm', async () => {
-    await lab.bringHome();
-    await lab.program.answer(lab.restoreTo('back'));
-    const before = await filesBelow(lab.home);
-    await lab.checkpoint();
-    const { details } = await lab.program.failure('HOME_FENCED', ['sync', ...lab.at]);
-    assert.deepEqual(details, { homeEpoch: 2, epoch: 1 });
-    assert.deepEqual(await filesBelow(lab.home), before);
-    const back = ['-d', join(lab.temp, 'back')];
-    await lab.program.answer(['checkpoint', ...back]);
-    await sync(back);
-  });
-
-  it('belongs to the first of two copies of a folder that syncs there; the other is told', async () => {
-    await lab.bringHome();
-    const copy = join(lab.temp, 'copy');
-    await replaceByCopy(lab.dir, copy);
-    await writeFile(join(copy, 'letter.txt'), 'from the copy\n');
-    await lab.program.answer(['checkpoint', '-d', copy]);
-    await lab.checkpoint();
-    await sync();
-    const before = await filesBelow(lab.home);
-    await lab.program.failure('HOME_FOREIGN', ['sync', '-d', copy]);
-    assert.deepEqual(await filesBelow(lab.home), before);
-  });
-
   it('that went back in time is noticed and brought up to date again', async () => {
     await lab.bringHome();
     const older = join(lab.temp, 'older');
@@ -154,10 +131,35 @@ describe('a home', () => {
     await lab.checkpoint();
     assert.equal((await sync())?.wentBack, false);
     await replaceByCopy(older, lab.home);
-    assert.equal((await sync())?.wentBack, true);
+    const report = await lab.report('pod');
+    assert.equal(report.wentBack, true);
+    assert.match(report.notices.join(), /gone back in time.*It has everything again/s);
+    const { events } = await lab.program.answer<{ events: { event: PodEvent }[] }>(['log', ...lab.at]);
+    const noted = events.flatMap(({ event }) => (event.type === 'home.reverted' ? [event] : []));
+    assert.deepEqual(noted, [{ type: 'home.reverted', v: 1, url: lab.home, seq: 3, acknowledgedSeq: 5 }]);
     assert.equal((await sync())?.wentBack, false);
     await lab.program.answer(lab.restoreTo('back'));
     await assertSameFiles(join(lab.temp, 'back'), lab.dir);
+  });
+
+  it('that went back in time, and was taken by a fenced device then, goes on with the newer one again', async () => {
+    await lab.bringHome();
+    const older = join(lab.temp, 'older');
+    await replaceByCopy(lab.home, older);
+    await lab.restoreHere('back', {});
+    await replaceByCopy(older, lab.home);
+    await lab.write('pod', 'on the old device\n');
+    assert.equal((await lab.report('pod')).branch, undefined);
+    await lab.write('back', 'on the new device\n');
+    const { branch, wentBack, notices } = await lab.report('back');
+    assert.deepEqual([branch, wentBack], [undefined, true]);
+    assert.match(notices.join(), /kept as the branch/);
+    await lab.restoreHere('again', {});
+    await assertSameFiles(join(lab.temp, 'again'), join(lab.temp, 'back'));
+    await lab.write('pod', 'on the old device, again\n');
+    const [kept] = await listBranches(openRsyncHome(lab.home), lab.podId);
+    const after = await lab.report('pod');
+    assert.deepEqual([after.branch, (kept?.seq ?? 0) < after.seq], [kept?.deviceId, true]);
   });
 
   it('that lost this pod altogether gets all of it again', async () => {

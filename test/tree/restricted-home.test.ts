@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { BranchReport } from '../../src/sync/pod/branches.ts';
+import type { SyncReport } from '../../src/sync/pod/replicate.ts';
 import { type LoopbackSshd, startSshd } from '../sync/support/loopback-sshd.ts';
 import { openTreeLab, type TreeLab } from './tree-lab.ts';
 
@@ -31,8 +33,16 @@ describe('a home that was authorized', () => {
     const restored = join(lab.temp, 'restored');
     await device.answer(['restore', '--from', url, '--to', restored]);
     assert.equal(await readFile(join(restored, 'letter.txt'), 'utf8'), 'a letter\n');
-    // the restore has moved home's head on: the former device is told so, and home stays as it is
+    // the restore has moved home's head on: what the former device has since is a branch there
     await lab.checkpoint();
-    await device.failure('HOME_FENCED', ['sync', ...lab.at]);
+    const { homes: after } = await device.answer<{ homes: readonly SyncReport[] }>(['sync', ...lab.at]);
+    const { homes: known } = await device.answer<{ homes: readonly { branches: readonly BranchReport[] }[] }>(
+      ['branches', ...lab.at],
+    );
+    const { branches } = known[0] ?? { branches: [] };
+    assert.deepEqual(
+      branches.map(({ deviceId, seq }) => [deviceId, seq]),
+      [[after[0]?.branch, after[0]?.seq]],
+    );
   });
 });

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { type OperateOptions, operate } from '../../src/session/operation/operate.ts';
 import { restorePod } from '../../src/session/pod/restore-pod.ts';
 import { fromWireError } from '../../src/session/supervisor/wire.ts';
+import type { SyncReport } from '../../src/sync/pod/replicate.ts';
 import { createTree } from '../../src/sync/pod/tree.ts';
 import { Program } from './program.ts';
 
@@ -29,6 +30,10 @@ export interface TreeLab {
   /** Seals a checkpoint and answers with its number. It, `sync` and `bringHome` arrange a test without the program. */
   checkpoint(): Promise<number>;
   sync(): Promise<void>;
+  /** Writes `text` into the letter of the pod in a folder of `temp`, and seals a checkpoint. */
+  write(name: string, text: string): Promise<number>;
+  /** What a sync of the pod in a folder of `temp` did at its only home. */
+  report(name: string): Promise<SyncReport>;
   /** Makes the home, checkpoints, and syncs. */
   bringHome(): Promise<void>;
   /** The arguments that restore this pod to `name` in `temp`. */
@@ -69,6 +74,16 @@ export async function openTreeLab(): Promise<TreeLab> {
     at,
     checkpoint: async () => (await operate(dir, 'checkpoint', {}, SETTINGS)).number,
     sync: () => syncAll(dir),
+    write: async (name, text) => {
+      await writeFile(join(temp, name, 'letter.txt'), text);
+      return (await operate(join(temp, name), 'checkpoint', {}, SETTINGS)).number;
+    },
+    report: async (name) => {
+      const [report] = (await operate(join(temp, name), 'sync', {}, SETTINGS)).homes;
+      assert.ok(report);
+      if ('error' in report) throw fromWireError(report.error);
+      return report;
+    },
     bringHome: async () => {
       await operate(dir, 'home-add', { url: home }, SETTINGS);
       await operate(dir, 'checkpoint', {}, SETTINGS);

@@ -1,6 +1,10 @@
 // deskpod checkpoints: the timeline, and what a policy would keep of it.
 import type { Command } from 'commander';
-import { contextOf, operateOn, withPodOptions } from '../context.ts';
+import type { RetentionPolicy } from '../../core/retention.ts';
+import type { Operations } from '../../session/operation/operations.ts';
+import { checkpointsAtHome } from '../../sync/retention/list-checkpoints.ts';
+import { contextOf, operateOn } from '../context.ts';
+import { homeAccess, withSourceOptions } from '../read-pod.ts';
 import {
   describeReasons,
   policyOf,
@@ -11,12 +15,12 @@ import { formatBytes, formatMoment } from '../units.ts';
 
 /** Adds `deskpod checkpoints`. */
 export function registerCheckpoints(program: Command): void {
-  withRetentionOptions(withPodOptions(program.command('checkpoints')))
+  withRetentionOptions(withSourceOptions(program.command('checkpoints')))
     .description('every checkpoint, oldest first; with a policy, what a prune would keep of them and why')
     .action(async (options: RetentionOptions, command: Command) => {
       const policy = policyOf(options);
       const isAsked = Object.keys(policy).length > 0;
-      const answer = await operateOn(command, 'checkpoints', isAsked ? { policy } : {});
+      const answer = await listOf(command, isAsked ? policy : undefined);
       const lines = answer.checkpoints.flatMap(({ number, atMs, reason, images, stats }) => {
         const content = images === undefined ? 'files' : 'files and processes';
         const size = `${stats.fileCount} files, ${formatBytes(stats.fileBytes + stats.imageBytes)}, ${formatBytes(stats.storedBytes)} new`;
@@ -27,4 +31,14 @@ export function registerCheckpoints(program: Command): void {
       });
       contextOf(command).output.result(answer, lines.length === 0 ? 'no checkpoint yet' : lines.join('\n'));
     });
+}
+
+/** Of the pod that the command was pointed at: on a device, or at home. */
+async function listOf(
+  command: Command,
+  policy: RetentionPolicy | undefined,
+): Promise<Operations['checkpoints']['answer']> {
+  const access = await homeAccess(command);
+  if (access === undefined) return operateOn(command, 'checkpoints', policy === undefined ? {} : { policy });
+  return checkpointsAtHome(access, policy);
 }

@@ -10,7 +10,9 @@ import { EXIT_STATUS } from '../exit-codes.ts';
 import { ExitStatus } from '../exit-status.ts';
 import { askHomePassword, HOME_PASSWORD_OPTION } from '../home-password.ts';
 import { parseNumber } from '../number.ts';
+import { BRANCH_OPTION } from '../read-pod.ts';
 import { formatBytes, formatDuration, formatMoment, parseSize } from '../units.ts';
+import { describeBranch } from './branches.ts';
 import { absoluteUrl } from './home.ts';
 import { type RestoreFilesOptions, restoreFiles, withRestoreFilesOptions } from './restore-files.ts';
 
@@ -19,6 +21,7 @@ interface RestoreOptions extends RestoreFilesOptions {
   readonly pod?: string;
   readonly homePasswordFile?: string;
   readonly head?: number;
+  readonly branch?: string;
   readonly allowMissing?: boolean;
   readonly to?: string;
   readonly size?: number;
@@ -41,6 +44,7 @@ export function registerRestore(program: Command): void {
     .option('--pod <id>', 'which pod, if home has more than one')
     .option('--checkpoint <number>', 'which checkpoint (default: the newest)', parseNumber)
     .option('--head <position>', 'go by a head that home received earlier; --list shows them', parseNumber)
+    .option(...BRANCH_OPTION)
     .option('--allow-missing', 'try with what home has, if it lacks some of the pod’s packs')
     .option('--to <device>', 'the new device, image file or folder')
     .option('--size <size>', 'how large to make an image file, such as 8G', parseSize)
@@ -58,13 +62,14 @@ export function registerRestore(program: Command): void {
       rememberHomePassword(url, await askHomePassword(url, options));
       if (options.list === true || options.to === undefined) {
         const pods = await listHomeHeads(url);
-        const lines = pods.map(
-          ({ podId, seq, epoch, headSeqs }) =>
-            `${podId}  position ${seq}, epoch ${epoch}${headSeqs.length > 1 ? `; heads at ${headSeqs.join(', ')}` : ''}`,
-        );
+        const lines = pods.flatMap(({ podId, seq, epoch, headSeqs, branches }) => [
+          `${podId}  position ${seq}, epoch ${epoch}${headSeqs.length > 1 ? `; heads at ${headSeqs.join(', ')}` : ''}`,
+          ...branches.map((branch) => `  branch ${describeBranch(branch)}`),
+        ]);
         output.result({ pods }, lines.length === 0 ? `no pod at ${url}` : lines.join('\n'));
         return;
       }
+      if (options.head !== undefined && options.branch !== undefined) throw headOfBranch();
       await confirmErasing(options.to, options);
       const report = await restorePod({
         url,
@@ -75,6 +80,7 @@ export function registerRestore(program: Command): void {
         ...(options.pod === undefined ? {} : { podId: options.pod }),
         ...(options.checkpoint === undefined ? {} : { checkpoint: options.checkpoint }),
         ...(options.head === undefined ? {} : { headSeq: options.head }),
+        ...(options.branch === undefined ? {} : { branch: options.branch }),
         ...(options.size === undefined ? {} : { sizeBytes: options.size }),
         allowsMissing: options.allowMissing === true,
       });
@@ -96,6 +102,12 @@ function nextSteps(target: string, kind: 'desktop' | 'tree'): { command: string;
     { command: `deskpod keys change -d ${target}`, when: 'if anybody may know the passphrase' },
     { command: `deskpod sync -d ${target}`, when: 'after that: home takes the new keys' },
   ];
+}
+
+function headOfBranch(): DeskPodError {
+  return new DeskPodError('USAGE', 'both --head and --branch are given', {
+    hint: 'A head is one of home’s own history. Of a branch choose a checkpoint: --checkpoint NUMBER.',
+  });
 }
 
 function fromMissing(): DeskPodError {

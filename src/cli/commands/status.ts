@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { describeDoubt } from '../../core/checkpoint-doubt.ts';
 import type { HomeReport, StatusReport } from '../../session/operation/operations.ts';
+import { movedText } from '../../sync/pod/marker-file.ts';
 import { contextOf, operateOn, withPodOptions } from '../context.ts';
 import { formatBytes, formatMoment } from '../units.ts';
 
@@ -29,6 +30,8 @@ function describeStatus(report: StatusReport): string {
   if (report.homes.length === 0)
     lines.push('home        none: a lost device takes everything with it; see deskpod home add');
   for (const home of report.homes) lines.push(`home        ${describeHome(home)}`);
+  if (report.moved !== undefined)
+    lines.push(`moved       ${formatMoment(report.moved.atMs)}: ${movedText(report.moved.place)}`);
   for (const verification of report.verifications)
     lines.push(`verified    ${describeVerification(verification)}`);
   return lines.join('\n');
@@ -66,10 +69,11 @@ function describeSession(session: StatusReport['session']): string {
 
 /** One line about a home. */
 export function describeHome(home: HomeReport): string {
+  const branch = home.branch === undefined ? '' : `, as the branch ${home.branch.deviceId.slice(0, 8)}`;
   if (home.seq === 0) return `${home.url}: nothing there yet`;
   const missing =
     home.missingCheckpoints === 0
       ? 'everything is there'
       : `${home.missingCheckpoints} checkpoints (${formatBytes(home.missingBytes)}) are not there yet`;
-  return `${home.url}: ${missing}, last sync ${formatMoment(home.atMs)}`;
+  return `${home.url}: ${missing}${branch}, last sync ${formatMoment(home.atMs)}`;
 }

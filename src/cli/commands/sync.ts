@@ -62,7 +62,6 @@ function tellOutcomes(output: Output, outcomes: readonly SyncOutcome[]): void {
 
 function describeReport(report: SyncReport): string {
   const sent = `${report.sentObjects} objects, ${formatBytes(report.sentBytes)} in ${formatDuration(report.durationMs)}`;
-  const wentBack = report.wentBack ? '\n  home had gone back in time; it has everything again' : '';
-  const warnings = report.warnings.map((warning) => `\n  ${warning}`).join('');
-  return `${report.url}: up to date (${sent})${wentBack}${warnings}`;
+  const remarks = [...report.notices, ...report.warnings].map((remark) => `\n  ${remark}`).join('');
+  return `${report.url}: up to date (${sent})${remarks}`;
 }

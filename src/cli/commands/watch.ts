@@ -36,6 +36,7 @@ async function watch(command: Command, path: string | undefined, everyMs: number
     path,
     passphrase,
     onProgress: output.progress,
+    onNotice: output.remark,
     everyMs,
     news: {
       onWatching: (isWatching) =>

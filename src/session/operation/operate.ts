@@ -19,6 +19,8 @@ export interface OperateOptions {
   /** What to open the pod with instead: it may be the recovery key. */
   readonly credential?: () => Promise<Credential>;
   readonly onProgress: ProgressListener;
+  /** Told what the user is to know of a device that is opened. */
+  readonly onNotice?: (text: string) => void;
 }
 
 const ENDING_TIMEOUT_MS = 10_000;
@@ -85,6 +87,7 @@ export async function withPod<Answer>(
   const { openDevice } = await import('../pod/open-device.ts');
   const { Desktop } = await import('../pod/desktop.ts');
   const opened = await openDevice(target.path, await credentialOf(options));
+  if (opened.notice !== undefined) options.onNotice?.(opened.notice);
   const desktop = await Desktop.take(opened, options.onProgress);
   return afterwards(
     () => ways.onDesktop(desktop),
@@ -110,6 +113,7 @@ async function withTree<Answer>(dir: string, options: OperateOptions, ways: Ways
   }
   const { openTree } = await import('../../sync/pod/tree.ts');
   const tree = await openTree(dir, await credentialOf(options));
+  if (tree.notice !== undefined) options.onNotice?.(tree.notice);
   try {
     return await ways.onTree(tree);
   } finally {

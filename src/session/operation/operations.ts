@@ -3,6 +3,7 @@ import type { LoggedEvent } from '../../core/events.ts';
 import type { RetentionPolicy } from '../../core/retention.ts';
 import type { Checkpoint, HomeState, PodState } from '../../core/state.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
+import type { BranchReport } from '../../sync/pod/branches.ts';
 import type { KeyChangeReport, KeyReport, RecoveryReport } from '../../sync/pod/change-keys.ts';
 import type { SyncReport, SyncSettings } from '../../sync/pod/replicate.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
@@ -28,6 +29,8 @@ export interface StatusReport {
   /** What a person is asked about; with a `number` it was sealed as that checkpoint, without one nothing was. */
   readonly doubt: PodState['doubt'];
   readonly homes: readonly HomeReport[];
+  /** When it was found on another medium, and no home has taken its history since. */
+  readonly moved: PodState['moved'];
   /** The latest whole verify of each place, by structure and by data. */
   readonly verifications: PodState['verifications'];
 }
@@ -49,13 +52,16 @@ export interface SyncParameters extends SyncSettings {
 }
 
 /** What a sync did for one home, or why it failed there. */
-export type SyncOutcome = SyncReport | FailedSync;
+export type SyncOutcome = SyncReport | FailedHome;
 
-/** A home that a sync failed for. */
-export interface FailedSync {
+/** A home that something failed for. */
+export interface FailedHome {
   readonly url: string;
   readonly error: WireError;
 }
+
+/** The branches of a pod at one home, or why they are not known. */
+export type HomeBranches = { readonly url: string; readonly branches: readonly BranchReport[] } | FailedHome;
 
 /** What `start` answers. */
 export interface StartReport {
@@ -99,6 +105,9 @@ export interface Operations {
   'home-list': { parameters: object; answer: { readonly homes: readonly HomeReport[] } };
   'home-remove': { parameters: { readonly url: string }; answer: { readonly url: string } };
   sync: { parameters: SyncParameters; answer: { readonly homes: readonly SyncOutcome[] } };
+  /** The branches of the pod at each of its homes. */
+  branches: { parameters: object; answer: { readonly homes: readonly HomeBranches[] } };
+  fork: { parameters: object; answer: { readonly deviceId: string } };
   verify: { parameters: VerifyParameters; answer: VerifyAnswer };
   prune: { parameters: PruneRequest; answer: PruneReport };
   'key-list': {

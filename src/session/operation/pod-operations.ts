@@ -2,7 +2,9 @@
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Checkpoint, HomeState, PodState } from '../../core/state.ts';
 import { rememberHomePassword } from '../../sync/home/home-password.ts';
+import { openRsyncHome } from '../../sync/home/rsync-home.ts';
 import { addHome } from '../../sync/pod/add-home.ts';
+import { listBranches } from '../../sync/pod/branches.ts';
 import {
   addPassphrase,
   addRecoveryKey,
@@ -10,13 +12,14 @@ import {
   listKeys,
   removeKey,
 } from '../../sync/pod/change-keys.ts';
+import { forkDevice } from '../../sync/pod/fork-device.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
 import { type SyncFailure, type SyncReport, syncHomes } from '../../sync/pod/replicate.ts';
 import type { CheckpointReport, DoubtAnswer } from '../../sync/pod/seal-checkpoint.ts';
 import { listCheckpoints } from '../../sync/retention/list-checkpoints.ts';
 import { pruneDevice } from '../../sync/retention/prune-device.ts';
 import { toWireError } from '../supervisor/wire.ts';
-import type { HomeReport, Operations, StatusReport, SyncOutcome } from './operations.ts';
+import type { HomeBranches, HomeReport, Operations, StatusReport, SyncOutcome } from './operations.ts';
 import { verifyPod } from './verify-pod.ts';
 
 /** One operation, bound to a pod. */
@@ -40,6 +43,8 @@ export type PodOperationName =
   | 'home-list'
   | 'home-remove'
   | 'sync'
+  | 'branches'
+  | 'fork'
   | 'verify'
   | 'prune'
   | 'key-list'
@@ -79,6 +84,8 @@ export function podOperations(
       for (const home of pod.state.homes) rememberHomePassword(home.url, homePassword);
       return { homes: (await syncHomes(pod, url, onProgress, settings)).map(toOutcome) };
     },
+    branches: async () => ({ homes: await branchesAtHomes(pod.state) }),
+    fork: async () => ({ deviceId: await forkDevice(pod, 'asked') }),
     verify: (parameters, onProgress, signal) => verifyPod(pod, parameters, onProgress, signal),
     prune: (parameters, onProgress, signal) => pruneDevice(pod, parameters, onProgress, signal),
     'key-list': () => listKeys(pod),
@@ -99,11 +106,24 @@ function toOutcome(outcome: SyncReport | SyncFailure): SyncOutcome {
   return 'error' in outcome ? { url: outcome.url, error: toWireError(outcome.error) } : outcome;
 }
 
+async function branchesAtHomes({ podId, homes }: PodState): Promise<HomeBranches[]> {
+  const found: HomeBranches[] = [];
+  for (const { url } of homes) {
+    try {
+      found.push({ url, branches: await listBranches(openRsyncHome(url), podId) });
+    } catch (error) {
+      found.push({ url, error: toWireError(error) });
+    }
+  }
+  return found;
+}
+
 function describe(state: PodState, rootPid: number | undefined): StatusReport {
   const { podId, name, kind, deviceId, epoch, vault, seq, session, packages, doubt } = state;
   const last = state.checkpoints.at(-1);
   return {
     ...{ podId, name, kind, deviceId, epoch, vault, seq, session, packages, doubt, rootPid },
+    moved: state.moved,
     base: state.base?.name,
     lastCheckpoint:
       last === undefined ? undefined : { number: last.number, atMs: last.atMs, reason: last.reason },

@@ -25,6 +25,7 @@ export interface WatchRequest extends OperateOptions {
 export async function watchTree(request: WatchRequest): Promise<TreeSupervisor> {
   const dir = await findTree(request.path);
   const tree = await openTree(dir, await credentialOf(request));
+  if (tree.notice !== undefined) request.onNotice?.(tree.notice);
   let watched: WatchedTree;
   try {
     watched = await WatchedTree.start(tree);

@@ -1,5 +1,4 @@
 // Making a desktop pod: device, keyring, vault, base, empty layer, and last the marker.
-import { fromHex } from '../../core/bytes.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import { foundKeyring, foundPod } from '../../sync/pod/create-pod.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
@@ -7,6 +6,7 @@ import { devicePodFolder } from '../../sync/pod/pod-folder.ts';
 import type { CreatedPod } from '../../sync/pod/tree.ts';
 import { findBase } from '../base/base.ts';
 import { formatDevice, mountDevice } from '../device/device.ts';
+import { findDevicePlace } from '../device/medium.ts';
 import { requireRoot } from '../host/root-rights.ts';
 import { chooseVault, preferVaultKind, type VaultKind } from '../vault/vault.ts';
 import { afterwards } from './afterwards.ts';
@@ -63,7 +63,7 @@ export async function createDesktop(plan: DesktopPlan): Promise<CreatedPod & { r
         kind: 'desktop' as const,
         name: plan.name,
         vault: vaultKind,
-        fileSystemId: fromHex(device.fsUuid.replaceAll('-', '')),
+        place: await findDevicePlace(device.path),
       };
       const pod = await foundPod(devicePodFolder(device.mountDir, vault.dir), keyring, facts, furnish);
       const { podId } = pod.state;

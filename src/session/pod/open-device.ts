@@ -2,11 +2,13 @@
 import { toHex } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import { type Credential, readMarker, unlockRepository } from '../../sync/keyring/unlock.ts';
+import { settleMarker } from '../../sync/pod/marker-file.ts';
 import { Pod } from '../../sync/pod/pod.ts';
 import { devicePodFolder } from '../../sync/pod/pod-folder.ts';
 import { Repository } from '../../sync/repository/repository.ts';
 import { type BaseHashes, beginBaseHashes } from '../base/base-check.ts';
 import { type MountedDevice, mountDevice } from '../device/device.ts';
+import { findDevicePlace } from '../device/medium.ts';
 import { chooseVault, findVaultKind, type Vault } from '../vault/vault.ts';
 import { afterwards } from './afterwards.ts';
 import { readSessionNote, type SessionNote } from './session-note.ts';
@@ -18,6 +20,8 @@ export interface OpenedDevice {
   readonly pod: Pod;
   /** The session of this pod that runs here, if a killed supervisor left one. */
   readonly left: SessionNote | undefined;
+  /** What the user is to be told of this device, if there is something. */
+  readonly notice: string | undefined;
   /** How long the passphrase took. */
   readonly unlockMs: number;
   /** Hashes of the bases that were begun while it was worked on. */
@@ -58,7 +62,9 @@ export async function openDevice(
     await vault.unlock(keyring.secrets.volumeKey);
     undo.push(() => vault.lock());
     const pod = await Pod.open(folder, keyring.secrets);
-    return { device, vault, pod, left, unlockMs, baseHashes };
+    undo.push(() => pod.close());
+    const notice = await settleMarker(pod, marker, await findDevicePlace(device.path));
+    return { device, vault, pod, left, notice, unlockMs, baseHashes };
   } catch (error) {
     if (left === undefined) for (const step of undo.toReversed()) await step();
     throw error;

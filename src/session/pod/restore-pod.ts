@@ -1,18 +1,19 @@
 // Restoring a pod from home: onto a device for a desktop, into a folder for a tree.
 import { lstat, mkdir, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { fromHex } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
+import { inodePlace } from '../../sync/pod/device-place.ts';
 import { type FetchablePod, requireObjects } from '../../sync/pod/objects-at-home.ts';
 import { foldRecords } from '../../sync/pod/pod.ts';
 import { devicePodFolder, TREE_POD_DIR, treePodFolder } from '../../sync/pod/pod-folder.ts';
 import { choosePod, type RebuiltPod, rebuildPod } from '../../sync/pod/rebuild.ts';
 import { surveyPod } from '../../sync/pod/survey.ts';
-import { fileSystemIdOf, lockTree } from '../../sync/pod/tree.ts';
+import { lockTree } from '../../sync/pod/tree.ts';
 import { isSystemError } from '../../sync/repository/durable-file.ts';
 import { formatDevice, mountDevice } from '../device/device.ts';
+import { findDevicePlace } from '../device/medium.ts';
 import { requireRoot } from '../host/root-rights.ts';
 import { chooseVault, preferVaultKind, type VaultKind, type VaultRoom } from '../vault/vault.ts';
 import { afterwards } from './afterwards.ts';
@@ -33,6 +34,8 @@ export interface RestorePlan {
   readonly checkpoint?: number;
   /** Position of a head that home received earlier; its present one without it. */
   readonly headSeq?: number;
+  /** A branch of the pod, or how its name begins; home's own history without it. */
+  readonly branch?: string;
   /** Restore what is there, though home lacks some of the pod's packs. */
   readonly allowsMissing?: boolean;
   readonly isForced: boolean;
@@ -57,7 +60,7 @@ export interface RestoreReport {
  * Restores a pod. A target that is a folder, or nothing yet and without a size, becomes a tree pod; anything else a
  * device.
  *
- * @throws DeskPodError POD_NOT_FOUND, USAGE, HOME_*, PASSPHRASE_WRONG, KEYRING_NO_IDENTITY, DEVICE_*, TARGET_NOT_EMPTY,
+ * @throws DeskPodError POD_NOT_FOUND, BRANCH_NOT_FOUND, USAGE, HOME_*, PASSPHRASE_WRONG, KEYRING_NO_IDENTITY, DEVICE_*, TARGET_NOT_EMPTY,
  * OBJECT_DAMAGED, CHUNK_MISSING, SPACE_EXHAUSTED; home is unchanged then, and the target is no pod
  */
 export async function restorePod(plan: RestorePlan): Promise<RestoreReport> {
@@ -79,11 +82,11 @@ async function restoreTreePod(plan: RestorePlan, podId: string, dir: string): Pr
   await mkdir(dir, { recursive: true });
   const lock = await lockTree(dir);
   try {
-    const fileSystemId = await fileSystemIdOf(join(dir, TREE_POD_DIR));
+    const place = await inodePlace('folder', join(dir, TREE_POD_DIR));
     const { onProgress } = plan;
     const folder = treePodFolder(dir);
     return await conclude(
-      await rebuildPod({ surveyed, folder, filesDir: dir, vault: 'none', fileSystemId, onProgress }),
+      await rebuildPod({ surveyed, folder, filesDir: dir, vault: 'none', place, onProgress }),
     );
   } finally {
     lock.release();
@@ -112,10 +115,10 @@ async function restoreDesktop(plan: RestorePlan, podId: string, path: string): P
       await vault.create(surveyed.unlocked.keyring.secrets.volumeKey, roomOf(surveyed));
       await makeLayer(vault.dir);
       const folder = devicePodFolder(device.mountDir, vault.dir);
-      const fileSystemId = fromHex(device.fsUuid.replaceAll('-', ''));
+      const place = await findDevicePlace(device.path);
       const filesDir = layerDirs(vault.dir).upperDir;
       const outcome = await conclude(
-        await rebuildPod({ surveyed, folder, filesDir, vault: vaultKind, fileSystemId, onProgress }),
+        await rebuildPod({ surveyed, folder, filesDir, vault: vaultKind, place, onProgress }),
       );
       return { ...outcome, warnings: [...outcome.warnings, ...weakerVault(former, vaultKind)] };
     },
@@ -138,12 +141,13 @@ function weakerVault(former: string, kind: VaultKind): string[] {
 }
 
 async function survey(plan: RestorePlan, podId: string, kind: 'desktop' | 'tree'): Promise<FetchablePod> {
-  const { url, credential, checkpoint, headSeq, onProgress } = plan;
+  const { url, credential, checkpoint, headSeq, branch, onProgress } = plan;
   onProgress({ step: `looking at ${url}` });
   const surveyed = await surveyPod({
     ...{ url, podId, credential, kind },
     ...(checkpoint === undefined ? {} : { checkpoint }),
     ...(headSeq === undefined ? {} : { headSeq }),
+    ...(branch === undefined ? {} : { branch }),
   });
   return requireObjects(surveyed, plan.allowsMissing === true);
 }

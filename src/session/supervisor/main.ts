@@ -34,7 +34,7 @@ async function launch(order: LaunchOrder): Promise<{ supervisor: Supervisor; rep
     const pictureMs = mode === 'start' ? await supervisor.firstPicture() : 0;
     await supervisor.serve(supervisorSocket);
     const { podId } = desktop.pod.state;
-    const warnings = [...started.warnings];
+    const warnings = [...(opened.notice === undefined ? [] : [opened.notice]), ...started.warnings];
     return {
       supervisor,
       report: {

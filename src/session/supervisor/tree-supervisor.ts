@@ -15,7 +15,14 @@ import { type Operation, type StreamOperation, serveSupervisor } from './server.
 import { Turns } from './turns.ts';
 
 /** Operations that only look: they wait for nothing. */
-const READS: ReadonlySet<string> = new Set(['status', 'log', 'checkpoints', 'home-list', 'key-list']);
+const READS: ReadonlySet<string> = new Set([
+  'status',
+  'log',
+  'checkpoints',
+  'home-list',
+  'branches',
+  'key-list',
+]);
 /** Operations that may take away what the last checkpoint needs, or put it back. */
 const UNSETTLING: ReadonlySet<string> = new Set(['prune', 'verify']);
 /** How often it is seen to that everything was looked at lately. */

@@ -26,6 +26,8 @@ export interface HomePodAccess {
   readonly url: string;
   /** Its id, or how that begins; needed if home has several. */
   readonly podId?: string;
+  /** A branch of it, or how its name begins; home's own history without it. */
+  readonly branch?: string;
   readonly credential: Credential;
   readonly onProgress: ProgressListener;
 }
@@ -33,17 +35,22 @@ export interface HomePodAccess {
 /**
  * Lends `work` a pod at home. What lies in a folder of this host is read where it is; from another host those packs are
  * fetched that are needed, into a scratch folder that is removed afterwards.
- * @throws DeskPodError HOME_*, POD_NOT_FOUND, PASSPHRASE_WRONG, KEYRING_NO_IDENTITY, CHECKPOINT_NOT_FOUND, OBJECT_*;
+ * @throws DeskPodError HOME_*, POD_NOT_FOUND, BRANCH_NOT_FOUND, PASSPHRASE_WRONG, KEYRING_NO_IDENTITY, CHECKPOINT_NOT_FOUND, OBJECT_*;
  * HOME_DAMAGED if a pack that is needed is missing or can not be read; what `work` throws
  */
 export async function withHomePod<T>(
   access: HomePodAccess,
   work: (pod: BrowsedPod) => Promise<T>,
 ): Promise<T> {
-  const { url, credential, onProgress } = access;
+  const { url, credential, onProgress, branch } = access;
   onProgress({ step: `looking at ${url}` });
   const podId = await choosePod(url, access.podId);
-  const { unlocked, records } = await surveyPod({ url, podId, credential });
+  const { unlocked, records } = await surveyPod({
+    url,
+    podId,
+    credential,
+    ...(branch === undefined ? {} : { branch }),
+  });
   const { secrets } = unlocked.keyring;
   const state = foldRecords(records);
   return withScratchFolder(async (dir) => {

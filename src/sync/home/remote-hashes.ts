@@ -11,7 +11,7 @@ const END = 'deskpod-hashes-end';
 /** A host that says nothing for this long is asked no further; hashing one large base takes a while. */
 const SILENCE_TIMEOUT_MS = 30 * 60 * 1000;
 const OBJECT =
-  /^(?<hash>[0-9a-f]{64}) [ *]\.\/(?<path>(?:packs\/[0-9a-f]{2}|segments|keyrings|bases|inventories|catalog)\/(?:\d{12}-)?(?<name>[0-9a-f]{64})(?:\.age|\.erofs)?)$/;
+  /^(?<hash>[0-9a-f]{64}) [ *]\.\/(?<path>(?:packs\/[0-9a-f]{2}|segments|keyrings|bases|inventories|catalog|branches)\/(?:\d{12}-)?(?<name>[0-9a-f]{64})(?:\.age|\.erofs)?)$/;
 
 /** How the host is reached. */
 export interface RemoteFolder {

@@ -1,15 +1,14 @@
 // Founding a pod in prepared folders: keyring, repository, log with its first event, and last the marker.
 import { randomBytes } from 'node:crypto';
-import { rm } from 'node:fs/promises';
-import { fromHex, toHex } from '../../core/bytes.ts';
+import { toHex } from '../../core/bytes.ts';
 import type { PodKind } from '../../core/events.ts';
-import { encodeMarker } from '../../core/marker.ts';
 import type { PodState } from '../../core/state.ts';
 import { hashing } from '../hashing.ts';
 import { addRecoverySlot, createKeyring, type OpenKeyring } from '../keyring/keyring-file.ts';
 import { Log } from '../log/log.ts';
-import { publish, writeFully, writeTemporary } from '../repository/durable-file.ts';
 import { Repository } from '../repository/repository.ts';
+import { type DevicePlace, placeId } from './device-place.ts';
+import { writeMarker } from './marker-file.ts';
 import { Pod } from './pod.ts';
 import type { PodFolder } from './pod-folder.ts';
 
@@ -18,8 +17,7 @@ export interface PodFacts {
   readonly kind: PodKind;
   readonly name: string;
   readonly vault: PodState['vault'];
-  /** 16 bytes that name the file system it lies on. */
-  readonly fileSystemId: Uint8Array;
+  readonly place: DevicePlace;
 }
 
 /** The keyring of a new pod, with the recovery key that nothing keeps. */
@@ -58,23 +56,12 @@ export async function foundPod(
     });
     await furnish(pod);
     await pod.publish();
-    await writeMarker(folder, pod, facts.fileSystemId);
+    await writeMarker(folder, pod, placeId(facts.place, secrets.logKey));
     return pod;
   } catch (error) {
     await pod.close();
     throw error;
   }
-}
-
-/** Writes the marker that the pod's state calls for. */
-export async function writeMarker(folder: PodFolder, pod: Pod, fileSystemId: Uint8Array): Promise<void> {
-  const { podId, epoch, deviceId, kind } = pod.state;
-  const marker = { podId: fromHex(podId), epoch, deviceId: fromHex(deviceId), kind, fileSystemId };
-  const bytes = encodeMarker(marker, { hashing, logKey: pod.secrets.logKey });
-  const temporary = `${folder.markerFile}.new`;
-  await rm(temporary, { force: true });
-  await writeTemporary(temporary, (file) => writeFully(file, bytes, 0));
-  await publish(temporary, folder.markerFile);
 }
 
 /** A name for a device that no other has, in hexadecimal. */

@@ -1,15 +1,17 @@
 // Keyrings that another one replaced: they open with keys that were taken away, so they do not stay where they lie.
-import { equalBytes, toHex } from '../../core/bytes.ts';
+import { toHex } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import type { Home } from '../home/home.ts';
 import type { Pod } from './pod.ts';
 
 /** Where home stands when former keyrings are taken from it. */
 export interface HomePosition {
-  /** The head that was just written there. */
-  readonly headBytes: Uint8Array;
+  /** Whether what was just written there still decides which keyrings are needed. */
+  readonly isOurs: () => Promise<boolean>;
   /** What was replaced up to this position of the log is gone from there. */
   readonly cleanSeq: number;
+  /** Keyrings up to this position are of home's own history, which they are left to. */
+  readonly madeAfterSeq: number;
 }
 
 /**
@@ -34,7 +36,8 @@ export async function removeFormerKeyrings(pod: Pod): Promise<string[]> {
 
 /**
  * Takes the keyrings from home that this pod's own log has replaced, and no others: a newer device of the pod may have
- * made some that it does not know. Home's head is read before, and must be the one that this device wrote.
+ * made some that it does not know. Home's head is read before, and must be the one that this device wrote; a branch takes away
+ * only what was made in it.
  *
  * @returns what home did not let go of, in a sentence
  * @throws DeskPodError HOME_UNREACHABLE and the like: nobody knows then, and the next sync tries again
@@ -42,17 +45,19 @@ export async function removeFormerKeyrings(pod: Pod): Promise<string[]> {
 export async function removeFormerAtHome(
   pod: Pod,
   home: Home,
-  { headBytes, cleanSeq }: HomePosition,
+  { isOurs, cleanSeq, madeAfterSeq }: HomePosition,
 ): Promise<string[]> {
   const { podId, keyring, formerKeyrings } = pod.state;
   const objects = formerKeyrings
-    .filter(({ name, replacedSeq }) => replacedSeq > cleanSeq && name !== keyring)
+    .filter(({ name, replacedSeq }, index) => {
+      const madeSeq = formerKeyrings[index - 1]?.replacedSeq ?? 1;
+      return replacedSeq > cleanSeq && madeSeq > madeAfterSeq && name !== keyring;
+    })
     .map(({ name }) => `keyrings/${name}`);
   if (objects.length === 0) return [];
   const present = [...(await home.list(podId, objects)).keys()];
   if (present.length === 0) return [];
-  const head = await home.head(podId);
-  if (head === undefined || !equalBytes(head, headBytes)) return [];
+  if (!(await isOurs())) return [];
   try {
     await home.remove(podId, present);
     return [];

@@ -14,7 +14,10 @@ import { openRsyncHome } from '../home/rsync-home.ts';
 import { Log } from '../log/log.ts';
 import { Repository } from '../repository/repository.ts';
 import { listEarlierHeads } from '../retention/earlier-heads.ts';
-import { newDeviceId, writeMarker } from './create-pod.ts';
+import { type BranchReport, listBranches } from './branches.ts';
+import { newDeviceId } from './create-pod.ts';
+import { type DevicePlace, placeId } from './device-place.ts';
+import { writeMarker } from './marker-file.ts';
 import type { FetchablePod } from './objects-at-home.ts';
 import { Pod } from './pod.ts';
 import type { PodFolder } from './pod-folder.ts';
@@ -37,8 +40,8 @@ export interface RebuildPlan {
   readonly filesDir: string;
   /** How the new device's vault is encrypted. */
   readonly vault: PodState['vault'];
-  /** 16 bytes that name the new file system. */
-  readonly fileSystemId: Uint8Array;
+  /** What the new device lies on. */
+  readonly place: DevicePlace;
   readonly onProgress: ProgressListener;
 }
 
@@ -70,14 +73,21 @@ async function listHomePods(url: string): Promise<HomePod[]> {
   return pods;
 }
 
-/** The pods at a home, each with the positions of all heads of it that home can be restored by. Throws as listHomePods. */
-export async function listHomeHeads(
-  url: string,
-): Promise<(HomePod & { readonly headSeqs: readonly number[] })[]> {
+/** A pod at a home, with all that it can be restored by there. */
+export interface RestorablePod extends HomePod {
+  /** Positions of the heads of home's own history. */
+  readonly headSeqs: readonly number[];
+  readonly branches: readonly BranchReport[];
+}
+
+/** The pods at a home, each with what it can be restored by. Throws as listHomePods. */
+export async function listHomeHeads(url: string): Promise<RestorablePod[]> {
   const home = openRsyncHome(url);
-  const pods: (HomePod & { readonly headSeqs: readonly number[] })[] = [];
-  for (const pod of await listHomePods(url))
-    pods.push({ ...pod, headSeqs: await listEarlierHeads(home, pod.podId) });
+  const pods: RestorablePod[] = [];
+  for (const pod of await listHomePods(url)) {
+    const headSeqs = await listEarlierHeads(home, pod.podId);
+    pods.push({ ...pod, headSeqs, branches: await listBranches(home, pod.podId) });
+  }
   return pods;
 }
 
@@ -137,7 +147,7 @@ export async function rebuildPod(plan: RebuildPlan): Promise<RebuiltPod> {
     const restore = { url, deviceId: newDeviceId(), checkpoint: checkpoint.number, vault };
     await pod.append({ type: 'completeRestore', restore });
     await pod.publish();
-    await writeMarker(folder, pod, plan.fileSystemId);
+    await writeMarker(folder, pod, placeId(plan.place, pod.secrets.logKey));
     const warnings = [
       ...describeLosses(restored.notRestored),
       ...describeDoubted(pod, checkpoint.number),
@@ -227,17 +237,11 @@ async function fence(pod: Pod, { surveyed: { url }, onProgress }: RebuildPlan): 
   try {
     if (home === undefined) await pod.append({ type: 'addHome', url });
     const known = home ?? { url, seq: 0, recordHash: '', atMs: 0 };
-    await syncHome(pod, known, onProgress);
+    const { notices } = await syncHome(pod, known, onProgress);
     await pod.publish();
-    return [];
+    return [...notices];
   } catch (error) {
     if (!(error instanceof DeskPodError)) throw error;
-    if (error.code === 'HOME_FOREIGN' || error.code === 'HOME_FENCED') {
-      return [
-        `This device goes on from an earlier state than ${url} has by now, which stays as it is: ${error.message}. ` +
-          'Give this pod another home with deskpod home add.',
-      ];
-    }
     return [
       `Home could not be told that this device replaces the former one: ${error.message}. Run deskpod sync later.`,
     ];

@@ -1,19 +1,23 @@
 // Replication: a home gets the objects that it lacks, then its head moves. Interrupted anywhere, home has its former head.
-import { toHex } from '../../core/bytes.ts';
+import { equalBytes, toHex } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
-import { decodeHead, encodeHead, type Head } from '../../core/head.ts';
+import { encodeHead } from '../../core/head.ts';
 import { packsInForce } from '../../core/packs-in-force.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { HomeState } from '../../core/state.ts';
-import type { Home } from '../home/home.ts';
+import type { Home, PushReport } from '../home/home.ts';
 import { openRsyncHome } from '../home/rsync-home.ts';
 import type { ObjectKind } from '../repository/repository.ts';
 import { putInventory } from '../retention/put-inventory.ts';
+import { forkDevice } from './fork-device.ts';
 import { removeFormerAtHome, removeFormerKeyrings } from './former-keyrings.ts';
+import { addBranchHead, moveHead, readHomeHead } from './home-head.ts';
 import type { Pod } from './pod.ts';
+import { findStanding, type Standing } from './standing.ts';
+import { describeStanding, type StandingReport } from './standing-report.ts';
 
 /** What a sync to one home did. */
-export interface SyncReport {
+export interface SyncReport extends StandingReport {
   readonly url: string;
   /** Position of the log up to which home has everything. */
   readonly seq: number;
@@ -23,7 +27,7 @@ export interface SyncReport {
   /** What went over the wire for them. */
   readonly wireBytes: number;
   readonly durationMs: number;
-  /** True if home had an older head than the one it had acknowledged; it was brought up to date again. */
+  /** True if home had an older state than the one it had acknowledged; it was brought up to date again. */
   readonly wentBack: boolean;
   /** What could not be tidied up, in sentences; home is up to date all the same. */
   readonly warnings: readonly string[];
@@ -75,12 +79,12 @@ export async function syncHomes(
 }
 
 /**
- * Brings one home up to the end of the log.
+ * Brings one home up to the end of the log: home's own history if this device goes on with it, or else a branch that home
+ * keeps beside it.
  *
  * @param home the home at `known.url`
- * @throws DeskPodError HOME_FENCED if home belongs to a newer device of this pod, HOME_FOREIGN if it holds another
- * history, be it since the sync began; home's head is not touched then. HOME_NOT_FOUND, HOME_UNREACHABLE, HOME_FULL,
- * HOME_DAMAGED.
+ * @throws DeskPodError HOME_FENCED or HOME_FOREIGN if another device moved home's head since the sync began; it is not
+ * touched then. HOME_NOT_FOUND, HOME_UNREACHABLE, HOME_FULL, HOME_DAMAGED.
  */
 export async function syncHome(
   pod: Pod,
@@ -89,56 +93,90 @@ export async function syncHome(
   home: Home = openRsyncHome(known.url),
 ): Promise<SyncReport> {
   const startedMs = performance.now();
-  const { podId } = pod.state;
   onProgress({ step: `looking at ${known.url}` });
   const homeHead = await readHomeHead(home, pod);
-  if (homeHead !== undefined) await requireOurHistory(pod, homeHead, known.url);
-  const wentBack = known.seq > (homeHead?.seq ?? 0);
-  if (
-    homeHead !== undefined &&
-    !wentBack &&
-    known.seq === homeHead.seq &&
-    (await isUpToDate(pod, homeHead.seq))
-  ) {
-    const durationMs = performance.now() - startedMs;
-    return {
-      url: known.url,
-      seq: homeHead.seq,
-      sentObjects: 0,
-      sentBytes: 0,
-      wireBytes: 0,
-      durationMs,
-      wentBack,
-      warnings: [],
-    };
-  }
+  const standing = await findStanding(pod, home, known, homeHead?.head);
+  if (standing.kind === 'behind') return upToDate(pod, known, standing, startedMs);
+  if (standing.kind === 'branch') await beginBranch(pod, known, standing);
+  const wentBack = isBehindAcknowledged(pod, known, standing);
+  if (!wentBack && known.seq === standing.seq && (await isUpToDate(pod, standing.seq)))
+    return upToDate(pod, known, standing, startedMs);
+  if (wentBack) await noteReversion(pod, known, standing.seq);
+  const usurper = standing.kind === 'main' && standing.isUsurped === true ? homeHead : undefined;
+  if (usurper !== undefined) await addBranchHead(pod, home, usurper.bytes);
   const head = await pod.publish();
   const headBytes = encodeHead(head, pod.sealing);
   const warnings = await removeFormerKeyrings(pod);
-  const inventory = await putInventory(pod, headBytes);
-  // before home is asked what it has: a prune there takes nothing away then that this head needs
-  await home.push(pod.repository.dir, podId, inventory, { isUnasked: true });
-  const missing = await findMissing(pod, homeHead?.seq ?? 0);
-  const { sentObjects, sentBytes, wireBytes } = await home.push(pod.repository.dir, podId, missing, {
-    onProgress: (progress) => onProgress({ ...progress, step: `sending to ${known.url}` }),
-  });
-  await requireUnmoved(home, pod, homeHead);
-  await home.writeHead(podId, headBytes);
-  const cleanSeq = Math.min(known.seq, homeHead?.seq ?? 0);
-  warnings.push(...(await removeFormerAtHome(pod, home, { headBytes, cleanSeq })));
+  const { sentObjects, sentBytes, wireBytes } = await sendObjects(
+    { pod, home, onProgress },
+    headBytes,
+    standing.seq,
+  );
+  if (standing.kind === 'main') await moveHead(pod, home, headBytes, homeHead);
+  else await addBranchHead(pod, home, headBytes);
+  const isOurs = standing.kind === 'main' ? () => isHeadOf(home, pod, headBytes) : async () => true;
+  const madeAfterSeq = standing.kind === 'main' ? 0 : standing.forkSeq;
+  const cleanSeq = Math.min(known.seq, standing.seq);
+  warnings.push(...(await removeFormerAtHome(pod, home, { isOurs, cleanSeq, madeAfterSeq })));
   const sent = { seq: head.seq, recordHash: toHex(head.recordHash), sentBytes };
   if (known.seq !== head.seq || wentBack)
     await pod.append({ type: 'acknowledgeHome', url: known.url, ...sent });
   return {
-    url: known.url,
-    seq: head.seq,
-    sentObjects,
-    sentBytes,
-    wireBytes,
+    ...describeStanding(pod, known, standing, usurper?.head),
+    ...{ seq: head.seq, sentObjects, sentBytes, wireBytes, wentBack, warnings },
     durationMs: performance.now() - startedMs,
-    wentBack,
-    warnings,
   };
+}
+
+/** Everything but the head: first its inventory, then what home lacks that has everything up to `homeSeq`. */
+async function sendObjects(
+  { pod, home, onProgress }: { pod: Pod; home: Home; onProgress: ProgressListener },
+  headBytes: Uint8Array,
+  homeSeq: number,
+): Promise<PushReport> {
+  const { repository, state } = pod;
+  const inventory = await putInventory(pod, headBytes);
+  // before home is asked what it has: a prune there takes nothing away then that this head needs
+  await home.push(repository.dir, state.podId, inventory, { isUnasked: true });
+  return home.push(repository.dir, state.podId, await findMissing(pod, homeSeq), {
+    onProgress: (progress) => onProgress({ ...progress, step: `sending to ${home.url}` }),
+  });
+}
+
+function upToDate(pod: Pod, known: HomeState, standing: Standing, startedMs: number): SyncReport {
+  return {
+    ...describeStanding(pod, known, standing),
+    ...{ seq: standing.kind === 'behind' ? standing.forkSeq : standing.seq, wentBack: false, warnings: [] },
+    ...{ sentObjects: 0, sentBytes: 0, wireBytes: 0 },
+    durationMs: performance.now() - startedMs,
+  };
+}
+
+/** Home has less than it acknowledged, of the history that it acknowledged. */
+function isBehindAcknowledged(
+  { state }: Pod,
+  known: HomeState,
+  standing: Standing & { readonly seq: number },
+): boolean {
+  const isSameLine = standing.kind === 'main' || known.branch?.deviceId === state.deviceId;
+  return isSameLine && known.seq > standing.seq;
+}
+
+async function noteReversion(pod: Pod, { url, seq: acknowledgedSeq, revertedSeq }: HomeState, seq: number) {
+  if (seq === revertedSeq) return;
+  await pod.append({ type: 'noteReversion', reversion: { url, seq, acknowledgedSeq } });
+}
+
+/** Before anything is sent the log says that this device is a branch there, and a copy gets a name of its own. */
+async function beginBranch(
+  pod: Pod,
+  { url, branch }: HomeState,
+  { forkSeq, isCopy }: Standing & { readonly kind: 'branch' },
+): Promise<void> {
+  if (isCopy) await forkDevice(pod, 'found');
+  const { deviceId } = pod.state;
+  if (branch?.deviceId === deviceId) return;
+  await pod.append({ type: 'branchAtHome', branch: { url, deviceId, forkSeq } });
 }
 
 /** That homes have acknowledged is no news to them: it travels with the next event that is. */
@@ -147,60 +185,9 @@ async function isUpToDate(pod: Pod, homeSeq: number): Promise<boolean> {
   return later.every(({ event }) => event.type === 'home.acknowledged');
 }
 
-async function readHomeHead(home: Home, pod: Pod): Promise<Head | undefined> {
-  const bytes = await home.head(pod.state.podId);
-  if (bytes === undefined) return undefined;
-  try {
-    return decodeHead(bytes, pod.sealing);
-  } catch (cause) {
-    throw new DeskPodError('HOME_DAMAGED', `${home.url}: the head of this pod is not one that it wrote`, {
-      hint: `Look at ${home.url}; if that copy is lost, remove this pod's folder there and sync again.`,
-      cause,
-    });
-  }
-}
-
-/**
- * Looks at home's head once more, right before it is replaced: sending may have taken hours, and a restore may have
- * taken home over. What moves it between this look and the replacement is not noticed.
- */
-async function requireUnmoved(home: Home, pod: Pod, former: Head | undefined): Promise<void> {
-  const now = await readHomeHead(home, pod);
-  if (now !== undefined) await requireOurHistory(pod, now, home.url);
-  const [seq, formerSeq] = [now?.seq ?? 0, former?.seq ?? 0];
-  if (seq >= formerSeq) return;
-  // What was sent goes with the former head only.
-  throw new DeskPodError(
-    'HOME_DAMAGED',
-    `${home.url}: its head went back from ${formerSeq} to ${seq} while this pod was sent there`,
-    {
-      hint: 'Run `deskpod sync` again: it sends whatever home lacks.',
-      details: { seq, formerSeq },
-    },
-  );
-}
-
-async function requireOurHistory(pod: Pod, homeHead: Head, url: string): Promise<void> {
-  const ours = await pod.recordHash(homeHead.seq);
-  if (ours === toHex(homeHead.recordHash)) return;
-  if (homeHead.epoch > pod.state.epoch) {
-    throw new DeskPodError(
-      'HOME_FENCED',
-      `${url} belongs to a newer device of this pod (epoch ${homeHead.epoch}, this device is of epoch ${pod.state.epoch})`,
-      {
-        hint: 'This device was replaced by a restore. What it holds stays on it; home stays with the newer one.',
-        details: { homeEpoch: homeHead.epoch, epoch: pod.state.epoch },
-      },
-    );
-  }
-  throw new DeskPodError(
-    'HOME_FOREIGN',
-    `${url} holds another history of this pod: its log stands at ${homeHead.seq}, this one at ${pod.state.seq}`,
-    {
-      hint: 'Another copy of this device has synced there, and home stays with it.',
-      details: { homeSeq: homeHead.seq, seq: pod.state.seq },
-    },
-  );
+async function isHeadOf(home: Home, pod: Pod, headBytes: Uint8Array): Promise<boolean> {
+  const head = await home.head(pod.state.podId);
+  return head !== undefined && equalBytes(head, headBytes);
 }
 
 /**

@@ -14,6 +14,13 @@ import { Repository } from '../repository/repository.ts';
 import { readChain } from '../repository/segments.ts';
 import { findEarlierHeads, requireEarlierHead } from '../retention/earlier-heads.ts';
 import { withScratchFolder } from '../scratch-folder.ts';
+import {
+  type BranchHead,
+  chooseBranchName,
+  fetchBranchHeads,
+  newestHeads,
+  pullBranches,
+} from './branches.ts';
 import { foldRecords, toLoggedEvent } from './pod.ts';
 
 /** What is asked of a home. */
@@ -27,6 +34,8 @@ export interface SurveyRequest {
   readonly checkpoint?: number;
   /** Position of a head that home received earlier; its present one without it. */
   readonly headSeq?: number;
+  /** The branch that is meant, by the beginning of its name; home's own history without it. */
+  readonly branch?: string;
 }
 
 /** A pod at home whose head, keyring and log are proven. */
@@ -44,11 +53,12 @@ export interface SurveyedPod {
 /**
  * Fetches head, keyring and log of a pod, which are small, into a folder of this host that is removed again.
  *
- * @throws DeskPodError HOME_*, POD_NOT_FOUND, PASSPHRASE_WRONG, KEYRING_NO_IDENTITY, CHECKPOINT_NOT_FOUND, OBJECT_*;
- * USAGE if the pod is of another kind
+ * @throws DeskPodError HOME_*, POD_NOT_FOUND, BRANCH_NOT_FOUND, PASSPHRASE_WRONG, KEYRING_NO_IDENTITY,
+ * CHECKPOINT_NOT_FOUND, OBJECT_*; USAGE if the pod is of another kind
  */
 export async function surveyPod(request: SurveyRequest): Promise<SurveyedPod> {
   const home = openRsyncHome(request.url);
+  if (request.branch !== undefined) return surveyBranch(home, request.branch, request);
   if (request.headSeq !== undefined) return surveyEarlier(home, request.headSeq, request);
   const headBytes = await readHead(home, request.podId);
   try {
@@ -93,6 +103,7 @@ function surveyEarlier(home: Home, headSeq: number, request: SurveyRequest): Pro
     await requireEarlierHead(home, request.podId, headSeq);
     const present = await readHead(home, request.podId);
     await home.pull(request.podId, dir, { objects: ['inventories/', 'keyrings/', 'segments/'] });
+    await pullBranches(home, request.podId, dir);
     let failure: unknown;
     for (const headBytes of await findEarlierHeads(repository, headSeq)) {
       try {
@@ -109,6 +120,47 @@ function surveyEarlier(home: Home, headSeq: number, request: SurveyRequest): Pro
     }
     throw failure;
   });
+}
+
+/**
+ * Surveys a branch. The keyring of home's own history opens it, which has the keys that are in force, or else its own: the
+ * secrets are the same.
+ */
+function surveyBranch(home: Home, wanted: string, request: SurveyRequest): Promise<SurveyedPod> {
+  const { url, podId, credential } = request;
+  return withScratchFolder(async (dir) => {
+    const branches = newestHeads(await fetchBranchHeads(home, podId));
+    const names = branches.map(({ deviceId }) => deviceId);
+    const name = chooseBranchName(url, names, wanted);
+    const { head, headBytes } = branches.find(({ deviceId }) => deviceId === name) as BranchHead;
+    const repository = await Repository.create(dir);
+    await home.pull(podId, dir, { objects: ['keyrings/', 'segments/'] });
+    const present = await home.head(podId);
+    const hasOwn = await repository.hasObject('keyrings', toHex(head.keyring));
+    const keepers = [...(present === undefined ? [] : [present]), ...(hasOwn ? [headBytes] : [])];
+    const { keyring } = await unlockByOneOf(repository, keepers, credential);
+    const proven = decodeHead(headBytes, { hashing, logKey: keyring.secrets.logKey });
+    return readPod(repository, { headBytes, unlocked: { keyring, head: proven } }, request);
+  });
+}
+
+/** Unlocks by the first keyring, of those that `heads` name, which the credential opens. */
+async function unlockByOneOf(
+  repository: Repository,
+  heads: readonly Uint8Array[],
+  credential: Credential,
+): Promise<Unlocked> {
+  let failure: unknown = new DeskPodError('KEYRING_DAMAGED', 'expected a keyring at home, got none');
+  for (const headBytes of heads) {
+    await repository.writeHead(headBytes);
+    try {
+      return await unlockRepository(repository, credential);
+    } catch (error) {
+      if (!isDeskPodError(error)) throw error;
+      failure = error;
+    }
+  }
+  throw failure;
 }
 
 async function readPod(

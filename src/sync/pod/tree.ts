@@ -1,5 +1,4 @@
 // Tree pods: a plain folder that is checkpointed, synced and restored. They need neither root nor a session.
-import { createHash } from 'node:crypto';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DeskPodError } from '../../core/errors.ts';
@@ -10,6 +9,8 @@ import { type FileLock, lockHolder, tryLock } from '../posix/flock.ts';
 import { isSystemError } from '../repository/durable-file.ts';
 import { Repository } from '../repository/repository.ts';
 import { foundKeyring, foundPod } from './create-pod.ts';
+import { inodePlace } from './device-place.ts';
+import { settleMarker } from './marker-file.ts';
 import { Pod } from './pod.ts';
 import { type PodFolder, TREE_POD_DIR, treePodFolder } from './pod-folder.ts';
 import {
@@ -62,7 +63,7 @@ export async function createTree(options: {
       kind: 'tree',
       name: options.name,
       vault: 'none',
-      fileSystemId: await fileSystemIdOf(podDir),
+      place: await inodePlace('folder', podDir),
     });
     const { podId } = pod.state;
     await pod.close();
@@ -78,12 +79,15 @@ export class Tree {
   readonly pod: Pod;
   /** Where its files are; see {@link SourcePlace}. */
   readonly place: SourcePlace;
+  /** What the user is to be told of this device, if there is something. */
+  readonly notice: string | undefined;
   readonly #lock: FileLock;
 
-  constructor(dir: string, pod: Pod, lock: FileLock) {
+  constructor(dir: string, pod: Pod, lock: FileLock, notice?: string) {
     this.dir = dir;
     this.place = new SourcePlace(dir);
     this.pod = pod;
+    this.notice = notice;
     this.#lock = lock;
   }
 
@@ -131,18 +135,19 @@ export async function openTree(dir: string, credential: Credential): Promise<Tre
   const lock = await lockTree(dir);
   try {
     const { keyring } = await unlockRepository(await Repository.open(folder.repositoryDir), credential);
-    await readMarker(folder, keyring);
-    return new Tree(dir, await Pod.open(folder, keyring.secrets), lock);
+    const marker = await readMarker(folder, keyring);
+    const pod = await Pod.open(folder, keyring.secrets);
+    try {
+      const place = await inodePlace('folder', join(dir, TREE_POD_DIR));
+      return new Tree(dir, pod, lock, await settleMarker(pod, marker, place));
+    } catch (error) {
+      await pod.close();
+      throw error;
+    }
   } catch (error) {
     lock.release();
     throw error;
   }
-}
-
-/** Sixteen bytes that differ between file systems, as far as an unprivileged process can tell. */
-export async function fileSystemIdOf(path: string): Promise<Uint8Array> {
-  const { dev, ino } = await stat(path, { bigint: true });
-  return createHash('sha256').update(`${dev} ${ino}`).digest().subarray(0, 16);
 }
 
 /** The lock of the pod around `dir`, whose pod folder is made if it is not there. @throws DeskPodError POD_BUSY */

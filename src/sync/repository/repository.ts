@@ -17,7 +17,7 @@ import {
 import { removeStale, temporaryName } from './temporary-name.ts';
 
 /** What an object is, and the folder it lies in. */
-export type ObjectKind = 'packs' | 'segments' | 'keyrings' | 'bases' | 'inventories' | 'catalog';
+export type ObjectKind = 'packs' | 'segments' | 'keyrings' | 'bases' | 'inventories' | 'catalog' | 'branches';
 
 const KINDS: Readonly<Record<ObjectKind, { readonly suffix: string; readonly name: RegExp }>> = {
   packs: { suffix: '.age', name: /^[0-9a-f]{64}$/ },
@@ -26,7 +26,10 @@ const KINDS: Readonly<Record<ObjectKind, { readonly suffix: string; readonly nam
   bases: { suffix: '.erofs', name: /^[0-9a-f]{64}$/ },
   inventories: { suffix: '', name: /^\d{12}-[0-9a-f]{64}$/ },
   catalog: { suffix: '', name: /^[0-9a-f]{64}$/ },
+  branches: { suffix: '', name: /^\d{12}-[0-9a-f]{64}$/ },
 };
+/** Kinds whose names begin with a position of the log. */
+const NUMBERED: ReadonlySet<ObjectKind> = new Set(['segments', 'inventories', 'branches']);
 /** Every kind of object. */
 export const OBJECT_KINDS = Object.keys(KINDS) as readonly ObjectKind[];
 const HASH_DIGITS = 64;
@@ -38,7 +41,7 @@ export type ObjectContent = Uint8Array | { readonly file: string };
 
 /** An object that was put. */
 export interface PutObject {
-  /** The file's name without its suffix: the hash of its bytes, for segments after the first seq. */
+  /** The file's name without its suffix: the hash of its bytes, after the seq if it has one. */
   readonly name: string;
   readonly sizeBytes: number;
   /** False if the repository had it already. */
@@ -47,7 +50,7 @@ export interface PutObject {
 
 /** What a new object is, and how it is named. */
 export interface PutOptions {
-  /** The seq of a segment's first record, or of an inventory's head; the others have none. */
+  /** The seq of a segment's first record, or of the head that an inventory is for or a branch has; others have none. */
   readonly firstSeq?: number;
   /** The SHA-256 of bytes in memory, if whoever made them has it already. */
   readonly sha256?: Uint8Array;
@@ -268,8 +271,8 @@ export class Repository {
 }
 
 function objectName(kind: ObjectKind, hash: string, { firstSeq }: PutOptions): string {
-  if ((kind === 'segments' || kind === 'inventories') !== (firstSeq !== undefined)) {
-    throw new TypeError(`expected a seq for segments and inventories only, got one of the ${kind}`);
+  if (NUMBERED.has(kind) !== (firstSeq !== undefined)) {
+    throw new TypeError(`expected a seq for ${[...NUMBERED].join(', ')} only, got one of the ${kind}`);
   }
   return firstSeq === undefined ? hash : `${String(firstSeq).padStart(12, '0')}-${hash}`;
 }

@@ -1,22 +1,26 @@
 // The heads that a home has received earlier, as their inventories keep them.
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
+import { branchHeadName } from '../../core/head.ts';
 import { decodeInventory } from '../../core/inventory.ts';
+import { hashing } from '../hashing.ts';
 import type { Home } from '../home/home.ts';
 import type { Repository } from '../repository/repository.ts';
 
 /**
- * The bytes of the heads at a position, of the inventories in `repository`; nothing is proven. More than one is there if
- * somebody put it there, or if two devices were at home.
+ * The bytes of the heads at a position, of the inventories in `repository`, without those that are of branches there;
+ * nothing is proven. More than one is there if somebody put it there, or if two devices were at home.
  *
  * @throws DeskPodError OBJECT_DAMAGED, HEAD_DAMAGED if none of them can be read
  */
 export async function findEarlierHeads(repository: Repository, seq: number): Promise<Uint8Array[]> {
   const heads: Uint8Array[] = [];
+  const ofBranches = new Set(await repository.listObjects('branches'));
   let damage: unknown;
   for (const name of await repository.listObjects('inventories')) {
     if (seqIn(name) !== seq) continue;
     try {
-      heads.push(decodeInventory(await repository.readObject('inventories', name)).headBytes);
+      const { headBytes } = decodeInventory(await repository.readObject('inventories', name));
+      if (!ofBranches.has(branchHeadName(headBytes, hashing))) heads.push(headBytes);
     } catch (error) {
       if (!isDeskPodError(error)) throw error;
       damage ??= error;
@@ -26,11 +30,18 @@ export async function findEarlierHeads(repository: Repository, seq: number): Pro
   return heads;
 }
 
-/** The positions of the heads of a pod at home, ascending. @throws DeskPodError HOME_* */
+/** The positions of the heads of home's own history of a pod, ascending. @throws DeskPodError HOME_* */
 export async function listEarlierHeads(home: Home, podId: string): Promise<number[]> {
   const paths = [...(await home.list(podId)).keys()];
-  const names = paths.flatMap((path) => /^inventories\/(\d{12}-[0-9a-f]{64})$/.exec(path)?.[1] ?? []);
-  return [...new Set(names.map(seqIn))].sort((a, b) => a - b);
+  const counts = new Map<number, number>();
+  for (const path of paths) {
+    const { kind, name } =
+      /^(?<kind>inventories|branches)\/(?<name>\d{12}-[0-9a-f]{64})$/.exec(path)?.groups ?? {};
+    if (name === undefined) continue;
+    // each head of a branch has an inventory, too
+    counts.set(seqIn(name), (counts.get(seqIn(name)) ?? 0) + (kind === 'branches' ? -1 : 1));
+  }
+  return [...counts].flatMap(([seq, count]) => (count > 0 ? [seq] : [])).sort((a, b) => a - b);
 }
 
 /** @throws DeskPodError CHECKPOINT_NOT_FOUND if home has no head at this position, naming those that it has */

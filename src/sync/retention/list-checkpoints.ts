@@ -2,6 +2,10 @@
 import { judgeCheckpoints } from '../../core/checkpoint-retention.ts';
 import type { RetentionPolicy } from '../../core/retention.ts';
 import type { Checkpoint, PodState } from '../../core/state.ts';
+import type { HomePodAccess } from '../browse/home-pod.ts';
+import { foldRecords } from '../pod/pod.ts';
+import { choosePod } from '../pod/rebuild.ts';
+import { surveyPod } from '../pod/survey.ts';
 import type { KeptCheckpoint } from './prune-report.ts';
 
 /**
@@ -23,4 +27,19 @@ export function listCheckpoints(
     }),
   );
   return { checkpoints, kept };
+}
+
+/**
+ * The checkpoints of a pod at home, or of a branch of it there.
+ *
+ * @throws DeskPodError HOME_*, POD_NOT_FOUND, BRANCH_NOT_FOUND, PASSPHRASE_WRONG, KEYRING_NO_IDENTITY,
+ * CHECKPOINT_NOT_FOUND if there is none, OBJECT_*
+ */
+export async function checkpointsAtHome(
+  { url, podId, credential, branch }: HomePodAccess,
+  policy?: RetentionPolicy,
+): Promise<ReturnType<typeof listCheckpoints>> {
+  const request = { url, podId: await choosePod(url, podId), credential };
+  const { records } = await surveyPod(branch === undefined ? request : { ...request, branch });
+  return listCheckpoints(foldRecords(records), policy);
 }

@@ -3,6 +3,7 @@ import { toHex } from '../../core/bytes.ts';
 import { decodeHead, type Head } from '../../core/head.ts';
 import type { Home } from '../home/home.ts';
 import type { Pod } from '../pod/pod.ts';
+import { findOwnHead } from '../pod/standing.ts';
 import { type DamagedObject, isDamage, objectAt, objectLabel, objectPlace } from './damage.ts';
 import { type Healed, type HealFailure, healDevice } from './heal-device.ts';
 import { checkHomeObjects } from './home-objects.ts';
@@ -66,8 +67,17 @@ class HomeVerify {
     return { ...report, unrecorded: await recordVerify(this.#pod, report) };
   }
 
-  /** Home's head, if it is of this history: only then the log says what home should have, and may it be written. */
+  /**
+   * Home's head, or that of this device's branch there, if it is of this history: only then the log says what home should
+   * have, and may it be written.
+   */
   async #readHead(): Promise<Head | undefined> {
+    const { homes } = this.#pod.state;
+    if (homes.some(({ url, branch }) => url === this.#home.url && branch !== undefined)) {
+      const head = await findOwnHead(this.#pod, this.#home);
+      if (head === undefined) this.#faults.push('branches: expected a head of this device at home, got none');
+      return head;
+    }
     const bytes = await this.#home.head(this.#pod.state.podId);
     if (bytes === undefined) {
       this.#faults.push('head: expected one of this pod at home, got nothing');

@@ -47,6 +47,10 @@ export const EVENTS: { readonly [T in PodEvent['type']]: Complete<Extract<PodEve
   'home.added': { type: 'home.added', v: 1, url: '' },
   'home.removed': { type: 'home.removed', v: 1, url: '' },
   'home.acknowledged': { type: 'home.acknowledged', v: 1, url: '', seq: 1, recordHash: HASH, sentBytes: 0 },
+  'home.reverted': { type: 'home.reverted', v: 1, url: '', seq: 0, acknowledgedSeq: 1 },
+  'home.branched': { type: 'home.branched', v: 1, url: '', deviceId: ID, forkSeq: 1 },
+  'device.moved': { type: 'device.moved', v: 1, place: '' },
+  'device.forked': { type: 'device.forked', v: 1, deviceId: ID, cause: 'found' },
   'restore.completed': {
     type: 'restore.completed',
     v: 1,

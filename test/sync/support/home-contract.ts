@@ -18,6 +18,7 @@ import { DeskPodError, isDeskPodError } from '../../../src/core/errors.ts';
 import { encodeHead } from '../../../src/core/head.ts';
 import { hashing } from '../../../src/sync/hashing.ts';
 import type { Home } from '../../../src/sync/home/home.ts';
+import { requireBranches } from './branch-contract.ts';
 import { makeTempFolder } from './temp-folder.ts';
 
 /** A pod for the tests. */
@@ -270,6 +271,9 @@ export function describeHome(
       await home.writeHead(POD, headAt(2));
       assert.deepEqual(await readHead(home), headAt(2));
     });
+
+    it('keeps the history of a device that it does not follow as a branch, beside its own', () =>
+      requireBranches(home, temp.path));
 
     it('stops sending when told to', async () => {
       await home.initialise();

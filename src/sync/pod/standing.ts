@@ -1,0 +1,163 @@
+// Where a device's history stands at a home: is it the one that home goes on with, a branch of it, or nothing new to it?
+import { toHex } from '../../core/bytes.ts';
+import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
+import type { PodEvent } from '../../core/events.ts';
+import { decodeHead, type Head } from '../../core/head.ts';
+import type { LogRecord } from '../../core/record.ts';
+import type { HomeState, PodState } from '../../core/state.ts';
+import type { Home } from '../home/home.ts';
+import { Repository } from '../repository/repository.ts';
+import { readChain } from '../repository/segments.ts';
+import { withScratchFolder } from '../scratch-folder.ts';
+import { fetchBranchHeads } from './branches.ts';
+import { type Pod, toLoggedEvent } from './pod.ts';
+
+/** What a device is to a home. */
+export type Standing =
+  /**
+   * Home's head is of this log, or home has none. `seq`: up to there home has all of it. `isUsurped`: it is not, as home
+   * went back in time, and a device that was fenced took it since.
+   */
+  | { readonly kind: 'main'; readonly seq: number; readonly isUsurped?: true }
+  /**
+   * Home goes on with another history. `seq`: up to there it has this one as a branch. `isCopy`: another copy of this
+   * device goes on under its name.
+   */
+  | { readonly kind: 'branch'; readonly seq: number; readonly forkSeq: number; readonly isCopy: boolean }
+  /** Home goes on with another history, which has all that this device has. */
+  | { readonly kind: 'behind'; readonly forkSeq: number };
+
+/** What happens to a device as such. A history that has nothing else of its own is no branch yet. */
+const HOUSEKEEPING: ReadonlySet<PodEvent['type']> = new Set([
+  'home.acknowledged',
+  'home.reverted',
+  'home.branched',
+  'device.moved',
+  'device.forked',
+]);
+
+/**
+ * Looks where the log of `pod` stands at a home whose head is `homeHead`. Once a branch at a home, it stays one.
+ *
+ * @throws DeskPodError HOME_*; HOME_DAMAGED if home's own history cannot be read
+ */
+export async function findStanding(
+  pod: Pod,
+  home: Home,
+  known: HomeState,
+  homeHead: Head | undefined,
+): Promise<Standing> {
+  if (known.branch !== undefined)
+    return { kind: 'branch', forkSeq: known.branch.forkSeq, ...(await findOwnBranch(pod, home)) };
+  if (homeHead === undefined) return { kind: 'main', seq: 0 };
+  if (await isOfThisLog(pod, homeHead)) {
+    // what a copy was forked from goes on with the original, also where that has not been since
+    if (pod.state.forkedSeq <= homeHead.seq) return { kind: 'main', seq: homeHead.seq };
+    return asBranch(pod, homeHead.seq, await findOwnBranch(pod, home));
+  }
+  const { forkSeq, theirs } = await findFork(pod, home, homeHead);
+  if (isUsurped(pod.state, known, homeHead)) return { kind: 'main', seq: forkSeq, isUsurped: true };
+  const own = await findOwnBranch(pod, home);
+  const isCopy = own.isCopy || (pod.state.deviceSeq <= forkSeq && goOnAsBefore(theirs));
+  return asBranch(pod, forkSeq, { ...own, isCopy });
+}
+
+/** True if the record that a head names is in the log of `pod`. */
+export async function isOfThisLog(pod: Pod, { seq, recordHash }: Head): Promise<boolean> {
+  return (await pod.recordHash(seq)) === toHex(recordHash);
+}
+
+/** The newest head of this device's branch at home, if it has one and nobody else goes on with it. */
+export async function findOwnHead(pod: Pod, home: Home): Promise<Head | undefined> {
+  const { heads, isCopy } = await readOwnBranch(pod, home);
+  return isCopy ? undefined : heads.at(-1);
+}
+
+type OwnBranch = Pick<Standing & { kind: 'branch' }, 'seq' | 'isCopy'>;
+
+async function findOwnBranch(pod: Pod, home: Home): Promise<OwnBranch> {
+  const { heads, isCopy } = await readOwnBranch(pod, home);
+  return { seq: isCopy ? 0 : (heads.at(-1)?.seq ?? 0), isCopy };
+}
+
+/** The heads of the branch that has the name of this device, by position; `isCopy`: some are not of its log. */
+async function readOwnBranch(pod: Pod, home: Home): Promise<{ heads: readonly Head[]; isCopy: boolean }> {
+  const { podId, deviceId } = pod.state;
+  const heads: Head[] = [];
+  for (const branch of await fetchBranchHeads(home, podId)) {
+    const head = branch.deviceId === deviceId ? proven(pod, branch.headBytes) : undefined;
+    if (head === undefined) continue;
+    if (!(await isOfThisLog(pod, head))) return { heads: [], isCopy: true };
+    heads.push(head);
+  }
+  return { heads, isCopy: false };
+}
+
+/** Whoever may write to home may have put a head of his own there. */
+function proven(pod: Pod, headBytes: Uint8Array): Head | undefined {
+  try {
+    return decodeHead(headBytes, pod.sealing);
+  } catch (error) {
+    if (isDeskPodError(error)) return undefined;
+    throw error;
+  }
+}
+
+async function asBranch(pod: Pod, forkSeq: number, own: OwnBranch): Promise<Standing> {
+  const since = await pod.events(forkSeq + 1);
+  const hasNews = since.some(({ event }) => !HOUSEKEEPING.has(event.type));
+  return hasNews || own.seq > 0 ? { kind: 'branch', forkSeq, ...own } : { kind: 'behind', forkSeq };
+}
+
+interface Fork {
+  /** Last position that both histories have. */
+  readonly forkSeq: number;
+  /** How home's goes on from there. */
+  readonly theirs: readonly LogRecord[];
+}
+
+async function findFork(pod: Pod, home: Home, homeHead: Head): Promise<Fork> {
+  const theirs = await readHistory(pod, home, homeHead);
+  // a record holds the hash of the one before: where two are the same, so is all before them
+  let [same, other] = [0, theirs.length + 1];
+  while (other - same > 1) {
+    const middle = (same + other) >> 1;
+    const record = theirs[middle - 1];
+    const isSame = record !== undefined && (await pod.recordHash(middle)) === toHex(record.bodyHash);
+    if (isSame) same = middle;
+    else other = middle;
+  }
+  return { forkSeq: same, theirs: theirs.slice(same) };
+}
+
+async function readHistory(pod: Pod, home: Home, homeHead: Head): Promise<LogRecord[]> {
+  return withScratchFolder(async (dir) => {
+    const repository = await Repository.create(dir);
+    try {
+      await home.pull(pod.state.podId, dir, { objects: ['segments/'] });
+      return await readChain(repository, pod.secrets, homeHead);
+    } catch (cause) {
+      if (!isDeskPodError(cause) || cause.code === 'HOME_UNREACHABLE') throw cause;
+      throw new DeskPodError('HOME_DAMAGED', `${home.url}: its history of this pod cannot be read`, {
+        hint: 'Look at it with `deskpod verify --home`, from the device that syncs there.',
+        details: { url: home.url },
+        cause,
+      });
+    }
+  });
+}
+
+/** Home had taken this device's head, and has one that a restore had fenced before: it went back in time meanwhile. */
+function isUsurped({ epoch, deviceSeq }: PodState, known: HomeState, homeHead: Head): boolean {
+  return homeHead.epoch < epoch && known.seq >= deviceSeq;
+}
+
+/** True if these records are of the same device as those before them: neither a restore nor a fork begins another. */
+function goOnAsBefore(records: readonly LogRecord[]): boolean {
+  for (const record of records) {
+    const { type } = toLoggedEvent(record).event;
+    // a restore by an old head may have had to name the keyring first
+    if (type !== 'keyring.changed') return type !== 'restore.completed' && type !== 'device.forked';
+  }
+  return false;
+}

@@ -1,0 +1,105 @@
+// A desktop's device that was copied bit by bit, and one that a restore replaced: home keeps what they have as branches.
+import assert from 'node:assert/strict';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { locateRuntime } from '../../src/session/host/runtime.ts';
+import { createDesktop } from '../../src/session/pod/create-desktop.ts';
+import { Desktop } from '../../src/session/pod/desktop.ts';
+import { openDevice } from '../../src/session/pod/open-device.ts';
+import { restorePod } from '../../src/session/pod/restore-pod.ts';
+import { openRsyncHome } from '../../src/sync/home/rsync-home.ts';
+import { addHome } from '../../src/sync/pod/add-home.ts';
+import { listBranches } from '../../src/sync/pod/branches.ts';
+import { type SyncReport, syncHome } from '../../src/sync/pod/replicate.ts';
+import { run } from '../../src/sync/process.ts';
+import { DeviceBench, MEBIBYTE } from './device-bench.ts';
+
+const PASSPHRASE = 'a pod that was copied';
+const CREDENTIAL = { passphrase: PASSPHRASE };
+const QUIET = (): void => undefined;
+/** Where the layer has a user's file. */
+const LETTER = 'home/user/letter.txt';
+
+describe('a desktop’s device', () => {
+  let bench: DeviceBench;
+  let home: string;
+  let podId: string;
+  beforeEach(async () => {
+    bench = await DeviceBench.open();
+    home = bench.path('home');
+    await mkdir(bench.path('tree'));
+    await writeFile(bench.path('tree/base'), 'what all sessions share');
+    const { mkfsErofsPath } = await locateRuntime();
+    await run(mkfsErofsPath, ['--quiet', bench.path('base.erofs'), bench.path('tree')]);
+    const plan = { name: 'desk', passphrase: PASSPHRASE, base: bench.path('base.erofs'), workFactor: 2 };
+    const place = { devicePath: bench.path('pod.img'), sizeBytes: 192 * MEBIBYTE, isForced: false };
+    podId = (await createDesktop({ ...plan, ...place, vaultKind: 'fscrypt', onProgress: QUIET })).podId;
+    await goOn('pod.img', 'before');
+  });
+  afterEach(() => bench.close());
+
+  /** Writes a letter into the pod on a device, seals it and syncs. */
+  const goOn = async (device: string, text: string): Promise<SyncReport & { notice: string | undefined }> => {
+    const opened = await openDevice(bench.path(device), CREDENTIAL);
+    const desktop = await Desktop.take(opened, QUIET);
+    try {
+      const letter = join(desktop.root.layerDir, LETTER);
+      await mkdir(join(letter, '..'), { recursive: true });
+      await writeFile(letter, text);
+      await desktop.checkpoint(QUIET);
+      if (desktop.pod.state.homes.length === 0) await addHome(desktop.pod, home);
+      const [known] = desktop.pod.state.homes;
+      assert.ok(known);
+      return { ...(await syncHome(desktop.pod, known, QUIET)), notice: opened.notice };
+    } finally {
+      await desktop.close();
+    }
+  };
+  const restore = (target: string, more: { readonly branch?: string } = {}) =>
+    restorePod({
+      ...{
+        url: home,
+        credential: CREDENTIAL,
+        target: bench.path(target),
+        isForced: false,
+        onProgress: QUIET,
+      },
+      ...{ sizeBytes: 192 * MEBIBYTE, ...more },
+    });
+  const letterOn = async (device: string): Promise<string> => {
+    const desktop = await Desktop.take(await openDevice(bench.path(device), CREDENTIAL), QUIET);
+    try {
+      return await readFile(join(desktop.root.layerDir, LETTER), 'utf8');
+    } finally {
+      await desktop.close();
+    }
+  };
+
+  it('that was copied by dd is noticed when it is opened, and is a branch when both have gone on', async () => {
+    await run('dd', [`if=${bench.path('pod.img')}`, `of=${bench.path('copy.img')}`, 'bs=1M', 'conv=sparse']);
+    const original = await goOn('pod.img', 'from the original');
+    assert.deepEqual([original.branch, original.notice], [undefined, undefined]);
+    const copy = await goOn('copy.img', 'from the copy');
+    assert.match(copy.notice ?? '', /lies on another medium.*If you copied it.*deskpod fork/s);
+    assert.match(copy.notices.join(), /is a copy.*as the branch/s);
+    const [branch, ...others] = await listBranches(openRsyncHome(home), podId);
+    assert.deepEqual([branch?.deviceId, others], [copy.branch, []]);
+    await restore('main.img');
+    assert.equal(await letterOn('main.img'), 'from the original');
+    await restore('branch.img', { branch: copy.branch ?? '' });
+    assert.equal(await letterOn('branch.img'), 'from the copy');
+  });
+
+  it('that a restore replaced is a branch when it turns up, and what the new one has stays as it is', async () => {
+    await restore('new.img');
+    assert.equal((await goOn('new.img', 'on the new device')).branch, undefined);
+    const old = await goOn('pod.img', 'on the old device');
+    assert.equal(old.notice, undefined);
+    assert.deepEqual(
+      (await listBranches(openRsyncHome(home), podId)).map(({ deviceId, epoch }) => [deviceId, epoch]),
+      [[old.branch, 1]],
+    );
+    await restore('again.img');
+    assert.equal(await letterOn('again.img'), 'on the new device');
+  });
+});
