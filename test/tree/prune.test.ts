@@ -89,10 +89,10 @@ describe('deskpod prune', () => {
     const [first, second] = pods[0]?.headSeqs ?? [];
     assert.ok(first !== undefined && second !== undefined);
     await lab.program.failure('CHECKPOINT_NOT_FOUND', [...lab.restoreTo('back'), '--head', '9999']);
-    // an earlier head restores a branch: home stays with the later one, and says so
+    // an earlier head restores a branch: home stays with the later one, keeps it, and says so
     const branch = await lab.program.run(['--json', ...lab.restoreTo('earlier'), '--head', `${first}`]);
     assert.equal(branch.status, 3, branch.stderr);
-    assert.match(branch.stdout, /goes on from an earlier state/);
+    assert.match(branch.stdout, /as the branch [0-9a-f]{8}/);
     assert.deepEqual(await filesBelow(join(lab.temp, 'earlier')), before);
     await lab.program.answer(['checkpoint', '-d', join(lab.temp, 'earlier')]);
 
@@ -106,7 +106,7 @@ describe('deskpod prune', () => {
       '0s',
       '--dry-run',
     ]);
-    assert.match(told.stdout, /would forget 1 of 2 heads/);
+    assert.match(told.stdout, /would forget 1 of 3 heads/);
     const { pods: pruned } = await lab.program.answer<{ pods: HomePruneReport[] }>([
       'home',
       'prune',

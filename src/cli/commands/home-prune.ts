@@ -22,6 +22,7 @@ const GRACE_MS = 48 * 3_600_000;
 interface HomePruneOptions extends RetentionOptions {
   readonly pod?: string;
   readonly grace: number;
+  readonly forgetBranch?: string;
   readonly dryRun?: boolean;
 }
 
@@ -31,6 +32,7 @@ export function registerHomePrune(home: Command): void {
     .argument('<folder>', 'the home: a folder of this computer')
     .option('--pod <id>', 'only this pod')
     .option('--grace <time>', 'keep whatever came less than this ago (default: 48h)', parseDuration, GRACE_MS)
+    .option('--forget-branch <name>', 'give this branch up altogether, by how its name begins')
     .option('--dry-run', 'say what would be done, and do nothing')
     .description('forget heads by when they were received here, and free their space; needs no key')
     .action(async (folder: string, options: HomePruneOptions, command: Command) => {
@@ -39,6 +41,7 @@ export function registerHomePrune(home: Command): void {
       const { output } = contextOf(command);
       const outcomes = await pruneHomePods(absoluteUrl(folder), options.pod, {
         ...{ policy, graceMs: options.grace, nowMs: Date.now() },
+        ...(options.forgetBranch === undefined ? {} : { forgottenBranch: options.forgetBranch }),
         isDryRun: options.dryRun === true,
         onProgress: output.progress,
       });
@@ -73,10 +76,11 @@ function describe({
   removedObjects,
   freedBytes,
 }: HomePruneReport): string {
-  const lines = heads.map(({ seq, receivedAtMs, lacks, reasons }) => {
+  const lines = heads.map(({ seq, receivedAtMs, lacks, reasons, branch }) => {
     const verdict = reasons.length > 0 ? `keep    ${describeReasons(reasons)}` : 'forget';
     const lack = lacks.length === 0 ? '' : `  (LACKS ${lacks.length} objects, see deskpod verify)`;
-    return `  position ${String(seq).padStart(6)}  received ${formatMoment(receivedAtMs)}  ${verdict}${lack}`;
+    const line = branch === undefined ? '' : `  (branch ${branch.slice(0, 8)})`;
+    return `  position ${String(seq).padStart(6)}  received ${formatMoment(receivedAtMs)}  ${verdict}${line}${lack}`;
   });
   const [forgot, freed] = isDryRun ? ['would forget', 'free'] : ['forgot', 'freed'];
   return [

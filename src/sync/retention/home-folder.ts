@@ -64,10 +64,11 @@ export class HomeFolder {
     throw new DeskPodError('OBJECT_DAMAGED', `${path}: expected the bytes of its name, got those of ${hash}`);
   }
 
-  /** Deletes inventories for good, durably. */
-  async deleteInventories(paths: readonly string[]): Promise<void> {
+  /** Deletes objects for good, durably: all of one kind that lies in one folder. */
+  async deleteObjects(paths: readonly string[]): Promise<void> {
     for (const path of paths) await rm(join(this.dir, path), { force: true });
-    if (paths.length > 0) await syncFolder(join(this.dir, 'inventories'));
+    const [first] = paths;
+    if (first !== undefined) await syncFolder(join(this.dir, dirname(first)));
   }
 
   /** Puts an object aside. From then on nobody finds it in its place. */

@@ -4,6 +4,7 @@ import { DeskPodError } from '../../core/errors.ts';
 import { type HeadRetention, judgeHeads } from '../../core/head-retention.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import { describePolicy, type KeepReason, requirePolicy } from '../../core/retention.ts';
+import { chooseBranchName } from '../pod/branches.ts';
 import { lockHolder, tryLock } from '../posix/flock.ts';
 import type { HomeFile, HomeFolder } from './home-folder.ts';
 import { type HeadAtHome, HomeInventories, needsOf, type PageAtHome } from './home-inventories.ts';
@@ -15,6 +16,8 @@ const PRUNED_KINDS = ['packs', 'bases', 'catalog'] as const;
 export interface KeptHead {
   readonly seq: number;
   readonly epoch: number;
+  /** The branch that it is of; absent for home's own history. */
+  readonly branch?: string;
   readonly receivedAtMs: number;
   /** Paths of objects that it needs and home lacks. */
   readonly lacks: readonly string[];
@@ -37,6 +40,8 @@ export interface HomePruneReport {
 /** How a prune of a home is carried out. */
 export interface HomePrunePlan extends HeadRetention {
   readonly isDryRun: boolean;
+  /** A branch to give up, whatever the policy says: how its name begins. */
+  readonly forgottenBranch?: string;
   readonly onProgress: ProgressListener;
 }
 
@@ -77,6 +82,8 @@ interface Judgement {
   /** Paths of inventories. */
   readonly keptPaths: ReadonlySet<string>;
   readonly forgottenPaths: readonly string[];
+  /** Paths of the heads of branches that are forgotten. */
+  readonly forgottenBranchHeads: readonly string[];
   readonly needed: ReadonlySet<string>;
   readonly unneeded: readonly HomeFile[];
   readonly aside: readonly HomeFile[];
@@ -85,6 +92,7 @@ interface Judgement {
 /** No sync to this home has ended yet: what lies there may be of one that is under way. */
 const NOTHING_THERE: Judgement = {
   ...{ headBytes: new Uint8Array(0), heads: [], keptPaths: new Set(), forgottenPaths: [] },
+  forgottenBranchHeads: [],
   ...{ needed: new Set(), unneeded: [], aside: [] },
 };
 
@@ -110,7 +118,9 @@ class HomePrune {
   async run(): Promise<HomePruneReport> {
     const judged = await this.#judge();
     if (judged === NOTHING_THERE) return this.#report(judged, []);
-    await this.#folder.deleteInventories(judged.forgottenPaths);
+    // as long as its inventory is there, it is known what a head needs
+    await this.#folder.deleteObjects(judged.forgottenBranchHeads);
+    await this.#folder.deleteObjects(judged.forgottenPaths);
     for (const [index, { path }] of judged.unneeded.entries()) {
       this.#plan.onProgress({ step: 'putting aside', doneFiles: index, totalFiles: judged.unneeded.length });
       await this.#folder.putAside(path);
@@ -139,22 +149,37 @@ class HomePrune {
       });
       return { ...head, lacks, isWhole: head.fault === undefined && lacks.length === 0 };
     });
-    const verdicts = judgeHeads(heads, { policy, graceMs, nowMs });
+    const isGivenUp = this.#givenUp(heads);
+    const verdicts = judgeHeads(heads, { policy, graceMs, nowMs }).map((reasons, index) =>
+      isGivenUp(heads[index]?.branch) ? [] : reasons,
+    );
     const isKept = (index: number): boolean => (verdicts[index] ?? []).length > 0;
     const stays = heads.filter((_, index) => isKept(index));
+    const forgotten = heads.filter((_, index) => !isKept(index));
     requireKnown(this.#folder, stays);
     const needed = new Set<string>();
     for (const head of stays) for (const path of needsOf(head)) needed.add(path);
     return {
       ...{ headBytes, needed, aside },
-      heads: heads.map(({ seq, epoch, receivedAtMs, lacks }, index) => ({
+      heads: heads.map(({ seq, epoch, receivedAtMs, lacks, branch }, index) => ({
         ...{ seq, epoch, receivedAtMs, lacks },
+        ...(branch === undefined ? {} : { branch }),
         reasons: verdicts[index] ?? [],
       })),
       keptPaths: new Set(stays.map(({ path }) => path)),
-      forgottenPaths: heads.filter((_, index) => !isKept(index)).map(({ path }) => path),
+      forgottenPaths: forgotten.map(({ path }) => path),
+      forgottenBranchHeads: forgotten.flatMap(({ branchHead }) => branchHead ?? []),
       unneeded: objects.filter(({ path, atMs }) => !needed.has(path) && atMs < nowMs - graceMs),
     };
+  }
+
+  /** Whether a branch is one that the user gives up. @throws DeskPodError BRANCH_NOT_FOUND, USAGE */
+  #givenUp(heads: readonly HeadAtHome[]): (branch: string | undefined) => boolean {
+    const { forgottenBranch: wanted } = this.#plan;
+    if (wanted === undefined) return () => false;
+    const names = new Set(heads.flatMap(({ branch }) => branch ?? []));
+    const name = chooseBranchName(this.#folder.dir, [...names], wanted);
+    return (branch) => branch === name;
   }
 
   /** What heads need that came since home was looked at is put back; the rest of what lies aside is deleted. */

@@ -261,7 +261,7 @@ describe('a prune of a home', () => {
   async function crashAt(step: number, act: (at: HomeFolder) => Promise<unknown>): Promise<boolean> {
     const at = new HomeFolder(podDir);
     let count = 0;
-    for (const name of ['deleteInventories', 'putAside', 'putBack', 'deleteAside', 'closeAside'] as const) {
+    for (const name of ['deleteObjects', 'putAside', 'putBack', 'deleteAside', 'closeAside'] as const) {
       const original = (at[name] as (...args: unknown[]) => Promise<void>).bind(at);
       Object.defineProperty(at, name, {
         value: async (...args: unknown[]) => {
