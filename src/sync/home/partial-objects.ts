@@ -1,7 +1,8 @@
 // What an interrupted rsync leaves of an object, to go on from.
 import { lstatSync } from 'node:fs';
-import { mkdir, readdir, rename, unlink } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { OBJECT_KINDS } from '../repository/repository.ts';
 
 /** Where rsync keeps what arrived of an object when it was interrupted, beside the object's place. */
 export const PARTIAL_FOLDER = '.partial';
@@ -27,6 +28,46 @@ export async function keepLeftovers(
       else await unlink(join(folder, leftover));
     }
   }
+}
+
+/** Keeps what a killed rsync left below a whole repository as parts to go on from, unless the object is there. */
+export async function keepAllLeftovers(repositoryDir: string): Promise<void> {
+  for (const folder of await objectFolders(repositoryDir)) {
+    for (const leftover of await readdir(folder)) {
+      const { name } = LEFTOVER.exec(leftover)?.groups ?? {};
+      if (name === undefined) continue;
+      const isThere = lstatSync(join(folder, name), { throwIfNoEntry: false }) !== undefined;
+      if (isThere) await unlink(join(folder, leftover));
+      else await keepPart(folder, leftover, name);
+    }
+  }
+}
+
+/** Removes what is left of objects below a repository to which everything has come that is wanted. */
+export async function removeParts(repositoryDir: string): Promise<void> {
+  for (const folder of await objectFolders(repositoryDir))
+    await rm(join(folder, PARTIAL_FOLDER), { recursive: true, force: true });
+}
+
+/** True for a name that rsync gives to the file `name` while it writes it. */
+export function isLeftoverOf(name: string, leftover: string): boolean {
+  return LEFTOVER.exec(leftover)?.groups?.name === name;
+}
+
+/** Removes what killed rsyncs left of the file `name` in `folder`. */
+export async function removeLeftoversOf(folder: string, name: string): Promise<void> {
+  for (const leftover of await readdir(folder))
+    if (isLeftoverOf(name, leftover)) await rm(join(folder, leftover), { force: true });
+}
+
+/** Those of the folders in which objects lie that are there. */
+async function objectFolders(repositoryDir: string): Promise<string[]> {
+  const present = (path: string): boolean =>
+    lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  const folders = OBJECT_KINDS.map((kind) => join(repositoryDir, kind)).filter(present);
+  const packs = join(repositoryDir, 'packs');
+  const below = present(packs) ? (await readdir(packs)).map((name) => join(packs, name)) : [];
+  return [...folders, ...below.filter((path) => basename(path) !== PARTIAL_FOLDER && present(path))];
 }
 
 /** The longer one stays, if there is a part already. */

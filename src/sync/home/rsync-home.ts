@@ -16,7 +16,15 @@ import {
 import { homePassword } from './home-password.ts';
 import { type HomeAddress, parseHomeUrl } from './home-url.ts';
 import { hashObjects } from './home-verification.ts';
-import { keepLeftovers, PARTIAL_FOLDER } from './partial-objects.ts';
+import { lengthsOf } from './object-lengths.ts';
+import {
+  isLeftoverOf,
+  keepAllLeftovers,
+  keepLeftovers,
+  PARTIAL_FOLDER,
+  removeLeftoversOf,
+  removeParts,
+} from './partial-objects.ts';
 import { hashRemotely } from './remote-hashes.ts';
 import { Rsync, type RsyncAccess } from './rsync.ts';
 import { LIST_OPTIONS, readListing } from './rsync-listing.ts';
@@ -92,6 +100,11 @@ class RsyncHome implements Home {
         files: ['pods/', HOME_MARKER],
       });
     });
+    if (this.#address.kind === 'folder') {
+      await removeLeftoversOf(this.#address.path, HOME_MARKER);
+      // the pod's log is about to say that there is a home
+      await syncFileSystem(this.#address.path);
+    }
     await this.#fetch([]);
   }
 
@@ -248,6 +261,8 @@ class RsyncHome implements Home {
     { onProgress, signal, objects }: TransferOptions & { readonly objects?: readonly string[] } = {},
   ): Promise<void> {
     const folder = `${podFolder(podId)}/`;
+    // on this side nobody else does: an rsync that is killed leaves what it was writing
+    await keepAllLeftovers(intoRepositoryDir);
     const from =
       objects === undefined ? { place: this.#rsync.place(folder) } : this.#rsync.reading(folder, objects);
     await this.#rsync.run({
@@ -266,6 +281,7 @@ class RsyncHome implements Home {
       onProgress,
       signal,
     });
+    await removeParts(intoRepositoryDir);
   }
 
   async writeHead(podId: string, bytes: Uint8Array): Promise<void> {
@@ -281,7 +297,11 @@ class RsyncHome implements Home {
         ],
       });
     });
-    if (this.#address.kind === 'folder') syncFolder(join(this.#address.path, podFolder(podId)));
+    if (this.#address.kind === 'folder') {
+      const folder = join(this.#address.path, podFolder(podId));
+      await removeLeftoversOf(folder, 'head');
+      syncFolder(folder);
+    }
   }
 
   async verifyObjects(
@@ -308,7 +328,7 @@ class RsyncHome implements Home {
     }
     const other = readListing(listing)
       .map(({ name }) => name)
-      .find((name) => !FREE_PLACE.has(name));
+      .find((name) => !FREE_PLACE.has(name) && !isLeftoverOf(HOME_MARKER, name));
     if (other === undefined) return;
     throw new DeskPodError(
       'TARGET_NOT_EMPTY',
@@ -370,18 +390,4 @@ class RsyncHome implements Home {
 function podFolder(podId: string): string {
   if (!/^[0-9a-f]{32}$/.test(podId)) throw new TypeError(`expected a pod id in hexadecimal, got ${podId}`);
   return `pods/${podId}`;
-}
-
-function lengthsOf(repositoryDir: string, objects: readonly string[]): ReadonlyMap<string, number> {
-  const lengths = new Map<string, number>();
-  for (const object of objects) {
-    const stats = lstatSync(join(repositoryDir, object), { throwIfNoEntry: false });
-    if (stats?.isFile() !== true) {
-      throw new DeskPodError('OBJECT_MISSING', `expected ${object} in ${repositoryDir}, got none`, {
-        details: { object, repositoryDir },
-      });
-    }
-    lengths.set(object, stats.size);
-  }
-  return lengths;
 }
