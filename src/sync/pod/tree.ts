@@ -6,7 +6,7 @@ import type { ProgressListener } from '../../core/progress.ts';
 import { SourcePlace } from '../files/source-place.ts';
 import { type Credential, readMarker, unlockRepository } from '../keyring/unlock.ts';
 import { type FileLock, lockHolder, tryLock } from '../posix/flock.ts';
-import { isSystemError } from '../repository/durable-file.ts';
+import { isSystemError, syncFolder } from '../repository/durable-file.ts';
 import { Repository } from '../repository/repository.ts';
 import { foundKeyring, foundPod } from './create-pod.ts';
 import { inodePlace } from './device-place.ts';
@@ -58,6 +58,8 @@ export async function createTree(options: {
       });
     }
     await clearUnfinished(dir, folder);
+    // the pod's folder itself must not be lost either, once the pod is there
+    await syncFolder(dir);
     const keyring = await foundKeyring(options.passphrase, options.workFactor);
     const pod = await foundPod(folder, keyring, {
       kind: 'tree',
