@@ -62,6 +62,8 @@ export class Repository {
   readonly dir: string;
   /** Packs whose files may lie here still, though the log has removed them. */
   readonly #removedPacks = new Set<string>();
+  /** Folders of objects whose names are durable. */
+  readonly #durableFolders = new Set<string>();
 
   private constructor(dir: string) {
     this.dir = dir;
@@ -265,8 +267,16 @@ export class Repository {
 
   async #publish(temporary: string, kind: ObjectKind, name: string): Promise<void> {
     const path = this.objectPath(kind, name);
-    await makeFolder(dirname(path));
+    await this.#makeDurableFolder(dirname(path));
     await publish(temporary, path);
+  }
+
+  /** One that is there may be what a process made that was killed before it synced its name. */
+  async #makeDurableFolder(folder: string): Promise<void> {
+    if (this.#durableFolders.has(folder)) return;
+    const isNew = await makeFolder(folder);
+    if (!isNew) await syncFolder(dirname(folder));
+    this.#durableFolders.add(folder);
   }
 }
 
