@@ -63,6 +63,8 @@ const LEVELS: Readonly<Record<ContentKind, number>> = { data: 1, metadata: 3, im
 const INLINE_BYTES = 2 * 1024 * 1024;
 /** Packs that are written at the same time; while there are more, nobody gets a buffer. */
 const STORING_MAX = 2;
+/** What is on its way to the drive at the same time: a kill takes it, and it is stored again. */
+const WRITING_MAX_BYTES = 16 * 1024 * 1024;
 /** One for each sort, so that a worker never waits for one. */
 const SPARE_HEADERS = 3;
 
@@ -85,6 +87,8 @@ export class ChunkWriter {
   /** The sorts of which a hand may hold a pack. */
   readonly #holding = new Map<Hand, Set<ContentKind>>();
   #stored: StoredPack[] = [];
+  #writingBytes = 0;
+  #onWritten: (() => void)[] = [];
   #failure: { readonly error: unknown } | undefined;
   #number = 0;
   #inlineBytes = 0;
@@ -264,7 +268,9 @@ export class ChunkWriter {
   #store(hand: Hand, { sealed, sha256, index: packIndex }: SealedPack): void {
     const { repository, index, onStored } = this.#target;
     const storing = (async () => {
-      const { name, sizeBytes } = await repository.putObject('packs', sealed, { sha256 });
+      const { name, sizeBytes } = await this.#inTurn(sealed.length, () =>
+        repository.putObject('packs', sealed, { sha256 }),
+      );
       await index.addPackIndex(name, packIndex);
       this.#stored.push({ name, sizeBytes });
       onStored(packIndex);
@@ -277,6 +283,19 @@ export class ChunkWriter {
         this.#pump();
       });
     this.#storing.add(storing);
+  }
+
+  /** Writes so many bytes as soon as that makes it no more than is allowed; one pack always is. */
+  async #inTurn<T>(sizeBytes: number, write: () => Promise<T>): Promise<T> {
+    while (this.#writingBytes > 0 && this.#writingBytes + sizeBytes > WRITING_MAX_BYTES)
+      await new Promise<void>((resolve) => this.#onWritten.push(resolve));
+    this.#writingBytes += sizeBytes;
+    try {
+      return await write();
+    } finally {
+      this.#writingBytes -= sizeBytes;
+      for (const goOn of this.#onWritten.splice(0)) goOn();
+    }
   }
 
   #fail(error: unknown): void {
