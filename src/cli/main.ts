@@ -1,6 +1,7 @@
 // The program: its grammar, its options, and the exit status at the end.
 import { Command, CommanderError } from 'commander';
 import { DeskPodError } from '../core/errors.ts';
+import { storageError } from '../sync/storage-failure.ts';
 import { EXIT_MEANING, EXIT_STATUS, exitStatusOf } from './exit-codes.ts';
 import { ExitStatus } from './exit-status.ts';
 import { Output, type OutputOptions } from './output.ts';
@@ -69,7 +70,7 @@ async function main(): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT_STATUS.ok;
     if (error instanceof ExitStatus) return error.status;
-    const failure = error instanceof CommanderError ? usageError(error) : error;
+    const failure = error instanceof CommanderError ? usageError(error) : storageError(error);
     new Output(program.opts<OutputOptions>()).failure(failure);
     return failure instanceof DeskPodError ? exitStatusOf(failure.code) : EXIT_STATUS.failed;
   }

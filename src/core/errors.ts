@@ -44,6 +44,7 @@ export const ERROR_CODES = {
   KEY_NEEDED: 'without this key nothing might open the pod any more',
   SOURCE_UNREADABLE: 'a folder or file to be checkpointed could not be read',
   SOURCE_UNMOUNTED: 'the folder to be checkpointed is not the one that was opened',
+  FILE_UNREADABLE: 'a file could not be read',
   TARGET_NOT_EMPTY: 'the place of a new pod or home holds something already',
   TARGET_WRITE_FAILED: 'a file could not be written',
   SPACE_EXHAUSTED: 'there is no space left',

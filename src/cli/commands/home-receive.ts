@@ -7,6 +7,7 @@ import { DeskPodError } from '../../core/errors.ts';
 import { authorizedKeyLine } from '../../sync/home/receive/authorized-key.ts';
 import { receive } from '../../sync/home/receive/receive.ts';
 import { openRsyncHome } from '../../sync/home/rsync-home.ts';
+import { storageError } from '../../sync/storage-failure.ts';
 import { contextOf } from '../context.ts';
 import { exitStatusOf } from '../exit-codes.ts';
 import { ExitStatus } from '../exit-status.ts';
@@ -41,11 +42,14 @@ export function registerReceive(home: Command): void {
 async function receiveOrRefuse(folder: string, command: string): Promise<number> {
   try {
     return await receive(folder, command);
-  } catch (error) {
+  } catch (failure) {
+    const error = storageError(failure);
     if (!(error instanceof DeskPodError)) throw error;
     const hint = error.hint === undefined ? '' : ` (${error.hint})`;
-    process.stderr.write(`deskpod home: ${error.code}: ${printableLine(error.message + hint)}\n`);
-    return exitStatusOf(error.code);
+    // what is full is home, for whoever reads this
+    const code = error.code === 'SPACE_EXHAUSTED' ? 'HOME_FULL' : error.code;
+    process.stderr.write(`deskpod home: ${code}: ${printableLine(error.message + hint)}\n`);
+    return exitStatusOf(code);
   }
 }
 

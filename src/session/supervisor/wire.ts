@@ -1,6 +1,7 @@
 // The supervisor's wire: requests as HTTP over a unix socket, answers as JSON lines, errors that keep their code.
 import { DeskPodError, ERROR_CODES, type ErrorCode } from '../../core/errors.ts';
 import type { Progress } from '../../core/progress.ts';
+import { storageError } from '../../sync/storage-failure.ts';
 
 /** One line of an answer. The last line is a result or an error. */
 export type AnswerLine =
@@ -18,7 +19,8 @@ export interface WireError {
 }
 
 /** Any failure, made ready for the wire. */
-export function toWireError(error: unknown): WireError {
+export function toWireError(failure: unknown): WireError {
+  const error = storageError(failure);
   const trace = error instanceof Error ? { trace: error.stack ?? error.message } : {};
   if (!(error instanceof DeskPodError)) return { code: 'INTERNAL', message: String(error), ...trace };
   const { code, message, hint, details } = error;

@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OBJECT_KINDS } from '../repository/repository.ts';
+import { isUnreadable, storageError } from '../storage-failure.ts';
 import type { HomeVerification, TransferOptions } from './home.ts';
 
 /**
@@ -22,8 +23,15 @@ export async function hashObjects(
     signal?.throwIfAborted();
     const place = join(repositoryDir, object);
     const hash = createHash('sha256');
-    for await (const piece of createReadStream(place, { highWaterMark: 1024 * 1024 })) hash.update(piece);
-    if (/([0-9a-f]{64})(\.[a-z]+)?$/.exec(object)?.[1] !== hash.digest('hex')) damaged.push(object);
+    let isRead = true;
+    try {
+      for await (const piece of createReadStream(place, { highWaterMark: 1024 * 1024 })) hash.update(piece);
+    } catch (error) {
+      if (!isUnreadable(error)) throw storageError(error, place);
+      isRead = false;
+    }
+    const isNamed = /([0-9a-f]{64})(\.[a-z]+)?$/.exec(object)?.[1] === hash.digest('hex');
+    if (!isRead || !isNamed) damaged.push(object);
     doneBytes += (await stat(place)).size;
     onProgress?.({ step: 'verifying', doneBytes, doneFiles: index + 1, totalFiles: objects.length });
   }

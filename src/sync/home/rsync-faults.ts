@@ -18,6 +18,7 @@ const REFUSAL_CODES: ReadonlySet<string> = new Set<ErrorCode>([
   'HOME_FOREIGN',
   'HOME_FULL',
   'HOME_NOT_FOUND',
+  'FILE_UNREADABLE',
   'HOME_UNREACHABLE',
   'OBJECT_DAMAGED',
   'TARGET_WRITE_FAILED',
@@ -142,6 +143,27 @@ export function faultOf(error: ProcessError, isRemote: boolean): Fault {
     code: 'HOME_UNREACHABLE',
     message: `${isRemote ? 'the connection' : 'rsync'} was interrupted (${reason})${last === '' ? '' : `: ${last}`}`,
     hint: 'sync again: it goes on where it stopped',
+  };
+}
+
+/** What kept rsync from writing into a folder of this host, if that was it. */
+export function faultHere({ stderrTail }: ProcessError, into: string): Fault | undefined {
+  if (/No space left on device|Disk quota exceeded/.test(stderrTail)) {
+    return {
+      code: 'SPACE_EXHAUSTED',
+      message: `${into}: there is no space left for what comes from home`,
+      hint: 'Free some space there, then run the command again: it goes on where it stopped.',
+    };
+  }
+  const [, reason] =
+    /\[(?:receiver|generator)\].*: (Read-only file system|Permission denied|Input\/output error)/i.exec(
+      stderrTail,
+    ) ?? [];
+  if (reason === undefined) return undefined;
+  return {
+    code: 'TARGET_WRITE_FAILED',
+    message: `${into}: what comes from home could not be written: ${reason}`,
+    hint: 'Look at the drive that it is on, then run the command again.',
   };
 }
 

@@ -277,6 +277,7 @@ class RsyncHome implements Home {
         `${intoRepositoryDir}/`,
       ],
       ...('files' in from ? { files: from.files } : {}),
+      into: intoRepositoryDir,
       step: 'fetching from home',
       onProgress,
       signal,
@@ -346,6 +347,7 @@ class RsyncHome implements Home {
         await this.#rsync.run({
           args: ['--ignore-missing-args', reading.place, `${folder}/`],
           files: reading.files,
+          into: folder,
         });
       } catch (error) {
         if (!isDeskPodError(error, 'HOME_NOT_FOUND')) throw error;

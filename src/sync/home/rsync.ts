@@ -3,7 +3,7 @@ import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import { ProcessError, run } from '../process.ts';
 import type { HomeAddress } from './home-url.ts';
-import { faultOf } from './rsync-faults.ts';
+import { faultHere, faultOf } from './rsync-faults.ts';
 
 const CONNECT_TIMEOUT_S = 10;
 /** A connection over which nothing moves for this long is taken for dead. */
@@ -18,6 +18,8 @@ export interface RsyncCall {
   readonly totalBytes?: number;
   readonly onProgress?: ProgressListener | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** The folder of this host that it writes to, if it fetches: what cannot be written then is not home. */
+  readonly into?: string;
 }
 
 /** How an address is reached. */
@@ -83,7 +85,8 @@ export class Rsync {
       return await this.#attempt(call);
     } catch (error) {
       if (!(error instanceof ProcessError)) throw error;
-      if (!this.#canFsync || !/fsync: unknown option/.test(error.stderrTail)) throw this.#explain(error);
+      if (!this.#canFsync || !/fsync: unknown option/.test(error.stderrTail))
+        throw this.#explain(error, call.into);
       this.#canFsync = false;
       return this.run(call);
     }
@@ -131,7 +134,12 @@ export class Rsync {
     return ['-e', `${shell} ${sshOptions(this.#address.port).join(' ')}`, ...limit, silence];
   }
 
-  #explain(error: ProcessError): DeskPodError {
+  #explain(error: ProcessError, into: string | undefined): DeskPodError {
+    const here = into === undefined ? undefined : faultHere(error, into);
+    if (here !== undefined) {
+      const details = { path: into, output: error.stderrTail };
+      return new DeskPodError(here.code, here.message, { hint: here.hint, details, cause: error });
+    }
     const fault = faultOf(error, this.#address.kind !== 'folder');
     return new DeskPodError(fault.code, `${this.#url}: ${fault.message}`, {
       hint: fault.hint,

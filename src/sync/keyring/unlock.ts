@@ -8,6 +8,7 @@ import { hashing } from '../hashing.ts';
 import type { PodFolder } from '../pod/pod-folder.ts';
 import { isSystemError } from '../repository/durable-file.ts';
 import type { Repository } from '../repository/repository.ts';
+import { unreadableError } from '../storage-failure.ts';
 import {
   type OpenKeyring,
   openWithPassphrase,
@@ -66,7 +67,7 @@ export async function readMarker(folder: PodFolder, { secrets }: OpenKeyring): P
   try {
     return decodeMarker(await readFile(folder.markerFile), { hashing, logKey: secrets.logKey });
   } catch (cause) {
-    if (!isSystemError(cause, 'ENOENT')) throw cause;
+    if (!isSystemError(cause, 'ENOENT')) throw unreadableError(cause, 'MARKER_DAMAGED', folder.markerFile);
     throw new DeskPodError(
       'POD_NOT_FOUND',
       `${folder.markerFile}: expected the marker of a pod, got nothing`,

@@ -10,6 +10,7 @@ import {
   NO_PREVIOUS,
 } from '../../core/record.ts';
 import { isSystemError } from '../repository/durable-file.ts';
+import { unreadableError } from '../storage-failure.ts';
 
 const NAME = /^(\d{12})\.log$/;
 
@@ -60,7 +61,7 @@ export async function readLogFile(
   start: ExpectedPosition,
   mayBeTorn: boolean,
 ): Promise<LogFileContents> {
-  const bytes = new Uint8Array(await readFile(path));
+  const bytes = await readBytes(path);
   const records: LogRecord[] = [];
   let offset = 0;
   let whole = 0;
@@ -87,6 +88,14 @@ export async function readLogFile(
     ? { seq: last.seq + 1, previous: last.bodyHash }
     : { seq: start.seq, previous: start.previous ?? NO_PREVIOUS };
   return { records: complete, next, wholeLength, fileLength: bytes.length };
+}
+
+async function readBytes(path: string): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await readFile(path));
+  } catch (error) {
+    throw unreadableError(error, 'LOG_DAMAGED', path);
+  }
 }
 
 function decodeAt(

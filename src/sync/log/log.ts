@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { Sealing } from '../../core/hashing.ts';
 import { type ChainPosition, encodeRecord, type LogRecord, NO_PREVIOUS } from '../../core/record.ts';
-import { makeFolder, spaceError, syncFolder, writeFully } from '../repository/durable-file.ts';
+import { makeFolder, syncFolder, writeFully } from '../repository/durable-file.ts';
+import { storageError } from '../storage-failure.ts';
 import { listLogFiles, logFileName, readLogFile } from './log-file.ts';
 
 const FILE_BYTES = 4 * 1024 * 1024;
@@ -220,7 +221,7 @@ export class Log {
       this.#next = { seq: last.seq + 1, previous: last.bodyHash };
     } catch (error) {
       await this.#takeBack(tail, error);
-      throw spaceError(error, tail.path);
+      throw storageError(error, tail.path);
     }
   }
 
@@ -263,7 +264,7 @@ async function createSynced(path: string, dir: string): Promise<FileHandle> {
       throw error;
     }
   } catch (error) {
-    throw isDeskPodError(error) ? error : spaceError(error, path);
+    throw isDeskPodError(error) ? error : storageError(error, path);
   }
 }
 
@@ -273,7 +274,7 @@ async function cutOrClose(tail: Tail): Promise<void> {
     await cutTo(tail);
   } catch (error) {
     await tail.file.close();
-    throw error;
+    throw storageError(error, tail.path);
   }
 }
 

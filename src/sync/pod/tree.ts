@@ -8,6 +8,7 @@ import { type Credential, readMarker, unlockRepository } from '../keyring/unlock
 import { type FileLock, lockHolder, tryLock } from '../posix/flock.ts';
 import { isSystemError, syncFolder } from '../repository/durable-file.ts';
 import { Repository } from '../repository/repository.ts';
+import { storageError } from '../storage-failure.ts';
 import { foundKeyring, foundPod } from './create-pod.ts';
 import { inodePlace } from './device-place.ts';
 import { settleMarker } from './marker-file.ts';
@@ -155,15 +156,25 @@ export async function openTree(dir: string, credential: Credential): Promise<Tre
 /** The lock of the pod around `dir`, whose pod folder is made if it is not there. @throws DeskPodError POD_BUSY */
 export async function lockTree(dir: string): Promise<FileLock> {
   const podDir = join(dir, TREE_POD_DIR);
-  await mkdir(podDir, { recursive: true, mode: 0o700 });
   const path = join(podDir, 'lock');
-  const lock = tryLock(path);
+  await mkdir(podDir, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw storageError(error, podDir);
+  });
+  const lock = lockAt(path);
   if (lock !== undefined) return lock;
   const pid = lockHolder(path);
   throw new DeskPodError('POD_BUSY', `${dir}: process ${pid ?? 'unknown'} has this pod open`, {
     hint: 'Wait until it is done, then try again.',
     details: { dir, pid },
   });
+}
+
+function lockAt(path: string): FileLock | undefined {
+  try {
+    return tryLock(path);
+  } catch (error) {
+    throw storageError(error, path);
+  }
 }
 
 /** Takes away what an interrupted create left. Packs are more than that: they are left alone. */

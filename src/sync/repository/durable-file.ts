@@ -1,10 +1,7 @@
 // Files that are whole and durable before they get their name.
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { DeskPodError } from '../../core/errors.ts';
-
-/** Error codes of the system that mean a full device or quota. */
-const FULL = new Set(['ENOSPC', 'EDQUOT']);
+import { storageError } from '../storage-failure.ts';
 
 /** Makes the names in a folder durable. */
 export async function syncFolder(path: string): Promise<void> {
@@ -19,12 +16,16 @@ export async function syncFolder(path: string): Promise<void> {
 /** Makes a folder with all above it, durably. Returns true if it was not there. */
 export async function makeFolder(folderPath: string): Promise<boolean> {
   const path = resolve(folderPath);
-  const first = await mkdir(path, { recursive: true });
-  if (first === undefined) return false;
-  // the folders from `first` down to `path` are new: each is a name in the one above it
-  for (let folder = path; folder.length >= first.length; folder = dirname(folder))
-    await syncFolder(dirname(folder));
-  return true;
+  try {
+    const first = await mkdir(path, { recursive: true });
+    if (first === undefined) return false;
+    // the folders from `first` down to `path` are new: each is a name in the one above it
+    for (let folder = path; folder.length >= first.length; folder = dirname(folder))
+      await syncFolder(dirname(folder));
+    return true;
+  } catch (error) {
+    throw storageError(error, path);
+  }
 }
 
 /** Writes a file, whole and synced, under a temporary name that must not exist. Removes it again if that fails. */
@@ -41,8 +42,8 @@ export async function writeTemporary(
       await file.close();
     }
   } catch (error) {
-    await rm(path, { force: true });
-    throw spaceError(error, path);
+    await removeFailed(path);
+    throw storageError(error, path);
   }
 }
 
@@ -52,9 +53,14 @@ export async function publish(temporary: string, path: string): Promise<void> {
     await rename(temporary, path);
     await syncFolder(dirname(path));
   } catch (error) {
-    await rm(temporary, { force: true });
-    throw spaceError(error, path);
+    await removeFailed(temporary);
+    throw storageError(error, path);
   }
+}
+
+/** What cannot be removed now either is removed by whoever opens the repository next; told is what went wrong first. */
+async function removeFailed(path: string): Promise<void> {
+  await rm(path, { force: true }).catch(() => undefined);
 }
 
 /** Writes all of `bytes` at `position`. */
@@ -64,18 +70,6 @@ export async function writeFully(file: FileHandle, bytes: Uint8Array, position: 
     const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
     done += bytesWritten;
   }
-}
-
-/** Turns a full device into SPACE_EXHAUSTED; any other error stays what it is. */
-export function spaceError(error: unknown, path: string): unknown {
-  if (error instanceof Error && 'code' in error && FULL.has(String(error.code))) {
-    return new DeskPodError('SPACE_EXHAUSTED', `${path}: there is no space left to write it`, {
-      hint: 'Free some space on this drive, then run the command again.',
-      details: { path },
-      cause: error,
-    });
-  }
-  return error;
 }
 
 /** True if `error` is the system's error with this code, such as ENOENT. */

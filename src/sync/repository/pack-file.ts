@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { decodePackFooter, decodePackIndex, PACK_FOOTER_BYTES, type PackEntry } from '../../core/pack.ts';
 import { type RandomAccess, SealedFile, type SealedParts } from '../age/age.ts';
+import { unreadableError } from '../storage-failure.ts';
 import { isSystemError } from './durable-file.ts';
 import type { Repository } from './repository.ts';
 
@@ -77,7 +78,7 @@ async function openPack(path: string, name: string): Promise<FileHandle> {
   try {
     return await open(path, 'r');
   } catch (cause) {
-    if (!isSystemError(cause, 'ENOENT')) throw cause;
+    if (!isSystemError(cause, 'ENOENT')) throw nameDamage(cause, name);
     throw new DeskPodError('OBJECT_MISSING', `packs/${name}: expected it in the repository, got nothing`, {
       details: { kind: 'packs', name },
       cause,
@@ -105,7 +106,8 @@ async function fileAccess(file: FileHandle): Promise<RandomAccess> {
 
 /** The identity is known to be the pod's, so a header that it does not open is a damaged one. */
 function nameDamage(error: unknown, name: string): unknown {
-  if (!isDeskPodError(error, 'KEYRING_NO_IDENTITY') && !isDeskPodError(error, 'OBJECT_DAMAGED')) return error;
+  if (!isDeskPodError(error, 'KEYRING_NO_IDENTITY') && !isDeskPodError(error, 'OBJECT_DAMAGED'))
+    return unreadableError(error, 'OBJECT_DAMAGED', `packs/${name}`);
   return new DeskPodError('OBJECT_DAMAGED', `packs/${name}: ${error.message}`, {
     details: { ...error.details, kind: 'packs', name },
     cause: error,

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { toHex } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import { hashing } from '../hashing.ts';
+import { unreadableError } from '../storage-failure.ts';
 import {
   isSystemError,
   makeFolder,
@@ -240,13 +241,13 @@ export class Repository {
     return names.sort();
   }
 
-  /** The bytes of the head, or undefined if nothing was ever committed here. */
+  /** The bytes of the head, or undefined if nothing was ever committed here. Throws HEAD_DAMAGED. */
   async readHead(): Promise<Uint8Array | undefined> {
     try {
       return new Uint8Array(await readFile(join(this.dir, HEAD)));
     } catch (error) {
       if (isSystemError(error, 'ENOENT')) return undefined;
-      throw error;
+      throw unreadableError(error, 'HEAD_DAMAGED', join(this.dir, HEAD));
     }
   }
 
@@ -297,7 +298,7 @@ async function readFolder(path: string): Promise<string[]> {
 }
 
 function missing(kind: ObjectKind, name: string, error: unknown): unknown {
-  if (!isSystemError(error, 'ENOENT')) return error;
+  if (!isSystemError(error, 'ENOENT')) return unreadableError(error, 'OBJECT_DAMAGED', `${kind}/${name}`);
   return new DeskPodError('OBJECT_MISSING', `${kind}/${name}: expected it in the repository, got nothing`, {
     details: { kind, name },
     cause: error,

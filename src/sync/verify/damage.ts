@@ -2,7 +2,7 @@
 import { type DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { isSystemError } from '../repository/durable-file.ts';
 import { OBJECT_KINDS, type ObjectKind, type Repository } from '../repository/repository.ts';
-import { isUnreadable } from '../workers/proving.ts';
+import { isUnreadable } from '../storage-failure.ts';
 
 /** `missing`: not there. `damaged`: other bytes. `unreadable`: the drive does not give its bytes. */
 export type Fault = 'missing' | 'damaged' | 'unreadable';

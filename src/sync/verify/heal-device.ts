@@ -6,9 +6,10 @@ import { dirname, join } from 'node:path';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Home } from '../home/home.ts';
-import { isSystemError, makeFolder, publish, spaceError } from '../repository/durable-file.ts';
+import { isSystemError, makeFolder, publish } from '../repository/durable-file.ts';
 import type { Repository } from '../repository/repository.ts';
 import { temporaryName } from '../repository/temporary-name.ts';
+import { storageError } from '../storage-failure.ts';
 import { type ObjectId, objectLabel, objectPlace } from './damage.ts';
 
 /** How many objects are fetched before they take their places: what they need besides is that much space. */
@@ -76,15 +77,14 @@ async function fetchBatch(
 ): Promise<{ healed: Healed[]; error: unknown }> {
   const folder = join(repository.dir, 'tmp', await temporaryName());
   await mkdir(folder).catch((error: unknown) => {
-    throw spaceError(error, folder);
+    throw storageError(error, folder);
   });
   try {
     let error: unknown;
     try {
       await home.pull(podId, folder, { objects: batch.map((id) => objectPlace(repository, id)) });
     } catch (failure) {
-      // rsync says the same of a full disk at either end; this time it wrote here
-      if (isDeskPodError(failure, 'HOME_FULL')) throw fullDevice(repository, failure);
+      if (isDeskPodError(failure, 'SPACE_EXHAUSTED')) throw fullDevice(repository, failure);
       if (!isDeskPodError(failure)) throw failure;
       error = failure; // some may have come
     }

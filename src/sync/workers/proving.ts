@@ -6,19 +6,12 @@ import { isDeskPodError } from '../../core/errors.ts';
 import type { PackEntry } from '../../core/pack.ts';
 import { openPiecesInto, plainLengthOf, sealedPieceAt } from '../age/age-stream.ts';
 import { hashing } from '../hashing.ts';
+import { isUnreadable } from '../storage-failure.ts';
 import { decompressInto } from './compression.ts';
 import type { ProveAnswer, ProveOrder } from './messages.ts';
 
 /** Pieces that are read and opened at once: a mebibyte. */
 const RUN_PIECES = 16;
-/** What a drive answers for a place that it, or the file system, can not read: damage, and no failure of the machine. */
-const UNREADABLE = new Set(['EIO', 'EBADMSG', 'EUCLEAN', 'EILSEQ', 'ENODATA', 'EREMOTEIO']);
-
-/** True for the system's error about bytes that can not be read where they lie. */
-export function isUnreadable(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && UNREADABLE.has(String(error.code));
-}
-
 /**
  * Reads a pack once, from end to end, in constant memory. `chunkIdKey` is the pod's. A place that can not be read or
  * opened counts for the chunks that lie there.

@@ -1,7 +1,7 @@
 // A home that takes what a device sends by ssh and lets it do nothing else: the other end of a restricted account.
 import { mkdir, readdir, readFile, realpath, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { DeskPodError } from '../../../core/errors.ts';
+import { DeskPodError, isDeskPodError } from '../../../core/errors.ts';
 import {
   isSecluded,
   parseReceiveRequest,
@@ -12,6 +12,7 @@ import { tryLock } from '../../posix/flock.ts';
 import { ProcessError, runAttached } from '../../process.ts';
 import { isSystemError } from '../../repository/durable-file.ts';
 import { removeStale, temporaryName } from '../../repository/temporary-name.ts';
+import { storageError } from '../../storage-failure.ts';
 import { HOME_MARKER } from '../home.ts';
 import { keepLeftovers, PARTIAL_FOLDER } from '../partial-objects.ts';
 import { Incoming } from './incoming.ts';
@@ -76,8 +77,7 @@ async function settleLeft(home: string): Promise<void> {
     }
   } catch (error) {
     // a home that is full or read-only can still be read
-    if (!['ENOENT', 'ENOSPC', 'EDQUOT', 'EROFS', 'EACCES'].some((code) => isSystemError(error, code)))
-      throw error;
+    if (!isSystemError(error, 'ENOENT') && !isDeskPodError(storageError(error))) throw error;
   }
 }
 
