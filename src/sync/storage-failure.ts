@@ -3,6 +3,14 @@ import { DeskPodError, type ErrorCode } from '../core/errors.ts';
 
 /** What a drive answers for a place that it, or the file system, can not read: damage, and no failure of the machine. */
 const UNREADABLE = new Set(['EIO', 'EBADMSG', 'EUCLEAN', 'EILSEQ', 'ENODATA', 'EREMOTEIO']);
+/** Those that Node has no name for: it calls them `UNKNOWN`, or `Unknown system error -122`. */
+const NAMES: Readonly<Record<number, string>> = {
+  74: 'EBADMSG',
+  116: 'ESTALE',
+  117: 'EUCLEAN',
+  121: 'EREMOTEIO',
+  122: 'EDQUOT',
+};
 /** Error codes of the system that mean a full device or quota. */
 const FULL = new Set(['ENOSPC', 'EDQUOT']);
 const READING = /^(read|pread|readv|scandir|opendir|readdir|stat|lstat|fstat|statx|access|readlink|open)/;
@@ -23,10 +31,22 @@ const REASONS: Readonly<Record<string, readonly [reason: string, hint: string]>>
 const FAILING_HINT =
   'See `dmesg`: if the drive fails, restore the pod to another one with `deskpod restore`. What was acknowledged stays.';
 
+/** The name of a system's error, such as EIO; undefined if it is none. */
+export function systemCodeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  const number = 'errno' in error ? Math.abs(Number(error.errno)) : 0;
+  return NAMES[number] ?? String(error.code);
+}
+
+/** True for the system's error that a drive or quota is full. */
+export function isFull(error: unknown): boolean {
+  return FULL.has(systemCodeOf(error) ?? '');
+}
+
 /** True for the system's error about bytes that can not be read where they lie, or for what was told because of one. */
 export function isUnreadable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  return ('code' in error && UNREADABLE.has(String(error.code))) || isUnreadable(error.cause);
+  return UNREADABLE.has(systemCodeOf(error) ?? '') || isUnreadable(error.cause);
 }
 
 /**
@@ -78,8 +98,8 @@ export function storageError(error: unknown, path?: string): unknown {
 function failureOf(
   error: unknown,
 ): { reason: string; syscall: string; path: string | undefined } | undefined {
-  if (!(error instanceof Error) || error instanceof DeskPodError || !('code' in error)) return undefined;
-  const code = String(error.code);
+  const code = systemCodeOf(error);
+  if (!(error instanceof Error) || error instanceof DeskPodError || code === undefined) return undefined;
   if (code.startsWith('LEVEL_')) {
     const [, path, said] = /^IO error: (.*): ([^:]+)$/.exec(error.message) ?? [];
     const reason = LEVEL_WORDS[said ?? ''];
@@ -101,6 +121,6 @@ const LEVEL_WORDS: Readonly<Record<string, string>> = {
 
 function reasonOf(error: unknown): string {
   for (let each = error; each instanceof Error; each = each.cause)
-    if ('code' in each && UNREADABLE.has(String(each.code))) return String(each.code);
+    if (UNREADABLE.has(systemCodeOf(each) ?? '')) return systemCodeOf(each) ?? '';
   return String(error);
 }

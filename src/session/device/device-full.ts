@@ -2,6 +2,7 @@
 import { statfs } from 'node:fs/promises';
 import { DeskPodError } from '../../core/errors.ts';
 import { ProcessError } from '../../sync/process.ts';
+import { isFull } from '../../sync/storage-failure.ts';
 import { sizeText } from './size-text.ts';
 
 /**
@@ -36,8 +37,7 @@ export function isOutOfSpace(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (error instanceof DeskPodError && (error.code === 'SPACE_EXHAUSTED' || error.code === 'DEVICE_FULL'))
     return true;
-  const { code } = error as NodeJS.ErrnoException;
-  if (code === 'ENOSPC' || code === 'EDQUOT') return true;
+  if (isFull(error)) return true;
   // Programs say it in words; LevelDB too, in the text of its own errors.
   const text = error instanceof ProcessError ? error.stderrTail : error.message;
   return text.includes('No space left on device') || isOutOfSpace(error.cause);

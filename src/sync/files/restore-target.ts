@@ -17,6 +17,7 @@ import type { EntryKind, ManifestEntry } from '../../core/manifest.ts';
 import { makeDevice, makeFifo, makeSocket } from '../posix/nodes.ts';
 import { setMtimeNs } from '../posix/times.ts';
 import { readXattrs, removeXattr, setXattr } from '../posix/xattr.ts';
+import { systemCodeOf } from '../storage-failure.ts';
 import { displayPath, joinPath, pathBytes } from './byte-path.ts';
 
 /** What a user without root's rights, or a file system without the feature, could not be given back. */
@@ -231,7 +232,7 @@ export class RestoreTarget {
 export function writeFailure(path: Uint8Array, error: unknown): DeskPodError {
   if (error instanceof DeskPodError) return error;
   const shown = displayPath(path);
-  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  const code = systemCodeOf(error) ?? String(error);
   const context = { details: { path: shown, reason: code }, cause: error };
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     const hint = 'make room or restore to a larger device';

@@ -9,6 +9,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
+import { isFull } from '../storage-failure.ts';
 import { declareFunction, ErrnoError, lastErrno } from './libc.ts';
 
 const callFlock = declareFunction('int flock(int fd, int operation)');
@@ -72,8 +73,13 @@ function hold(fd: number, path: string): FileLock {
     release() {
       if (!isHeld) return;
       isHeld = false;
-      ftruncateSync(fd, 0);
-      closeSync(fd);
+      try {
+        ftruncateSync(fd, 0);
+      } catch {
+        // the process id that stays is a remark: the lock goes with the descriptor, and must
+      } finally {
+        closeSync(fd);
+      }
     },
   };
 }
@@ -83,8 +89,7 @@ function noteHolder(fd: number): void {
   try {
     writeSync(fd, `${process.pid}\n`, 0);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error;
+    if (!isFull(error)) throw error;
   }
 }
 
