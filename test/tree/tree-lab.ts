@@ -43,9 +43,9 @@ export interface TreeLab {
   close(): Promise<void>;
 }
 
-/** Makes a lab; close it in an `afterEach`. */
-export async function openTreeLab(): Promise<TreeLab> {
-  const temp = await mkdtemp(join(tmpdir(), 'deskpod-tree-'));
+/** Makes a lab, somewhere or below `above`; close it in an `afterEach`. */
+export async function openTreeLab(above: string = tmpdir()): Promise<TreeLab> {
+  const temp = await mkdtemp(join(above, 'deskpod-tree-'));
   const [dir, home, passphraseFile] = ['pod', 'home', 'passphrase'].map((name) => join(temp, name)) as [
     string,
     string,

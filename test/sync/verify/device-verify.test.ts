@@ -202,12 +202,11 @@ describe('verifying a device', () => {
     await bringHome(lab);
     const path = join(lab.repository, largest(lab, 'packs'));
     HARMS['cut short']?.(path);
-    // rsync's words for a full disk at its own end, as a run on a full file system gave them
     const full = (url: string): Home => ({
       ...openRsyncHome(url),
       url,
       pull: async () => {
-        throw new DeskPodError('HOME_FULL', `${url}: no space left`);
+        throw new DeskPodError('SPACE_EXHAUSTED', `${url}: no space left`);
       },
     });
     const { damage, failures } = await lab.verify({ openHome: full });
