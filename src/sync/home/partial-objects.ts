@@ -43,6 +43,26 @@ export async function keepAllLeftovers(repositoryDir: string): Promise<void> {
   }
 }
 
+/**
+ * Removes parts beside `objects` that nobody goes on from: an rsync that outlived its deskpod for a moment leaves one of an
+ * object that has come meanwhile.
+ */
+export async function removeNeedlessParts(
+  repositoryDir: string,
+  objects: readonly string[],
+  wanted: ReadonlySet<string>,
+): Promise<void> {
+  const names = new Set([...wanted].map((object) => basename(object)));
+  for (const folder of new Set(
+    objects.map((object) => join(repositoryDir, dirname(object), PARTIAL_FOLDER)),
+  )) {
+    if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) continue;
+    const parts = await readdir(folder);
+    for (const part of parts) if (!names.has(part)) await rm(join(folder, part), { force: true });
+    if (!parts.some((part) => names.has(part))) await rm(folder, { recursive: true, force: true });
+  }
+}
+
 /** Removes what is left of objects below a repository to which everything has come that is wanted. */
 export async function removeParts(repositoryDir: string): Promise<void> {
   for (const folder of await objectFolders(repositoryDir))

@@ -23,6 +23,7 @@ import {
   keepLeftovers,
   PARTIAL_FOLDER,
   removeLeftoversOf,
+  removeNeedlessParts,
   removeParts,
 } from './partial-objects.ts';
 import { hashRemotely } from './remote-hashes.ts';
@@ -174,7 +175,9 @@ class RsyncHome implements Home {
     const missing = objects.filter((object) => !present.has(object));
     // On other hosts rsync keeps a part itself when its connection is cut.
     if (this.#address.kind === 'folder') {
-      await keepLeftovers(join(this.#address.path, podFolder(podId)), objects, new Set(missing));
+      const place = join(this.#address.path, podFolder(podId));
+      await keepLeftovers(place, objects, new Set(missing));
+      await removeNeedlessParts(place, objects, new Set(missing));
     }
     if (missing.length === 0) return NOTHING_SENT;
     const sentBytes = missing.reduce((sum, object) => sum + (lengths.get(object) ?? 0), 0);
