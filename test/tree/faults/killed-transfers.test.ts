@@ -1,8 +1,8 @@
 // A first backup that is killed again and again: what it had stored or sent counts, but for 16 MiB at most each time.
 import assert from 'node:assert/strict';
-import { lstatSync, readdirSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { noise } from '../../sync/retention/prune-lab.ts';
 import type { Running } from '../program.ts';
@@ -61,6 +61,7 @@ describe('a first backup', function () {
         const sync = lab.program.start(['sync', '--bwlimit', '30M', ...lab.at]);
         await killedWhen(sync, () => packsIn(atHome).count >= count, whom !== 'it alone');
       }
+      await lastRsync(lab.home);
       const { bytes } = packsIn(atHome);
       const { homes } = await lab.program.answer<{ homes: { wireBytes: number }[] }>(['sync', ...lab.at]);
       const again = bytes + (homes[0]?.wireBytes ?? 0) - total;
@@ -83,9 +84,22 @@ async function killedWhen(running: Running, isTime: () => boolean, isGroup = tru
   assert.equal(signal, 'SIGKILL', `it had ended before: ${stderr}`);
 }
 
+/** An rsync whose deskpod was killed ends at its next line of progress. */
+async function lastRsync(home: string): Promise<void> {
+  const isWriting = (pid: string): boolean => {
+    try {
+      const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      return words.startsWith('rsync') && words.includes(home);
+    } catch {
+      return false; // it has ended
+    }
+  };
+  while (readdirSync('/proc').some((name) => /^\d+$/.test(name) && isWriting(name))) await delay(10);
+}
+
 function packsIn(repository: string): { readonly count: number; readonly bytes: number } {
   const sizes = filesBelow(join(repository, 'packs'))
-    .filter((path) => /^[0-9a-f]{64}\.age$/.test(basename(path)))
+    .filter((path) => /\/packs\/[0-9a-f]{2}\/[0-9a-f]{64}\.age$/.test(path))
     .map(sizeOf);
   return { count: sizes.length, bytes: sizes.reduce((sum, size) => sum + size, 0) };
 }
