@@ -14,6 +14,7 @@ import { Log } from '../log/log.ts';
 import { Content } from '../repository/content.ts';
 import { Repository } from '../repository/repository.ts';
 import { sealSegment } from '../repository/segments.ts';
+import { storageError } from '../storage-failure.ts';
 import type { PodFolder } from './pod-folder.ts';
 import { openProjections, type Projections } from './projections.ts';
 
@@ -48,13 +49,14 @@ export class Pod {
   /**
    * Opens the pod in `folder`; the caller closes it.
    *
-   * @throws DeskPodError LOG_DAMAGED, EVENT_UNKNOWN, POD_NOT_FOUND
+   * @throws DeskPodError LOG_DAMAGED, EVENT_UNKNOWN, POD_NOT_FOUND, SPACE_EXHAUSTED, TARGET_WRITE_FAILED
    */
   static async open(folder: PodFolder, secrets: Secrets): Promise<Pod> {
     const repository = await Repository.open(folder.repositoryDir);
     const log = await Log.open(folder.logDir, { hashing, logKey: secrets.logKey });
-    const projections = await openProjections(folder.projectionsDir);
+    let projections: Projections | undefined;
     try {
+      projections = await openProjections(folder.projectionsDir);
       const state = foldRecords(await log.read());
       // before anything counts on a chunk in one of them
       repository.passOver(state.packs.removed);
@@ -62,9 +64,9 @@ export class Pod {
       await requirePublished(repository, state.seq, { hashing, logKey: secrets.logKey });
       return new Pod({ folder, secrets, repository, content, projections, log, state });
     } catch (error) {
-      await projections.close();
+      await projections?.close();
       await log.close();
-      throw error;
+      throw storageError(error, folder.projectionsDir);
     }
   }
 
