@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { isDeskPodError } from '../../src/core/errors.ts';
 import { captureTree } from '../../src/sync/files/capture.ts';
 import { restoreTree } from '../../src/sync/files/restore.ts';
+import { ScanAhead } from '../../src/sync/files/scan-ahead.ts';
 import { makeDevice, makeSocket } from '../../src/sync/posix/nodes.ts';
 import { readXattrs, setXattr } from '../../src/sync/posix/xattr.ts';
 import { MemoryContent } from '../sync/support/memory-content.ts';
@@ -129,6 +130,8 @@ describe('as root, a restored tree', () => {
         ['mounted'],
       );
       assert.equal((await restoreTree(root, content, target)).entries, 2);
+      const begun = await captureTree(source, content, { ahead: new ScanAhead(source, {}) });
+      assert.deepEqual(begun.stats.notCrossed, stats.notCrossed);
       const crossed = await captureTree(source, content, { crossesMounts: true });
       assert.equal(crossed.stats.files, 1);
     } finally {

@@ -11,10 +11,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { isDeskPodError } from '../../src/core/errors.ts';
 import { ManifestDecoder, type ManifestEntry } from '../../src/core/manifest.ts';
 import { type CaptureOptions, captureTree } from '../../src/sync/files/capture.ts';
 import { LevelFileIndex, RACY_MARGIN_MS } from '../../src/sync/files/file-index.ts';
+import { ScanAhead } from '../../src/sync/files/scan-ahead.ts';
 import { MemoryContent } from './support/memory-content.ts';
 import { makeTempFolder } from './support/temp-folder.ts';
 
@@ -111,6 +113,25 @@ describe('a capture', () => {
     const found = await entries;
     assert.deepEqual(pathsOf(found), ['', '00', '01', '02', '03', 'b']);
     assert.equal(found.at(-1)?.chunkIds.length, 1);
+  });
+
+  it('takes over a scan that began before, wherever that has come to', async () => {
+    mkdirSync(join(source, 'a'));
+    for (let i = 0; i < 600; i++) writeFileSync(join(source, 'a', `${i}`), `${i}`);
+    const { root } = await captureTree(source, content);
+    for (const turns of [0, 1, 20]) {
+      const ahead = new ScanAhead(source, {});
+      for (let turn = 0; turn < turns; turn++) await setImmediate();
+      assert.deepEqual((await captureTree(source, content, { ahead })).root, root);
+    }
+  });
+
+  it('is told of a folder that a scan that began before could not read', async () => {
+    const ahead = new ScanAhead(join(source, 'missing'), {});
+    await setImmediate();
+    await assert.rejects(captureTree(source, content, { ahead }), (error) =>
+      isDeskPodError(error, 'SOURCE_UNREADABLE'),
+    );
   });
 
   it('reads a file again that was written to meanwhile, and then names it', async () => {

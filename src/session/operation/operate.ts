@@ -43,6 +43,7 @@ export async function operate<Name extends OperationName>(
 ): Promise<Operations[Name]['answer']> {
   return withPod(path, options, {
     needsSession: NEEDS_SESSION.has(name),
+    scansAhead: name === 'checkpoint',
     ask: (socketPath) => callSupervisor(socketPath, name, parameters, options.onProgress),
     onTree: (tree) => operateOnTree(tree, name, parameters, options),
     onDesktop: async (desktop) => {
@@ -57,6 +58,8 @@ export async function operate<Name extends OperationName>(
 interface Ways<Answer> {
   /** False for what can be done here, too. */
   readonly needsSession: boolean;
+  /** True if all of a tree pod's files will be looked at. */
+  readonly scansAhead?: boolean;
   ask(socketPath: string): Promise<Answer>;
   onTree(tree: Tree): Promise<Answer>;
   onDesktop(desktop: Desktop): Promise<Answer>;
@@ -112,7 +115,8 @@ async function withTree<Answer>(dir: string, options: OperateOptions, ways: Ways
     socket?.close();
   }
   const { openTree } = await import('../../sync/pod/tree.ts');
-  const tree = await openTree(dir, await credentialOf(options));
+  const { scansAhead = false } = ways;
+  const tree = await openTree(dir, await credentialOf(options), { scansAhead });
   if (tree.notice !== undefined) options.onNotice?.(tree.notice);
   try {
     return await ways.onTree(tree);

@@ -9,6 +9,7 @@ import type { FileSource } from '../workers/messages.ts';
 import { pathBytes } from './byte-path.ts';
 import { type CapturedFile, captureFile, captureUnchanged } from './capture-file.ts';
 import type { FileIndex, FileIndexRun } from './file-index.ts';
+import type { ScanAhead } from './scan-ahead.ts';
 import { type ScannedEntry, type ScannedInode, type ScanOptions, scanTree } from './scanner.ts';
 import { Slots } from './slots.ts';
 
@@ -32,6 +33,8 @@ export interface CaptureOptions extends ScanOptions {
   readonly index?: FileIndex;
   /** When the scan starts; now if left out. Only the index needs it. */
   readonly startedAtMs?: number;
+  /** A scan of this tree that has begun already. */
+  readonly ahead?: ScanAhead;
   /** Told of every inode as it is found, before it is read. */
   readonly onScanned?: (inode: ScannedInode) => void;
   readonly onProgress?: ProgressListener;
@@ -84,7 +87,7 @@ export async function captureTree(
   writer: ContentWriter,
   options: CaptureOptions = {},
 ): Promise<Capture> {
-  const run = await options.index?.begin(options.startedAtMs ?? Date.now());
+  const run = await options.index?.begin(options.startedAtMs ?? options.ahead?.startedAtMs ?? Date.now());
   const capture = new TreeCapture(pathBytes(root), writer, options, run);
   try {
     const manifestRoot = await writer.writeRoot(capture.manifest());
@@ -203,7 +206,8 @@ class TreeCapture {
       this.#mounts.push(path);
       this.#options.onMount?.(path);
     };
-    return scanTree(this.#root, { ...this.#options, onMount });
+    const { ahead } = this.#options;
+    return ahead === undefined ? scanTree(this.#root, { ...this.#options, onMount }) : ahead.inodes(onMount);
   }
 
   /** What the manifest says of an inode; it may have to be read first. Undefined if it has vanished. */

@@ -8,6 +8,7 @@ import { displayPath } from '../files/byte-path.ts';
 import { type CaptureStats, type ContentWriter, captureTree } from '../files/capture.ts';
 import type { FileIndex } from '../files/file-index.ts';
 import { innerMounts } from '../files/inner-mounts.ts';
+import type { ScanAhead } from '../files/scan-ahead.ts';
 import type { ScannedInode } from '../files/scanner.ts';
 import type { Content, ContentKind } from '../repository/content.ts';
 import { doubtfulCheckpoint, findDoubt, noteDoubt } from './doubt.ts';
@@ -28,6 +29,8 @@ export interface CapturedTree {
 export interface TreeOptions {
   readonly index?: FileIndex;
   readonly isExcluded?: (path: Uint8Array) => boolean;
+  /** A scan of the tree that has begun already, with the same exclusions. */
+  readonly ahead?: ScanAhead;
   /** Told of every inode as it is found. */
   readonly onScanned?: (inode: ScannedInode) => void;
   /** Told of every folder on which another file system is mounted. */

@@ -3,6 +3,7 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
+import { ScanAhead } from '../files/scan-ahead.ts';
 import { SourcePlace } from '../files/source-place.ts';
 import { type Credential, readMarker, unlockRepository } from '../keyring/unlock.ts';
 import { type FileLock, lockHolder, tryLock } from '../posix/flock.ts';
@@ -76,6 +77,15 @@ export async function createTree(options: {
   }
 }
 
+/** What a tree pod is opened with. */
+interface TreeParts {
+  readonly dir: string;
+  readonly place: SourcePlace;
+  readonly lock: FileLock;
+  readonly notice: string | undefined;
+  readonly ahead: ScanAhead | undefined;
+}
+
 /** A tree pod that this process has open. */
 export class Tree {
   readonly dir: string;
@@ -85,13 +95,16 @@ export class Tree {
   /** What the user is to be told of this device, if there is something. */
   readonly notice: string | undefined;
   readonly #lock: FileLock;
+  /** For the first capture. */
+  #ahead: ScanAhead | undefined;
 
-  constructor(dir: string, pod: Pod, lock: FileLock, notice?: string) {
-    this.dir = dir;
-    this.place = new SourcePlace(dir);
+  constructor(pod: Pod, parts: TreeParts) {
+    this.dir = parts.dir;
+    this.place = parts.place;
     this.pod = pod;
-    this.notice = notice;
-    this.#lock = lock;
+    this.notice = parts.notice;
+    this.#lock = parts.lock;
+    this.#ahead = parts.ahead;
   }
 
   /** Seals the folder as it is. @throws DeskPodError SOURCE_UNREADABLE, CHECKPOINT_DOUBTFUL, SPACE_EXHAUSTED */
@@ -110,10 +123,13 @@ export class Tree {
    */
   async capture(options: Omit<TreeOptions, 'isExcluded'>): Promise<CapturedTree> {
     const { content, projections } = this.pod;
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
     this.place.requireInPlace();
     const captured = await captureInto(content, this.dir, 'data', {
       index: projections.files,
       ...options,
+      ...(ahead === undefined ? {} : { ahead }),
       isExcluded: isOfPod,
     });
     this.place.requireInPlace();
@@ -122,9 +138,16 @@ export class Tree {
 
   /** Closes it. */
   async close(): Promise<void> {
+    this.#ahead?.stop();
     await this.pod.close();
     this.#lock.release();
   }
+}
+
+/** How a tree pod is opened. */
+export interface OpenTreeOptions {
+  /** Begins to scan the folder while the passphrase is worked on: a capture will follow. */
+  readonly scansAhead?: boolean;
 }
 
 /**
@@ -132,22 +155,29 @@ export class Tree {
  *
  * @throws DeskPodError POD_NOT_FOUND, POD_BUSY, PASSPHRASE_WRONG, KEYRING_NO_IDENTITY, and whatever damage is found
  */
-export async function openTree(dir: string, credential: Credential): Promise<Tree> {
+export async function openTree(
+  dir: string,
+  credential: Credential,
+  { scansAhead = false }: OpenTreeOptions = {},
+): Promise<Tree> {
   const folder = treePodFolder(dir);
   await requireFolder(join(dir, TREE_POD_DIR));
+  const place = new SourcePlace(dir);
   const lock = await lockTree(dir);
+  const ahead = scansAhead ? new ScanAhead(dir, { isExcluded: isOfPod }) : undefined;
   try {
     const { keyring } = await unlockRepository(await Repository.open(folder.repositoryDir), credential);
     const marker = await readMarker(folder, keyring);
     const pod = await Pod.open(folder, keyring.secrets);
     try {
-      const place = await inodePlace('folder', join(dir, TREE_POD_DIR));
-      return new Tree(dir, pod, lock, await settleMarker(pod, marker, place));
+      const notice = await settleMarker(pod, marker, await inodePlace('folder', join(dir, TREE_POD_DIR)));
+      return new Tree(pod, { dir, place, lock, notice, ahead });
     } catch (error) {
       await pod.close();
       throw error;
     }
   } catch (error) {
+    ahead?.stop();
     lock.release();
     throw error;
   }

@@ -1,0 +1,68 @@
+// A scan that begins while something else is waited for, and is handed to the capture that wants it.
+import { setImmediate } from 'node:timers/promises';
+import { pathBytes } from './byte-path.ts';
+import { type ScannedInode, type ScanOptions, scanTree } from './scanner.ts';
+
+/** So many are held at the most, some 30 MB; the rest is scanned when the capture comes to it. */
+const AHEAD_MAX = 20_000;
+const INODES_PER_TURN = 256;
+
+/** Scans until it is asked for what it has. */
+export class ScanAhead {
+  /** When it began: what changed later is not taken for known. */
+  readonly startedAtMs = Date.now();
+  readonly #scan: Generator<ScannedInode>;
+  readonly #found: ScannedInode[] = [];
+  readonly #mounts: Uint8Array[] = [];
+  #isStopped = false;
+  #failure: { readonly error: unknown } | undefined;
+
+  /** Begins to scan the tree under `root`. */
+  constructor(root: string, options: Pick<ScanOptions, 'isExcluded'>) {
+    this.#scan = scanTree(pathBytes(root), { ...options, onMount: (path) => this.#mounts.push(path) });
+    void this.#run();
+  }
+
+  /** Scans no more by itself. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  /**
+   * All inodes of the tree, those first that were found; can be asked for once. `onMount` is told what a scan tells.
+   * @throws DeskPodError SOURCE_UNREADABLE
+   */
+  *inodes(onMount: (path: Uint8Array) => void): Generator<ScannedInode> {
+    this.stop();
+    for (const inode of this.#found) {
+      this.#tellMounts(onMount, inode);
+      yield inode;
+    }
+    this.#found.length = 0;
+    if (this.#failure !== undefined) throw this.#failure.error;
+    for (const inode of this.#scan) {
+      this.#tellMounts(onMount, inode);
+      yield inode;
+    }
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#found.length < AHEAD_MAX && !this.#isStopped) {
+        const { value, done } = this.#scan.next();
+        if (done === true) return;
+        this.#found.push(value);
+        if (this.#found.length % INODES_PER_TURN === 0) await setImmediate();
+      }
+    } catch (error) {
+      // whoever takes the inodes is told when it comes there
+      this.#failure = { error };
+    }
+  }
+
+  #tellMounts(onMount: (path: Uint8Array) => void, { path }: ScannedInode): void {
+    if (this.#mounts[0] === undefined || Buffer.compare(this.#mounts[0], path) !== 0) return;
+    this.#mounts.shift();
+    onMount(path);
+  }
+}
