@@ -1,16 +1,20 @@
-// The data of a measurement: a part of this Debian, and a generated tree of 20,000 files of all sorts.
+// The data of a measurement: a part of this Debian, a generated tree of 20,000 files of all sorts, and what programs at
+// work leave.
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, writeFile } from 'node:fs/promises';
+import { link, mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setXattr } from '../../src/sync/posix/xattr.ts';
 import { run } from '../../src/sync/process.ts';
+import { makeProfile, type RunningDesktop } from './processes.ts';
 
 const FILES = 20_000;
 const FILES_PER_FOLDER = 200;
 const DEBIAN = ['/usr/bin', '/usr/share/doc', '/usr/share/locale', '/usr/lib/python3'];
 
-/** Makes the data in `dir`, which must be there and empty. */
-export async function makeData(dir: string): Promise<void> {
+/** Makes the data in `dir`, which must be there and empty. `desktop` is one whose images are a part of it. */
+export async function makeData(dir: string, desktop: RunningDesktop): Promise<void> {
+  await makeProfile(join(dir, 'browser'));
+  await desktop.dump(join(dir, 'images', '1'));
   for (const folder of DEBIAN)
     await run('cp', ['-a', folder, join(dir, folder.replaceAll('/', '-').slice(1))]);
   for (let i = 0; i < FILES; i++) {
@@ -29,8 +33,10 @@ export async function makeData(dir: string): Promise<void> {
   await sparse.close();
 }
 
-/** Changes one file in a hundred. */
-export async function changeData(dir: string): Promise<void> {
+/** Changes one file in a hundred, and has the desktop's images of a later time. */
+export async function changeData(dir: string, desktop: RunningDesktop): Promise<void> {
+  await rm(join(dir, 'images'), { recursive: true });
+  await desktop.dump(join(dir, 'images', '2'));
   for (let i = 0; i < FILES; i += 100) {
     const folder = join(dir, 'generated', String(Math.floor(i / FILES_PER_FOLDER)));
     await writeFile(join(folder, `file-${i}`), randomBytes(8192));

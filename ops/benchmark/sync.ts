@@ -3,6 +3,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../../src/sync/process.ts';
 import { changeData, makeData } from './data.ts';
+import { RunningDesktop } from './processes.ts';
 import { Findings, type Limit } from './report.ts';
 import { type Taken, type Tool, toolsIn } from './tools.ts';
 
@@ -29,17 +30,27 @@ export interface SyncOptions {
 /** Measures below `place` and prints the rows; returns true if all hold. */
 export async function measureSync(place: string, options: SyncOptions): Promise<boolean> {
   const findings = new Findings();
-  for (let i = 0; i < options.runs; i++) {
-    await mkdir(join(place, 'data'));
-    await makeData(join(place, 'data'));
-    await measureOnce(place, findings, i === 0 ? options.revisions : 0);
-    await rm(place, { recursive: true });
-    await mkdir(place);
+  const desktop = await RunningDesktop.start(join(place, 'desktop'));
+  try {
+    for (let i = 0; i < options.runs; i++) {
+      const dir = join(place, 'run');
+      await mkdir(join(dir, 'data'), { recursive: true });
+      await makeData(join(dir, 'data'), desktop);
+      await measureOnce(dir, desktop, findings, i === 0 ? options.revisions : 0);
+      await rm(dir, { recursive: true });
+    }
+  } finally {
+    await desktop.stop();
   }
   return findings.report(LIMITS, options.isJson);
 }
 
-async function measureOnce(place: string, findings: Findings, revisions: number): Promise<void> {
+async function measureOnce(
+  place: string,
+  desktop: RunningDesktop,
+  findings: Findings,
+  revisions: number,
+): Promise<void> {
   const data = join(place, 'data');
   const restored = join(place, 'restored');
   const tools = toolsIn(place);
@@ -58,7 +69,7 @@ async function measureOnce(place: string, findings: Findings, revisions: number)
     const { stdout } = await run('du', ['--summarize', '--bytes', repository]);
     findings.note('repository', name, Number.parseInt(stdout, 10) / 1e6);
   }
-  await changeData(data);
+  await changeData(data, desktop);
   await each('one file in a hundred changed', (tool) => tool.backup());
   await each('restore', (tool) => tool.restore(restored, 'newest'));
   await each('verify of all data', (tool) => tool.verify());
@@ -66,7 +77,7 @@ async function measureOnce(place: string, findings: Findings, revisions: number)
   const [ours] = tools;
   if (ours === undefined) return;
   for (let i = 0; i < revisions; i++) {
-    await changeData(data);
+    await changeData(data, desktop);
     await ours.backup();
   }
   for (const [which, name] of [
