@@ -175,8 +175,9 @@ export class ChunkWriter {
     if (known !== undefined) return known;
     const files = new FileBatches({
       hand: (sizeBytes) => this.#hand(sizeBytes, kind, false),
-      work: (hand, runs) => {
+      work: (hand, runs, sizeBytes) => {
         this.#check();
+        if (hand === this.#target.crew.inline) this.#inlineBytes += sizeBytes;
         const order = { type: 'cutFiles', number: ++this.#number, runs, sizes: SIZES[kind] } as const;
         return this.#work(hand, order, [], kind);
       },
@@ -191,12 +192,11 @@ export class ChunkWriter {
   #hand(sizeBytes: number, kind: ContentKind, isLong: boolean): Hand {
     const { crew } = this.#target;
     if (kind === 'metadata' && !crew.isStarted) return crew.inline;
-    if (isLong || this.#inlineBytes + sizeBytes > INLINE_BYTES) return crew.thread();
-    this.#inlineBytes += sizeBytes;
-    return crew.inline;
+    return isLong || this.#inlineBytes + sizeBytes > INLINE_BYTES ? crew.thread() : crew.inline;
   }
 
   #cut(hand: Hand, bytes: Uint8Array, run: StringRun, kind: ContentKind): Promise<Decided> {
+    if (kind !== 'metadata' && hand === this.#target.crew.inline) this.#inlineBytes += run.end;
     const runs = encodeRuns([run]);
     const order = { type: 'cut', number: ++this.#number, bytes, runs, sizes: SIZES[kind] } as const;
     return this.#work(hand, order, bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [], kind);

@@ -28,8 +28,8 @@ export interface FileChunks extends DecidedFiles {
 export interface FileCrew {
   /** The hand for so many bytes. */
   hand(sizeBytes: number): Hand;
-  /** Has runs read and cut, decides what is new of them, and has that kept. */
-  work(hand: Hand, runs: Uint8Array): Promise<DecidedFiles>;
+  /** Has runs of so many bytes read and cut, decides what is new of them, and has that kept. */
+  work(hand: Hand, runs: Uint8Array, sizeBytes: number): Promise<DecidedFiles>;
   /** False while nothing more may be begun. */
   isOpen(): boolean;
   nextNumber(): number;
@@ -116,7 +116,8 @@ export class FileBatches {
         await new Promise<void>((resolve) => this.#parts.push(resolve));
       const length = Math.min(FILE_BATCH_BYTES, sizeBytes - offset);
       const isLast = offset + length === sizeBytes;
-      const part = this.#crew.work(hand, encodeFileRun({ string, offset, length, isLast }, source));
+      const run = encodeFileRun({ string, offset, length, isLast }, source);
+      const part = this.#crew.work(hand, run, length);
       part.catch(ignoreUntilAwaited);
       parts.push(part);
     }
@@ -136,8 +137,8 @@ export class FileBatches {
     });
   }
 
-  #begin(hand: Hand, { runs, files }: Batch): void {
-    this.#crew.work(hand, Buffer.concat(runs)).then(
+  #begin(hand: Hand, { runs, files, sizeBytes }: Batch): void {
+    this.#crew.work(hand, Buffer.concat(runs), sizeBytes).then(
       (decided) => {
         let from = 0;
         for (const [i, { resolve }] of files.entries()) {
