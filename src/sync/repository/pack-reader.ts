@@ -11,8 +11,10 @@ import type { ChunkIndex, ChunkLocation } from './chunk-index.ts';
 import { OpenPacks } from './open-packs.ts';
 import type { Repository } from './repository.ts';
 
-/** Below this a trip to a thread costs more than the work, unless the threads run already. */
-const THREAD_BYTES = 512 * 1024;
+/** Below this, threads are not worth starting: manifests are read here, a few chunks at a time. */
+const READ_THREAD_BYTES = 2 * 1024 * 1024;
+/** The same of files that are written: many more will follow. */
+const PLACE_THREAD_BYTES = 512 * 1024;
 /** What a thread reads at once: as much of it as this, and with gaps up to the next. */
 const RUN_BYTES = 1024 * 1024;
 const GAP_BYTES = 64 * 1024;
@@ -93,7 +95,7 @@ export class PackReader {
   #placeAll(): void {
     const placing = this.#placing;
     this.#placing = [];
-    if (this.#isLittle(placing)) for (const { resolve } of placing) resolve(false);
+    if (this.#isLittle(placing, PLACE_THREAD_BYTES)) for (const { resolve } of placing) resolve(false);
     else for (const run of runsOf(placing)) void this.#placeRun(run);
   }
 
@@ -116,15 +118,15 @@ export class PackReader {
     for (const { resolve } of run) resolve(isPlaced);
   }
 
-  #isLittle(chunks: readonly { readonly location: ChunkLocation }[]): boolean {
+  #isLittle(chunks: readonly { readonly location: ChunkLocation }[], threadBytes: number): boolean {
     const sizeBytes = chunks.reduce((sum, { location }) => sum + location.plainLength, 0);
-    return !this.#source.crew.isStarted && sizeBytes < THREAD_BYTES;
+    return !this.#source.crew.isStarted && sizeBytes < threadBytes;
   }
 
   #readWanted(): void {
     const wanted = this.#wanted;
     this.#wanted = [];
-    if (this.#isLittle(wanted)) {
+    if (this.#isLittle(wanted, READ_THREAD_BYTES)) {
       for (const one of wanted) this.#readAlone(one.id, one.location).then(one.resolve, one.reject);
       return;
     }
