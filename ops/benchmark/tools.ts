@@ -1,6 +1,9 @@
 // The tools that are measured beside each other: each runs as its user would type it, passphrase and all.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { run } from '../../src/sync/process.ts';
 
@@ -23,6 +26,8 @@ export interface Tool {
   restore(target: string, which: 'newest' | 'first'): Promise<Taken>;
   /** Reads and proves every byte of the repository. */
   verify(): Promise<Taken>;
+  /** Runs `act` while the data is being watched; for a tool that can. */
+  watching?(act: () => Promise<void>): Promise<void>;
 }
 
 /** All of them, working below `place`, on `place/data`. */
@@ -46,6 +51,22 @@ function deskpod(place: string): Tool {
     restore: (target, which) =>
       deskpodDo('restore', '-d', data, '--into', target, ...(which === 'first' ? ['--checkpoint', '1'] : [])),
     verify: () => deskpodDo('verify', '--read-data', '-d', data),
+    watching: async (act) => {
+      const watch = spawn(DESKPOD, ['watch', data, '--passphrase-file', passphraseFile], {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+      const ended = once(watch, 'exit');
+      try {
+        for await (const line of createInterface({ input: watch.stderr }))
+          if (line.includes('watching')) break;
+        // the first one looks at everything
+        await deskpodDo('checkpoint', '-d', data);
+        await act();
+      } finally {
+        watch.kill();
+        await ended;
+      }
+    },
   };
 }
 
