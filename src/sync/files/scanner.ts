@@ -27,25 +27,29 @@ export class ScannedInode {
   readonly linkCount: number;
   /** True for a file that takes less space than its length: it may have holes. */
   readonly mayBeSparse: boolean;
-  readonly #told: Stamp;
-  readonly #fields: Pick<ManifestEntry, 'mode' | 'uid' | 'gid' | 'rdevMajor' | 'rdevMinor'>;
+  readonly #mode: number;
+  readonly #uid: number;
+  readonly #gid: number;
+  readonly #rdevMajor: number;
+  readonly #rdevMinor: number;
 
-  /** Of what `stats` read last. */
+  /** Of what `stats` read last. Many are held at a time, so there is no object in it that need not be. */
   constructor(path: Uint8Array, stats: StatReader) {
     this.path = path;
     this.kind = kindOf(stats.mode);
     this.stamp = stats.stamp();
     this.linkCount = stats.linkCount;
     this.mayBeSparse = this.kind === 'file' && stats.isSmallerOnDisk;
-    this.#told = new Stamp(this.stamp);
+    this.#mode = stats.mode & 0o7777;
+    this.#uid = stats.uid;
+    this.#gid = stats.gid;
     const isDevice = this.kind === 'character-device' || this.kind === 'block-device';
-    this.#fields = {
-      mode: stats.mode & 0o7777,
-      uid: stats.uid,
-      gid: stats.gid,
-      rdevMajor: isDevice ? stats.rdevMajor : 0,
-      rdevMinor: isDevice ? stats.rdevMinor : 0,
-    };
+    this.#rdevMajor = isDevice ? stats.rdevMajor : 0;
+    this.#rdevMinor = isDevice ? stats.rdevMinor : 0;
+  }
+
+  get #told(): Stamp {
+    return new Stamp(this.stamp);
   }
 
   get dev(): bigint {
@@ -85,7 +89,11 @@ export class ScannedInode {
       const entry = {
         path: this.path,
         kind: this.kind,
-        ...this.#fields,
+        mode: this.#mode,
+        uid: this.#uid,
+        gid: this.#gid,
+        rdevMajor: this.#rdevMajor,
+        rdevMinor: this.#rdevMinor,
         mtimeNs: this.mtimeNs,
         sizeBytes: this.sizeBytes,
         target,
