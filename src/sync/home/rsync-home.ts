@@ -5,14 +5,8 @@ import { join } from 'node:path';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { syncFileSystem, syncFolder } from '../posix/sync.ts';
 import { withScratchFolder } from '../scratch-folder.ts';
-import {
-  HOME_MARKER,
-  type Home,
-  type HomeStatus,
-  type HomeVerification,
-  type PushReport,
-  type TransferOptions,
-} from './home.ts';
+import type { Home, HomeStatus, HomeVerification, PushReport, TransferOptions } from './home.ts';
+import { type HomeLayout, SHARED_LAYOUT } from './home-layout.ts';
 import { homePassword } from './home-password.ts';
 import { type HomeAddress, parseHomeUrl } from './home-url.ts';
 import { hashObjects } from './home-verification.ts';
@@ -30,11 +24,8 @@ import { hashRemotely } from './remote-hashes.ts';
 import { Rsync, type RsyncAccess } from './rsync.ts';
 import { LIST_OPTIONS, readListing } from './rsync-listing.ts';
 
-const MARKER_TEXT = 'DeskPod home 1\n';
 /** Only the owner may read what is at home: new folders and files are made so. */
 const PRIVATE = '--chmod=D700,F600';
-/** What a place may hold that becomes a home: nothing, but for what every new file system has, and parts of a home. */
-const FREE_PLACE: ReadonlySet<string> = new Set(['.', 'lost+found', 'pods', HOME_MARKER]);
 /** With the folder itself among the files, rsync would send all files that lie right in it: the head, before its time. */
 const FOLDERS_ONLY = ['--include=/*/', '--exclude=/*'] as const;
 /** What lies in a repository besides its objects. */
@@ -63,18 +54,20 @@ export function openRsyncHome(url: string, options: RsyncHomeOptions = {}): Home
     password: options.password ?? (address.kind === 'daemon' ? homePassword(url) : undefined),
     bytesPerSecond: options.bytesPerSecond,
   };
-  return new RsyncHome(url, address, access);
+  return new RsyncHome(url, address, access, SHARED_LAYOUT);
 }
 
 class RsyncHome implements Home {
   readonly url: string;
   readonly #address: HomeAddress;
+  readonly #layout: HomeLayout;
   readonly #shell: string;
   readonly #rsync: Rsync;
 
-  constructor(url: string, address: HomeAddress, access: RsyncAccess) {
+  constructor(url: string, address: HomeAddress, access: RsyncAccess, layout: HomeLayout) {
     this.url = url;
     this.#address = address;
+    this.#layout = layout;
     this.#shell = access.shell;
     this.#rsync = new Rsync(address, url, access);
   }
@@ -93,16 +86,17 @@ class RsyncHome implements Home {
   async initialise(): Promise<void> {
     await this.#requireFreePlace();
     await withScratchFolder(async (folder) => {
-      await mkdir(join(folder, 'pods'));
-      await writeFile(join(folder, HOME_MARKER), MARKER_TEXT);
+      const { marker, markerBytes, podsFolder } = this.#layout;
+      await mkdir(join(folder, podsFolder));
+      await writeFile(join(folder, marker), markerBytes);
       // rsync makes at most the last folder of the path
       await this.#rsync.run({
         args: ['--dirs', '--ignore-existing', PRIVATE, `${folder}/`, this.#rsync.place('')],
-        files: ['pods/', HOME_MARKER],
+        files: [podsFolder, marker],
       });
     });
     if (this.#address.kind === 'folder') {
-      await removeLeftoversOf(this.#address.path, HOME_MARKER);
+      await removeLeftoversOf(this.#address.path, this.#layout.marker);
       // the pod's log is about to say that there is a home
       await syncFileSystem(this.#address.path);
     }
@@ -111,15 +105,13 @@ class RsyncHome implements Home {
 
   async listPods(): Promise<string[]> {
     await this.#fetch([]);
-    const listing = await this.#rsync.run({ args: [...LIST_OPTIONS, this.#rsync.place('pods/')] });
-    return readListing(listing)
-      .filter(({ kind, name }) => kind === 'd' && /^[0-9a-f]{32}$/.test(name))
-      .map(({ name }) => name)
-      .sort();
+    const place = this.#rsync.place(this.#layout.podsFolder);
+    const listing = await this.#rsync.run({ args: [...LIST_OPTIONS, place] });
+    return this.#layout.podsAmong(readListing(listing)).sort();
   }
 
   async head(podId: string): Promise<Uint8Array | undefined> {
-    const head = `${podFolder(podId)}/head`;
+    const head = `${this.#layout.podFolder(podId)}/head`;
     return (await this.#fetch([head])).get(head);
   }
 
@@ -128,9 +120,9 @@ class RsyncHome implements Home {
   }
 
   async #listSome(podId: string, objects: readonly string[]): Promise<ReadonlyMap<string, number>> {
-    const folder = `${podFolder(podId)}/`;
+    const folder = `${this.#layout.podFolder(podId)}/`;
     const { place, files: wanted } = this.#rsync.reading('', [
-      HOME_MARKER,
+      this.#layout.marker,
       ...objects.map((object) => folder + object),
     ]);
     const listing = await this.#rsync.run({
@@ -140,7 +132,7 @@ class RsyncHome implements Home {
     });
     const files = readListing(listing).filter(({ kind }) => kind === '-');
     // what the marker says is looked at whenever a head is read
-    if (!files.some(({ name }) => name === HOME_MARKER)) throw this.#noHome(undefined);
+    if (!files.some(({ name }) => name === this.#layout.marker)) throw this.#noHome(undefined);
     return new Map(
       files
         .filter(({ name }) => name.startsWith(folder))
@@ -151,7 +143,12 @@ class RsyncHome implements Home {
   async #listAll(podId: string): Promise<ReadonlyMap<string, number>> {
     if (!(await this.listPods()).includes(podId)) return new Map();
     const listing = await this.#rsync.run({
-      args: [...LIST_OPTIONS, '--recursive', ...NO_OBJECTS, this.#rsync.place(`${podFolder(podId)}/`)],
+      args: [
+        ...LIST_OPTIONS,
+        '--recursive',
+        ...NO_OBJECTS,
+        this.#rsync.place(`${this.#layout.podFolder(podId)}/`),
+      ],
     });
     return new Map(
       readListing(listing)
@@ -175,7 +172,7 @@ class RsyncHome implements Home {
     const missing = objects.filter((object) => !present.has(object));
     // On other hosts rsync keeps a part itself when its connection is cut.
     if (this.#address.kind === 'folder') {
-      const place = join(this.#address.path, podFolder(podId));
+      const place = join(this.#address.path, this.#layout.podFolder(podId));
       await keepLeftovers(place, objects, new Set(missing));
       await removeNeedlessParts(place, objects, new Set(missing));
     }
@@ -222,7 +219,7 @@ class RsyncHome implements Home {
       // what a list names and the source lacks goes at the target, and nothing else; the folders must be there
       for (const object of objects) await mkdir(join(folder, object, '..'), { recursive: true });
       await this.#rsync.run({
-        args: ['--delete-missing-args', `${folder}/`, this.#rsync.place(`${podFolder(podId)}/`)],
+        args: ['--delete-missing-args', `${folder}/`, this.#rsync.place(`${this.#layout.podFolder(podId)}/`)],
         files: objects,
       });
     });
@@ -238,13 +235,14 @@ class RsyncHome implements Home {
       PRIVATE,
       ...FOLDERS_ONLY,
       `${repositoryDir}/`,
-      this.#rsync.place(`${podFolder(podId)}/`),
+      this.#rsync.place(`${this.#layout.podFolder(podId)}/`),
     ];
   }
 
   /** rsync syncs files, not the folders that name them. */
   async #makeDurable(podId: string): Promise<void> {
-    if (this.#address.kind === 'folder') await syncFileSystem(join(this.#address.path, podFolder(podId)));
+    if (this.#address.kind === 'folder')
+      await syncFileSystem(join(this.#address.path, this.#layout.podFolder(podId)));
   }
 
   #otherLength(damaged: readonly string[]): DeskPodError {
@@ -263,7 +261,7 @@ class RsyncHome implements Home {
     intoRepositoryDir: string,
     { onProgress, signal, objects }: TransferOptions & { readonly objects?: readonly string[] } = {},
   ): Promise<void> {
-    const folder = `${podFolder(podId)}/`;
+    const folder = `${this.#layout.podFolder(podId)}/`;
     // on this side nobody else does: an rsync that is killed leaves what it was writing
     await keepAllLeftovers(intoRepositoryDir);
     const from =
@@ -297,12 +295,12 @@ class RsyncHome implements Home {
           '--ignore-times',
           PRIVATE,
           join(folder, 'head'),
-          this.#rsync.place(`${podFolder(podId)}/head`),
+          this.#rsync.place(`${this.#layout.podFolder(podId)}/head`),
         ],
       });
     });
     if (this.#address.kind === 'folder') {
-      const folder = join(this.#address.path, podFolder(podId));
+      const folder = join(this.#address.path, this.#layout.podFolder(podId));
       await removeLeftoversOf(folder, 'head');
       syncFolder(folder);
     }
@@ -314,7 +312,7 @@ class RsyncHome implements Home {
   ): Promise<HomeVerification | undefined> {
     if (options.present === undefined) await this.#fetch([]);
     const { kind, path } = this.#address;
-    const folder = join(path, podFolder(podId));
+    const folder = join(path, this.#layout.podFolder(podId));
     if (kind === 'folder') return hashObjects(folder, options);
     if (kind === 'daemon') return undefined;
     const { destination, port } = this.#address;
@@ -330,9 +328,11 @@ class RsyncHome implements Home {
     } catch (error) {
       if (!isDeskPodError(error, 'HOME_NOT_FOUND')) throw error; // nothing is there: it is made
     }
+    const { marker, podsFolder, bystanders } = this.#layout;
+    const free = new Set(['.', marker, podsFolder.slice(0, -1), ...bystanders]);
     const other = readListing(listing)
       .map(({ name }) => name)
-      .find((name) => !FREE_PLACE.has(name) && !isLeftoverOf(HOME_MARKER, name));
+      .find((name) => !free.has(name) && !isLeftoverOf(marker, name));
     if (other === undefined) return;
     throw new DeskPodError(
       'TARGET_NOT_EMPTY',
@@ -346,7 +346,7 @@ class RsyncHome implements Home {
     return withScratchFolder(async (folder) => {
       let failure: unknown;
       try {
-        const reading = this.#rsync.reading('', [HOME_MARKER, ...files]);
+        const reading = this.#rsync.reading('', [this.#layout.marker, ...files]);
         await this.#rsync.run({
           args: ['--ignore-missing-args', reading.place, `${folder}/`],
           files: reading.files,
@@ -357,32 +357,20 @@ class RsyncHome implements Home {
         failure = error; // there is nothing at all
       }
       const found = new Map<string, Uint8Array>();
-      for (const file of [HOME_MARKER, ...files]) {
+      for (const file of [this.#layout.marker, ...files]) {
         const stats = lstatSync(join(folder, file), { throwIfNoEntry: false });
         if (stats?.isFile() === true) found.set(file, readFileSync(join(folder, file)));
       }
-      this.#checkMarker(found.get(HOME_MARKER), failure);
+      const marker = found.get(this.#layout.marker);
+      if (marker === undefined || !this.#layout.knows(marker, this.url)) throw this.#noHome(failure);
       return found;
     });
-  }
-
-  #checkMarker(marker: Uint8Array | undefined, cause: unknown): void {
-    const text = marker === undefined ? undefined : Buffer.from(marker).toString();
-    if (text === MARKER_TEXT) return;
-    const details = { url: this.url };
-    if (text?.startsWith('DeskPod home ') === true) {
-      const version = text.trim().slice('DeskPod home '.length);
-      throw new DeskPodError('FORMAT_UNKNOWN', `${this.url}: expected a home of version 1, got ${version}`, {
-        details,
-      });
-    }
-    throw this.#noHome(cause);
   }
 
   #noHome(cause: unknown): DeskPodError {
     return new DeskPodError(
       'HOME_NOT_FOUND',
-      `${this.url}: there is no home: expected the file ${HOME_MARKER}`,
+      `${this.url}: there is no home: expected the file ${this.#layout.marker}`,
       {
         hint: 'mount the drive it is on, or initialise with deskpod home add',
         details: { url: this.url },
@@ -390,9 +378,4 @@ class RsyncHome implements Home {
       },
     );
   }
-}
-
-function podFolder(podId: string): string {
-  if (!/^[0-9a-f]{32}$/.test(podId)) throw new TypeError(`expected a pod id in hexadecimal, got ${podId}`);
-  return `pods/${podId}`;
 }

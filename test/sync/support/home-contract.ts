@@ -59,17 +59,19 @@ async function readHead(home: Home): Promise<Uint8Array> {
   return new Uint8Array((await home.head(POD)) ?? []);
 }
 
-/** What a kind of home does not do, on purpose. */
-export interface HomeLimits {
+/** What is particular to a kind of home, on purpose. */
+export interface HomeTraits {
   /** It lets nothing be taken away. */
   readonly onlyGrows?: boolean;
+  /** Where it keeps the pod of the tests, below its folder. */
+  readonly podFolder?: string;
 }
 
 /** Describes what every home does. `open` gives the home at a folder, where the tests look for its files. */
 export function describeHome(
   kind: string,
   open: (folder: string) => Home,
-  { onlyGrows = false }: HomeLimits = {},
+  { onlyGrows = false, podFolder = join('pods', POD) }: HomeTraits = {},
 ): void {
   describe(`a home: ${kind}`, () => {
     let temp: ReturnType<typeof makeTempFolder>;
@@ -132,7 +134,9 @@ export function describeHome(
       await home.writeHead(POD, headAt(2));
       assert.deepEqual(await home.listPods(), [POD]);
       assert.deepEqual(await readHead(home), headAt(2));
-      const modes = execFileSync('find', [join(folder, 'pods'), '-printf', '%y%m\n'], { encoding: 'utf8' });
+      const modes = execFileSync('find', [join(folder, podFolder), '-printf', '%y%m\n'], {
+        encoding: 'utf8',
+      });
       assert.deepEqual(new Set(modes.trim().split('\n')), new Set(['d700', 'f600']));
       const other = join(temp.path, 'other');
       mkdirSync(other);
@@ -169,7 +173,7 @@ export function describeHome(
       await home.replace(repository, POD, [named]);
       assert.equal(await home.head(POD), undefined);
       assert.deepEqual([...(await home.list(POD)).keys()], [named]);
-      for (const name of ['stray', '.hidden']) assert.ok(!existsSync(join(folder, 'pods', POD, name)));
+      for (const name of ['stray', '.hidden']) assert.ok(!existsSync(join(folder, podFolder, name)));
     });
 
     it('is sent only what it lacks', async () => {
@@ -191,9 +195,9 @@ export function describeHome(
       await home.initialise();
       const object = writeObject(repository, Buffer.from('the whole object'));
       await home.push(repository, POD, [object]);
-      writeFileSync(join(folder, 'pods', POD, object), 'the whale object');
+      writeFileSync(join(folder, podFolder, object), 'the whale object');
       await home.replace(repository, POD, [object]);
-      assert.equal(readFileSync(join(folder, 'pods', POD, object), 'utf8'), 'the whole object');
+      assert.equal(readFileSync(join(folder, podFolder, object), 'utf8'), 'the whole object');
     });
 
     it(`takes away ${onlyGrows ? 'nothing' : 'the objects that are named and nothing else, be they there or not'}`, async () => {
@@ -232,7 +236,7 @@ export function describeHome(
       await home.initialise();
       const object = writeObject(repository, Buffer.from('whole'));
       await home.push(repository, POD, [object]);
-      truncateSync(join(folder, 'pods', POD, object), 2);
+      truncateSync(join(folder, podFolder, object), 2);
       await assert.rejects(home.push(repository, POD, [object]), (error) => {
         assert.ok(isDeskPodError(error, 'HOME_DAMAGED'));
         assert.deepEqual(error.details.objects, [object]);
@@ -266,8 +270,7 @@ export function describeHome(
       assert.ok(isKilled);
       assert.deepEqual(await readHead(home), headAt(1));
       await home.push(repository, POD, objects);
-      for (const object of objects)
-        assert.equal(statSync(join(folder, 'pods', POD, object)).size, 48_000_000);
+      for (const object of objects) assert.equal(statSync(join(folder, podFolder, object)).size, 48_000_000);
       await home.writeHead(POD, headAt(2));
       assert.deepEqual(await readHead(home), headAt(2));
     });
