@@ -123,6 +123,50 @@ describe('a home', () => {
     assert.equal(stderr.match(/^deskpod: /gm)?.length, 2, stderr);
   });
 
+  it('that only knows of more acknowledgements than another goes on with a restore from that one', async () => {
+    const first = join(lab.temp, 'first');
+    await lab.program.answer(['home', 'add', first, ...lab.at]);
+    await lab.bringHome();
+    await lab.restoreHere('back', { from: first });
+    const back = ['-d', join(lab.temp, 'back')];
+    const { homes } = await lab.program.answer<{ homes: SyncReport[] }>(['sync', ...back]);
+    assert.deepEqual(
+      homes.map(({ url, wentBack }) => [url, wentBack]),
+      [
+        [first, false],
+        [lab.home, false],
+      ],
+    );
+    assert.deepEqual(
+      homes.map(({ branch }) => branch),
+      [undefined, undefined],
+    );
+    await lab.restoreHere('again', {});
+    await assertSameFiles(join(lab.temp, 'again'), lab.dir);
+    await lab.write('pod', 'on the former device\n');
+    const [, report] = (await lab.program.answer<{ homes: SyncReport[] }>(['sync', ...lab.at])).homes;
+    assert.match(report?.branch ?? '', /^[0-9a-f]{32}$/);
+  });
+
+  it('with a checkpoint more than another keeps a restore from that one as a branch', async () => {
+    const first = join(lab.temp, 'first');
+    await lab.program.answer(['home', 'add', first, ...lab.at]);
+    await lab.bringHome();
+    await lab.checkpoint();
+    await lab.program.answer(['sync', lab.home, ...lab.at]);
+    await lab.restoreHere('back', { from: first });
+    await lab.write('back', 'on the new device\n');
+    const before = await filesBelow(lab.home);
+    const { homes } = await lab.program.answer<{ homes: SyncReport[] }>([
+      'sync',
+      lab.home,
+      ...['-d', join(lab.temp, 'back')],
+    ]);
+    assert.match(homes[0]?.branch ?? '', /^[0-9a-f]{32}$/);
+    const after = await filesBelow(lab.home);
+    for (const [path, hash] of before) assert.equal(after.get(path), hash, path);
+  });
+
   it('that went back in time is noticed and brought up to date again', async () => {
     await lab.bringHome();
     const older = join(lab.temp, 'older');

@@ -57,6 +57,7 @@ export async function findStanding(
   }
   const { forkSeq, theirs } = await findFork(pod, home, homeHead);
   if (isUsurped(pod.state, known, homeHead)) return { kind: 'main', seq: forkSeq, isUsurped: true };
+  if (homeHead.epoch < pod.state.epoch && isOnlyHousekeeping(theirs)) return { kind: 'main', seq: forkSeq };
   const own = await findOwnBranch(pod, home);
   const isCopy = own.isCopy || (pod.state.deviceSeq <= forkSeq && goOnAsBefore(theirs));
   return asBranch(pod, forkSeq, { ...own, isCopy });
@@ -150,6 +151,14 @@ async function readHistory(pod: Pod, home: Home, homeHead: Head): Promise<LogRec
 /** Home had taken this device's head, and has one that a restore had fenced before: it went back in time meanwhile. */
 function isUsurped({ epoch, deviceSeq }: PodState, known: HomeState, homeHead: Head): boolean {
   return homeHead.epoch < epoch && known.seq >= deviceSeq;
+}
+
+/**
+ * Each home gets what those before it have acknowledged. So a device that was restored from one of them lacks such records
+ * of another, which has nothing to lose by going on with the new device.
+ */
+function isOnlyHousekeeping(records: readonly LogRecord[]): boolean {
+  return records.every((record) => HOUSEKEEPING.has(toLoggedEvent(record).event.type));
 }
 
 /** True if these records are of the same device as those before them: neither a restore nor a fork begins another. */
