@@ -54,6 +54,8 @@ export const ERROR_CODES = {
   HOME_DAMAGED: 'an object at home is damaged or missing',
   HOME_FENCED: 'home belongs to a newer device of this pod',
   HOME_FOREIGN: 'home holds another history under this name',
+  HOME_AWAY: 'the twin is not plugged in',
+  POD_IS_TWIN: 'the device is a twin, which only follows its pod until it is started',
   // session
   DEVICE_NOT_FOUND: 'there is no such device',
   DEVICE_NOT_A_POD: 'the device holds no pod',

@@ -7,11 +7,19 @@ import { ID_BYTES, type LogIdentity } from './segment.ts';
 
 const MAGIC = 'DPD1';
 const VERSION = 1;
-const POD_KINDS: readonly PodKind[] = ['desktop', 'tree'];
+/** By their numbers, from 1. */
+const KINDS: readonly Pick<Marker, 'kind' | 'isTwin'>[] = [
+  { kind: 'desktop', isTwin: false },
+  { kind: 'tree', isTwin: false },
+  { kind: 'desktop', isTwin: true },
+  { kind: 'tree', isTwin: true },
+];
 
 /** What the marker says. */
 export interface Marker extends LogIdentity {
   readonly kind: PodKind;
+  /** The device only follows the pod: `deviceId` is the one that it takes on when it is promoted, `epoch` is 0. */
+  readonly isTwin: boolean;
   /**
    * 16 bytes that name what the device lay on when the marker was written. Found on something else, the device was moved
    * or copied. All zero if nothing names it.
@@ -27,7 +35,7 @@ export function encodeMarker(marker: Marker, { hashing, logKey }: Sealing): Uint
     .fixed(marker.podId, ID_BYTES)
     .fixed(marker.deviceId, ID_BYTES)
     .u32(marker.epoch)
-    .u8(POD_KINDS.indexOf(marker.kind) + 1)
+    .u8(KINDS.findIndex(({ kind, isTwin }) => kind === marker.kind && isTwin === marker.isTwin) + 1)
     .fixed(marker.placeId, ID_BYTES);
   return signed.fixed(hashing.hmac(logKey, signed.finish()), HASH_BYTES).finish();
 }
@@ -40,12 +48,13 @@ export function peekMarker(bytes: Uint8Array): Marker {
   const podId = reader.take(ID_BYTES);
   const deviceId = reader.take(ID_BYTES);
   const epoch = reader.u32();
-  const kind = POD_KINDS[reader.u8() - 1];
-  if (kind === undefined) throw reader.damaged('expected a desktop or a tree, got another kind');
+  const kind = KINDS[reader.u8() - 1];
+  if (kind === undefined)
+    throw reader.damaged('expected a desktop, a tree or a twin of one, got another kind');
   const placeId = reader.take(ID_BYTES);
   reader.take(HASH_BYTES);
   reader.end();
-  return { podId, deviceId, epoch, kind, placeId };
+  return { podId, deviceId, epoch, ...kind, placeId };
 }
 
 /** What a marker says, proven by its MAC. Throws MARKER_DAMAGED or FORMAT_UNKNOWN. */

@@ -12,6 +12,7 @@ const head = objectOf({ ...log, seq: fc.maxSafeNat(), recordHash: bytesOf(32), k
 const marker = objectOf({
   ...log,
   kind: fc.constantFrom('desktop' as const, 'tree' as const),
+  isTwin: fc.boolean(),
   placeId: bytesOf(16),
 });
 const slot = objectOf({

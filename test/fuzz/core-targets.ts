@@ -56,8 +56,10 @@ export const CORE_TARGETS: readonly FuzzTarget[] = [
   {
     name: 'marker',
     seeds: () =>
-      (['desktop', 'tree'] as const).map((kind) =>
-        encodeMarker({ ...identity, kind, placeId: deviceId }, sealing),
+      (['desktop', 'tree'] as const).flatMap((kind) =>
+        [false, true].map((isTwin) =>
+          encodeMarker({ ...identity, kind, isTwin, placeId: deviceId }, sealing),
+        ),
       ),
     mend: signed,
     parse: (bytes) => {

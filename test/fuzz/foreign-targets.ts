@@ -125,10 +125,16 @@ export const FOREIGN_TARGETS: readonly FuzzTarget[] = [
   ),
   text(
     'home URL',
-    ['/srv/home', 'user@host:/path', 'ssh://user@host:2222/path', 'rsync://user@[::1]:873/module/x'],
+    [
+      '/srv/home',
+      'user@host:/path',
+      'ssh://user@host:2222/path',
+      'rsync://user@[::1]:873/module/x',
+      'twin:///dev/disk/by-uuid/0b1c',
+    ],
     (given) => {
       const address = parseHomeUrl(given);
-      if (address.kind === 'folder')
+      if (address.kind === 'folder' || address.kind === 'twin')
         return assert.ok(address.path.startsWith('/') && !address.path.includes('\0'));
       assert.ok(!/^-|@-|\0|\s/.test(address.destination) && (address.port ?? 0) < 65_536);
     },

@@ -1,5 +1,6 @@
 // deskpod branches: histories of a pod that homes keep beside the one that they go on with.
 import type { Command } from 'commander';
+import { isDeskPodError } from '../../core/errors.ts';
 import { fromWireError } from '../../session/supervisor/wire.ts';
 import { rememberHomePassword } from '../../sync/home/home-password.ts';
 import { openRsyncHome } from '../../sync/home/rsync-home.ts';
@@ -53,7 +54,9 @@ async function tellOfHomes(command: Command, output: Output): Promise<void> {
       return home;
     }
     const error = fromWireError(home.error);
-    failures.push(error);
+    // it lies elsewhere most of the time
+    if (isDeskPodError(error, 'HOME_AWAY')) lines.push(error.message);
+    else failures.push(error);
     return { url: home.url, error: describeFailure(error) };
   });
   output.result({ homes }, homes.length === 0 ? 'no home yet; see deskpod home add' : lines.join('\n'));

@@ -1,12 +1,26 @@
 // deskpod home: the places that a pod is copied to.
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { DeskPodError } from '../../core/errors.ts';
+import { isDevice } from '../../session/twin/twin-place.ts';
+import { confirmErasing, type EraseOptions } from '../confirm.ts';
 import { contextOf, operateOn, withPodOptions } from '../context.ts';
 import { askHomePassword, HOME_PASSWORD_OPTION, type HomePasswordOptions } from '../home-password.ts';
+import { parseSize } from '../units.ts';
 import { registerHomeCheck } from './home-check.ts';
 import { registerHomePrune } from './home-prune.ts';
 import { registerReceive } from './home-receive.ts';
 import { describeHome } from './status.ts';
+
+interface AddOptions extends HomePasswordOptions, EraseOptions {
+  readonly twin?: boolean;
+  /** In bytes. */
+  readonly size?: number;
+}
+
+const TWIN_HELP = `
+A twin is a second device: a drive or image file for a desktop, with --twin an empty folder for a tree pod. Syncs keep it
+up to date when it is plugged in. When the first device is lost, \`deskpod start TWIN\` makes it the pod, and the session goes on.`;
 
 /** Adds `deskpod home` and what it can do. */
 export function registerHome(program: Command): void {
@@ -15,12 +29,18 @@ export function registerHome(program: Command): void {
   withPodOptions(home.command('add'))
     .argument(
       '<url>',
-      'a folder, user@host:/path, ssh://user@host:port/path or rsync://user@host:port/module',
+      'a folder, user@host:/path, ssh://user@host:port/path, rsync://user@host:port/module, or a device',
     )
+    .option('--twin', 'make it a twin; a drive, an image file or --size mean one anyway')
+    .option('--size <size>', 'of an image file to be made for a twin, such as 8G', parseSize)
+    .option('--force', 'erase what is on the device that becomes a twin')
+    .option('--yes', 'with --force: do not ask')
     .option(...HOME_PASSWORD_OPTION)
     .description('make a place a home of this pod; it becomes a home if it is empty or not there yet')
-    .action(async (given: string, options: HomePasswordOptions, command: Command) => {
+    .addHelpText('after', TWIN_HELP)
+    .action(async (given: string, options: AddOptions, command: Command) => {
       const url = absoluteUrl(given);
+      if (await isTwinMeant(url, options)) return addTwin(url, options, command);
       const homePassword = await askHomePassword(url, options);
       const answer = await operateOn(command, 'home-add', {
         url,
@@ -55,6 +75,33 @@ export function registerHome(program: Command): void {
     });
 
   registerReceive(home);
+}
+
+async function isTwinMeant(url: string, { twin, size, force }: AddOptions): Promise<boolean> {
+  const isMeant = twin === true || size !== undefined;
+  if (url.startsWith('/')) return isMeant || (await isDevice(url));
+  if (!isMeant && force !== true) return false;
+  throw new DeskPodError(
+    'USAGE',
+    `a twin is a drive, an image file or a folder of this computer, got ${url}`,
+    {
+      hint: 'Leave out --twin, --size and --force for a home on another computer.',
+    },
+  );
+}
+
+async function addTwin(path: string, options: AddOptions, command: Command): Promise<void> {
+  await confirmErasing(path, options);
+  const twin = {
+    isForced: options.force === true,
+    ...(options.size === undefined ? {} : { sizeBytes: options.size }),
+  };
+  const answer = await operateOn(command, 'home-add', { url: path, twin });
+  contextOf(command).output.result(
+    answer,
+    `${path} is a twin of this pod now (${answer.url}); deskpod sync fills it\n` +
+      `When this device is lost: deskpod start ${path}`,
+  );
 }
 
 /** A folder's absolute path, since the log outlives the directory that the command ran in; other URLs as they are. */

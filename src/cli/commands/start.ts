@@ -1,12 +1,15 @@
 // deskpod start: resume the session of the last checkpoint, or start a fresh one.
 import type { Command } from 'commander';
+import { isDeskPodError } from '../../core/errors.ts';
 import { operate } from '../../session/operation/operate.ts';
 import { startPod } from '../../session/operation/start-pod.ts';
+import type { Credential } from '../../sync/keyring/unlock.ts';
+import type { Promotion } from '../../sync/pod/promote-twin.ts';
 import { openInBrowser } from '../browser.ts';
-import { contextOf, withPodOptions } from '../context.ts';
+import { type Context, contextOf, withPodOptions } from '../context.ts';
 import { parseGeometry } from '../geometry.ts';
 import { parseNumber } from '../number.ts';
-import { formatDuration } from '../units.ts';
+import { formatBytes, formatDuration, formatMoment } from '../units.ts';
 
 interface StartOptions {
   readonly fresh?: boolean;
@@ -16,18 +19,26 @@ interface StartOptions {
   readonly geometry: { readonly width: number; readonly height: number };
 }
 
+const LATER = 'Run deskpod sync later: until then it goes on with the lost device when that syncs.';
+
 /** Adds `deskpod start`. */
 export function registerStart(program: Command): void {
   withPodOptions(program.command('start'))
-    .argument('[device]', 'the device or image file')
+    .argument('[device]', 'the device or image file, or a twin’s folder')
     .option('--fresh', 'start a new session on the files as they are, even if there is one to resume')
     .option('--resume', 'after a loss: go back to the last checkpoint, files and processes of one instant')
     .option('--checkpoint <number>', 'go back to this checkpoint; the present is sealed first', parseNumber)
     .option('--geometry <size>', 'of a fresh session’s screen', parseGeometry, { width: 1280, height: 800 })
     .option('--no-view', 'do not open the viewer')
-    .description('resume the last checkpoint, or start a fresh session (root)')
+    .description('resume the last checkpoint, or start a fresh session (root); a twin becomes the pod first')
     .action(async (device: string | undefined, options: StartOptions, command: Command) => {
-      const { output, passphrase, credential } = contextOf(command);
+      const { output, passphrase, credential: ask } = contextOf(command);
+      let given: Promise<Credential> | undefined;
+      const credential = (): Promise<Credential> => {
+        given ??= ask();
+        return given;
+      };
+      const context = { output, passphrase, credential };
       const path = device ?? command.optsWithGlobals<{ device?: string }>().device;
       const report = await startPod({
         devicePath: path,
@@ -38,21 +49,67 @@ export function registerStart(program: Command): void {
         credential,
         onProgress: output.progress,
       });
+      if (!('resumeMs' in report)) {
+        const warnings = [...report.promotion.warnings, ...(await tellHomes(path, context))];
+        output.result({ ...report, warnings }, [describePromotion(report.promotion), ...warnings].join('\n'));
+        return;
+      }
       const viewer = options.view
         ? await operate(path, 'view', {}, { passphrase, credential, onProgress: output.progress })
         : undefined;
       if (viewer !== undefined && !output.isMachine) await openInBrowser(viewer.url);
+      const { promotion } = report;
+      const warnings = [
+        ...report.warnings,
+        ...(promotion === undefined ? [] : await tellHomes(path, context)),
+      ];
       const what =
         report.resumedCheckpoint === undefined
           ? 'a fresh session'
           : `checkpoint ${report.resumedCheckpoint} goes on`;
       const lines = [
+        ...(promotion === undefined ? [] : [describePromotion(promotion)]),
         `${what}; processes after ${formatDuration(report.resumeMs)}, picture after ${formatDuration(report.firstPixelMs)}`,
       ];
       if (viewer !== undefined) lines.push(viewer.url);
       output.result(
-        { ...report, ...(viewer === undefined ? {} : { viewerUrl: viewer.url }) },
-        [...lines, ...report.warnings].join('\n'),
+        { ...report, warnings, ...(viewer === undefined ? {} : { viewerUrl: viewer.url }) },
+        [...lines, ...warnings].join('\n'),
       );
     });
+}
+
+/**
+ * The homes of a twin that became the pod are told at once: from then on the device that was lost is a branch there. A twin
+ * that is away is told by the sync that finds it.
+ *
+ * @returns which could not be told, and why; and which go on with what they have, as it is more than the twin had; in
+ * sentences
+ */
+async function tellHomes(path: string | undefined, { output, ...keys }: Context): Promise<string[]> {
+  output.progress({ step: 'telling the homes that this device is the pod now' });
+  try {
+    const { homes } = await operate(path, 'sync', {}, { ...keys, onProgress: output.progress });
+    return homes.flatMap((home) => {
+      if (!('error' in home)) return home.notices;
+      const { code, message, hint } = home.error;
+      if (code === 'HOME_AWAY') return [];
+      const isTaken = code === 'HOME_FOREIGN' || code === 'HOME_FENCED';
+      return [`${message}. ${isTaken ? (hint ?? '') : LATER}`];
+    });
+  } catch (error) {
+    if (isDeskPodError(error, 'HOME_UNKNOWN')) return [];
+    if (!isDeskPodError(error)) throw error;
+    return [
+      `The homes could not be told that this device is the pod now: ${error.message}. Run deskpod sync later.`,
+    ];
+  }
+}
+
+function describePromotion(promotion: Promotion): string {
+  const { podId, epoch, checkpoint, checkpointAtMs, fileCount, fileBytes, durationMs } = promotion;
+  return (
+    `this twin is pod ${podId} now (epoch ${epoch}), as of checkpoint ${checkpoint} (${formatMoment(checkpointAtMs)}): ` +
+    `${fileCount} files, ${formatBytes(fileBytes)} in ${formatDuration(durationMs)}`
+  );
 }

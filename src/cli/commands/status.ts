@@ -18,9 +18,12 @@ export function registerStatus(program: Command): void {
 
 function describeStatus(report: StatusReport): string {
   const lines = [
-    `${report.name} (${report.kind} pod ${report.podId}, device ${report.deviceId}, epoch ${report.epoch})`,
+    report.isTwin
+      ? `${report.name} (a twin of ${report.kind} pod ${report.podId}, as of position ${report.seq} of its log)`
+      : `${report.name} (${report.kind} pod ${report.podId}, device ${report.deviceId}, epoch ${report.epoch})`,
   ];
-  if (report.kind === 'desktop') lines.push(`session     ${describeSession(report.session)}`);
+  if (report.kind === 'desktop' && !report.isTwin)
+    lines.push(`session     ${describeSession(report.session)}`);
   const last = report.lastCheckpoint;
   lines.push(
     `checkpoint  ${last === undefined ? 'none yet' : `${last.number}, ${formatMoment(last.atMs)} (${last.reason})`}`,
@@ -70,10 +73,11 @@ function describeSession(session: StatusReport['session']): string {
 /** One line about a home. */
 export function describeHome(home: HomeReport): string {
   const branch = home.branch === undefined ? '' : `, as the branch ${home.branch.deviceId.slice(0, 8)}`;
-  if (home.seq === 0) return `${home.url}: nothing there yet`;
+  const away = home.isAway ? ', away' : '';
+  if (home.seq === 0) return `${home.url}: nothing there yet${away}`;
   const missing =
     home.missingCheckpoints === 0
       ? 'everything is there'
       : `${home.missingCheckpoints} checkpoints (${formatBytes(home.missingBytes)}) are not there yet`;
-  return `${home.url}: ${missing}${branch}, last sync ${formatMoment(home.atMs)}`;
+  return `${home.url}: ${missing}${branch}, last sync ${formatMoment(home.atMs)}${away}`;
 }

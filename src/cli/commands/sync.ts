@@ -1,8 +1,9 @@
 // deskpod sync: bring the homes up to date now.
 import type { Command } from 'commander';
-import { DeskPodError } from '../../core/errors.ts';
+import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { SyncOutcome } from '../../session/operation/operations.ts';
 import { fromWireError } from '../../session/supervisor/wire.ts';
+import { isUnmountedTwin } from '../../session/twin/twin-place.ts';
 import type { SyncReport } from '../../sync/pod/replicate.ts';
 import { contextOf, operateOn, withPodOptions } from '../context.ts';
 import { EXIT_STATUS, exitStatusOf } from '../exit-codes.ts';
@@ -32,12 +33,15 @@ export function registerSync(program: Command): void {
         ...(options.bwlimit === undefined ? {} : { bytesPerSecond: options.bwlimit }),
         ...(homePassword === undefined ? {} : { homePassword }),
       });
-      tellOutcomes(contextOf(command).output, homes);
+      await tellOutcomes(contextOf(command).output, homes);
     });
 }
 
-/** Prints what became of each home; ends the program with a status of its own unless all are up to date. */
-function tellOutcomes(output: Output, outcomes: readonly SyncOutcome[]): void {
+/**
+ * Prints what became of each home; ends the program with a status of its own unless all are up to date. A twin that is
+ * away is no failure as long as another home has everything: it lies elsewhere most of the time.
+ */
+async function tellOutcomes(output: Output, outcomes: readonly SyncOutcome[]): Promise<void> {
   const reports: SyncReport[] = [];
   const errors: Error[] = [];
   const homes = outcomes.map((outcome) => {
@@ -49,19 +53,27 @@ function tellOutcomes(output: Output, outcomes: readonly SyncOutcome[]): void {
     errors.push(error);
     return { url: outcome.url, error: describeFailure(error) };
   });
-  const [first, ...others] = errors;
+  const away = errors.filter((error) => isDeskPodError(error, 'HOME_AWAY'));
+  const failures = errors.filter((error) => !isDeskPodError(error, 'HOME_AWAY'));
+  const [first] = [...failures, ...away];
   if (first !== undefined && reports.length === 0) {
     output.failure(first, { homes });
-    for (const error of others) output.complain(error);
+    for (const error of errors) if (error !== first) output.complain(error);
     throw new ExitStatus(first instanceof DeskPodError ? exitStatusOf(first.code) : EXIT_STATUS.failed);
   }
-  output.result({ homes }, reports.map(describeReport).join('\n'));
-  for (const error of errors) output.complain(error);
-  if (first !== undefined) throw new ExitStatus(EXIT_STATUS.partlyDone);
+  const lines = [...(await Promise.all(reports.map(describeReport))), ...away.map(describeAway)];
+  output.result({ homes }, lines.join('\n'));
+  for (const error of failures) output.complain(error);
+  if (failures.length > 0) throw new ExitStatus(EXIT_STATUS.partlyDone);
 }
 
-function describeReport(report: SyncReport): string {
+function describeAway({ message }: Error): string {
+  return `${message}: it is brought up to date by a sync when it is`;
+}
+
+async function describeReport(report: SyncReport): Promise<string> {
   const sent = `${report.sentObjects} objects, ${formatBytes(report.sentBytes)} in ${formatDuration(report.durationMs)}`;
   const remarks = [...report.notices, ...report.warnings].map((remark) => `\n  ${remark}`).join('');
-  return `${report.url}: up to date (${sent})${remarks}`;
+  const unplug = (await isUnmountedTwin(report.url)) ? '; safe to unplug' : '';
+  return `${report.url}: up to date (${sent})${unplug}${remarks}`;
 }

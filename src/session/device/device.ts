@@ -114,6 +114,24 @@ export async function unmountDevice(device: MountedDevice): Promise<void> {
   grip.lock.release();
 }
 
+/**
+ * Lets go of a device whose drive was pulled out, though not all could be written: what was synced before is on it.
+ * @returns false, with nothing done, if the drive is still there
+ * @throws ProcessError if even that fails
+ */
+export async function abandonDevice(device: MountedDevice): Promise<boolean> {
+  const grip = grips.get(device);
+  if (grip === undefined) throw new TypeError(`${device.path}: was not mounted by mountDevice`);
+  if (grip.isReleased) return true;
+  if (await exists(grip.target.path)) return false;
+  if (mountAt(await readMounts(), device.mountDir) !== undefined)
+    await run('umount', ['--lazy', '--', device.mountDir]);
+  grip.isReleased = true;
+  await removeStaging(device.staging);
+  grip.lock.release();
+  return true;
+}
+
 async function requirePodSuperblock(target: DeviceTarget): Promise<Superblock> {
   const superblock = await readSuperblock(target.path);
   if (superblock?.label === DEVICE_LABEL && superblock.hasEncryption) return superblock;

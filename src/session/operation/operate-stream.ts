@@ -33,6 +33,7 @@ export function operateStream<Name extends StreamName>(
     ask: (socketPath) => readFromSupervisor(socketPath, name, parameters, emit, options.onProgress),
     onTree: onPod,
     onDesktop: onPod,
+    onTwin: (pod) => onPod({ pod }),
   });
 }
 

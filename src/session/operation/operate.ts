@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
+import type { Pod } from '../../sync/pod/pod.ts';
 import type { Tree } from '../../sync/pod/tree.ts';
 import { afterwards } from '../pod/afterwards.ts';
 import type { Desktop } from '../pod/desktop.ts';
@@ -46,6 +47,10 @@ export async function operate<Name extends OperationName>(
     scansAhead: name === 'checkpoint',
     ask: (socketPath) => callSupervisor(socketPath, name, parameters, options.onProgress),
     onTree: (tree) => operateOnTree(tree, name, parameters, options),
+    onTwin: async (pod, place) => {
+      const { operateOnTwin } = await import('./twin-operations.ts');
+      return operateOnTwin(pod, place, name, parameters, options.onProgress);
+    },
     onDesktop: async (desktop) => {
       const { desktopOperations } = await import('./desktop-operations.ts');
       const operation = desktopOperations(desktop)[name];
@@ -63,6 +68,8 @@ interface Ways<Answer> {
   ask(socketPath: string): Promise<Answer>;
   onTree(tree: Tree): Promise<Answer>;
   onDesktop(desktop: Desktop): Promise<Answer>;
+  /** The pod of a twin, to look into; `place` is its device or folder. */
+  onTwin(pod: Pod, place: string): Promise<Answer>;
 }
 
 /**
@@ -89,7 +96,9 @@ export async function withPod<Answer>(
   // what a supervisor answers needs none of this: a command that only asks is quick to start
   const { openDevice } = await import('../pod/open-device.ts');
   const { Desktop } = await import('../pod/desktop.ts');
-  const opened = await openDevice(target.path, await credentialOf(options));
+  const credential = await credentialOf(options);
+  const opened = await openDevice(target.path, credential).catch(unlessTwin);
+  if (opened === undefined) return lookIntoTwin(target.path, credential, ways);
   if (opened.notice !== undefined) options.onNotice?.(opened.notice);
   const desktop = await Desktop.take(opened, options.onProgress);
   return afterwards(
@@ -115,14 +124,35 @@ async function withTree<Answer>(dir: string, options: OperateOptions, ways: Ways
     socket?.close();
   }
   const { openTree } = await import('../../sync/pod/tree.ts');
+  const credential = await credentialOf(options);
   const { scansAhead = false } = ways;
-  const tree = await openTree(dir, await credentialOf(options), { scansAhead });
+  const tree = await openTree(dir, credential, { scansAhead }).catch(unlessTwin);
+  if (tree === undefined) return lookIntoTwin(dir, credential, ways);
   if (tree.notice !== undefined) options.onNotice?.(tree.notice);
   try {
     return await ways.onTree(tree);
   } finally {
     await tree.close();
   }
+}
+
+/** A twin is no pod that can be opened; it can be looked into. */
+function unlessTwin(error: unknown): undefined {
+  if (!isDeskPodError(error, 'POD_IS_TWIN')) throw error;
+}
+
+async function lookIntoTwin<Answer>(
+  path: string,
+  credential: Credential,
+  ways: Ways<Answer>,
+): Promise<Answer> {
+  const { takePlace } = await import('../twin/twin-place.ts');
+  const { withTwinPod } = await import('../../sync/pod/twin.ts');
+  const { dir, release } = await takePlace(path);
+  return afterwards(
+    () => withTwinPod({ dir, place: path }, credential, (pod) => ways.onTwin(pod, path)),
+    release,
+  );
 }
 
 /** What the pod is opened with. */

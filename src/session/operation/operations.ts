@@ -5,10 +5,12 @@ import type { Checkpoint, HomeState, PodState } from '../../core/state.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
 import type { BranchReport } from '../../sync/pod/branches.ts';
 import type { KeyChangeReport, KeyReport, RecoveryReport } from '../../sync/pod/change-keys.ts';
+import type { Promotion } from '../../sync/pod/promote-twin.ts';
 import type { SyncReport, SyncSettings } from '../../sync/pod/replicate.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
 import type { KeptCheckpoint, PruneReport, PruneRequest } from '../../sync/retention/prune-report.ts';
 import type { WireError } from '../supervisor/wire.ts';
+import type { TwinPlan } from '../twin/add-twin.ts';
 import type { VerifyAnswer, VerifyParameters } from './verify-pod.ts';
 
 /** What `status` answers. */
@@ -16,6 +18,8 @@ export interface StatusReport {
   readonly podId: string;
   readonly name: string;
   readonly kind: PodState['kind'];
+  /** It only follows the pod, and has what the last sync to it brought. */
+  readonly isTwin: boolean;
   readonly deviceId: string;
   readonly epoch: number;
   readonly vault: PodState['vault'];
@@ -41,6 +45,10 @@ export interface HomeReport extends HomeState {
   readonly missingCheckpoints: number;
   /** Bytes of their packs. */
   readonly missingBytes: number;
+  /** It is a device that can be started when this one is lost. */
+  readonly isTwin: boolean;
+  /** A twin that is not plugged in; nothing is known of other homes before they are asked. */
+  readonly isAway: boolean;
 }
 
 /** Which homes are synced, and how. */
@@ -73,6 +81,8 @@ export interface StartReport {
   readonly firstPixelMs: number;
   /** Time that the passphrase itself took. */
   readonly unlockMs: number;
+  /** The device was a twin, and became the pod before its session went on. */
+  readonly promotion?: Promotion;
   readonly warnings: readonly string[];
 }
 
@@ -99,7 +109,12 @@ export interface Operations {
   view: { parameters: object; answer: { readonly url: string } };
   screenshot: { parameters: object; answer: { readonly pngBase64: string } };
   'home-add': {
-    parameters: { readonly url: string; readonly homePassword?: string };
+    parameters: {
+      /** The path, if it is to be a twin. */
+      readonly url: string;
+      readonly homePassword?: string;
+      readonly twin?: Omit<TwinPlan, 'path'>;
+    };
     answer: { readonly url: string };
   };
   'home-list': { parameters: object; answer: { readonly homes: readonly HomeReport[] } };

@@ -2,7 +2,7 @@
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Checkpoint, HomeState, PodState } from '../../core/state.ts';
 import { rememberHomePassword } from '../../sync/home/home-password.ts';
-import { openRsyncHome } from '../../sync/home/rsync-home.ts';
+import { isTwinUrl } from '../../sync/home/home-url.ts';
 import { addHome } from '../../sync/pod/add-home.ts';
 import { listBranches } from '../../sync/pod/branches.ts';
 import {
@@ -19,6 +19,9 @@ import type { CheckpointReport, DoubtAnswer } from '../../sync/pod/seal-checkpoi
 import { listCheckpoints } from '../../sync/retention/list-checkpoints.ts';
 import { pruneDevice } from '../../sync/retention/prune-device.ts';
 import { toWireError } from '../supervisor/wire.ts';
+import { addTwin } from '../twin/add-twin.ts';
+import { lendHomesOf, withHomesOf } from '../twin/lend-homes.ts';
+import { chooseHomeUrl, isTwinHere } from '../twin/twin-place.ts';
 import type { HomeBranches, HomeReport, Operations, StatusReport, SyncOutcome } from './operations.ts';
 import { verifyPod } from './verify-pod.ts';
 
@@ -66,27 +69,34 @@ export function podOperations(
 ): Handlers<PodOperationName> {
   const { pod } = opened;
   return {
-    status: async () => describe(pod.state, rootPid()),
+    status: () => describe(pod.state, rootPid()),
     log: async ({ since }) => ({ events: await pod.events(since) }),
     checkpoints: async ({ policy }) => listCheckpoints(pod.state, policy),
     checkpoint: (parameters, onProgress) => opened.checkpoint(onProgress, answerOf(parameters)),
-    'home-add': async ({ url, homePassword }) => {
+    'home-add': async ({ url, homePassword, twin }, onProgress) => {
+      if (twin !== undefined) return { url: await addTwin(pod, { path: url, ...twin }, onProgress) };
       rememberHomePassword(url, homePassword);
       await addHome(pod, url);
       return { url };
     },
-    'home-list': async () => ({ homes: pod.state.homes.map((home) => measureHome(pod.state, home)) }),
-    'home-remove': async ({ url }) => {
+    'home-list': async () => ({ homes: await measureHomes(pod.state) }),
+    'home-remove': async ({ url: typed }) => {
+      const url = await meantBy(pod, typed);
       await pod.append({ type: 'removeHome', url });
       return { url };
     },
-    sync: async ({ url, homePassword, ...settings }, onProgress) => {
+    sync: async ({ url: typed, homePassword, ...settings }, onProgress) => {
       for (const home of pod.state.homes) rememberHomePassword(home.url, homePassword);
-      return { homes: (await syncHomes(pod, url, onProgress, settings)).map(toOutcome) };
+      const url = typed === undefined ? undefined : await meantBy(pod, typed);
+      const outcomes = await syncHomes(pod, url, onProgress, settings, lendHomesOf(pod));
+      return { homes: outcomes.map(toOutcome) };
     },
-    branches: async () => ({ homes: await branchesAtHomes(pod.state) }),
+    verify: async ({ home, ...parameters }, onProgress, signal) => {
+      const url = home === undefined ? {} : { home: await meantBy(pod, home) };
+      return verifyPod(pod, { ...parameters, ...url }, onProgress, signal);
+    },
+    branches: async () => ({ homes: await branchesAtHomes(pod) }),
     fork: async () => ({ deviceId: await forkDevice(pod, 'asked') }),
-    verify: (parameters, onProgress, signal) => verifyPod(pod, parameters, onProgress, signal),
     prune: (parameters, onProgress, signal) => pruneDevice(pod, parameters, onProgress, signal),
     'key-list': () => listKeys(pod),
     'key-add': ({ credential, passphrase, label }) => addPassphrase(pod, credential, { passphrase, label }),
@@ -106,34 +116,52 @@ function toOutcome(outcome: SyncReport | SyncFailure): SyncOutcome {
   return 'error' in outcome ? { url: outcome.url, error: toWireError(outcome.error) } : outcome;
 }
 
-async function branchesAtHomes({ podId, homes }: PodState): Promise<HomeBranches[]> {
-  const found: HomeBranches[] = [];
-  for (const { url } of homes) {
-    try {
-      found.push({ url, branches: await listBranches(openRsyncHome(url), podId) });
-    } catch (error) {
-      found.push({ url, error: toWireError(error) });
+function branchesAtHomes(pod: Pod): Promise<HomeBranches[]> {
+  const { podId, homes } = pod.state;
+  return withHomesOf(pod, async (openHome) => {
+    const found: HomeBranches[] = [];
+    for (const { url } of homes) {
+      try {
+        found.push({ url, branches: await listBranches(openHome(url), podId) });
+      } catch (error) {
+        found.push({ url, error: toWireError(error) });
+      }
     }
-  }
-  return found;
+    return found;
+  });
 }
 
-function describe(state: PodState, rootPid: number | undefined): StatusReport {
+/** The home that the user means by its URL, or by where its device is plugged in. */
+function meantBy(pod: Pod, typed: string): Promise<string> {
+  return chooseHomeUrl(
+    pod.state.homes.map((home) => home.url),
+    typed,
+  );
+}
+
+async function describe(state: PodState, rootPid: number | undefined): Promise<StatusReport> {
   const { podId, name, kind, deviceId, epoch, vault, seq, session, packages, doubt } = state;
   const last = state.checkpoints.at(-1);
   return {
     ...{ podId, name, kind, deviceId, epoch, vault, seq, session, packages, doubt, rootPid },
+    isTwin: false,
     moved: state.moved,
     base: state.base?.name,
     lastCheckpoint:
       last === undefined ? undefined : { number: last.number, atMs: last.atMs, reason: last.reason },
-    homes: state.homes.map((home) => measureHome(state, home)),
+    homes: await measureHomes(state),
     verifications: state.verifications,
   };
 }
 
-function measureHome(state: PodState, home: HomeState): HomeReport {
+function measureHomes(state: PodState): Promise<HomeReport[]> {
+  return Promise.all(state.homes.map((home) => measureHome(state, home)));
+}
+
+async function measureHome(state: PodState, home: HomeState): Promise<HomeReport> {
   const missing: readonly Checkpoint[] = state.checkpoints.filter(({ seq }) => seq > home.seq);
   const missingBytes = missing.reduce((sum, { stats }) => sum + stats.storedBytes, 0);
-  return { ...home, missingCheckpoints: missing.length, missingBytes };
+  const isTwin = isTwinUrl(home.url);
+  const isAway = isTwin && !(await isTwinHere(home.url));
+  return { ...home, missingCheckpoints: missing.length, missingBytes, isTwin, isAway };
 }

@@ -2,12 +2,12 @@
 import { DeskPodError } from '../../core/errors.ts';
 import type { VerifyDepth } from '../../core/events.ts';
 import type { ProgressListener } from '../../core/progress.ts';
-import { openRsyncHome } from '../../sync/home/rsync-home.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
 import { verifyDevice } from '../../sync/verify/device-verify.ts';
 import { verifyHomeOf } from '../../sync/verify/home-verify.ts';
 import type { VerifyReport } from '../../sync/verify/verify-report.ts';
 import { toWireError, type WireError } from '../supervisor/wire.ts';
+import { withHomesOf } from '../twin/lend-homes.ts';
 
 /** How a pod is to be verified. */
 export interface VerifyParameters {
@@ -36,14 +36,17 @@ export async function verifyPod(
   onProgress: ProgressListener,
   signal?: AbortSignal,
 ): Promise<VerifyAnswer> {
-  const plan = { ...asked, onProgress, openHome: openRsyncHome, ...(signal === undefined ? {} : { signal }) };
-  if (home === undefined) return toAnswer(await verifyDevice(pod, plan));
-  if (!pod.state.homes.some(({ url }) => url === home)) {
+  if (home !== undefined && !pod.state.homes.some(({ url }) => url === home)) {
     throw new DeskPodError('HOME_UNKNOWN', `${home} is no home of this pod`, {
       hint: 'List its homes with `deskpod home list`; without -d a home is checked with no pod at all.',
     });
   }
-  return toAnswer(await verifyHomeOf(pod, openRsyncHome(home), plan));
+  return withHomesOf(pod, async (openHome) => {
+    const plan = { ...asked, onProgress, openHome, ...(signal === undefined ? {} : { signal }) };
+    const report =
+      home === undefined ? await verifyDevice(pod, plan) : await verifyHomeOf(pod, openHome(home), plan);
+    return toAnswer(report);
+  });
 }
 
 function toAnswer({ failures, unrecorded, ...report }: VerifyReport): VerifyAnswer {

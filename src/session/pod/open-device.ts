@@ -1,16 +1,22 @@
 // Opening a desktop pod on this host: device, keyring, vault, log; and letting go of it again.
+import { join } from 'node:path';
 import { toHex } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
+import type { ProgressListener } from '../../core/progress.ts';
 import { type Credential, readMarker, unlockRepository } from '../../sync/keyring/unlock.ts';
 import { settleMarker } from '../../sync/pod/marker-file.ts';
 import { Pod } from '../../sync/pod/pod.ts';
 import { devicePodFolder } from '../../sync/pod/pod-folder.ts';
+import type { Promotion } from '../../sync/pod/promote-twin.ts';
+import { isTwinAt, onlyFollows } from '../../sync/pod/twin.ts';
 import { Repository } from '../../sync/repository/repository.ts';
 import { type BaseHashes, beginBaseHashes } from '../base/base-check.ts';
 import { type MountedDevice, mountDevice } from '../device/device.ts';
+import { MARKER_NAME } from '../device/device-content.ts';
 import { findDevicePlace } from '../device/medium.ts';
 import { chooseVault, findVaultKind, type Vault } from '../vault/vault.ts';
 import { afterwards } from './afterwards.ts';
+import { promoteDevice } from './promote-device.ts';
 import { readSessionNote, type SessionNote } from './session-note.ts';
 
 /** A desktop pod whose device is mounted, vault unlocked and log open. */
@@ -26,18 +32,23 @@ export interface OpenedDevice {
   readonly unlockMs: number;
   /** Hashes of the bases that were begun while it was worked on. */
   readonly baseHashes: BaseHashes;
+  /** The device was a twin, and became the pod just now. */
+  readonly promotion?: Promotion;
 }
 
 /** How a device is opened. */
 export interface OpenOptions {
   /** The session's root will be mounted: its base is read meanwhile. */
   readonly willMount?: boolean;
+  /** Called with the progress of making a pod of a twin. Without it a twin is refused. */
+  readonly onPromotion?: ProgressListener;
 }
 
 /**
  * Mounts and unlocks a device. If that fails nothing stays mounted, unless a session still runs on it: that goes on.
  *
- * @throws DeskPodError from device, keyring, vault or log; POD_BUSY if another process has it
+ * @throws DeskPodError from device, keyring, vault or log; POD_BUSY if another process has it; POD_IS_TWIN before anything
+ * is unlocked
  */
 export async function openDevice(
   devicePath: string,
@@ -48,8 +59,14 @@ export async function openDevice(
   const left = await readSessionNote(device.staging);
   const undo: (() => Promise<void>)[] = [() => device.unmount()];
   try {
+    const isTwin = await isTwinAt(join(device.mountDir, MARKER_NAME));
+    if (isTwin && options.onPromotion === undefined) throw onlyFollows(devicePath);
     const repository = await Repository.open(`${device.mountDir}/repository`);
     const baseHashes = options.willMount === true ? await beginBaseHashes(repository) : new Map();
+    if (isTwin && options.onPromotion !== undefined) {
+      const promoted = await promoteDevice(device, credential, options.onPromotion);
+      return { device, left, baseHashes, notice: undefined, ...promoted };
+    }
     const startedMs = performance.now();
     const { keyring } = await unlockRepository(repository, credential);
     const unlockMs = performance.now() - startedMs;

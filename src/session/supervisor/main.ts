@@ -26,7 +26,11 @@ async function launch(order: LaunchOrder): Promise<{ supervisor: Supervisor; rep
   const { devicePath, credential, mode } = order;
   recordAbout(devicePath);
   const { supervisorSocket } = await findStaging(devicePath);
-  const opened = await openDevice(devicePath, credential, { willMount: mode === 'start' });
+  const opened = await openDevice(
+    devicePath,
+    credential,
+    mode === 'start' ? { willMount: true, onPromotion: (progress) => say({ progress }) } : {},
+  );
   const desktop = await Desktop.take(opened, (progress) => say({ progress }));
   try {
     const started = await startOrAdopt(desktop, order);
@@ -34,7 +38,12 @@ async function launch(order: LaunchOrder): Promise<{ supervisor: Supervisor; rep
     const pictureMs = mode === 'start' ? await supervisor.firstPicture() : 0;
     await supervisor.serve(supervisorSocket);
     const { podId } = desktop.pod.state;
-    const warnings = [...(opened.notice === undefined ? [] : [opened.notice]), ...started.warnings];
+    const { notice, promotion } = opened;
+    const warnings = [
+      ...(notice === undefined ? [] : [notice]),
+      ...(promotion?.warnings ?? []),
+      ...started.warnings,
+    ];
     return {
       supervisor,
       report: {
@@ -43,6 +52,7 @@ async function launch(order: LaunchOrder): Promise<{ supervisor: Supervisor; rep
         warnings,
         firstPixelMs: started.resumeMs + pictureMs,
         unlockMs: desktop.unlockMs,
+        ...(promotion === undefined ? {} : { promotion }),
       },
     };
   } catch (error) {

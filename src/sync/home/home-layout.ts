@@ -48,7 +48,7 @@ export const SHARED_LAYOUT: HomeLayout = {
 };
 
 /** What is built into paths. @throws TypeError if it is none */
-function requirePodId(podId: string): string {
+export function requirePodId(podId: string): string {
   if (!/^[0-9a-f]{32}$/.test(podId)) throw new TypeError(`expected a pod id in hexadecimal, got ${podId}`);
   return podId;
 }

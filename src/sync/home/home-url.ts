@@ -2,8 +2,11 @@
 import { isAbsolute, normalize } from 'node:path';
 import { DeskPodError } from '../../core/errors.ts';
 
-/** A home's place. */
-export type HomeAddress =
+/** A home's place: one that rsync reaches, or a twin. */
+export type HomeAddress = RsyncAddress | { readonly kind: 'twin'; readonly path: string };
+
+/** A place that rsync reaches. */
+export type RsyncAddress =
   | { readonly kind: 'folder'; readonly path: string }
   | {
       readonly kind: 'ssh';
@@ -26,12 +29,15 @@ const SSH_URL = new RegExp(String.raw`^ssh://${HOST}(?::(?<port>\d{1,5}))?(?<pat
 const SSH_SHORT = new RegExp(`^${HOST}:(?<path>/(?!/).*)$`);
 const DAEMON_URL = new RegExp(String.raw`^rsync://${HOST}(?::(?<port>\d{1,5}))?(?<path>/[^/].*)$`);
 
+/** Before the path of a twin: of a drive by its file system's id, of an image file, or of a folder. */
+export const TWIN_SCHEME = 'twin://';
+
 /** Longer than any path. */
 const URL_MAX_LENGTH = 8192;
 const PORT_MAX = 65_535;
 
 /**
- * Reads `/path`, `user@host:/path`, `ssh://user@host:port/path` or `rsync://user@host:port/module/path`.
+ * Reads `/path`, `user@host:/path`, `ssh://user@host:port/path`, `rsync://user@host:port/module/path` or `twin:///path`.
  * @throws DeskPodError USAGE for anything else
  */
 export function parseHomeUrl(url: string): HomeAddress {
@@ -42,6 +48,8 @@ export function parseHomeUrl(url: string): HomeAddress {
     );
   if (isAbsolute(url) && !url.includes('\0'))
     return { kind: 'folder', path: withoutEndingSlash(normalize(url)) };
+  if (url.startsWith(`${TWIN_SCHEME}/`) && !url.includes('\0'))
+    return { kind: 'twin', path: withoutEndingSlash(normalize(url.slice(TWIN_SCHEME.length))) };
   const daemon = DAEMON_URL.exec(url);
   const parts = daemon ?? SSH_URL.exec(url) ?? SSH_SHORT.exec(url);
   const { destination, port, path } = parts?.groups ?? {};
@@ -67,6 +75,16 @@ export function parseHomeUrl(url: string): HomeAddress {
     port: port === undefined ? undefined : Number(port),
     path: withoutEndingSlash(path),
   };
+}
+
+/** True for the URL of a twin. */
+export function isTwinUrl(url: string): boolean {
+  return url.startsWith(TWIN_SCHEME);
+}
+
+/** The URL of the twin at an absolute path. */
+export function twinUrl(path: string): string {
+  return `${TWIN_SCHEME}${path}`;
 }
 
 function withoutEndingSlash(path: string): string {

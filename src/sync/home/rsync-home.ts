@@ -8,7 +8,7 @@ import { withScratchFolder } from '../scratch-folder.ts';
 import type { Home, HomeStatus, HomeVerification, PushReport, TransferOptions } from './home.ts';
 import { type HomeLayout, SHARED_LAYOUT } from './home-layout.ts';
 import { homePassword } from './home-password.ts';
-import { type HomeAddress, parseHomeUrl } from './home-url.ts';
+import { parseHomeUrl, type RsyncAddress } from './home-url.ts';
 import { hashObjects } from './home-verification.ts';
 import { lengthsOf } from './object-lengths.ts';
 import {
@@ -45,10 +45,15 @@ export interface RsyncHomeOptions {
 
 /**
  * Opens the home at a URL, without looking at it yet.
- * @throws DeskPodError USAGE if the URL is none
+ * @throws DeskPodError USAGE if the URL is none, or that of a twin
  */
 export function openRsyncHome(url: string, options: RsyncHomeOptions = {}): Home {
   const address = parseHomeUrl(url);
+  if (address.kind === 'twin') {
+    throw new DeskPodError('USAGE', `${url} is a twin, got where only other homes are expected`, {
+      hint: `A twin is a device: look into it with \`-d ${address.path}\`, or start it if the device it follows is lost.`,
+    });
+  }
   const access: RsyncAccess = {
     shell: options.shell ?? process.env.DESKPOD_SSH ?? 'ssh',
     password: options.password ?? (address.kind === 'daemon' ? homePassword(url) : undefined),
@@ -57,14 +62,25 @@ export function openRsyncHome(url: string, options: RsyncHomeOptions = {}): Home
   return new RsyncHome(url, address, access, SHARED_LAYOUT);
 }
 
+/** Opens the home in a folder of this host that has a layout of its own; `url` is what it is called. */
+export function openFolderHome(
+  path: string,
+  url: string,
+  layout: HomeLayout,
+  { bytesPerSecond }: Pick<RsyncHomeOptions, 'bytesPerSecond'> = {},
+): Home {
+  const access: RsyncAccess = { shell: 'ssh', password: undefined, bytesPerSecond };
+  return new RsyncHome(url, { kind: 'folder', path }, access, layout);
+}
+
 class RsyncHome implements Home {
   readonly url: string;
-  readonly #address: HomeAddress;
+  readonly #address: RsyncAddress;
   readonly #layout: HomeLayout;
   readonly #shell: string;
   readonly #rsync: Rsync;
 
-  constructor(url: string, address: HomeAddress, access: RsyncAccess, layout: HomeLayout) {
+  constructor(url: string, address: RsyncAddress, access: RsyncAccess, layout: HomeLayout) {
     this.url = url;
     this.#address = address;
     this.#layout = layout;

@@ -2,7 +2,7 @@
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import { ProcessError, run } from '../process.ts';
-import type { HomeAddress } from './home-url.ts';
+import type { RsyncAddress } from './home-url.ts';
 import { faultHere, faultOf } from './rsync-faults.ts';
 
 const CONNECT_TIMEOUT_S = 10;
@@ -34,13 +34,13 @@ export interface RsyncAccess {
 
 /** rsync between this host and one address. */
 export class Rsync {
-  readonly #address: HomeAddress;
+  readonly #address: RsyncAddress;
   readonly #url: string;
   readonly #access: RsyncAccess;
   /** Until a peer says that it is too old to know the option. */
   #canFsync = true;
 
-  constructor(address: HomeAddress, url: string, access: RsyncAccess) {
+  constructor(address: RsyncAddress, url: string, access: RsyncAccess) {
     this.#address = address;
     this.#url = url;
     this.#access = access;

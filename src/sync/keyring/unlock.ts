@@ -63,7 +63,10 @@ export async function unlockRepository(repository: Repository, credential: Crede
  *
  * @throws DeskPodError POD_NOT_FOUND, MARKER_DAMAGED
  */
-export async function readMarker(folder: PodFolder, { secrets }: OpenKeyring): Promise<Marker> {
+export async function readMarker(
+  folder: Pick<PodFolder, 'markerFile'>,
+  { secrets }: Pick<OpenKeyring, 'secrets'>,
+): Promise<Marker> {
   try {
     return decodeMarker(await readFile(folder.markerFile), { hashing, logKey: secrets.logKey });
   } catch (cause) {

@@ -1,5 +1,6 @@
 // Taking a place as a home of a pod.
 
+import type { Home } from '../home/home.ts';
 import { openRsyncHome } from '../home/rsync-home.ts';
 import type { Pod } from './pod.ts';
 
@@ -9,8 +10,7 @@ import type { Pod } from './pod.ts';
  * @throws DeskPodError HOME_ALREADY_KNOWN, HOME_UNREACHABLE, HOME_NOT_FOUND, TARGET_NOT_EMPTY, TARGET_WRITE_FAILED,
  * USAGE
  */
-export async function addHome(pod: Pod, url: string): Promise<void> {
-  const home = openRsyncHome(url);
+export async function addHome(pod: Pod, url: string, home: Home = openRsyncHome(url)): Promise<void> {
   const { state, cause } = await home.probe();
   if (state === 'unreachable') throw cause;
   if (state === 'missing') await home.initialise();

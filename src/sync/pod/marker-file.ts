@@ -9,14 +9,25 @@ import type { Pod } from './pod.ts';
 import type { PodFolder } from './pod-folder.ts';
 
 /** Writes the marker that the pod's state calls for; `placeId` names what the device lies on. */
-export async function writeMarker(folder: PodFolder, pod: Pod, placeId: Uint8Array): Promise<void> {
+export async function writeMarker(
+  folder: Pick<PodFolder, 'markerFile'>,
+  pod: Pod,
+  placeId: Uint8Array,
+): Promise<void> {
   const { podId, epoch, deviceId, kind } = pod.state;
-  const marker = { podId: fromHex(podId), epoch, deviceId: fromHex(deviceId), kind, placeId };
-  const bytes = encodeMarker(marker, pod.sealing);
-  const temporary = `${folder.markerFile}.new`;
+  const marker = { podId: fromHex(podId), epoch, deviceId: fromHex(deviceId), kind, isTwin: false, placeId };
+  await replaceMarker(folder, encodeMarker(marker, pod.sealing));
+}
+
+/** Puts these bytes in the place of the marker, durably and at once. */
+export async function replaceMarker(
+  { markerFile }: Pick<PodFolder, 'markerFile'>,
+  bytes: Uint8Array,
+): Promise<void> {
+  const temporary = `${markerFile}.new`;
   await rm(temporary, { force: true });
   await writeTemporary(temporary, (file) => writeFully(file, bytes, 0));
-  await publish(temporary, folder.markerFile);
+  await publish(temporary, markerFile);
 }
 
 /** Writes the marker once more after the device got another id; what it lies on stays as it was. */

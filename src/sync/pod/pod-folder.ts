@@ -4,6 +4,13 @@ import { join } from 'node:path';
 /** The folder of a tree pod, inside the folder that it keeps. */
 export const TREE_POD_DIR = '.deskpod';
 
+/** The marker of a pod, in the plain part of its device. */
+export const MARKER_FILE = 'deskpod.pod';
+/** The repository of a pod, beside its marker. */
+export const REPOSITORY_FOLDER = 'repository';
+/** Beside the marker of a tree pod: held by the process that has it open. */
+export const TREE_LOCK = 'lock';
+
 /** The places of one pod. */
 export interface PodFolder {
   readonly markerFile: string;
@@ -27,8 +34,8 @@ export function devicePodFolder(deviceDir: string, vaultDir: string): PodFolder 
 
 function folderIn(plainDir: string, privateDir: string): PodFolder {
   return {
-    markerFile: join(plainDir, 'deskpod.pod'),
-    repositoryDir: join(plainDir, 'repository'),
+    markerFile: join(plainDir, MARKER_FILE),
+    repositoryDir: join(plainDir, REPOSITORY_FOLDER),
     logDir: join(privateDir, 'log'),
     projectionsDir: join(privateDir, 'level'),
   };

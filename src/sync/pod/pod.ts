@@ -10,31 +10,33 @@ import type { LogRecord } from '../../core/record.ts';
 import { fold, INITIAL_STATE, type PodState } from '../../core/state.ts';
 import { hashing } from '../hashing.ts';
 import type { Secrets } from '../keyring/pod-secrets.ts';
+import type { Unlocked } from '../keyring/unlock.ts';
+import { FixedLog, type PodLog } from '../log/fixed-log.ts';
 import { Log } from '../log/log.ts';
 import { Content } from '../repository/content.ts';
 import { Repository } from '../repository/repository.ts';
-import { sealSegment } from '../repository/segments.ts';
+import { readChain, sealSegment } from '../repository/segments.ts';
 import { storageError } from '../storage-failure.ts';
 import type { PodFolder } from './pod-folder.ts';
 import { openProjections, type Projections } from './projections.ts';
 
 /** A pod whose keyring was opened. One process has it open at a time; who opens it holds its lock. */
 export class Pod {
-  readonly folder: PodFolder;
+  readonly folder: Omit<PodFolder, 'logDir'>;
   readonly secrets: Secrets;
   readonly repository: Repository;
   readonly content: Content;
   readonly projections: Projections;
-  readonly #log: Log;
+  readonly #log: PodLog;
   #state: PodState;
 
   private constructor(parts: {
-    folder: PodFolder;
+    folder: Omit<PodFolder, 'logDir'>;
     secrets: Secrets;
     repository: Repository;
     content: Content;
     projections: Projections;
-    log: Log;
+    log: PodLog;
     state: PodState;
   }) {
     this.folder = parts.folder;
@@ -54,6 +56,31 @@ export class Pod {
   static async open(folder: PodFolder, secrets: Secrets): Promise<Pod> {
     const repository = await Repository.open(folder.repositoryDir);
     const log = await Log.open(folder.logDir, { hashing, logKey: secrets.logKey });
+    return Pod.#openWith(folder, secrets, repository, log);
+  }
+
+  /**
+   * Opens a pod of which there is nothing but the repository, to look into it: the log is read from there, and takes no
+   * appends, for which `refusal` makes the error. Nothing of the log is written anywhere. The caller closes it.
+   *
+   * @throws DeskPodError OBJECT_MISSING, OBJECT_DAMAGED, SEGMENT_DAMAGED, EVENT_UNKNOWN, POD_NOT_FOUND
+   */
+  static async openRepository(
+    folder: Omit<PodFolder, 'logDir'>,
+    { head, keyring: { secrets } }: Unlocked,
+    refusal: () => Error,
+  ): Promise<Pod> {
+    const repository = await Repository.open(folder.repositoryDir);
+    const log = new FixedLog(await readChain(repository, secrets, head), refusal);
+    return Pod.#openWith(folder, secrets, repository, log);
+  }
+
+  static async #openWith(
+    folder: Omit<PodFolder, 'logDir'>,
+    secrets: Secrets,
+    repository: Repository,
+    log: PodLog,
+  ): Promise<Pod> {
     let projections: Projections | undefined;
     try {
       projections = await openProjections(folder.projectionsDir);

@@ -5,12 +5,14 @@ import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { peekHead } from '../../core/head.ts';
 import { packsInForce } from '../../core/packs-in-force.ts';
 import type { ProgressListener } from '../../core/progress.ts';
+import type { LogRecord } from '../../core/record.ts';
 import type { Checkpoint, PodState } from '../../core/state.ts';
 import { restoreTree } from '../files/restore.ts';
 import type { NotRestored } from '../files/restore-target.ts';
 import { hashing } from '../hashing.ts';
 import { hashObjects } from '../home/home-verification.ts';
 import { openRsyncHome } from '../home/rsync-home.ts';
+import type { Secrets } from '../keyring/pod-secrets.ts';
 import { Log } from '../log/log.ts';
 import { Repository } from '../repository/repository.ts';
 import { listEarlierHeads } from '../retention/earlier-heads.ts';
@@ -136,7 +138,7 @@ export async function rebuildPod(plan: RebuildPlan): Promise<RebuiltPod> {
   const { surveyed, folder, filesDir, vault, onProgress } = plan;
   const { checkpoint, url } = surveyed;
   await fetchObjects(surveyed, folder, onProgress);
-  const pod = await rebuildLog(surveyed, folder);
+  const pod = await rebuildLog(surveyed.records, surveyed.unlocked.keyring.secrets, folder);
   try {
     const restored = await restoreTree(checkpoint.files, pod.content, filesDir, {
       overwrite: true,
@@ -219,8 +221,12 @@ async function fetchObjects(
   await repository.writeHead(headBytes);
 }
 
-async function rebuildLog({ unlocked, records }: FetchablePod, folder: PodFolder): Promise<Pod> {
-  const { secrets } = unlocked.keyring;
+/** Makes the live log of these records in the place of whatever is there, and opens the pod; the caller closes it. */
+export async function rebuildLog(
+  records: readonly LogRecord[],
+  secrets: Secrets,
+  folder: PodFolder,
+): Promise<Pod> {
   // What an earlier restore into this place left, when it was interrupted.
   await rm(folder.logDir, { recursive: true, force: true });
   const log = await Log.create(folder.logDir, { hashing, logKey: secrets.logKey });

@@ -1,11 +1,13 @@
 // Replication: a home gets the objects that it lacks, then its head moves. Interrupted anywhere, home has its former head.
 import { equalBytes, toHex } from '../../core/bytes.ts';
-import { DeskPodError } from '../../core/errors.ts';
+import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { encodeHead } from '../../core/head.ts';
 import { packsInForce } from '../../core/packs-in-force.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { HomeState } from '../../core/state.ts';
 import type { Home, PushReport } from '../home/home.ts';
+import { isTwinUrl } from '../home/home-url.ts';
+import type { LendHome, LentHome } from '../home/lend-home.ts';
 import { openRsyncHome } from '../home/rsync-home.ts';
 import type { ObjectKind } from '../repository/repository.ts';
 import { putInventory } from '../retention/put-inventory.ts';
@@ -15,6 +17,7 @@ import { addBranchHead, moveHead, readHomeHead } from './home-head.ts';
 import type { Pod } from './pod.ts';
 import { findStanding, type Standing } from './standing.ts';
 import { describeStanding, type StandingReport } from './standing-report.ts';
+import { makeRoomOnTwin, requireFollower, tendTwin } from './tend-twin.ts';
 
 /** What a sync to one home did. */
 export interface SyncReport extends StandingReport {
@@ -39,11 +42,13 @@ export interface SyncSettings {
   readonly bytesPerSecond?: number;
 }
 
-/** Why a sync to one home failed; `error` is what {@link syncHome} threw. */
+/** Why a sync to one home failed; `error` is what {@link syncHome} threw, or what lent it. */
 export interface SyncFailure {
   readonly url: string;
   readonly error: unknown;
 }
+
+const lendRsyncHome: LendHome = (url, settings, work) => work({ home: openRsyncHome(url, settings) });
 
 /**
  * Syncs to every home of the pod, or to the one at `url`; answers with one outcome for each. A home that fails keeps no
@@ -56,6 +61,7 @@ export async function syncHomes(
   url: string | undefined,
   onProgress: ProgressListener,
   settings: SyncSettings = {},
+  lendHome: LendHome = lendRsyncHome,
 ): Promise<(SyncReport | SyncFailure)[]> {
   const homes = pod.state.homes.filter((home) => url === undefined || home.url === url);
   if (homes.length === 0) {
@@ -68,14 +74,34 @@ export async function syncHomes(
     );
   }
   const outcomes: (SyncReport | SyncFailure)[] = [];
-  for (const home of homes) {
+  for (const known of homes) {
     try {
-      outcomes.push(await syncHome(pod, home, onProgress, openRsyncHome(home.url, settings)));
+      const outcome = await lendHome(known.url, settings, (lent) =>
+        isTwinUrl(known.url)
+          ? syncTwin(pod, known, onProgress, lent)
+          : syncHome(pod, known, onProgress, lent.home),
+      );
+      outcomes.push(outcome);
     } catch (error) {
-      outcomes.push({ url: home.url, error });
+      outcomes.push({ url: known.url, error });
     }
   }
   return outcomes;
+}
+
+/** A twin is no larger than the pod that it follows: it loses what was pruned, before if it has no room otherwise. */
+async function syncTwin(
+  pod: Pod,
+  known: HomeState,
+  onProgress: ProgressListener,
+  lent: LentHome,
+): Promise<SyncReport> {
+  const sync = (): Promise<SyncReport> => syncHome(pod, known, onProgress, lent.home);
+  const report = await sync().catch(async (error: unknown) => {
+    if (!isDeskPodError(error, 'HOME_FULL') || (await makeRoomOnTwin(pod, lent.home)) === 0) throw error;
+    return sync();
+  });
+  return { ...report, warnings: [...report.warnings, ...(await tendTwin(pod, lent))] };
 }
 
 /**
@@ -83,8 +109,8 @@ export async function syncHomes(
  * keeps beside it.
  *
  * @param home the home at `known.url`
- * @throws DeskPodError HOME_FENCED or HOME_FOREIGN if another device moved home's head since the sync began; it is not
- * touched then. HOME_NOT_FOUND, HOME_UNREACHABLE, HOME_FULL, HOME_DAMAGED.
+ * @throws DeskPodError HOME_FENCED or HOME_FOREIGN if another device moved home's head since the sync began, or if home is a
+ * twin that follows another; it is not touched then. HOME_NOT_FOUND, HOME_UNREACHABLE, HOME_FULL, HOME_DAMAGED.
  */
 export async function syncHome(
   pod: Pod,
@@ -96,6 +122,7 @@ export async function syncHome(
   onProgress({ step: `looking at ${known.url}` });
   const homeHead = await readHomeHead(home, pod);
   const standing = await findStanding(pod, home, known, homeHead?.head);
+  if (homeHead !== undefined && isTwinUrl(known.url)) requireFollower(pod, home, standing, homeHead);
   if (standing.kind === 'behind') return upToDate(pod, known, standing, startedMs);
   if (standing.kind === 'branch') await beginBranch(pod, known, standing);
   const wentBack = isBehindAcknowledged(pod, known, standing);

@@ -59,7 +59,8 @@ export async function findStanding(
   if (isUsurped(pod.state, known, homeHead)) return { kind: 'main', seq: forkSeq, isUsurped: true };
   if (homeHead.epoch < pod.state.epoch && isOnlyHousekeeping(theirs)) return { kind: 'main', seq: forkSeq };
   const own = await findOwnBranch(pod, home);
-  const isCopy = own.isCopy || (pod.state.deviceSeq <= forkSeq && goOnAsBefore(theirs));
+  const isNamesake = toHex(homeHead.deviceId) === pod.state.deviceId;
+  const isCopy = own.isCopy || isNamesake || (pod.state.deviceSeq <= forkSeq && goOnAsBefore(theirs));
   return asBranch(pod, forkSeq, { ...own, isCopy });
 }
 

@@ -14,7 +14,7 @@ import { foundKeyring, foundPod } from './create-pod.ts';
 import { inodePlace } from './device-place.ts';
 import { settleMarker } from './marker-file.ts';
 import { Pod } from './pod.ts';
-import { type PodFolder, TREE_POD_DIR, treePodFolder } from './pod-folder.ts';
+import { type PodFolder, TREE_LOCK, TREE_POD_DIR, treePodFolder } from './pod-folder.ts';
 import {
   type CapturedTree,
   type CheckpointReport,
@@ -23,6 +23,7 @@ import {
   sealCheckpoint,
   type TreeOptions,
 } from './seal-checkpoint.ts';
+import { isTwinAt, onlyFollows } from './twin.ts';
 
 /** What lies in the folder of a tree pod and is never part of a checkpoint, with all below it. */
 export const TREE_POD_PATH: Uint8Array = Buffer.from(TREE_POD_DIR);
@@ -153,7 +154,8 @@ export interface OpenTreeOptions {
 /**
  * Opens the tree pod around `dir`; the caller closes it.
  *
- * @throws DeskPodError POD_NOT_FOUND, POD_BUSY, PASSPHRASE_WRONG, KEYRING_NO_IDENTITY, and whatever damage is found
+ * @throws DeskPodError POD_NOT_FOUND, POD_BUSY, PASSPHRASE_WRONG, KEYRING_NO_IDENTITY, and whatever damage is found;
+ * POD_IS_TWIN before it is unlocked if the folder only follows the pod
  */
 export async function openTree(
   dir: string,
@@ -166,6 +168,7 @@ export async function openTree(
   const lock = await lockTree(dir);
   const ahead = scansAhead ? new ScanAhead(dir, { isExcluded: isOfPod }) : undefined;
   try {
+    if (await isTwinAt(folder.markerFile)) throw onlyFollows(dir);
     const { keyring } = await unlockRepository(await Repository.open(folder.repositoryDir), credential);
     const marker = await readMarker(folder, keyring);
     const pod = await Pod.open(folder, keyring.secrets);
@@ -186,7 +189,7 @@ export async function openTree(
 /** The lock of the pod around `dir`, whose pod folder is made if it is not there. @throws DeskPodError POD_BUSY */
 export async function lockTree(dir: string): Promise<FileLock> {
   const podDir = join(dir, TREE_POD_DIR);
-  const path = join(podDir, 'lock');
+  const path = join(podDir, TREE_LOCK);
   await mkdir(podDir, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
     throw storageError(error, podDir);
   });

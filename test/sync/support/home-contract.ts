@@ -63,6 +63,8 @@ async function readHead(home: Home): Promise<Uint8Array> {
 export interface HomeTraits {
   /** It lets nothing be taken away. */
   readonly onlyGrows?: boolean;
+  /** It follows one device, and keeps no branches. */
+  readonly followsOne?: boolean;
   /** Where it keeps the pod of the tests, below its folder. */
   readonly podFolder?: string;
 }
@@ -71,7 +73,7 @@ export interface HomeTraits {
 export function describeHome(
   kind: string,
   open: (folder: string) => Home,
-  { onlyGrows = false, podFolder = join('pods', POD) }: HomeTraits = {},
+  { onlyGrows = false, followsOne = false, podFolder = join('pods', POD) }: HomeTraits = {},
 ): void {
   describe(`a home: ${kind}`, () => {
     let temp: ReturnType<typeof makeTempFolder>;
@@ -275,8 +277,10 @@ export function describeHome(
       assert.deepEqual(await readHead(home), headAt(2));
     });
 
-    it('keeps the history of a device that it does not follow as a branch, beside its own', () =>
-      requireBranches(home, temp.path));
+    if (!followsOne) {
+      it('keeps the history of a device that it does not follow as a branch, beside its own', () =>
+        requireBranches(home, temp.path));
+    }
 
     it('stops sending when told to', async () => {
       await home.initialise();

@@ -1,0 +1,93 @@
+// A twin as a home: a device that holds one pod's repository as it will use it when it takes the pod over.
+import { equalBytes, toHex } from '../../core/bytes.ts';
+import { DeskPodError } from '../../core/errors.ts';
+import type { Sealing } from '../../core/hashing.ts';
+import { decodeMarker, peekMarker } from '../../core/marker.ts';
+import { MARKER_FILE, REPOSITORY_FOLDER, TREE_LOCK } from '../pod/pod-folder.ts';
+import type { Home } from './home.ts';
+import { type HomeLayout, requirePodId } from './home-layout.ts';
+import { openFolderHome } from './rsync-home.ts';
+
+/** The pod that a twin follows, as its device knows it. */
+export interface FollowedPod {
+  /** 16 bytes. */
+  readonly podId: Uint8Array;
+  /** Of the device that is followed. */
+  readonly epoch: number;
+  readonly sealing: Sealing;
+}
+
+/** Where a twin lies, and how it is reached. */
+export interface TwinAccess {
+  /** The folder of its marker and repository: a mounted device, or the pod folder of a tree. */
+  readonly dir: string;
+  readonly url: string;
+  /** The most that is sent in a second; no limit if left out. */
+  readonly bytesPerSecond?: number;
+}
+
+/**
+ * Opens a twin, without looking at it yet. It has no other pod, and is a home only as long as it was not started.
+ *
+ * @param blankMarker what makes it a twin, if it is to be made
+ * @throws DeskPodError from all that the home does, besides what any home throws: HOME_FOREIGN if a device of another pod
+ * is there or a device of this pod in its own right, HOME_FENCED if that is newer, MARKER_DAMAGED
+ */
+export function openTwinHome(access: TwinAccess, pod: FollowedPod, blankMarker?: Uint8Array): Home {
+  const { dir, url, ...options } = access;
+  return openFolderHome(dir, url, twinLayout(pod, blankMarker ?? new Uint8Array(0)), options);
+}
+
+function twinLayout(pod: FollowedPod, markerBytes: Uint8Array): HomeLayout {
+  const podId = toHex(pod.podId);
+  return {
+    marker: MARKER_FILE,
+    markerBytes,
+    podsFolder: `${REPOSITORY_FOLDER}/`,
+    bystanders: ['lost+found', TREE_LOCK],
+    knows: (marker, url) => {
+      requireTwinOf(marker, pod, url);
+      return true;
+    },
+    podsAmong: (entries) => (entries.some(({ name }) => name !== '.' && name !== 'tmp') ? [podId] : []),
+    podFolder: (id) => {
+      if (requirePodId(id) !== podId) throw new TypeError(`expected pod ${podId}, got ${id}`);
+      return REPOSITORY_FOLDER;
+    },
+  };
+}
+
+function requireTwinOf(markerBytes: Uint8Array, { podId, epoch, sealing }: FollowedPod, url: string): void {
+  const found = peekMarker(markerBytes);
+  if (!equalBytes(found.podId, podId)) {
+    throw new DeskPodError(
+      'HOME_FOREIGN',
+      `${url}: expected a twin of pod ${toHex(podId)}, got a device of pod ${toHex(found.podId)}`,
+      {
+        hint: 'Take it out of the homes with `deskpod home remove`, or give this pod another twin.',
+        details: { url, podId: toHex(found.podId) },
+      },
+    );
+  }
+  const marker = decodeMarker(markerBytes, sealing);
+  if (marker.isTwin) return;
+  const details = { url, homeEpoch: marker.epoch, epoch, deviceId: toHex(marker.deviceId) };
+  if (marker.epoch > epoch) {
+    throw new DeskPodError(
+      'HOME_FENCED',
+      `${url} was started in the place of this device (epoch ${marker.epoch}, this device is of epoch ${epoch})`,
+      {
+        hint: 'It is the pod now, and no home any more. Other homes keep what this device has as a branch; take this one out with `deskpod home remove`.',
+        details,
+      },
+    );
+  }
+  throw new DeskPodError(
+    'HOME_FOREIGN',
+    `${url}: expected a twin, got a device of this pod in its own right (epoch ${marker.epoch})`,
+    {
+      hint: 'Make a twin of it again with `deskpod home add DEVICE --force`, if what is on it may go.',
+      details,
+    },
+  );
+}

@@ -1,0 +1,154 @@
+// Promotion: a twin becomes the pod, out of its own repository, as a new device in a new epoch.
+import { equalBytes, fromHex, toHex } from '../../core/bytes.ts';
+import { DeskPodError } from '../../core/errors.ts';
+import { encodeMarker, type Marker } from '../../core/marker.ts';
+import type { ProgressListener } from '../../core/progress.ts';
+import type { LogRecord } from '../../core/record.ts';
+import { type Checkpoint, latestCheckpoint, type PodState } from '../../core/state.ts';
+import { restoreTree } from '../files/restore.ts';
+import { hashing } from '../hashing.ts';
+import type { Secrets } from '../keyring/pod-secrets.ts';
+import { type Credential, readMarker, unlockRepository } from '../keyring/unlock.ts';
+import { Repository } from '../repository/repository.ts';
+import { readChain } from '../repository/segments.ts';
+import { newDeviceId } from './create-pod.ts';
+import { type DevicePlace, placeId } from './device-place.ts';
+import { replaceMarker, writeMarker } from './marker-file.ts';
+import { foldRecords, type Pod } from './pod.ts';
+import type { PodFolder } from './pod-folder.ts';
+import { describeLosses, rebuildLog } from './rebuild.ts';
+import { requireSynced } from './twin.ts';
+
+/** A twin whose head, keyring, marker and log are proven. */
+export interface SurveyedTwin {
+  readonly secrets: Secrets;
+  readonly marker: Marker;
+  readonly records: readonly LogRecord[];
+  readonly state: PodState;
+  /** What its files will stand at. */
+  readonly checkpoint: Checkpoint;
+}
+
+/** What a promotion needs to know besides. */
+export interface PromotionPlan {
+  readonly folder: PodFolder;
+  /** Where the checkpoint's files go. */
+  readonly filesDir: string;
+  /** How the device's vault is encrypted. */
+  readonly vault: PodState['vault'];
+  /** What the device lies on. */
+  readonly place: DevicePlace;
+  /** The URL of this twin among the pod's homes, of which it is none any more; what it would be, if it is not among them. */
+  readonly url: string;
+  readonly onProgress: ProgressListener;
+}
+
+/** What became of a twin. */
+export interface Promotion {
+  readonly podId: string;
+  readonly deviceId: string;
+  /** The epoch that begins: devices of earlier ones are fenced by each home that this one syncs to. */
+  readonly epoch: number;
+  readonly checkpoint: number;
+  readonly checkpointAtMs: number;
+  readonly fileCount: number;
+  readonly fileBytes: number;
+  readonly durationMs: number;
+  /** What could not be done as it was, in sentences. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Looks at a twin before anything is changed on it. `place` is what to call it.
+ *
+ * @throws DeskPodError POD_NOT_FOUND, CHECKPOINT_NOT_FOUND if no sync has brought it any; PASSPHRASE_WRONG,
+ * KEYRING_NO_IDENTITY, and whatever damage is found
+ */
+export async function surveyTwin(
+  folder: Pick<PodFolder, 'markerFile' | 'repositoryDir'>,
+  credential: Credential,
+  place: string,
+): Promise<SurveyedTwin> {
+  const repository = await Repository.open(folder.repositoryDir);
+  await requireSynced(repository, place);
+  const { head, keyring } = await unlockRepository(repository, credential);
+  const { secrets } = keyring;
+  const marker = await readMarker(folder, keyring);
+  const records = await readChain(repository, secrets, head);
+  const state = foldRecords(records);
+  const checkpoint = latestCheckpoint(state);
+  if (checkpoint !== undefined) return { secrets, marker, records, state, checkpoint };
+  throw new DeskPodError('CHECKPOINT_NOT_FOUND', `${place} is a twin that has no checkpoint of its pod yet`, {
+    hint: 'There is nothing to start: it was synced before the first checkpoint.',
+  });
+}
+
+/**
+ * Makes a pod of a twin; the caller closes it. The head moves to the new epoch when log and files are there, and the
+ * marker comes last: killed before it, the device is a twin still, and the next promotion begins again from the
+ * repository, as the same new device.
+ *
+ * @throws DeskPodError SPACE_EXHAUSTED, and whatever damage is found; the device is a twin then
+ */
+export async function promoteTwin(
+  surveyed: SurveyedTwin,
+  plan: PromotionPlan,
+): Promise<{ pod: Pod; promotion: Promotion }> {
+  const startedMs = performance.now();
+  const { secrets, records, checkpoint } = surveyed;
+  const deviceId = await chooseDeviceId(surveyed, plan);
+  const { folder, onProgress } = plan;
+  onProgress({ step: 'taking over the log' });
+  const pod = await rebuildLog(records, secrets, folder);
+  try {
+    const { files, bytes, notRestored } = await restoreTree(checkpoint.files, pod.content, plan.filesDir, {
+      overwrite: true,
+      totals: { files: checkpoint.stats.fileCount, bytes: checkpoint.stats.fileBytes },
+      onProgress: (progress) => onProgress({ ...progress, step: 'laying out the files' }),
+    });
+    await takeOver(pod, plan, { deviceId, checkpoint: checkpoint.number });
+    await writeMarker(folder, pod, placeId(plan.place, secrets.logKey));
+    const { podId, epoch } = pod.state;
+    const promotion = {
+      ...{ podId, deviceId, epoch, checkpoint: checkpoint.number, checkpointAtMs: checkpoint.atMs },
+      ...{ fileCount: files, fileBytes: bytes, durationMs: performance.now() - startedMs },
+      warnings: describeLosses(notRestored),
+    };
+    return { pod, promotion };
+  } catch (error) {
+    await pod.close();
+    throw error;
+  }
+}
+
+/**
+ * The device id that the twin was given when it was made; a new one if it lies elsewhere now, as it may be a copy then, and
+ * its original may be promoted, too. The marker gets it first: a promotion that is killed is the same new device when it
+ * goes on.
+ *
+ * @returns in hexadecimal
+ */
+async function chooseDeviceId(
+  { secrets, marker }: SurveyedTwin,
+  { folder, place }: PromotionPlan,
+): Promise<string> {
+  const found = placeId(place, secrets.logKey);
+  const isKnown = marker.placeId.some((byte) => byte !== 0);
+  if (place === undefined || !isKnown || equalBytes(found, marker.placeId)) return toHex(marker.deviceId);
+  const deviceId = newDeviceId();
+  const moved = { ...marker, deviceId: fromHex(deviceId), placeId: found };
+  await replaceMarker(folder, encodeMarker(moved, { hashing, logKey: secrets.logKey }));
+  return deviceId;
+}
+
+/** One publication takes all of it: the head names the former epoch, or the new one with what belongs to it. */
+async function takeOver(
+  pod: Pod,
+  { url, vault }: PromotionPlan,
+  { deviceId, checkpoint }: { readonly deviceId: string; readonly checkpoint: number },
+): Promise<void> {
+  if (pod.state.deviceId === deviceId) return; // a promotion that was killed before the marker had come so far
+  await pod.append({ type: 'completeRestore', restore: { url, deviceId, checkpoint, vault } });
+  if (pod.state.homes.some((home) => home.url === url)) await pod.append({ type: 'removeHome', url });
+  await pod.publish();
+}

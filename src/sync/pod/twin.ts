@@ -1,0 +1,101 @@
+// A twin: a device that follows a pod as one of its homes, and whose repository is there to become the pod itself.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fromHex } from '../../core/bytes.ts';
+import { DeskPodError } from '../../core/errors.ts';
+import { encodeMarker, peekMarker } from '../../core/marker.ts';
+import { latestCheckpoint } from '../../core/state.ts';
+import type { FollowedPod } from '../home/twin-home.ts';
+import { type Credential, readMarker, unlockRepository } from '../keyring/unlock.ts';
+import { isSystemError } from '../repository/durable-file.ts';
+import { Repository } from '../repository/repository.ts';
+import { withScratchFolder } from '../scratch-folder.ts';
+import { newDeviceId } from './create-pod.ts';
+import { type DevicePlace, placeId } from './device-place.ts';
+import { Pod } from './pod.ts';
+import { MARKER_FILE, REPOSITORY_FOLDER } from './pod-folder.ts';
+
+/** What a twin of this pod has to be proven by. */
+export function asFollowed({ state, secrets, sealing }: Pod): FollowedPod {
+  return { podId: secrets.podId, epoch: state.epoch, sealing };
+}
+
+/** The marker of a new twin of this pod, with a device id of its own. `place` is what the twin lies on. */
+export function newTwinMarker({ state, secrets, sealing }: Pod, place: DevicePlace): Uint8Array {
+  const log = { podId: secrets.podId, deviceId: fromHex(newDeviceId()), epoch: 0 };
+  return encodeMarker(
+    { ...log, kind: state.kind, isTwin: true, placeId: placeId(place, secrets.logKey) },
+    sealing,
+  );
+}
+
+/** True if the marker is that of a twin; nothing is proven yet. False if there is no marker, or a damaged one. */
+export async function isTwinAt(markerFile: string): Promise<boolean> {
+  try {
+    return peekMarker(await readFile(markerFile)).isTwin;
+  } catch (error) {
+    if (error instanceof DeskPodError || isSystemError(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+/** Bytes that a twin of this pod takes: the repository, and the files that are laid out when it is started. */
+export async function bytesForTwin({ repository, state }: Pod): Promise<number> {
+  let neededBytes = latestCheckpoint(state)?.stats.fileBytes ?? 0;
+  for (const kind of ['packs', 'bases', 'segments'] as const) {
+    for (const name of await repository.listObjects(kind))
+      neededBytes += await repository.objectSize(kind, name);
+  }
+  return neededBytes;
+}
+
+/** The error for what a twin cannot do. `place` is its device or folder. */
+export function onlyFollows(place: string): DeskPodError {
+  return new DeskPodError(
+    'POD_IS_TWIN',
+    `${place} is a twin: it only follows its pod, and changes by syncs`,
+    {
+      hint: `If the device that it follows is lost, \`deskpod start ${place}\` makes it the pod.`,
+      details: { place },
+    },
+  );
+}
+
+/**
+ * Lends `work` the pod of a twin to look into, as the twin has it; appends to its log are refused with POD_IS_TWIN.
+ *
+ * @param dir the folder of its marker and repository
+ * @param place what to call it
+ * @throws DeskPodError PASSPHRASE_WRONG, KEYRING_NO_IDENTITY, MARKER_DAMAGED, and whatever damage is found; POD_NOT_FOUND
+ * if nothing was synced to it yet
+ */
+export async function withTwinPod<T>(
+  { dir, place }: { readonly dir: string; readonly place: string },
+  credential: Credential,
+  work: (pod: Pod) => Promise<T>,
+): Promise<T> {
+  const [markerFile, repositoryDir] = [join(dir, MARKER_FILE), join(dir, REPOSITORY_FOLDER)];
+  const repository = await Repository.open(repositoryDir);
+  await requireSynced(repository, place);
+  const unlocked = await unlockRepository(repository, credential);
+  await readMarker({ markerFile }, unlocked.keyring);
+  return withScratchFolder(async (projectionsDir) => {
+    const pod = await Pod.openRepository({ markerFile, repositoryDir, projectionsDir }, unlocked, () =>
+      onlyFollows(place),
+    );
+    try {
+      return await work(pod);
+    } finally {
+      await pod.close();
+    }
+  });
+}
+
+/** Refuses a twin that has nothing yet. @throws DeskPodError POD_NOT_FOUND */
+export async function requireSynced(repository: Repository, place: string): Promise<void> {
+  if ((await repository.readHead()) !== undefined) return;
+  throw new DeskPodError('POD_NOT_FOUND', `${place} is a twin to which no sync has ended yet`, {
+    hint: 'Sync to it from the device that it follows; if that is lost, restore the pod from another home.',
+    details: { place },
+  });
+}

@@ -1,0 +1,241 @@
+// Twins on devices: made of image files and drives, filled, full, pulled out, and made the pod; without any session.
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ErrorCode } from '../../src/core/errors.ts';
+import { peekHead } from '../../src/core/head.ts';
+import { formatDevice, mountDevice } from '../../src/session/device/device.ts';
+import { findTarget, findUses } from '../../src/session/device/device-target.ts';
+import { locateRuntime } from '../../src/session/host/runtime.ts';
+import { desktopOperations } from '../../src/session/operation/desktop-operations.ts';
+import { type OperateOptions, operate } from '../../src/session/operation/operate.ts';
+import type { SyncOutcome } from '../../src/session/operation/operations.ts';
+import { createDesktop } from '../../src/session/pod/create-desktop.ts';
+import { Desktop } from '../../src/session/pod/desktop.ts';
+import { openDevice } from '../../src/session/pod/open-device.ts';
+import { run } from '../../src/sync/process.ts';
+import { DeviceBench, failureOf, MEBIBYTE } from './device-bench.ts';
+
+const PASSPHRASE = 'correct horse battery';
+const CREDENTIAL = { passphrase: PASSPHRASE };
+const onProgress = (): void => undefined;
+const SETTINGS: OperateOptions = { passphrase: async () => PASSPHRASE, onProgress };
+
+describe('a twin on a device', () => {
+  let bench: DeviceBench;
+  let image: string;
+  let twin: string;
+  let desktop: Desktop;
+
+  beforeEach(async () => {
+    bench = await DeviceBench.open();
+    [image, twin] = [bench.path('pod.img'), bench.path('twin.img')];
+    await makePod(image);
+    await openPod();
+  });
+  afterEach(async () => {
+    await bench.close();
+  });
+
+  const makePod = async (devicePath: string): Promise<void> => {
+    await mkdir(bench.path('tree'), { recursive: true });
+    const base = bench.path('base.erofs');
+    await run((await locateRuntime()).mkfsErofsPath, ['--quiet', base, bench.path('tree')]);
+    const plan = { devicePath, name: 'desk', passphrase: PASSPHRASE, base, workFactor: 2 };
+    await createDesktop({ ...plan, sizeBytes: 400 * MEBIBYTE, isForced: false, onProgress });
+  };
+
+  /** Opens the pod; it is closed at the end, at the latest. */
+  const openPod = async (): Promise<void> => {
+    const opened = await Desktop.take(await openDevice(image, CREDENTIAL), onProgress);
+    desktop = opened;
+    bench.atEnd(() => (desktop === opened ? opened.close() : Promise.resolve()));
+  };
+
+  const add = (path = twin, options: { sizeBytes?: number; isForced?: boolean } = {}) =>
+    desktopOperations(desktop)['home-add']({ url: path, twin: { isForced: false, ...options } }, onProgress);
+  const sync = async (): Promise<readonly SyncOutcome[]> =>
+    (await desktopOperations(desktop).sync({}, onProgress)).homes;
+  const codes = (outcomes: readonly SyncOutcome[]): (string | undefined)[] =>
+    outcomes.map((outcome) => ('error' in outcome ? outcome.error.code : undefined));
+  const checkpoint = async (name: string, content: string | Uint8Array): Promise<void> => {
+    await writeFile(join(desktop.root.layerDir, name), content);
+    await desktop.checkpoint(onProgress);
+  };
+
+  /** What is on a device. */
+  const onDevice = async <T>(path: string, look: (mountDir: string) => Promise<T>): Promise<T> => {
+    const device = await mountDevice(path, { isFresh: true });
+    try {
+      return await look(device.mountDir);
+    } finally {
+      await device.unmount();
+    }
+  };
+  const headSeq = (path: string): Promise<number> =>
+    onDevice(path, async (dir) => peekHead(await readFile(join(dir, 'repository', 'head'))).seq);
+
+  it('holds marker and repository only, and is free to be unplugged after each sync', async () => {
+    await checkpoint('letter.txt', 'Dear reader');
+    assert.deepEqual(await add(twin, { sizeBytes: 200 * MEBIBYTE }), { url: `twin://${twin}` });
+    assert.deepEqual(codes(await sync()), [undefined]);
+    assert.deepEqual(await findUses(await findTarget(twin)), []);
+    const names = await onDevice(twin, (dir) => readdir(dir));
+    assert.deepEqual(names.sort(), ['deskpod.pod', 'lost+found', 'repository']);
+    assert.doesNotMatch(await readFile(twin, 'latin1'), /Dear reader|letter\.txt/);
+  });
+
+  it('becomes the pod in place, with the files, while the device that it followed is refused', async () => {
+    await checkpoint('letter.txt', 'Dear reader');
+    await add(twin, { sizeBytes: 200 * MEBIBYTE });
+    await sync();
+    await failureOf('POD_IS_TWIN', () => openDevice(twin, CREDENTIAL));
+    await failureOf('PASSPHRASE_WRONG', () =>
+      openDevice(twin, { passphrase: 'wrong' }, { onPromotion: onProgress }),
+    );
+    const opened = await openDevice(twin, CREDENTIAL, { onPromotion: onProgress });
+    const promoted = await Desktop.take(opened, onProgress);
+    try {
+      const { epoch, homes, vault } = promoted.pod.state;
+      assert.deepEqual([epoch, homes, vault], [2, [], desktop.pod.state.vault]);
+      assert.equal(opened.promotion?.epoch, 2);
+      assert.equal(await readFile(join(promoted.root.layerDir, 'letter.txt'), 'utf8'), 'Dear reader');
+      await promoted.checkpoint(onProgress);
+    } finally {
+      await promoted.close();
+    }
+    const seq = await headSeq(twin);
+    await checkpoint('letter.txt', 'from the lost one');
+    assert.deepEqual(codes(await sync()), ['HOME_FENCED']);
+    assert.equal(await headSeq(twin), seq);
+    assert.equal((await operate(twin, 'status', {}, SETTINGS)).epoch, 2);
+  });
+
+  it('on a drive is found by its file system, whatever the drive is called when it is plugged in again', async () => {
+    await run('truncate', ['-s', String(200 * MEBIBYTE), twin]);
+    const plugIn = async () => (await run('losetup', ['--find', '--show', twin])).stdout;
+    const first = await plugIn();
+    const { url } = await add(first);
+    assert.match(url, /^twin:\/\/\/dev\/disk\/by-uuid\/[0-9a-f-]{36}$/);
+    assert.deepEqual(codes(await sync()), [undefined]);
+    await run('losetup', ['-d', first]);
+    await checkpoint('letter.txt', 'Dear reader');
+    assert.deepEqual(codes(await sync()), ['HOME_AWAY']);
+    const other = await bench.blockDevice('other.img'); // takes the name that the drive had
+    const second = await plugIn();
+    bench.atEnd(() => run('losetup', ['-d', second]));
+    assert.notEqual(second, other);
+    const { homes } = await desktopOperations(desktop).sync({ url: second }, onProgress);
+    assert.deepEqual(codes(homes), [undefined]);
+    assert.equal((await operate(second, 'status', {}, SETTINGS)).lastCheckpoint?.number, 1);
+  });
+
+  it('that is full keeps its former head, and takes a sync after a prune', async () => {
+    await checkpoint('letter.txt', 'Dear reader');
+    await add(twin, { sizeBytes: 140 * MEBIBYTE });
+    await sync();
+    const seq = await headSeq(twin);
+    await checkpoint('noise', randomBytes(130 * MEBIBYTE));
+    assert.deepEqual(codes(await sync()), ['HOME_FULL']);
+    assert.equal(await headSeq(twin), seq);
+    assert.equal((await operate(twin, 'status', {}, SETTINGS)).lastCheckpoint?.number, 1);
+    await unlink(join(desktop.root.layerDir, 'noise'));
+    await desktop.checkpoint(onProgress);
+    const prune = { policy: { last: 1 }, maxUnused: { share: 0 }, isDryRun: false };
+    await desktopOperations(desktop).prune(prune, onProgress);
+    assert.deepEqual(codes(await sync()), [undefined]);
+    assert.equal((await operate(twin, 'status', {}, SETTINGS)).lastCheckpoint?.number, 3);
+  });
+
+  it('that has everything but no room to be started is told, and is not started', async () => {
+    await add(twin, { sizeBytes: 140 * MEBIBYTE });
+    // zeros take no room in the repository, and all of it in the files
+    await checkpoint('zeros', new Uint8Array(130 * MEBIBYTE));
+    const [outcome] = await sync();
+    assert.ok(outcome !== undefined && !('error' in outcome));
+    assert.match(outcome.warnings.join(), /too little room to be started/);
+    await failureOf('DEVICE_TOO_SMALL', () => openDevice(twin, CREDENTIAL, { onPromotion: onProgress }));
+    assert.equal((await operate(twin, 'status', {}, SETTINGS)).isTwin, true);
+  });
+
+  it('that is pulled out during a sync is away, with its former head', async () => {
+    // a drive that gives up after so many bytes, as one that is pulled out does
+    const drive = bench.path('drive');
+    await mkdir(drive);
+    await run('mount', ['-t', 'tmpfs', '-o', 'size=40m', 'tmpfs', drive]);
+    bench.atEnd(() => run('umount', ['--lazy', drive]));
+    const onDrive = join(drive, 'twin.img');
+    await add(onDrive, { sizeBytes: 200 * MEBIBYTE });
+    await checkpoint('noise', randomBytes(100 * MEBIBYTE));
+    const progress = ({ step }: { step: string }): void => {
+      if (step.startsWith('sending')) void rm(onDrive, { force: true });
+    };
+    const { homes } = await desktopOperations(desktop).sync({}, progress);
+    assert.deepEqual(codes(homes), ['HOME_AWAY']);
+    assert.equal(desktop.pod.state.homes[0]?.seq, 0);
+    await desktop.checkpoint(onProgress);
+  });
+
+  const refusals: { what: string; code: ErrorCode; prepare: () => Promise<string> }[] = [
+    { what: 'the device of the pod itself', code: 'USAGE', prepare: async () => image },
+    {
+      what: 'the device of another pod',
+      code: 'POD_EXISTS',
+      prepare: async () => {
+        await makePod(twin);
+        return twin;
+      },
+    },
+    {
+      what: 'a file with something else in it',
+      code: 'TARGET_NOT_EMPTY',
+      prepare: async () => {
+        await writeFile(twin, randomBytes(MEBIBYTE * 130));
+        return twin;
+      },
+    },
+    {
+      what: 'a device that is mounted',
+      code: 'DEVICE_IN_USE',
+      prepare: async () => {
+        await formatDevice({ path: twin, sizeBytes: 140 * MEBIBYTE });
+        await mkdir(bench.path('elsewhere'));
+        await run('mount', ['-o', 'loop', twin, bench.path('elsewhere')]);
+        bench.atEnd(() => run('umount', [bench.path('elsewhere')]));
+        return twin;
+      },
+    },
+    {
+      what: 'a device that is too small for what the pod has',
+      code: 'DEVICE_TOO_SMALL',
+      prepare: async () => {
+        await checkpoint('noise', randomBytes(80 * MEBIBYTE));
+        await run('truncate', ['-s', String(160 * MEBIBYTE), twin]);
+        return twin;
+      },
+    },
+    { what: 'a folder', code: 'USAGE', prepare: async () => bench.dir },
+    { what: 'a file that is not there, without a size', code: 'USAGE', prepare: async () => twin },
+  ];
+  for (const { what, code, prepare } of refusals) {
+    it(`is not made of ${what}; nothing changes`, async () => {
+      const path = await prepare();
+      await failureOf(code, () => add(path));
+      assert.deepEqual(desktop.pod.state.homes, []);
+    });
+  }
+
+  it('that was replaced by the device of another pod is refused, and is one again after it was erased for it', async () => {
+    await add(twin, { sizeBytes: 140 * MEBIBYTE });
+    await checkpoint('letter.txt', 'Dear reader');
+    await sync();
+    await makePod(bench.path('other.img'));
+    await rename(bench.path('other.img'), twin);
+    assert.deepEqual(codes(await sync()), ['HOME_FOREIGN']);
+    await failureOf('POD_EXISTS', () => add());
+    await add(twin, { isForced: true });
+    assert.deepEqual(codes(await sync()), [undefined]);
+    assert.equal((await operate(twin, 'status', {}, SETTINGS)).lastCheckpoint?.number, 1);
+  });
+});
