@@ -5,8 +5,9 @@ import { mkdir, readdir, readFile, rename, rm, unlink, writeFile } from 'node:fs
 import { join } from 'node:path';
 import type { ErrorCode } from '../../src/core/errors.ts';
 import { peekHead } from '../../src/core/head.ts';
-import { formatDevice, mountDevice } from '../../src/session/device/device.ts';
+import { findStaging, formatDevice, mountDevice } from '../../src/session/device/device.ts';
 import { findTarget, findUses } from '../../src/session/device/device-target.ts';
+import { endProcess, identifyProcess } from '../../src/session/host/process-identity.ts';
 import { locateRuntime } from '../../src/session/host/runtime.ts';
 import { desktopOperations } from '../../src/session/operation/desktop-operations.ts';
 import { type OperateOptions, operate } from '../../src/session/operation/operate.ts';
@@ -14,7 +15,9 @@ import type { SyncOutcome } from '../../src/session/operation/operations.ts';
 import { createDesktop } from '../../src/session/pod/create-desktop.ts';
 import { Desktop } from '../../src/session/pod/desktop.ts';
 import { openDevice } from '../../src/session/pod/open-device.ts';
+import { lockHolder } from '../../src/sync/posix/flock.ts';
 import { run } from '../../src/sync/process.ts';
+import { Program } from '../tree/program.ts';
 import { DeviceBench, failureOf, MEBIBYTE } from './device-bench.ts';
 
 const PASSPHRASE = 'correct horse battery';
@@ -110,6 +113,31 @@ describe('a twin on a device', () => {
     assert.deepEqual(codes(await sync()), ['HOME_FENCED']);
     assert.equal(await headSeq(twin), seq);
     assert.equal((await operate(twin, 'status', {}, SETTINGS)).epoch, 2);
+  });
+
+  it('goes on to become the pod after whoever began it was killed at any step', async () => {
+    await checkpoint('letter.txt', 'Dear reader');
+    await add(twin, { sizeBytes: 200 * MEBIBYTE });
+    await sync();
+    await writeFile(bench.path('passphrase'), PASSPHRASE);
+    const program = new Program({ env: { DESKPOD_PASSPHRASE_FILE: bench.path('passphrase') } });
+    const { lockFile } = await findStaging(twin);
+    for (const step of [/becomes the pod/, /taking over/, /laying out/]) {
+      const starting = program.start(['start', twin, '--no-view']);
+      await starting.progress((progress) => step.test(progress.step));
+      const supervisor = identifyProcess(lockHolder(lockFile) ?? 0);
+      assert.ok(supervisor !== undefined && (await endProcess(supervisor)), String(step));
+      await starting.ended;
+    }
+    const opened = await openDevice(twin, CREDENTIAL, { onPromotion: onProgress });
+    const promoted = await Desktop.take(opened, onProgress);
+    try {
+      assert.equal(promoted.pod.state.epoch, 2); // once, however often it was begun
+      assert.equal(await readFile(join(promoted.root.layerDir, 'letter.txt'), 'utf8'), 'Dear reader');
+    } finally {
+      await promoted.close();
+    }
+    assert.deepEqual(await findUses(await findTarget(twin)), []);
   });
 
   it('on a drive is found by its file system, whatever the drive is called when it is plugged in again', async () => {

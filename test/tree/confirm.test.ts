@@ -26,7 +26,8 @@ describe('--force over an image file that something is on', () => {
   it('needs --yes where there is no terminal, and names what is there', async () => {
     const before = await readFile(image);
     const restore = ['restore', '--from', lab.home, '--to', image, '--force'];
-    for (const command of [restore, ['create', image, '--force']]) {
+    const twin = ['home', 'add', image, '--force', ...lab.at];
+    for (const command of [restore, ['create', image, '--force'], twin]) {
       const { message, hint, details } = await lab.program.failure('USAGE', command);
       assert.match(message, /ext4 "photos"/);
       assert.match(hint ?? '', /--yes/);

@@ -93,6 +93,8 @@ describe('the twin of a tree pod', () => {
     const { isTwin, lastCheckpoint, kind } = await ask(twin, 'status', {});
     assert.deepEqual([isTwin, kind, lastCheckpoint?.number], [true, 'tree', 1]);
     assert.equal((await ask(twin, 'checkpoints', {})).checkpoints.length, 1);
+    const none = [twinUrl(twin), lab.home].map((url) => ({ url, branches: [] }));
+    assert.deepEqual((await ask(twin, 'branches', {})).homes, none);
     const entries: EntryReport[] = [];
     const list = { at: { path: '' }, checkpoint: 'latest', isRecursive: true } as const;
     await operateStream(twin, 'ls', list, (entry) => void entries.push(entry), QUIET);
@@ -344,6 +346,38 @@ describe('the twin of a tree pod', () => {
       damage.map(({ healedFrom }) => healedFrom),
       [twinUrl(twin)],
     );
+  });
+
+  it('is healed from another home where it lies, and by its pod', async () => {
+    await follow();
+    const [pack = ''] = (await readdir(join(podDir(), 'repository', 'packs'), { recursive: true })).filter(
+      (name) => name.endsWith('.age'),
+    );
+    const damage = () => writeFile(join(podDir(), 'repository', 'packs', pack), 'rot');
+    await damage();
+    const verify = { depth: 'data', isHealing: true, isGivingUp: false } as const;
+    const here = await ask(twin, 'verify', verify);
+    assert.deepEqual(
+      here.damage.map(({ healedFrom }) => healedFrom),
+      [lab.home],
+    );
+    assert.deepEqual(here.failures, []);
+    await damage();
+    const there = await ask(lab.dir, 'verify', { ...verify, home: twin });
+    assert.equal(there.place, twinUrl(twin));
+    assert.deepEqual(
+      there.damage.map(({ healedFrom }) => healedFrom),
+      ['device'],
+    );
+    assert.deepEqual((await ask(twin, 'verify', verify)).damage, []);
+  });
+
+  it('is a device of this computer', async () => {
+    const far = ['home', 'add', 'user@host:/twin', '--twin', ...lab.at];
+    await lab.program.failure('USAGE', far);
+    await lab.program.failure('USAGE', ['restore', '--from', twinUrl(twin), '--list']);
+    const { hint } = await lab.program.failure('USAGE', ['branches', '--from', twinUrl(twin)]);
+    assert.match(hint ?? '', /look into it with `-d /);
   });
 
   it('follows the keys of its pod', async () => {

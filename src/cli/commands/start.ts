@@ -110,6 +110,7 @@ function describePromotion(promotion: Promotion): string {
   const { podId, epoch, checkpoint, checkpointAtMs, fileCount, fileBytes, durationMs } = promotion;
   return (
     `this twin is pod ${podId} now (epoch ${epoch}), as of checkpoint ${checkpoint} (${formatMoment(checkpointAtMs)}): ` +
-    `${fileCount} files, ${formatBytes(fileBytes)} in ${formatDuration(durationMs)}`
+    `${fileCount} files, ${formatBytes(fileBytes)} in ${formatDuration(durationMs)}\n` +
+    'if the device that it followed turns up, nothing of either is overwritten: homes keep one of them as a branch'
   );
 }

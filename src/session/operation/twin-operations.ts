@@ -5,7 +5,7 @@ import { onlyFollows } from '../../sync/pod/twin.ts';
 import type { OperationName, Operations } from './operations.ts';
 import { type Handlers, podOperations } from './pod-operations.ts';
 
-type TwinOperationName = 'status' | 'log' | 'checkpoints' | 'home-list' | 'verify' | 'key-list';
+type TwinOperationName = 'status' | 'log' | 'checkpoints' | 'home-list' | 'branches' | 'verify' | 'key-list';
 
 /**
  * Asks something of a twin's pod.
@@ -33,6 +33,7 @@ function twinOperations(pod: Pod, place: string): Handlers<TwinOperationName> {
     log,
     checkpoints,
     'home-list': operations['home-list'],
+    branches: operations.branches,
     'key-list': operations['key-list'],
     status: async (...asked) => ({ ...(await operations.status(...asked)), isTwin: true }),
     verify: async (parameters, onProgress, signal) => {

@@ -1,20 +1,20 @@
 // Making a twin: an empty folder, or a device that is formatted for it, becomes a home that can be started.
-import { mkdir, readdir, readFile, realpath } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { equalBytes } from '../../core/bytes.ts';
-import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
+import { DeskPodError } from '../../core/errors.ts';
 import { type Marker, peekMarker } from '../../core/marker.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import { openTwinHome } from '../../sync/home/twin-home.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
 import { MARKER_FILE, TREE_POD_DIR } from '../../sync/pod/pod-folder.ts';
 import { asFollowed, bytesForTwin, newTwinMarker } from '../../sync/pod/twin.ts';
-import { findStaging, formatDevice } from '../device/device.ts';
+import { formatDevice } from '../device/device.ts';
 import { statusAt } from '../host/path-status.ts';
 import { requireRoot } from '../host/root-rights.ts';
 import { afterwards } from '../pod/afterwards.ts';
 import { releaseUnfinished } from '../pod/release.ts';
-import { type TakeOptions, takePlace } from './twin-place.ts';
+import { isPlaceOf, mountDirOf, type TakeOptions, takePlace } from './twin-place.ts';
 
 /** What is to become a twin. */
 export interface TwinPlan {
@@ -102,29 +102,15 @@ async function furnish(pod: Pod, path: string, options: TakeOptions = {}): Promi
 }
 
 async function requireAnother(pod: Pod, path: string): Promise<void> {
-  const ownDir = dirname(pod.folder.markerFile);
-  const dirs = pod.state.kind === 'tree' ? [join(path, TREE_POD_DIR)] : await mountDirsOf(path);
-  for (const dir of dirs) {
-    if ((await statusAt(dir)) === undefined || (await realpath(dir)) !== (await realpath(ownDir))) continue;
-    throw new DeskPodError('USAGE', `${path} is the device of this pod itself: it cannot be its own twin`, {
-      hint: 'A twin is another device, kept elsewhere.',
-    });
-  }
-}
-
-/** Where the device at `path` would be mounted; none if it is no pod's. */
-async function mountDirsOf(path: string): Promise<string[]> {
-  try {
-    return [(await findStaging(path)).deviceDir];
-  } catch (error) {
-    if (isDeskPodError(error)) return [];
-    throw error;
-  }
+  if (!(await isPlaceOf(pod, path))) return;
+  throw new DeskPodError('USAGE', `${path} is the device of this pod itself: it cannot be its own twin`, {
+    hint: 'A twin is another device, kept elsewhere.',
+  });
 }
 
 /** A device that a killed making of a twin left, or that was a home of this pod before. */
 async function isOurTwin(pod: Pod, path: string): Promise<boolean> {
-  if ((await mountDirsOf(path)).length === 0) return false;
+  if ((await mountDirOf(path)) === undefined) return false;
   const place = await takePlace(path, { isFresh: true });
   return afterwards(
     async () => {

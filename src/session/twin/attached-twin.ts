@@ -1,12 +1,12 @@
 // A twin among other homes: it is mounted only if it is asked for something.
 import { isDeskPodError } from '../../core/errors.ts';
 import type { Home, HomeStatus, HomeVerification, PushReport } from '../../sync/home/home.ts';
-import type { TwinPlace } from './twin-place.ts';
 
 /** A twin that is mounted, or locked where it is a folder. */
 export interface TakenTwin {
   readonly home: Home;
-  readonly place: TwinPlace;
+  /** Lets go of it. */
+  release(): Promise<void>;
 }
 
 /** A home that is taken at its first use, once; if that fails, whatever is asked of it fails alike. */
@@ -23,7 +23,7 @@ export class AttachedTwin implements Home {
   /** Lets go of it, if it was taken. */
   async release(): Promise<void> {
     const taken = await this.#taken?.catch(() => undefined); // whoever asked for something was told
-    await taken?.place.release();
+    await taken?.release();
   }
 
   async probe(): Promise<HomeStatus> {

@@ -1,4 +1,5 @@
 // Lending the homes of a pod: those that rsync reaches as they are, twins mounted for as long as they are used.
+import { dirname } from 'node:path';
 import { DeskPodError } from '../../core/errors.ts';
 import type { Home } from '../../sync/home/home.ts';
 import { isTwinUrl, parseHomeUrl } from '../../sync/home/home-url.ts';
@@ -6,17 +7,17 @@ import type { LendHome } from '../../sync/home/lend-home.ts';
 import { openRsyncHome } from '../../sync/home/rsync-home.ts';
 import { openTwinHome } from '../../sync/home/twin-home.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
-import type { SyncSettings } from '../../sync/pod/replicate.ts';
 import { asFollowed } from '../../sync/pod/twin.ts';
 import { afterwards } from '../pod/afterwards.ts';
 import { AttachedTwin, type TakenTwin } from './attached-twin.ts';
-import { isTwinHere, takePlace } from './twin-place.ts';
+import { isPlaceOf, isTwinHere, takePlace } from './twin-place.ts';
 
 /** What a sync lends the homes of this pod by. */
 export function lendHomesOf(pod: Pod): LendHome {
   return async (url, settings, work) => {
     if (!isTwinUrl(url)) return work({ home: openRsyncHome(url, settings) });
-    const { home, place } = await takeTwin(pod, url, settings);
+    const place = await takePlace(parseHomeUrl(url).path);
+    const home = openTwinHome({ dir: place.dir, url, ...settings }, asFollowed(pod));
     try {
       return await afterwards(
         () => work({ home, freeBytes: () => place.freeBytes() }),
@@ -53,7 +54,15 @@ export async function withHomesOf<T>(
   );
 }
 
-async function takeTwin(pod: Pod, url: string, settings: SyncSettings = {}): Promise<TakenTwin> {
-  const place = await takePlace(parseHomeUrl(url).path);
-  return { home: openTwinHome({ dir: place.dir, url, ...settings }, asFollowed(pod)), place };
+async function takeTwin(pod: Pod, url: string): Promise<TakenTwin> {
+  const { path } = parseHomeUrl(url);
+  // a twin that is looked into finds itself among its pod's homes, and has itself taken already
+  if (await isPlaceOf(pod, path))
+    return { home: openIn(dirname(pod.folder.markerFile)), release: async () => undefined };
+  const place = await takePlace(path);
+  return { home: openIn(place.dir), release: () => place.release() };
+
+  function openIn(dir: string): Home {
+    return openTwinHome({ dir, url }, asFollowed(pod));
+  }
 }

@@ -1,12 +1,13 @@
 // The place of a twin on this host: a folder, an image file, or a drive, which is known by its file system wherever it is plugged in.
 import { readdir, realpath, stat, statfs } from 'node:fs/promises';
-import { join } from 'node:path';
-import { DeskPodError } from '../../core/errors.ts';
+import { dirname, join } from 'node:path';
+import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { isTwinUrl, parseHomeUrl, twinUrl } from '../../sync/home/home-url.ts';
 import { type DevicePlace, inodePlace } from '../../sync/pod/device-place.ts';
+import type { Pod } from '../../sync/pod/pod.ts';
 import { MARKER_FILE, TREE_POD_DIR } from '../../sync/pod/pod-folder.ts';
 import { lockTree } from '../../sync/pod/tree.ts';
-import { abandonDevice, mountDevice } from '../device/device.ts';
+import { abandonDevice, findStaging, mountDevice } from '../device/device.ts';
 import { findTarget, findUses } from '../device/device-target.ts';
 import { readSuperblock } from '../device/ext4.ts';
 import { findDevicePlace } from '../device/medium.ts';
@@ -73,6 +74,26 @@ export async function takePlace(path: string, { isFresh = false }: TakeOptions =
       }
     },
   };
+}
+
+/** True if the folder or device at `path` is the one that this opened pod, or twin, lies on. */
+export async function isPlaceOf(pod: Pod, path: string): Promise<boolean> {
+  const found = await findPlace(path);
+  if (found === undefined) return false;
+  const isFolder = (await stat(found)).isDirectory();
+  const dir = isFolder ? join(found, TREE_POD_DIR) : await mountDirOf(found);
+  if (dir === undefined || (await statusAt(dir)) === undefined) return false;
+  return (await realpath(dir)) === (await realpath(dirname(pod.folder.markerFile)));
+}
+
+/** Where the device at `path` is mounted when it is in use; undefined for what is no device of a pod. */
+export async function mountDirOf(path: string): Promise<string | undefined> {
+  try {
+    return (await findStaging(path)).deviceDir;
+  } catch (error) {
+    if (isDeskPodError(error)) return undefined;
+    throw error;
+  }
 }
 
 /** True for a drive or an image file, which can only be a twin; false for a folder, and where nothing is. */
