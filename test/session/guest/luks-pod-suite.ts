@@ -6,6 +6,8 @@ import { createDesktop } from '../../../src/session/pod/create-desktop.ts';
 import { Desktop } from '../../../src/session/pod/desktop.ts';
 import { openDevice } from '../../../src/session/pod/open-device.ts';
 import { restorePod } from '../../../src/session/pod/restore-pod.ts';
+import { addTwin } from '../../../src/session/twin/add-twin.ts';
+import { lendHomesOf } from '../../../src/session/twin/lend-homes.ts';
 import { addHome } from '../../../src/sync/pod/add-home.ts';
 import { syncHomes } from '../../../src/sync/pod/replicate.ts';
 import { run } from '../../../src/sync/process.ts';
@@ -65,6 +67,43 @@ export function describeLuksPod(register: Register = it): void {
           await restored.close();
         }
       }),
+    );
+
+    register(
+      'has a twin that becomes the pod on a LUKS vault of its own, also after that was interrupted',
+      () =>
+        withBench(async (bench) => {
+          const [image, twin] = [bench.path('pod.img'), bench.path('twin.img')];
+          await createDesktop({ ...planFor(image), sizeBytes: DEVICE_BYTES });
+          const desktop = await Desktop.take(await openDevice(image, CREDENTIAL), onProgress);
+          try {
+            await writeFile(join(desktop.root.layerDir, 'letter.txt'), 'Dear reader');
+            await desktop.checkpoint(onProgress);
+            await addTwin(desktop.pod, { path: twin, sizeBytes: DEVICE_BYTES, isForced: false }, onProgress);
+            const lend = lendHomesOf(desktop.pod);
+            const outcomes = await syncHomes(desktop.pod, undefined, onProgress, {}, lend);
+            assert.deepEqual(
+              outcomes.map((outcome) => 'error' in outcome),
+              [false],
+            );
+          } finally {
+            await desktop.close();
+          }
+
+          const interrupt = ({ step }: { readonly step: string }): void => {
+            if (step === 'laying out the files') throw new Error('interrupted');
+          };
+          await assert.rejects(openDevice(twin, CREDENTIAL, { onPromotion: interrupt }), /interrupted/);
+          const opened = await openDevice(twin, CREDENTIAL, { onPromotion: onProgress });
+          const promoted = await Desktop.take(opened, onProgress);
+          try {
+            assert.deepEqual([promoted.pod.state.epoch, promoted.pod.state.vault], [2, 'luks']);
+            const letter = join(promoted.root.layerDir, 'letter.txt');
+            assert.equal(await readFile(letter, 'utf8'), 'Dear reader');
+          } finally {
+            await promoted.close();
+          }
+        }),
     );
   });
 }
