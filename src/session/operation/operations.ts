@@ -81,7 +81,7 @@ export interface StartReport {
   readonly firstPixelMs: number;
   /** Time that the passphrase itself took. */
   readonly unlockMs: number;
-  /** The device was a twin, and became the pod before its session went on. */
+  /** The device was a twin, and became the pod before all that the other times count. */
   readonly promotion?: Promotion;
   readonly warnings: readonly string[];
 }
