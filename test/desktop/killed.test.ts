@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LoggedEvent } from '../../src/core/events.ts';
 import { endProcess, identifyProcess } from '../../src/session/host/process-identity.ts';
+import type { Staging } from '../../src/session/host/staging.ts';
 import type { StartReport } from '../../src/session/operation/operations.ts';
 import type { Running } from '../tree/program.ts';
 import { DesktopLab, until } from './desktop-lab.ts';
@@ -62,22 +63,27 @@ describe('a desktop pod', () => {
     });
   }
 
-  it('whose images are complete in memory when the supervisor is killed is suspended by the next command', async () => {
-    await lab.start();
-    await lab.startCounter();
-    const before = await lab.counter();
-    const { imagesDir } = await lab.stage();
-    const supervisor = await lab.supervisor();
-    const suspend = lab.program.start(['suspend', ...lab.at()]);
-    await until(() => existsSync(join(imagesDir, 'inventory.img')));
-    assert.equal(await endProcess(supervisor), true);
-    await suspend.ended;
-    const { session } = await lab.status();
-    assert.ok(session.status === 'running' || session.status === 'suspended', JSON.stringify(session));
-    if (session.status === 'suspended') await lab.start();
-    else await lab.supervisor();
-    assert.equal((await lab.counter(before.count)).pid, before.pid);
-  });
+  for (const [title, fileOf] of [
+    ['complete in memory', ({ imagesDir }: Staging) => join(imagesDir, 'inventory.img')],
+    ['all that is to be left of it', ({ privateDir }: Staging) => join(privateDir, 'session-ended')],
+  ] as const) {
+    it(`whose images are ${title} when the supervisor is killed is suspended by the next command`, async () => {
+      await lab.start();
+      await lab.startCounter();
+      const before = await lab.counter();
+      const file = fileOf(await lab.stage());
+      const supervisor = await lab.supervisor();
+      const suspend = lab.program.start(['suspend', ...lab.at()]);
+      await until(() => existsSync(file));
+      assert.equal(await endProcess(supervisor), true);
+      await suspend.ended;
+      const { session } = await lab.status();
+      assert.ok(session.status === 'running' || session.status === 'suspended', JSON.stringify(session));
+      if (session.status === 'suspended') await lab.start();
+      else await lab.supervisor();
+      assert.equal((await lab.counter(before.count)).pid, before.pid);
+    });
+  }
 
   it('whose supervisor is killed in a start can be started again', async () => {
     await lab.start();

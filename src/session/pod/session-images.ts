@@ -2,10 +2,18 @@
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { DeskPodError } from '../../core/errors.ts';
 import { run } from '../../sync/process.ts';
 import { isSystemError } from '../../sync/repository/durable-file.ts';
 import { mountAt, readMounts } from '../host/mount-table.ts';
 import { mountImagesTmpfs, type Staging } from '../host/staging.ts';
+import { isDumping } from '../process/session-members.ts';
+
+/** To end the processes of the largest session. */
+const ENDING_TIMEOUT_MS = 60_000;
+const ENDING_POLL_MS = 10;
+const DYING_MS = 2000;
 
 /** An empty folder in memory for the images of this pod's session. */
 export async function openImages(staging: Staging): Promise<string> {
@@ -32,15 +40,38 @@ export async function noteSessionEnds(staging: Staging): Promise<void> {
 }
 
 /**
+ * Waits for a CRIU that was let end the session: its supervisor may have been killed right after that. Only then is it
+ * certain whether the session runs or its images are all there is of it. Returns at once if none was.
+ * @throws DeskPodError POD_BUSY if it does not come to an end
+ */
+export async function untilSessionEnded(staging: Staging, isRunning: () => boolean): Promise<void> {
+  if (!(await isEndNoted(staging))) return;
+  for (const deadlineMs = performance.now() + ENDING_TIMEOUT_MS; await isDumping(staging.imagesDir); ) {
+    if (performance.now() > deadlineMs) {
+      throw new DeskPodError('POD_BUSY', 'the suspend of this session has not come to its end', {
+        hint: 'CRIU is still at work on it. Wait until it is done, then try again.',
+      });
+    }
+    await delay(ENDING_POLL_MS);
+  }
+  // what CRIU has killed is gone a moment later; what still runs then was let go on
+  for (const deadlineMs = performance.now() + DYING_MS; isRunning() && performance.now() < deadlineMs; )
+    await delay(ENDING_POLL_MS);
+}
+
+/**
  * Whether the images of a session that was ended by its suspend are still in memory: its supervisor was killed before it
  * had sealed them, or could not seal them. To be asked only when no session of this pod runs.
  */
 export async function holdsEndedSession(staging: Staging): Promise<boolean> {
-  const isNoted = (await listNames(staging.privateDir)).some(
+  // CRIU writes the inventory last, after every page.
+  return (await isEndNoted(staging)) && (await listNames(staging.imagesDir)).includes('inventory.img');
+}
+
+async function isEndNoted(staging: Staging): Promise<boolean> {
+  return (await listNames(staging.privateDir)).some(
     (name) => join(staging.privateDir, name) === endNote(staging),
   );
-  // CRIU writes the inventory last, after every page.
-  return isNoted && (await listNames(staging.imagesDir)).includes('inventory.img');
 }
 
 function endNote({ privateDir }: Staging): string {

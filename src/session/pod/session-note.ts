@@ -3,6 +3,7 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRunning, type ProcessIdentity } from '../host/process-identity.ts';
 import type { Staging } from '../host/staging.ts';
+import { untilSessionEnded } from './session-images.ts';
 
 /** What is known of a running session outside of the pod. It holds no secret, and is worth nothing after a reboot. */
 export interface SessionNote {
@@ -19,11 +20,20 @@ export async function writeSessionNote(staging: Staging, note: SessionNote): Pro
   await rename(`${path}.new`, path);
 }
 
-/** The note, if there is one and its session still runs. */
+/**
+ * The note, if there is one and its session still runs. Waits for a suspend that is about to end it.
+ * @throws DeskPodError POD_BUSY if that does not come to an end
+ */
 export async function readSessionNote(staging: Staging): Promise<SessionNote | undefined> {
+  const note = await parseNote(notePath(staging));
+  if (note === undefined || !isRunning(note.root)) return undefined;
+  await untilSessionEnded(staging, () => isRunning(note.root));
+  return isRunning(note.root) ? note : undefined;
+}
+
+async function parseNote(path: string): Promise<SessionNote | undefined> {
   try {
-    const note = JSON.parse(await readFile(notePath(staging), 'utf8')) as SessionNote;
-    return isRunning(note.root) ? note : undefined;
+    return JSON.parse(await readFile(path, 'utf8')) as SessionNote;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof SyntaxError) return undefined;
     throw error;

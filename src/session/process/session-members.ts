@@ -41,6 +41,14 @@ export async function endStrayDump(imagesDir: string): Promise<void> {
   }
 }
 
+/** True while a CRIU dumps into `imagesDir`, whoever started it. */
+export async function isDumping(imagesDir: string): Promise<boolean> {
+  for (const name of await readdir('/proc')) {
+    if (/^\d+$/.test(name) && (await isCriu(name, 'dump', '--images-dir', imagesDir))) return true;
+  }
+  return false;
+}
+
 /**
  * Ends the exec agent of the session whose pid 1 is `rootPid`, which starts it again: for one that does not answer,
  * because something in the session stopped it. Processes of the session that pretend to be one end too.
