@@ -56,9 +56,19 @@ export class WholeIndexRun implements FileIndexRun {
   }
 
   remember(stamp: Uint8Array, entry: EncodedEntry): void | Promise<void> {
+    const key = blockKey(entry.path);
+    return this.#reach(key) ? this.#note(key, stamp, entry) : this.#noteLater(key, stamp, entry);
+  }
+
+  async #noteLater(key: Uint8Array, stamp: Uint8Array, entry: EncodedEntry): Promise<void> {
+    while (!this.#reach(key)) await this.#fill();
+    await this.#note(key, stamp, entry);
+  }
+
+  #note(key: Uint8Array, stamp: Uint8Array, entry: EncodedEntry): void | Promise<void> {
     const known = this.#found.get(entry);
     this.#found.delete(entry);
-    const block = this.#blockOf(entry.path);
+    const block = this.#blockOf(key);
     if (known !== undefined) block.kept.push(known);
     else if (!isRacy(stamp, this.#parts)) {
       block.kept.push({ entry, bytes: encodeKnown(this.#generation, stamp, entry) });
@@ -116,10 +126,9 @@ export class WholeIndexRun implements FileIndexRun {
         if (entry !== undefined) this.#found.set(entry, known);
         return entry;
       }
-      const next = this.#ahead.shift();
+      const [next] = this.#ahead;
       if (next === undefined) return this.#isExhausted ? undefined : 'more';
-      this.#passing.push(next);
-      this.#next = 0;
+      this.#enter(next);
     }
   }
 
@@ -135,9 +144,26 @@ export class WholeIndexRun implements FileIndexRun {
     return !this.#isExhausted;
   }
 
+  /**
+   * Takes the search on to the block that a path belongs to, as a path that is noted need not have been searched; false if
+   * more must be read for that.
+   */
+  #reach(key: Uint8Array): boolean {
+    for (let next = this.#ahead[0]; next !== undefined; next = this.#ahead[0]) {
+      if (Buffer.compare(next.key, key) > 0) return true;
+      this.#enter(next);
+    }
+    return this.#isExhausted;
+  }
+
+  #enter(next: PassingBlock): void {
+    this.#ahead.shift();
+    this.#passing.push(next);
+    this.#next = 0;
+  }
+
   /** The block that a path belongs to; the search has come at least so far. */
-  #blockOf(path: Uint8Array): PassingBlock {
-    const key = blockKey(path);
+  #blockOf(key: Uint8Array): PassingBlock {
     for (let next = this.#passing[1]; next !== undefined; next = this.#passing[1]) {
       if (Buffer.compare(next.key, key) > 0) break;
       this.#leave(this.#passing.shift() as PassingBlock);
