@@ -2,7 +2,13 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { concatBytes, utf8 } from '../../src/core/bytes.ts';
-import { ManifestDecoder, ManifestEncoder, type ManifestEntry } from '../../src/core/manifest.ts';
+import { EncodedEntry } from '../../src/core/encoded-entry.ts';
+import {
+  encodeEntry,
+  ManifestDecoder,
+  ManifestEncoder,
+  type ManifestEntry,
+} from '../../src/core/manifest.ts';
 import { comparePaths } from '../../src/core/path-order.ts';
 import {
   assertCode,
@@ -99,6 +105,30 @@ describe('manifest', () => {
     fc.assert(
       fc.property(tree, fc.integer({ min: 1, max: 200 }), (entries, pieceBytes) => {
         assert.deepEqual(decode(encode(entries), pieceBytes), entries);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('says the same of an entry by its bytes alone as the entry itself', () => {
+    const one = fc.tuple(component, fields, fc.nat(3)).map(([path, given, hardlinkGroup]): ManifestEntry => {
+      const group = given.kind === 'directory' ? 0 : hardlinkGroup;
+      return { ...entryOf(''), ...given, path, hardlinkGroup: group };
+    });
+    fc.assert(
+      fc.property(one, fc.nat(9), (entry, offset) => {
+        const alone = EncodedEntry.of(entry);
+        // as it lies in a manifest, in a block of the file index
+        const all = concatBytes([
+          new Uint8Array(offset).fill(0xff),
+          alone.bytes,
+          new Uint8Array(3).fill(0xff),
+        ]);
+        const encoded = new EncodedEntry(all.subarray(offset, offset + alone.bytes.length));
+        const { kind, path, sizeBytes, chunkIds } = encoded;
+        assert.deepEqual({ ...encoded.decode(), kind, path, sizeBytes, chunkIds }, entry);
+        assert.deepEqual(encoded.decode(), entry);
+        assert.deepEqual(encodeEntry(encoded.decode()), alone.bytes);
       }),
       { numRuns: 300 },
     );
