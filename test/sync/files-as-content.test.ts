@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { toHex } from '../../src/core/bytes.ts';
 import { examine } from '../../src/sync/files/scanner.ts';
 import { createKeyring } from '../../src/sync/keyring/keyring-file.ts';
@@ -79,6 +80,30 @@ describe('a file that the crew reads', () => {
       const parts: Uint8Array[] = [];
       for await (const chunk of content.readChunks(written[i]?.chunkIds ?? [])) parts.push(chunk);
       assert.ok(Buffer.concat(parts).equals(noise(i * 77_777 + 1, name)), name);
+    }
+  });
+
+  it('is read though threads are busy with what others have them read', async () => {
+    // enough that threads run, and do even little
+    const ids: Uint8Array[] = [];
+    for (let i = 0; i < 6; i++) {
+      writeFileSync(join(folder(), `${i}`), noise(900_000, `${i}`));
+      ids.push(...((await content.writeFile(sourceOf(`${i}`), 'data'))?.chunkIds ?? []));
+    }
+    await content.flush();
+    // the packs are open from now on
+    await Promise.all(ids.map((id) => content.readChunk(id)));
+    for (const [name, length] of [
+      ['small', 400_000],
+      ['long', 2_500_000],
+    ] as const) {
+      writeFileSync(join(folder(), name), noise(length, name));
+      const chunks = [...ids, ...ids, ...ids].map((id) => content.readChunk(id));
+      // when the file comes, every thread has more to do than it would be given
+      await setImmediate();
+      const written = await content.writeFile(sourceOf(name), 'data');
+      assert.equal(written?.sizeBytes, length);
+      await Promise.all(chunks);
     }
   });
 

@@ -182,6 +182,7 @@ export class ChunkWriter {
         return this.#work(hand, order, [], kind);
       },
       isOpen: () => this.#failure !== undefined || this.#storing.size < STORING_MAX,
+      isAtWork: () => this.#keeping.size > 0 || this.#storing.size > 0,
       nextNumber: () => ++this.#number,
     });
     this.#files.set(kind, files);

@@ -32,6 +32,8 @@ export interface FileCrew {
   work(hand: Hand, runs: Uint8Array, sizeBytes: number): Promise<DecidedFiles>;
   /** False while nothing more may be begun. */
   isOpen(): boolean;
+  /** True if something is under way whose end {@link FileBatches.pump} is told of. */
+  isAtWork(): boolean;
   nextNumber(): number;
 }
 
@@ -74,7 +76,7 @@ export class FileBatches {
       const batch = this.#waiting[0];
       if (batch === undefined) break;
       const hand = this.#crew.hand(batch.sizeBytes);
-      if (hand.busy >= ORDERS_AHEAD) return;
+      if (this.#mustWait(hand, ORDERS_AHEAD)) return;
       this.#waiting.shift();
       this.#begin(hand, batch);
     }
@@ -112,7 +114,7 @@ export class FileBatches {
     const string = this.#crew.nextNumber();
     const parts: Promise<DecidedFiles>[] = [];
     for (let offset = 0; offset < sizeBytes; offset += FILE_BATCH_BYTES) {
-      while (!this.#crew.isOpen() || hand.busy >= ORDERS_AHEAD)
+      while (!this.#crew.isOpen() || this.#mustWait(hand, ORDERS_AHEAD))
         await new Promise<void>((resolve) => this.#parts.push(resolve));
       const length = Math.min(FILE_BATCH_BYTES, sizeBytes - offset);
       const isLast = offset + length === sizeBytes;
@@ -132,9 +134,14 @@ export class FileBatches {
     this.#isDispatchDue = true;
     setImmediate(() => {
       this.#isDispatchDue = false;
-      const isIdle = this.#waiting.length === 0 && this.#crew.hand(this.#open?.sizeBytes ?? 0).busy === 0;
-      if (isIdle) this.dispatch();
+      if (this.#waiting.length > 0) return;
+      if (!this.#mustWait(this.#crew.hand(this.#open?.sizeBytes ?? 0), 1)) this.dispatch();
     });
+  }
+
+  /** A hand may be busy with what others gave it, of whose end nobody tells: that is not waited for. */
+  #mustWait(hand: Hand, ordersMax: number): boolean {
+    return hand.busy >= ordersMax && this.#crew.isAtWork();
   }
 
   #begin(hand: Hand, { runs, files, sizeBytes }: Batch): void {
