@@ -23,6 +23,8 @@ import { makeTempFolder } from './support/temp-folder.ts';
 /** A time by which everything that a test has written is long ago. */
 const laterMs = (): number => Date.now() + 10 * RACY_MARGIN_MS;
 
+const NO_ID = new Uint8Array(32);
+
 describe('a capture', () => {
   let temp: ReturnType<typeof makeTempFolder>;
   let source: string;
@@ -133,6 +135,32 @@ describe('a capture', () => {
       isDeskPodError(error, 'SOURCE_UNREADABLE'),
     );
   });
+
+  for (const [what, replace] of [
+    ['another file', (place: string) => writeFileSync(place, 'other')],
+    ['a folder', (place: string) => mkdirSync(place)],
+    ['a symlink', (place: string) => symlinkSync('b', place)],
+  ] as const) {
+    it(`gives what another name had when ${what} takes the place of the first before it is read`, async () => {
+      writeFileSync(join(source, 'a'), 'content');
+      linkSync(join(source, 'a'), join(source, 'b'));
+      linkSync(join(source, 'a'), join(source, 'c'));
+      const entries = await entriesOf({
+        onScanned: ({ path }) => {
+          if (Buffer.from(path).toString() !== 'a') return;
+          rmSync(join(source, 'a'));
+          replace(join(source, 'a'));
+        },
+      });
+      assert.deepEqual(pathsOf(entries), ['', 'a', 'b', 'c']);
+      const [, a, b, c] = entries;
+      assert.equal(b?.sizeBytes, 7);
+      assert.equal(Buffer.from(await content.readChunk(b.chunkIds[0] ?? NO_ID)).toString(), 'content');
+      assert.deepEqual([b.hardlinkGroup, c?.hardlinkGroup], [1, 1]);
+      assert.equal(a?.hardlinkGroup, 0);
+      assert.equal(a?.kind === 'file' ? a.sizeBytes : 0, what === 'another file' ? 5 : 0);
+    });
+  }
 
   it('reads a file again that was written to meanwhile, and then names it', async () => {
     writeFileSync(join(source, 'busy'), 'x'.repeat(10));

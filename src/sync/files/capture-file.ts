@@ -3,7 +3,7 @@ import type { ManifestEntry } from '../../core/manifest.ts';
 import type { FileSource } from '../workers/messages.ts';
 import { joinPath } from './byte-path.ts';
 import type { ContentWriter } from './capture.ts';
-import { examine, type ScannedEntry } from './scanner.ts';
+import { examine, type ScannedEntry, type ScannedInode } from './scanner.ts';
 import { SourceFile } from './source-file.ts';
 
 /** A file that is written to while it is read is read once more. */
@@ -12,6 +12,8 @@ const READ_ATTEMPTS = 2;
 /** A file whose content is stored. */
 export interface CapturedFile {
   readonly entry: ManifestEntry;
+  /** What the entry tells of: not what was scanned if another took its name meanwhile. */
+  readonly inode: ScannedInode;
   /** Of the inode that has the content; undefined if the file changed while it was read, at every attempt. */
   readonly stamp: Uint8Array | undefined;
 }
@@ -46,6 +48,7 @@ export async function captureFile(
               chunkIds,
               ...NO_NODE,
             },
+            inode: current.inode,
             stamp: isStable ? current.inode.stamp : undefined,
           };
         }
@@ -57,7 +60,7 @@ export async function captureFile(
   }
   if (current === undefined) return undefined;
   // it has become something else meanwhile; if a folder, one whose contents the scan never saw
-  return { entry: current.entry, stamp: undefined };
+  return { entry: current.entry, inode: current.inode, stamp: undefined };
 }
 
 /**
@@ -73,7 +76,7 @@ export async function captureUnchanged(
   if (inode.mayBeSparse) return undefined;
   const { stamp, sizeBytes } = inode;
   const chunkIds = await write({ place: joinPath(root, entry.path), stamp, sizeBytes });
-  return chunkIds === undefined ? undefined : { entry: { ...entry, chunkIds }, stamp };
+  return chunkIds === undefined ? undefined : { entry: { ...entry, chunkIds }, inode, stamp };
 }
 
 /** What only other kinds have, should the name have come to stand for one. */

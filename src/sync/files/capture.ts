@@ -107,6 +107,8 @@ interface Told {
   readonly entry: EncodedEntry;
   /** Of the inode that it is about; undefined if that is not certain. */
   readonly stamp: Uint8Array | undefined;
+  /** Of the inode that it is about, see {@link ScannedInode.link}. */
+  readonly link: string | undefined;
 }
 
 /** An inode whose file may still be read. */
@@ -214,12 +216,12 @@ class TreeCapture {
   #tell(inode: ScannedInode, known: EncodedEntry | undefined): Pending['told'] {
     if (known !== undefined && this.#isStored(known)) {
       if (known.kind === 'file' && this.#run?.isOfCheckpoint?.(known) === true) this.#noteUnchanged(inode);
-      return { entry: known, stamp: inode.stamp };
+      return { entry: known, stamp: inode.stamp, link: inode.link };
     }
     const scanned = inode.examine(this.#root);
     if (scanned === undefined) return undefined;
-    if (inode.kind !== 'file' || inode.sizeBytes === 0)
-      return { entry: EncodedEntry.of(scanned.entry), stamp: inode.stamp };
+    const { kind, sizeBytes, stamp, link } = scanned.inode;
+    if (kind !== 'file' || sizeBytes === 0) return { entry: EncodedEntry.of(scanned.entry), stamp, link };
     const reading = this.#read(scanned);
     reading.catch(ignoreUntilAwaited);
     return reading;
@@ -247,10 +249,10 @@ class TreeCapture {
     return captureFile(this.#root, scanned, this.#writer);
   }
 
-  #noteRead({ entry, stamp }: CapturedFile): Told {
+  #noteRead({ entry, inode, stamp }: CapturedFile): Told {
     this.#readFiles++;
     if (stamp === undefined) this.#changed.push(entry.path);
-    return { entry: EncodedEntry.of(entry), stamp };
+    return { entry: EncodedEntry.of(entry), stamp, link: inode.link };
   }
 
   /** Puts an inode into the manifest, or nothing if it has vanished. Resolves or returns when it is noted. */
@@ -273,8 +275,9 @@ class TreeCapture {
     if (told !== undefined) await this.#emit(inode, told);
   }
 
-  #emit({ link }: ScannedInode, { entry, stamp }: Told): Promise<void> | void {
-    if (link === undefined) {
+  #emit({ link }: ScannedInode, { entry, stamp, link: toldLink }: Told): Promise<void> | void {
+    // of another inode that took the name, the names of the one that was scanned must not have the content
+    if (link === undefined || link !== toldLink) {
       this.#encoder.carry(entry);
       this.#push(entry.bytes);
     } else {

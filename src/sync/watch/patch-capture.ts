@@ -176,6 +176,10 @@ class PatchCapture {
     const read = readFile === undefined ? undefined : await captureUnchanged(root, scanned, readFile);
     const captured = read ?? (await captureFile(root, scanned, writer));
     if (captured === undefined) return undefined;
+    const { link } = scanned.inode;
+    // its other names would get what took the place of this one; that is told of by another event
+    if (link !== undefined && captured.inode.link !== link)
+      throw new PatchMismatch('another file took a name of one that has several while it was read');
     this.#readFiles++;
     if (captured.stamp === undefined) this.#changed.push(entry.path);
     else await run.remember(captured.stamp, EncodedEntry.of(captured.entry));
