@@ -162,6 +162,24 @@ describe('a capture', () => {
     });
   }
 
+  it('takes a file that takes the place of a symlink before that is read', async () => {
+    symlinkSync('b', join(source, 'a'));
+    const entries = await entriesOf({
+      onScanned: ({ path }) => {
+        if (Buffer.from(path).toString() !== 'a') return;
+        rmSync(join(source, 'a'));
+        writeFileSync(join(source, 'a'), 'content');
+      },
+    });
+    assert.deepEqual(
+      entries.map(({ kind, sizeBytes }) => [kind, sizeBytes]),
+      [
+        ['directory', 0],
+        ['file', 7],
+      ],
+    );
+  });
+
   it('reads a file again that was written to meanwhile, and then names it', async () => {
     writeFileSync(join(source, 'busy'), 'x'.repeat(10));
     writeFileSync(join(source, 'still'), 'x');

@@ -85,7 +85,8 @@ export class ScannedInode {
   examine(root: Uint8Array): ScannedEntry | undefined {
     const place = joinPath(root, this.path);
     return unlessVanished(place, () => {
-      const target = this.kind === 'symlink' ? readlinkSync(place, { encoding: 'buffer' }) : NO_BYTES;
+      const target = this.kind === 'symlink' ? targetOf(place) : NO_BYTES;
+      if (target === undefined) return examine(root, this.path);
       const entry = {
         path: this.path,
         kind: this.kind,
@@ -269,6 +270,16 @@ function portableXattrs(place: Uint8Array): readonly Xattr[] {
   const xattrs = readXattrs(place);
   if (xattrs.length === 0) return NO_XATTRS;
   return xattrs.filter(({ name }) => !INODE_MARKS.has(Buffer.from(name).toString()));
+}
+
+/** Where a symlink leads; undefined if the place has become something else. */
+function targetOf(place: Buffer): Uint8Array | undefined {
+  try {
+    return readlinkSync(place, { encoding: 'buffer' });
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EINVAL') return undefined;
+    throw error;
+  }
 }
 
 function kindOf(mode: number): EntryKind {
