@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { Level } from 'level';
 import { toHex } from '../../src/core/bytes.ts';
 import { EncodedEntry } from '../../src/core/encoded-entry.ts';
-import { comparePaths } from '../../src/core/path-order.ts';
+import { comparePaths, isWithin } from '../../src/core/path-order.ts';
 import { type FileIndexRun, LevelFileIndex } from '../../src/sync/files/file-index.ts';
 import { STAMP_BYTES } from '../../src/sync/posix/statx.ts';
 import { doubting } from '../../src/sync/watch/unsure-index.ts';
@@ -103,6 +103,7 @@ class Bystander {
       this.#isLossy ||= step.isWhole;
       return;
     }
+    if (!step.isWhole) this.#replace(run, edited, noted);
     await run.settle();
     if (step.isWhole) this.#isLossy = false;
     if (step.isWhole) this.#known = new Map();
@@ -110,6 +111,16 @@ class Bystander {
       this.#unsure.delete(i);
       if (inode.isRacy) this.#known.delete(i);
       else this.#known.set(i, inode);
+    }
+  }
+
+  /** What is gone is gone with all below it, but for what was looked at there. */
+  #replace(run: FileIndexRun, edited: readonly number[], noted: ReadonlyMap<number, Inode>): void {
+    const gone = edited.filter((i) => !this.#tree.has(i)).map(pathAt);
+    for (const path of gone) run.replace?.(path);
+    for (const i of this.#known.keys()) {
+      const isGone = gone.some((path) => isWithin(pathAt(i), path) || keyOf(pathAt(i)) === keyOf(path));
+      if (isGone && !noted.has(i)) this.#known.delete(i);
     }
   }
 

@@ -28,6 +28,11 @@ export interface FileIndexRun {
    */
   remember(stamp: Uint8Array, entry: EncodedEntry): void | Promise<void>;
   /**
+   * Forgets a path and all below it, but for what this capture finds or remembers there. In a capture of some paths only:
+   * one of everything forgets what it does not come to.
+   */
+  replace?(path: Uint8Array): void;
+  /**
    * True if an entry that was found just now is so in the last checkpoint that nobody doubts; others may be, too. Known
    * in a capture of everything only.
    */

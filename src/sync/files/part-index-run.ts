@@ -13,18 +13,27 @@ import {
   trusted,
 } from './index-run.ts';
 
-/** A block with what is known of its paths. */
-interface ReadBlock {
+/** What was noted of one path; no bytes for what is to be forgotten. */
+interface Noted {
+  readonly path: Uint8Array;
+  readonly bytes: KnownBytes | undefined;
+}
+
+/** A block that changes, with what was noted of its paths, in order. */
+interface TouchedBlock {
   readonly key: Uint8Array;
-  readonly known: readonly KnownPath[];
+  readonly noted: readonly Noted[];
 }
 
 /** Holds what it remembers until it settles. */
 export class PartIndexRun implements FileIndexRun {
   readonly #parts: RunParts;
   readonly #generation: number;
-  /** By path; undefined for what is to be forgotten. */
-  readonly #noted = new Map<string, { readonly path: Uint8Array; readonly bytes: KnownBytes | undefined }>();
+  readonly #noted = new Map<string, Noted>();
+  /** Paths of which something is known that still is so. */
+  readonly #found = new Set<string>();
+  /** Paths of which, and of all below them, nothing is known any more but what was found or noted. */
+  readonly #replaced = new Map<string, Uint8Array>();
 
   constructor(parts: RunParts) {
     this.#parts = parts;
@@ -32,28 +41,31 @@ export class PartIndexRun implements FileIndexRun {
   }
 
   async find(path: Uint8Array, stamp: Uint8Array): Promise<EncodedEntry | undefined> {
-    const { known } = await this.#blockOf(path);
+    const known = await this.#read(await this.#blockOf(path));
     const found = known.find((each) => Buffer.compare(each.entry.path, path) === 0);
-    return found === undefined ? undefined : trusted(found, stamp, this.#parts);
+    const entry = found === undefined ? undefined : trusted(found, stamp, this.#parts);
+    if (entry !== undefined) this.#found.add(keyOf(path));
+    return entry;
   }
 
   remember(stamp: Uint8Array, entry: EncodedEntry): void {
     const { path } = entry;
     const isKept = !isRacy(stamp, this.#parts);
     const bytes = isKept ? { entry, bytes: encodeKnown(this.#generation, stamp, entry) } : undefined;
-    this.#noted.set(Buffer.from(path).toString('latin1'), { path, bytes });
+    this.#noted.set(keyOf(path), { path, bytes });
+  }
+
+  replace(path: Uint8Array): void {
+    this.#replaced.set(keyOf(path), path);
   }
 
   async settle(isOfCheckpoint = false): Promise<void> {
-    const noted = [...this.#noted.values()].sort((a, b) => comparePaths(a.path, b.path));
     const operations: BlockOperation[] = [];
-    for (let from = 0; from < noted.length; ) {
-      const { key, known } = await this.#blockOf(noted[from]?.path ?? new Uint8Array(0));
-      const end = await this.#endOf(key);
-      let to = from;
-      while (to < noted.length && isBefore(noted[to]?.path, end)) to++;
-      operations.push(...replaceBlock(key, merged(known, noted.slice(from, to))));
-      from = to;
+    for (const { key, noted } of await this.#touched()) {
+      const known = await this.#read(key);
+      const left = known.filter(({ entry }) => !this.#isGone(keyOf(entry.path)));
+      if (noted.length > 0 || left.length < known.length)
+        operations.push(...replaceBlock(key, merged(left, noted)));
     }
     const { runs, saveRuns } = this.#parts;
     const last = operations.length > 0 ? this.#generation : runs.last;
@@ -65,15 +77,49 @@ export class PartIndexRun implements FileIndexRun {
 
   abandon(): Promise<void> {
     this.#noted.clear();
+    this.#replaced.clear();
     return Promise.resolve();
   }
 
-  /** The block that a path belongs to; an empty one at the very front if there is none. */
-  async #blockOf(path: Uint8Array): Promise<ReadBlock> {
-    const [pair] = await this.#parts.blocks.iterator({ lte: blockKey(path), reverse: true, limit: 1 }).all();
-    return pair === undefined
-      ? { key: new Uint8Array(0), known: [] }
-      : { key: pair[0], known: decodeBlock(pair[1]) };
+  async #touched(): Promise<Iterable<TouchedBlock>> {
+    const touched = new Map<string, TouchedBlock>();
+    const noted = [...this.#noted.values()].sort((a, b) => comparePaths(a.path, b.path));
+    for (let from = 0; from < noted.length; ) {
+      const key = await this.#blockOf(noted[from]?.path ?? new Uint8Array(0));
+      const end = await this.#endOf(key);
+      let to = from;
+      while (to < noted.length && isBefore(noted[to]?.path, end)) to++;
+      touched.set(keyOf(key), { key, noted: noted.slice(from, to) });
+      from = to;
+    }
+    for (const path of this.#replaced.values()) {
+      const first = { gte: await this.#blockOf(path) };
+      // what lies below a path comes right after it, with a NUL for the slash
+      const range =
+        path.length === 0 ? first : { ...first, lt: Buffer.concat([blockKey(path), Buffer.of(1)]) };
+      for await (const key of this.#parts.blocks.keys(range))
+        if (!touched.has(keyOf(key))) touched.set(keyOf(key), { key, noted: [] });
+    }
+    return touched.values();
+  }
+
+  #isGone(path: string): boolean {
+    if (this.#replaced.size === 0 || this.#found.has(path)) return false;
+    if (this.#replaced.has(path) || this.#replaced.has('')) return true;
+    for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1))
+      if (this.#replaced.has(path.slice(0, end))) return true;
+    return false;
+  }
+
+  /** The key of the block that a path belongs to; that of the very front if there is none. */
+  async #blockOf(path: Uint8Array): Promise<Uint8Array> {
+    const [key] = await this.#parts.blocks.keys({ lte: blockKey(path), reverse: true, limit: 1 }).all();
+    return key ?? new Uint8Array(0);
+  }
+
+  async #read(key: Uint8Array): Promise<KnownPath[]> {
+    const value = await this.#parts.blocks.get(key);
+    return value === undefined ? [] : decodeBlock(value);
   }
 
   /** The key of the block after this one; undefined if it is the last. */
@@ -88,10 +134,7 @@ function isBefore(path: Uint8Array | undefined, end: Uint8Array | undefined): bo
 }
 
 /** Both runs in one, in order; of a path that is in both, what was noted counts. */
-function merged(
-  known: readonly KnownBytes[],
-  noted: readonly { readonly path: Uint8Array; readonly bytes: KnownBytes | undefined }[],
-): KnownBytes[] {
+function merged(known: readonly KnownBytes[], noted: readonly Noted[]): KnownBytes[] {
   const all: KnownBytes[] = [];
   let next = 0;
   for (const { path, bytes } of noted) {
@@ -104,4 +147,8 @@ function merged(
     if (bytes !== undefined) all.push(bytes);
   }
   return [...all, ...known.slice(next)];
+}
+
+function keyOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }

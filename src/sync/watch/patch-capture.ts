@@ -46,6 +46,7 @@ export async function capturePatch(
   const capture = new PatchCapture(work);
   try {
     const parts = await capture.read(found);
+    for (const part of found) if (!staysBelow(part)) work.run.replace?.(part.path);
     const root = await work.writer.writeRoot(capture.manifest(before.entries, parts));
     const stats = capture.stats(before.differingFiles);
     return {
@@ -70,6 +71,11 @@ export async function captureAhead(files: readonly ScannedEntry[], work: PatchWo
     await work.run.abandon();
     throw error;
   }
+}
+
+/** True if what was known below a place that was looked at is there as it was. */
+function staysBelow({ isWhole, found }: FoundPart): boolean {
+  return !isWhole && found[0]?.entry.kind === 'directory';
 }
 
 class PatchCapture {

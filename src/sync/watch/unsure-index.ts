@@ -14,6 +14,7 @@ export function doubting(run: FileIndexRun, isUnsure: (path: Uint8Array) => bool
   return {
     find: (path, stamp) => (isUnsure(path) ? undefined : run.find(path, stamp)),
     remember: (stamp, entry) => run.remember(stamp, entry),
+    replace: (path) => run.replace?.(path),
     isOfCheckpoint: (entry) => run.isOfCheckpoint?.(entry) === true,
     settle: (isOfCheckpoint) => run.settle(isOfCheckpoint),
     abandon: () => run.abandon(),

@@ -1,0 +1,57 @@
+// What a capture of some paths leaves behind for the next one of everything.
+import assert from 'node:assert/strict';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ManifestDecoder, type ManifestEntry } from '../../../src/core/manifest.ts';
+import type { Root } from '../../../src/core/root.ts';
+import { captureTree } from '../../../src/sync/files/capture.ts';
+import { LevelFileIndex, RACY_MARGIN_MS } from '../../../src/sync/files/file-index.ts';
+import { lookAt } from '../../../src/sync/watch/look-at.ts';
+import { capturePatch } from '../../../src/sync/watch/patch-capture.ts';
+import { scratchFolder } from '../scratch.ts';
+import { MemoryContent } from '../support/memory-content.ts';
+
+describe('a capture of some paths', () => {
+  const folder = scratchFolder();
+
+  it('lets no folder that it saw gone count as being in its checkpoint when that comes back', async () => {
+    const content = new MemoryContent();
+    const startedAtMs = Date.now() + 10 * RACY_MARGIN_MS;
+    const root = join(folder(), 'tree');
+    const moved = [join(root, 'moved'), join(folder(), 'elsewhere')] as const;
+    for (const name of ['moved', 'moved/below', 'stays']) {
+      mkdirSync(join(root, name), { recursive: true });
+      writeFileSync(join(root, name, 'file'), name);
+    }
+    const index = await LevelFileIndex.open(join(folder(), 'index'));
+    try {
+      const first = await captureTree(root, content, { index, startedAtMs });
+      await first.settle(true);
+      renameSync(...moved);
+      const dirty = [{ path: Buffer.from('moved'), isWhole: true }];
+      const found = lookAt(Buffer.from(root), dirty, { isExcluded: () => false, onMount: () => undefined });
+      const before = { entries: entriesOf(content, first.root), differingFiles: 0 };
+      const run = await index.beginPart(startedAtMs);
+      const patch = await capturePatch(before, found ?? [], {
+        root: Buffer.from(root),
+        writer: content,
+        run,
+      });
+      assert.equal(patch.stats.files, 1);
+      await patch.settle(true);
+      // back as it was, for what that checkpoint has
+      renameSync(moved[1], moved[0]);
+      rmSync(join(root, 'stays'), { recursive: true });
+      const { stats } = await captureTree(root, content, { index, startedAtMs });
+      assert.deepEqual([stats.files, stats.unchangedFiles], [2, 0]);
+    } finally {
+      await index.close();
+    }
+  });
+});
+
+async function* entriesOf(content: MemoryContent, root: Root): AsyncGenerator<readonly ManifestEntry[]> {
+  const decoder = new ManifestDecoder();
+  for await (const piece of content.readRoot(root)) yield decoder.push(piece);
+  decoder.end();
+}
