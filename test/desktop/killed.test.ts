@@ -1,11 +1,12 @@
 // A desktop pod whose supervisor, CRIU or first process is killed: the next command goes on, and nothing saved is lost.
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LoggedEvent } from '../../src/core/events.ts';
 import { endProcess, identifyProcess } from '../../src/session/host/process-identity.ts';
-import type { Staging } from '../../src/session/host/staging.ts';
 import type { StartReport } from '../../src/session/operation/operations.ts';
+import { readSessionNote } from '../../src/session/pod/session-note.ts';
 import type { Running } from '../tree/program.ts';
 import { DesktopLab, until } from './desktop-lab.ts';
 
@@ -63,27 +64,48 @@ describe('a desktop pod', () => {
     });
   }
 
-  for (const [title, fileOf] of [
-    ['complete in memory', ({ imagesDir }: Staging) => join(imagesDir, 'inventory.img')],
-    ['all that is to be left of it', ({ privateDir }: Staging) => join(privateDir, 'session-ended')],
-  ] as const) {
-    it(`whose images are ${title} when the supervisor is killed is suspended by the next command`, async () => {
-      await lab.start();
-      await lab.startCounter();
-      const before = await lab.counter();
-      const file = fileOf(await lab.stage());
-      const supervisor = await lab.supervisor();
-      const suspend = lab.program.start(['suspend', ...lab.at()]);
-      await until(() => existsSync(file));
-      assert.equal(await endProcess(supervisor), true);
-      await suspend.ended;
-      const { session } = await lab.status();
-      assert.ok(session.status === 'running' || session.status === 'suspended', JSON.stringify(session));
-      if (session.status === 'suspended') await lab.start();
-      else await lab.supervisor();
-      assert.equal((await lab.counter(before.count)).pid, before.pid);
-    });
-  }
+  it('whose images are complete in memory when the supervisor is killed is suspended by the next command', async () => {
+    await lab.start();
+    await lab.startCounter();
+    const before = await lab.counter();
+    const { imagesDir } = await lab.stage();
+    const supervisor = await lab.supervisor();
+    const suspend = lab.program.start(['suspend', ...lab.at()]);
+    await until(() => existsSync(join(imagesDir, 'inventory.img')));
+    assert.equal(await endProcess(supervisor), true);
+    await suspend.ended;
+    const { session } = await lab.status();
+    assert.ok(session.status === 'running' || session.status === 'suspended', JSON.stringify(session));
+    if (session.status === 'suspended') await lab.start();
+    else await lab.supervisor();
+    assert.equal((await lab.counter(before.count)).pid, before.pid);
+  });
+
+  it('whose CRIU was let end the session when the supervisor is killed is taken over when that has ended', async () => {
+    await lab.start();
+    await lab.startCounter();
+    const before = await lab.counter();
+    const staging = await lab.stage();
+    const supervisor = await lab.supervisor();
+    const suspend = lab.program.start(['suspend', ...lab.at()]);
+    await until(() => existsSync(join(staging.privateDir, 'session-ended')));
+    const [criu] = dumpsInto(staging.imagesDir);
+    assert.ok(criu !== undefined);
+    process.kill(criu, 'SIGSTOP');
+    // its hook has the answer, and has ended with it
+    await until(() => childrenOf(criu).every((pid) => stateOf(pid) === 'Z'));
+    assert.equal(await endProcess(supervisor), true);
+    await suspend.ended;
+    const judging = readSessionNote(staging);
+    // whoever does not wait has judged by now
+    for (let i = 0; i < 10; i++) await readFile(join(staging.privateDir, 'session-ended'));
+    process.kill(criu, 'SIGCONT');
+    assert.equal(await judging, undefined);
+    const { session } = await lab.status();
+    assert.equal(session.status, 'suspended');
+    await lab.start();
+    assert.equal((await lab.counter(before.count)).pid, before.pid);
+  });
 
   it('whose supervisor is killed in a start can be started again', async () => {
     await lab.start();
@@ -214,5 +236,34 @@ function readCommandLine(pid: string): string {
   } catch (error) {
     if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return '';
     throw error;
+  }
+}
+
+/** The CRIUs that dump into a folder. */
+function dumpsInto(imagesDir: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      const words = textOf(`/proc/${pid}/cmdline`).split('\0');
+      return words.includes('dump') && words.includes(imagesDir);
+    })
+    .map(Number);
+}
+
+function childrenOf(pid: number): number[] {
+  const text = textOf(`/proc/${pid}/task/${pid}/children`).trim();
+  return text === '' ? [] : text.split(' ').map(Number);
+}
+
+/** `Z` for one that has ended and waits for its parent. */
+function stateOf(pid: number): string {
+  return textOf(`/proc/${pid}/stat`).replace(/^.*\) /s, '')[0] ?? 'Z';
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return ''; // it has ended
   }
 }
