@@ -228,3 +228,34 @@ describe('a file index', () => {
     }
   });
 });
+
+describe('the file index of a tree', () => {
+  const folder = scratchFolder();
+
+  it('begins anew when what it says of its captures can not be read', async () => {
+    const level = new Level<string, string>(folder());
+    const index = new LevelFileIndex(level, 'tree');
+    const inode = { stamp: 1, content: 1, isRacy: false };
+    const path = Buffer.from('file');
+    const run = await index.begin(STARTED_AT_MS);
+    assert.equal(await run.find(path, stampOf(inode)), undefined);
+    await run.remember(stampOf(inode), entryOf(path, inode));
+    await run.settle();
+    await level.sublevel(['tree', 'meta']).put('runs', '{"last":"many"}');
+    const next = await index.begin(STARTED_AT_MS);
+    assert.equal(await next.find(path, stampOf(inode)), undefined);
+    await next.abandon();
+    await level.close();
+  });
+
+  it('lets go of a capture that never ended when the next one begins', async () => {
+    const level = new Level<string, string>(folder());
+    const index = new LevelFileIndex(level, 'tree');
+    const left = await index.begin(STARTED_AT_MS);
+    await (await index.begin(STARTED_AT_MS)).settle();
+    await assert.rejects(async () => left.find(Buffer.from('file'), new Uint8Array(STAMP_BYTES)), {
+      code: 'LEVEL_ITERATOR_NOT_OPEN',
+    });
+    await level.close();
+  });
+});

@@ -69,6 +69,7 @@ export class LevelFileIndex implements FileIndex {
   readonly #db: Level<string, string>;
   readonly #name: string;
   readonly #ignoresDev: boolean;
+  #run: WholeIndexRun | undefined;
 
   /** `name` tells trees apart; the caller opens and closes `db`. */
   constructor(db: Level<string, string>, name: string, options: FileIndexOptions = {}) {
@@ -94,7 +95,10 @@ export class LevelFileIndex implements FileIndex {
   }
 
   async begin(startedAtMs: number): Promise<FileIndexRun> {
-    return new WholeIndexRun(await this.#parts(startedAtMs));
+    // one that was never ended, as what came after its capture failed, holds a snapshot of the database
+    await this.#run?.abandon();
+    this.#run = new WholeIndexRun(await this.#parts(startedAtMs));
+    return this.#run;
   }
 
   /** Like {@link begin}, for a capture of some paths: they come in any order, and nothing is forgotten of the others. */
@@ -109,6 +113,9 @@ export class LevelFileIndex implements FileIndex {
   async #parts(startedAtMs: number): Promise<RunParts> {
     const meta = metaOf(this.#db, this.#name);
     const stored = await meta.get(META_KEY);
+    const runs = stored === undefined ? NO_RUNS : parseRuns(stored);
+    // which captures count can not be told any more: none does
+    if (runs === undefined) await this.clear();
     return {
       blocks: blocksOf(this.#db, this.#name),
       // durable before anything that carries the number
@@ -116,7 +123,7 @@ export class LevelFileIndex implements FileIndex {
         this.#db.batch([{ type: 'put', sublevel: meta, key: META_KEY, value: JSON.stringify(next) }], {
           sync: true,
         }),
-      runs: stored === undefined ? { last: 0, open: [], sealed: 0 } : parseRuns(stored),
+      runs: runs ?? NO_RUNS,
       newestNs: BigInt(Math.floor(startedAtMs) - RACY_MARGIN_MS) * 1_000_000n,
       ignoresDev: this.#ignoresDev,
     };
@@ -143,12 +150,15 @@ function metaOf(db: Level<string, string>, name: string) {
   return db.sublevel<string, string>([name, 'meta'], { keyEncoding: 'utf8', valueEncoding: 'utf8' });
 }
 
-function parseRuns(stored: string): Runs {
-  const runs: unknown = JSON.parse(stored);
-  if (typeof runs === 'object' && runs !== null && 'last' in runs && 'open' in runs) {
-    const { last, open } = runs;
-    const sealed = 'sealed' in runs ? Number(runs.sealed) : 0;
-    if (typeof last === 'number' && Array.isArray(open)) return { last, open: open.map(Number), sealed };
+const NO_RUNS: Runs = { last: 0, open: [], sealed: 0 };
+
+/** Undefined for what can not be read. */
+function parseRuns(stored: string): Runs | undefined {
+  try {
+    const { last, open, sealed = 0 } = JSON.parse(stored) as Partial<Record<keyof Runs, unknown>>;
+    if (typeof last !== 'number' || typeof sealed !== 'number' || !Array.isArray(open)) return undefined;
+    return { last, open: open.map(Number), sealed };
+  } catch {
+    return undefined; // only a cache: it begins anew
   }
-  throw new TypeError(`expected the runs of a file index, got ${stored}`);
 }

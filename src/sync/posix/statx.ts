@@ -8,7 +8,8 @@ const statx = declareFunction(
 const getdents = declareFunction('int64_t getdents64(int fd, uint8_t *entries, size_t size)');
 
 const AT_FDCWD = -100;
-const AT_SYMLINK_NOFOLLOW = 0x100;
+/** Not through a symlink, and mounting nothing that is mounted when it is looked at. */
+const AS_IT_LIES = 0x100 | 0x800;
 const AT_EMPTY_PATH = 0x1000;
 const BASIC_STATS = 0x7ff;
 /** Offsets in struct statx, the same on every architecture (statx(2)). */
@@ -41,7 +42,7 @@ export class StatReader {
 
   /** Reads the stats of a path that ends with NUL, not through a symlink. @throws ErrnoError */
   read(cpath: Uint8Array): void {
-    if (Number(statx(AT_FDCWD, cpath, AT_SYMLINK_NOFOLLOW, BASIC_STATS, this.#result)) < 0)
+    if (Number(statx(AT_FDCWD, cpath, AS_IT_LIES, BASIC_STATS, this.#result)) < 0)
       throw new ErrnoError('statx', lastErrno(), Buffer.from(cpath.subarray(0, -1)).toString());
   }
 
