@@ -57,6 +57,7 @@ describe('a desktop pod', () => {
       if (status !== 0) assert.match(stdout, /"code":"SUPERVISOR_UNREACHABLE"/);
       const { session } = await lab.status();
       assert.ok(session.status === 'running' || session.status === 'suspended', JSON.stringify(session));
+      assert.deepEqual(dumpsInto((await lab.stage()).imagesDir), []);
       if (session.status === 'suspended') await lab.start();
       else await lab.supervisor();
       const after = await lab.counter(before.count);
@@ -76,6 +77,7 @@ describe('a desktop pod', () => {
     await suspend.ended;
     const { session } = await lab.status();
     assert.ok(session.status === 'running' || session.status === 'suspended', JSON.stringify(session));
+    assert.deepEqual(dumpsInto(imagesDir), []);
     if (session.status === 'suspended') await lab.start();
     else await lab.supervisor();
     assert.equal((await lab.counter(before.count)).pid, before.pid);

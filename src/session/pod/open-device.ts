@@ -17,6 +17,7 @@ import { findDevicePlace } from '../device/medium.ts';
 import { chooseVault, findVaultKind, type Vault } from '../vault/vault.ts';
 import { afterwards } from './afterwards.ts';
 import { promoteDevice } from './promote-device.ts';
+import { endOrphanedDump } from './session-images.ts';
 import { readSessionNote, type SessionNote } from './session-note.ts';
 
 /** A desktop pod whose device is mounted, vault unlocked and log open. */
@@ -56,6 +57,7 @@ export async function openDevice(
   options: OpenOptions = {},
 ): Promise<OpenedDevice> {
   const device = await mountDevice(devicePath);
+  await endOrphanedDump(device.staging);
   const left = await readSessionNote(device.staging);
   const undo: (() => Promise<void>)[] = [() => device.unmount()];
   try {

@@ -8,6 +8,7 @@ import { run } from '../../sync/process.ts';
 import { isSystemError } from '../../sync/repository/durable-file.ts';
 import { mountAt, readMounts } from '../host/mount-table.ts';
 import { mountImagesTmpfs, type Staging } from '../host/staging.ts';
+import { isHooked, refuseHook } from '../process/freeze-hook.ts';
 import { isDumping } from '../process/session-members.ts';
 
 /** To end the processes of the largest session. */
@@ -46,17 +47,35 @@ export async function noteSessionEnds(staging: Staging): Promise<void> {
  */
 export async function untilSessionEnded(staging: Staging, isRunning: () => boolean): Promise<void> {
   if (!(await isEndNoted(staging))) return;
-  for (const deadlineMs = performance.now() + ENDING_TIMEOUT_MS; await isDumping(staging.imagesDir); ) {
-    if (performance.now() > deadlineMs) {
-      throw new DeskPodError('POD_BUSY', 'the suspend of this session has not come to its end', {
-        hint: 'CRIU is still at work on it. Wait until it is done, then try again.',
-      });
-    }
-    await delay(ENDING_POLL_MS);
-  }
+  await untilDumpEnds(staging, () => delay(ENDING_POLL_MS));
   // what CRIU has killed is gone a moment later; what still runs then was let go on
   for (const deadlineMs = performance.now() + DYING_MS; isRunning() && performance.now() < deadlineMs; )
     await delay(ENDING_POLL_MS);
+}
+
+/**
+ * Lets a CRIU come to its end whose supervisor was killed: what it was not told to end goes on, at once instead of when
+ * it is tired of waiting. To be called by who owns the device, as no supervisor lives then.
+ * @throws DeskPodError POD_BUSY if it does not come to an end
+ */
+export async function endOrphanedDump(staging: Staging): Promise<void> {
+  if (!isHooked(staging.bundleDir)) return;
+  await untilDumpEnds(staging, async () => {
+    const close = refuseHook(staging.bundleDir);
+    await delay(ENDING_POLL_MS);
+    close();
+  });
+}
+
+async function untilDumpEnds({ imagesDir }: Staging, meanwhile: () => Promise<void>): Promise<void> {
+  for (const deadlineMs = performance.now() + ENDING_TIMEOUT_MS; await isDumping(imagesDir); ) {
+    if (performance.now() > deadlineMs) {
+      throw new DeskPodError('POD_BUSY', 'a dump of this session has not come to its end', {
+        hint: 'CRIU is still at work on it. Wait until it is done, then try again.',
+      });
+    }
+    await meanwhile();
+  }
 }
 
 /**

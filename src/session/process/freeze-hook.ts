@@ -1,5 +1,5 @@
 // What happens while a session stands still: CRIU calls out when its images are complete, and waits for an answer.
-import { constants, open } from 'node:fs';
+import { closeSync, constants, existsSync, open, openSync, writeSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { promisify } from 'node:util';
@@ -34,9 +34,7 @@ export async function openFreezeHook(
   const over = new AbortController();
   let work: Promise<unknown> = Promise.resolve();
 
-  const callPath = `${dir}/frozen.call`;
-  const answerPath = `${dir}/frozen.answer`;
-  const scriptPath = `${dir}/frozen.sh`;
+  const { callPath, answerPath, scriptPath } = pathsIn(dir);
   const removeAll = async (): Promise<void> => {
     for (const path of [callPath, answerPath, scriptPath]) await rm(path, { force: true });
   };
@@ -74,6 +72,41 @@ export async function openFreezeHook(
       answer.destroy();
       await removeAll();
     },
+  };
+}
+
+/** True while a hook is prepared in `dir`, or after whoever had prepared it was killed. */
+export function isHooked(dir: string): boolean {
+  return existsSync(pathsIn(dir).scriptPath);
+}
+
+/**
+ * Answers no to the hook in `dir` if CRIU has called, in the place of whoever was killed: the session goes on. Returns
+ * what ends the answer, once CRIU has ended.
+ */
+export function refuseHook(dir: string): () => void {
+  const { callPath, answerPath } = pathsIn(dir);
+  const fds: number[] = [];
+  try {
+    // without a reader the call would wait
+    fds.push(openSync(callPath, constants.O_RDONLY | constants.O_NONBLOCK));
+    fds.push(openSync(answerPath, constants.O_WRONLY | constants.O_NONBLOCK));
+    writeSync(fds[1] ?? -1, 'no\n');
+  } catch (error) {
+    // it has not called yet, or has its answer
+    if (!['ENXIO', 'ENOENT', 'EPIPE', 'EAGAIN'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      throw error;
+  }
+  return () => {
+    for (const fd of fds) closeSync(fd);
+  };
+}
+
+function pathsIn(dir: string): { callPath: string; answerPath: string; scriptPath: string } {
+  return {
+    callPath: `${dir}/frozen.call`,
+    answerPath: `${dir}/frozen.answer`,
+    scriptPath: `${dir}/frozen.sh`,
   };
 }
 

@@ -10,6 +10,7 @@ import { type Credential, readMarker, unlockRepository } from '../keyring/unlock
 import { isSystemError } from '../repository/durable-file.ts';
 import { Repository } from '../repository/repository.ts';
 import { withScratchFolder } from '../scratch-folder.ts';
+import { isUnreadable } from '../storage-failure.ts';
 import { newDeviceId } from './create-pod.ts';
 import { type DevicePlace, placeId } from './device-place.ts';
 import { Pod } from './pod.ts';
@@ -29,12 +30,13 @@ export function newTwinMarker({ state, secrets, sealing }: Pod, place: DevicePla
   );
 }
 
-/** True if the marker is that of a twin; nothing is proven yet. False if there is no marker, or a damaged one. */
+/** True if the marker is that of a twin; nothing is proven yet. False if there is no marker, or a damaged or unreadable one. */
 export async function isTwinAt(markerFile: string): Promise<boolean> {
   try {
     return peekMarker(await readFile(markerFile)).isTwin;
   } catch (error) {
-    if (error instanceof DeskPodError || isSystemError(error, 'ENOENT')) return false;
+    // whoever opens the pod reads the marker once more, and tells
+    if (error instanceof DeskPodError || isSystemError(error, 'ENOENT') || isUnreadable(error)) return false;
     throw error;
   }
 }
