@@ -29,9 +29,10 @@ describe('a session whose CRIU is killed', function () {
     it(`is checkpointed by another attempt, ${afterMs} ms into a dump`, async () => {
       const session = await lab.start('pod');
       await session.settled;
-      const killing = killCriu(lab.dir, 'dump', afterMs);
       const imagesDir = await lab.imagesDir('one');
-      await checkpointSession(session, { imagesDir });
+      const checkpointing = checkpointSession(session, { imagesDir });
+      const killing = killCriu(lab.dir, 'dump', afterMs, checkpointing);
+      await checkpointing;
       await killing;
       assert.equal(isAlive(session), true);
       // A process that CRIU was just looking into can be lost; pid 1 starts the agent again if it was that one.
@@ -79,11 +80,12 @@ describe('a session whose CRIU is killed', function () {
       const imagesDir = await lab.imagesDir('one');
       await suspendSession(await lab.start('pod'), { imagesDir });
       await lab.copy('pod', 'copy');
-      const killing = killCriu(lab.dir, 'restore', afterMs);
-      const first = await lab.resume('pod', imagesDir).catch((error: unknown) => {
+      const resuming = lab.resume('pod', imagesDir).catch((error: unknown) => {
         assert.ok(isDeskPodError(error, 'RESUME_FAILED'));
         return undefined;
       });
+      const killing = killCriu(lab.dir, 'restore', afterMs, resuming);
+      const first = await resuming;
       await killing;
       // On a fast machine the restore was done before. Killed in its last millisecond, CRIU has let processes run, and
       // they wrote files: the files of the checkpoint belong to the next attempt.
@@ -105,9 +107,20 @@ async function untilAnswered(session: ProcessSession): Promise<void> {
   assert.fail('the session does not answer');
 }
 
-/** Kills the CRIU that works in `dir`, some time after it started; false if it was done before. */
-async function killCriu(dir: string, verb: 'dump' | 'restore', afterMs: number): Promise<boolean> {
+/** Kills the CRIU that works in `dir`, some time after it started; false if it was done before, as `work` is then. */
+async function killCriu(
+  dir: string,
+  verb: 'dump' | 'restore',
+  afterMs: number,
+  work: Promise<unknown> = new Promise(() => undefined),
+): Promise<boolean> {
+  let isOver = false;
+  const end = (): void => {
+    isOver = true;
+  };
+  work.then(end, end);
   for (const deadline = performance.now() + 20_000; performance.now() < deadline; await delay(2)) {
+    if (isOver) return false;
     for (const pid of await readdir('/proc')) {
       if (!/^\d+$/.test(pid)) continue;
       const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
