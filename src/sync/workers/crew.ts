@@ -91,6 +91,7 @@ class Thread implements Hand {
   readonly #worker: Worker;
   /** Answers come in the order of the orders. */
   readonly #waiting: Waiting[] = [];
+  readonly #setUp: Promise<unknown>;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(setUp: Omit<SetUp, 'type'>) {
@@ -100,8 +101,8 @@ class Thread implements Hand {
     this.#worker.on('message', (answer: Answer) => this.#take(answer));
     this.#worker.on('error', (error) => this.#fail(error));
     this.#worker.on('exit', (code) => this.#fail(new Error(`a worker thread ended with ${code}`)));
-    this.#worker.postMessage({ type: 'setUp', ...setUp } satisfies SetUp);
-    this.#worker.unref();
+    this.#setUp = this.#send({ type: 'setUp', ...setUp }, []);
+    this.#setUp.catch(() => undefined); // each order is told what failed
   }
 
   get busy(): number {
@@ -109,6 +110,19 @@ class Thread implements Hand {
   }
 
   ask<O extends Order>(order: O, transfer: Transferable[] = []): Promise<AnswerTo<O>> {
+    return this.#send(order, transfer) as Promise<AnswerTo<O>>;
+  }
+
+  /**
+   * Ends the thread once it is set up, not before: native code that it loads meanwhile takes the end of its
+   * thread for a fatal error, and ends the process. So the process lives until then as well.
+   */
+  async end(): Promise<void> {
+    await this.#setUp.catch(() => undefined);
+    await this.#worker.terminate();
+  }
+
+  #send(message: SetUp | Order, transfer: Transferable[]): Promise<Answer> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== undefined) {
         reject(this.#failure.error);
@@ -116,13 +130,9 @@ class Thread implements Hand {
       }
       // the process must live until the answer, and need not live for the thread alone
       if (this.#waiting.length === 0) this.#worker.ref();
-      this.#waiting.push({ resolve: (answer) => resolve(answer as AnswerTo<O>), reject });
-      this.#worker.postMessage(order, transfer);
+      this.#waiting.push({ resolve, reject });
+      this.#worker.postMessage(message, transfer);
     });
-  }
-
-  async end(): Promise<void> {
-    await this.#worker.terminate();
   }
 
   #take(answer: Answer): void {

@@ -177,7 +177,13 @@ export interface FailAnswer {
   readonly error: unknown;
 }
 
+/** That a thread has loaded its code and been set up. */
+export interface SetUpAnswer {
+  readonly type: 'setUp';
+}
+
 export type Answer =
+  | SetUpAnswer
   | CutAnswer
   | CutFilesAnswer
   | KeepAnswer

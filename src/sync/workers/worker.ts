@@ -1,13 +1,15 @@
 // The thread of a worker: takes orders, gives answers, and hands the buffers over instead of copying them.
 import { parentPort, type Transferable } from 'node:worker_threads';
 import { Bench } from './bench.ts';
-import type { Answer, Order, SetUp } from './messages.ts';
+import type { Answer, Order, SetUp, SetUpAnswer } from './messages.ts';
 
 let bench: Bench | undefined;
 
 parentPort?.on('message', (message: SetUp | Order) => {
-  if (message.type === 'setUp') bench = new Bench(message);
-  else if (bench !== undefined) {
+  if (message.type === 'setUp') {
+    bench = new Bench(message);
+    parentPort?.postMessage({ type: 'setUp' } satisfies SetUpAnswer);
+  } else if (bench !== undefined) {
     const answer = bench.answer(message);
     parentPort?.postMessage(answer, transferable(answer));
   }
