@@ -4,7 +4,6 @@ import { delimiter, isAbsolute, join } from 'node:path';
 import { ProcessError, run } from '../../sync/process.ts';
 import type { HostFact } from './host.ts';
 import { programsIn } from './programs.ts';
-import { runtimeDir } from './runtime.ts';
 
 interface WantedProgram {
   readonly name: string;
@@ -37,7 +36,7 @@ const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 
 /** Facts of the programs. One that only some need is `ok` without being there. */
 export async function examinePrograms(): Promise<HostFact[]> {
-  const programs = programsIn(runtimeDir());
+  const programs = programsIn();
   return [
     ...(await Promise.all(WANTED.map(examine))),
     await examineVersion('criu', programs.criu, /Version: (\d+)\.(\d+)/, [4, 2]),

@@ -1,5 +1,6 @@
 // The programs that run sessions: where they are on this host.
 import { DeskPodError } from '../../core/errors.ts';
+import { runtimeDir } from './runtime.ts';
 
 /** Paths or names of the programs that a session needs. */
 export interface Programs {
@@ -11,8 +12,8 @@ export interface Programs {
 }
 
 /** The programs of a runtime folder, with the system's own pasta. */
-export function programsIn(runtimeDir = '/var/lib/deskpod/runtime'): Programs {
-  return { criu: `${runtimeDir}/bin/criu`, runc: `${runtimeDir}/bin/runc`, pasta: 'pasta' };
+export function programsIn(dir = runtimeDir()): Programs {
+  return { criu: `${dir}/bin/criu`, runc: `${dir}/bin/runc`, pasta: 'pasta' };
 }
 
 /** The RUNTIME_MISSING of a program that is not there. */
