@@ -1,7 +1,9 @@
 // A command in the session of a pod, for the command line: streams go through the pod's supervisor.
-import { type IncomingMessage, request } from 'node:http';
+
+import type { IncomingMessage } from 'node:http';
 import type { Readable, Writable } from 'node:stream';
 import { DeskPodError } from '../../core/errors.ts';
+import { request } from '../host/http.ts';
 import { drained } from '../process/drained.ts';
 import type { ExecLine } from '../supervisor/exec-stream.ts';
 import { fromWireError, linesOf } from '../supervisor/wire.ts';

@@ -1,7 +1,9 @@
 // The client of a supervisor: asks it for an operation over its unix socket.
-import { type IncomingMessage, request } from 'node:http';
+
+import type { IncomingMessage } from 'node:http';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
+import { request } from '../host/http.ts';
 import { type AnswerLine, fromWireError, linesOf } from './wire.ts';
 
 /**

@@ -1,8 +1,10 @@
 // A stream operation over the supervisor's socket: items as JSON lines, bytes in base64, no faster than they are read.
-import { type IncomingMessage, request, type ServerResponse } from 'node:http';
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { BrowseOptions, Emit } from '../../sync/browse/browsed-pod.ts';
+import { request } from '../host/http.ts';
 import { drained } from '../process/drained.ts';
 import { readJson, type StreamOperation } from './server.ts';
 import { type AnswerLine, fromWireError, linesOf, toWireError } from './wire.ts';

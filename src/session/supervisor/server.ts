@@ -1,8 +1,10 @@
 // The supervisor's server: each POST to /v1/NAME runs one operation and streams its progress and outcome.
+
 import { chmod, rm } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
+import { createServer } from '../host/http.ts';
 import { tell } from './record.ts';
 import { type AnswerLine, toWireError } from './wire.ts';
 

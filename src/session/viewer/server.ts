@@ -1,9 +1,10 @@
 // The viewer's server: the page over HTTP on loopback, the display and the status over WebSockets.
 
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { DeskPodError } from '../../core/errors.ts';
+import { createServer } from '../host/http.ts';
 import { Access, checkToken } from './access.ts';
 import { CLOSE_CODE } from './bridge.ts';
 import { Displays } from './displays.ts';

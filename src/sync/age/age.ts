@@ -6,6 +6,7 @@ import {
   identityToRecipient,
   type Recipient,
 } from 'age-encryption';
+import { concatBytes } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import { PassphraseIdentity, PassphraseRecipient } from './age-scrypt.ts';
 import {
@@ -74,9 +75,20 @@ export async function sealHeader(to: SealTo): Promise<SealHeader> {
     'recipient' in to ? to.recipient : new PassphraseRecipient(to.passphrase, to.workFactor),
   );
   encrypter.addRecipient(capture);
-  const empty = await encrypter.encrypt(new Uint8Array(0));
+  const empty = await bytesOf(await encrypter.encrypt(nothing()));
   if (captured === undefined) throw new Error('the age library did not ask for a stanza');
   return { header: empty.slice(0, empty.length - EMPTY_PAYLOAD_BYTES), fileKey: captured };
+}
+
+/** As a stream: given bytes, the library would collect what it makes of them by the means of `fetch`, which take long to load. */
+function nothing(): ReadableStream<Uint8Array> {
+  return new ReadableStream({ start: (controller) => controller.close() });
+}
+
+async function bytesOf(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of stream) pieces.push(piece);
+  return concatBytes(pieces);
 }
 
 /**
