@@ -1,6 +1,7 @@
 // Bases: listed, imported and found by name or file; what the default base holds; builds that fail or are stopped.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { access, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { isDeskPodError } from '../../src/core/errors.ts';
 import { SHIFTED_ID_START } from '../../src/session/barrier/bundle.ts';
 import { buildBase, findBase, importBase, listBases } from '../../src/session/base/base.ts';
 import { locateRuntime } from '../../src/session/host/runtime.ts';
+import { STAGING_ROOT } from '../../src/session/host/staging.ts';
 import { run } from '../../src/sync/process.ts';
 
 describe('bases', () => {
@@ -203,7 +205,55 @@ describe('buildBase', () => {
     await assert.rejects(built, { code: 'CANCELLED' });
     await requireNothingLeft(outputDir);
   });
+
+  it('holds no drive that is in use when it begins', async () => {
+    const place = join(STAGING_ROOT, 'base-build-test', 'device');
+    await mkdir(place, { recursive: true });
+    await run('mount', ['-t', 'tmpfs', 'tmpfs', place]);
+    try {
+      const controller = new AbortController();
+      let seenCount = 0;
+      let holders: readonly string[] = [];
+      const built = buildBase({
+        name: 'test',
+        outputDir,
+        signal: controller.signal,
+        onProgress: ({ step }) => {
+          if (!step.includes('downloading packages')) return;
+          const seen = mountsOfBuild(outputDir);
+          seenCount = seen.length;
+          holders = seen.filter((mounts) => mounts.includes(place));
+          controller.abort();
+        },
+      });
+      await assert.rejects(built, { code: 'CANCELLED' });
+      assert.ok(seenCount > 0);
+      assert.deepEqual(holders, []);
+    } finally {
+      await run('umount', [place]);
+      await rm(join(STAGING_ROOT, 'base-build-test'), { recursive: true });
+    }
+  });
 });
+
+/** What is mounted for each process of a build that sees mounts of its own. */
+function mountsOfBuild(outputDir: string): string[] {
+  const ours = readlinkSync('/proc/self/ns/mnt');
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => readOf(() => readlinkSync(`/proc/${pid}/ns/mnt`)) !== ours)
+    .filter((pid) => readOf(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')).includes(outputDir))
+    .map((pid) => readOf(() => readFileSync(`/proc/${pid}/mountinfo`, 'utf8')))
+    .filter((mounts) => mounts !== '');
+}
+
+function readOf(read: () => string): string {
+  try {
+    return read();
+  } catch {
+    return ''; // it has ended
+  }
+}
 
 async function requireNothingLeft(outputDir: string): Promise<void> {
   assert.deepEqual(await readdir(join(outputDir, 'tmp')), []);

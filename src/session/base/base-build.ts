@@ -8,6 +8,7 @@ import type { ProgressListener } from '../../core/progress.ts';
 import { ProcessError, run } from '../../sync/process.ts';
 import { SHIFTED_ID_START } from '../barrier/bundle.ts';
 import type { Runtime } from '../host/runtime.ts';
+import { STAGING_ROOT } from '../host/staging.ts';
 import { type Archive, readAptSettings, readArchive } from './archive.ts';
 import { BASE_RELEASE, finishTree, sourceLines } from './base-tree.ts';
 
@@ -141,8 +142,17 @@ function mkfsArgs(imageFile: string, treeDir: string): string[] {
 }
 
 /**
+ * Takes the mounted pods out of a mount namespace, then becomes the program that its arguments name. A namespace begins
+ * with a copy of every mount of the host, and a drive stays in use as long as a copy of its mount is there.
+ */
+const WITHOUT_PODS = `
+sed -n 's|^[^ ]* [^ ]* [^ ]* [^ ]* \\(${STAGING_ROOT}/[^ ]*\\) .*|\\1|p' /proc/self/mountinfo | sort -r |
+  while read -r place; do umount --lazy "$place"; done
+exec "$@"`;
+
+/**
  * Runs a program with mounts and processes of its own: however it ends, by a kill of this process too, nothing of it
- * goes on and nothing stays mounted.
+ * goes on and nothing stays mounted; and no pod waits for it.
  */
 async function runAlone(
   program: string,
@@ -154,7 +164,8 @@ async function runAlone(
   let stop = (): void => undefined;
   const isolated = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
   try {
-    await run('setpriv', ['--pdeathsig', 'KILL', 'unshare', ...isolated, '--', program, ...args], {
+    const command = ['sh', '-c', WITHOUT_PODS, 'sh', program, ...args];
+    await run('setpriv', ['--pdeathsig', 'KILL', 'unshare', ...isolated, '--', ...command], {
       onStdoutLine: onLine,
       onStderrLine: onLine,
       onStart: (pid) => {
