@@ -5,8 +5,10 @@ import type { Program } from './program.ts';
 const WINDOW_TIMEOUT_MS = 20_000;
 const POLL_MS = 100;
 
-/** Where a window stands on the screen, in pixels. */
+/** A window, and where it stands on the screen, in pixels. */
 export interface Window {
+  /** As X numbers it, in hexadecimal: `0x600007`. */
+  readonly id: string;
   readonly x: number;
   readonly y: number;
   readonly width: number;
@@ -40,11 +42,13 @@ export class Person {
     return this.until(() => this.#findWindow(windowClass), `a window of ${windowClass}`);
   }
 
-  /** Clicks into the middle of a window and types. */
+  /** Clicks into the middle of a window, sees that it has the focus, and types. */
   async typeInto(window: Window, text: string): Promise<void> {
     const x = Math.round(window.x + window.width / 2);
     const y = Math.round(window.y + window.height / 2);
     await this.#display.click(x, y);
+    // what is typed before the window manager has seen the click goes to the window before
+    await this.until(async () => (await this.#isActive(window)) || undefined, `the focus on ${window.id}`);
     await this.#display.typeText(text);
   }
 
@@ -95,6 +99,11 @@ export class Person {
     }
   }
 
+  async #isActive({ id }: Window): Promise<boolean> {
+    const property = await this.#program.exec(this.#device, 'xprop', '-root', '_NET_ACTIVE_WINDOW');
+    return property.trim().endsWith(` ${id}`);
+  }
+
   async #findWindow(windowClass: string): Promise<Window | undefined> {
     const tree = await this.#program.exec(this.#device, 'xwininfo', '-root', '-tree');
     const line = tree
@@ -103,7 +112,9 @@ export class Person {
     const [, width, height, x, y] = (
       / (\d+)x(\d+)\+-?\d+\+-?\d+ {2}\+(-?\d+)\+(-?\d+)/.exec(line ?? '') ?? []
     ).map(Number);
-    if (x === undefined || y === undefined || width === undefined || height === undefined) return undefined;
-    return { x, y, width, height };
+    const [, id] = /^ *(0x[0-9a-f]+) /.exec(line ?? '') ?? [];
+    if (id === undefined || x === undefined || y === undefined || width === undefined || height === undefined)
+      return undefined;
+    return { id, x, y, width, height };
   }
 }
