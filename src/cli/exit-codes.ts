@@ -95,6 +95,7 @@ const STATUS_OF: Readonly<Partial<Record<ErrorCode, keyof typeof EXIT_STATUS>>> 
   DEVICE_TOO_SMALL: 'noSpace',
   RUNTIME_MISSING: 'host',
   HOST_UNSUPPORTED: 'host',
+  PROCESSOR_LACKING: 'host',
   ROOT_NEEDED: 'host',
   VAULT_UNSUPPORTED: 'host',
   SESSION_START_FAILED: 'session',

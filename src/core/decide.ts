@@ -15,6 +15,7 @@ import type {
   VerifyCompleted,
 } from './events.ts';
 import { packsInForce } from './packs-in-force.ts';
+import { type Processor, type ProcessorLevel, usableOf } from './processor.ts';
 import type { Checkpoint, PodState } from './state.ts';
 
 /** What a checkpoint brings along; its number is given by the decision. */
@@ -36,11 +37,14 @@ export type Command =
   | { readonly type: 'createPod'; readonly pod: Omit<PodCreated, 'type' | 'v' | 'epoch'> }
   | { readonly type: 'changeKeyring'; readonly keyring: string; readonly generation: number }
   | { readonly type: 'addBase'; readonly name: string; readonly sha256: string; readonly sizeBytes: number }
-  | { readonly type: 'startSession'; readonly host: HostFacts }
+  | { readonly type: 'limitProcessor'; readonly level: ProcessorLevel }
+  | { readonly type: 'startSession'; readonly host: HostFacts; readonly processor: Processor }
   | {
       readonly type: 'resumeSession';
       readonly checkpoint: number;
       readonly host: HostFacts;
+      /** The host's. */
+      readonly processor: Processor;
       readonly resumeMs: number;
     }
   | ({ readonly type: 'sealCheckpoint' } & Sealing)
@@ -100,7 +104,12 @@ export function decide(state: PodState, command: Command): PodEvent[] {
       refuseRunning(state);
       if (state.base === undefined)
         throw new DeskPodError('BASE_NOT_FOUND', 'the pod has no base to start from');
-      return [{ type: 'session.started', v: 1, base: state.base.sha256, host: command.host }];
+      return [
+        { type: 'session.started', v: 1, base: state.base.sha256, host: command.host },
+        processorUsed(state, command.processor),
+      ];
+    case 'limitProcessor':
+      return [{ type: 'processor.limited', v: 1, level: command.level }];
     case 'resumeSession':
       refuseRunning(state);
       findImages(state, command.checkpoint);
@@ -112,6 +121,8 @@ export function decide(state: PodState, command: Command): PodEvent[] {
           host: command.host,
           resumeMs: command.resumeMs,
         },
+        // what is started in it later finds this processor, whatever the others need
+        processorUsed(state, command.processor),
       ];
     case 'sealCheckpoint': {
       const checkpoint = sealed(state, command.content);
@@ -265,6 +276,10 @@ function requireExchangeable(state: PodState, added: readonly string[], removed:
   const gone = new Set([...state.packs.removed, ...removed]);
   const wrong = added.find((name) => inForce.has(name) || gone.has(name));
   if (wrong !== undefined) throw new TypeError(`expected packs that nothing has named, got ${wrong}`);
+}
+
+function processorUsed({ processorLevel }: PodState, processor: Processor): PodEvent {
+  return { type: 'processor.used', v: 1, ...usableOf(processor, processorLevel) };
 }
 
 function refuseRunning(state: PodState): void {

@@ -71,6 +71,7 @@ export const ERROR_CODES = {
   BASE_BUILD_FAILED: 'the base could not be built',
   RUNTIME_MISSING: 'a program that sessions need is missing',
   HOST_UNSUPPORTED: 'this host lacks something that sessions need',
+  PROCESSOR_LACKING: 'this processor lacks something that the session to go on with uses',
   ROOT_NEEDED: 'this needs root',
   SESSION_START_FAILED: 'the session did not start',
   SESSION_LOST: 'the session ended without a checkpoint',

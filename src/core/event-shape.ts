@@ -2,6 +2,7 @@
 // has these shapes, or is refused.
 import type { DoubtCause } from './checkpoint-doubt.ts';
 import type { CheckpointReason, DeviceForked, PodCreated, PodEvent, PodKind, VerifyDepth } from './events.ts';
+import type { ProcessorLevel } from './processor.ts';
 
 type Check = (value: unknown) => boolean;
 type Fields<T> = { readonly [K in Exclude<keyof T, 'type' | 'v'>]-?: Check };
@@ -119,6 +120,8 @@ const SHAPES: Shapes = {
     examples: listOf(text),
   },
   'mounts.changed': { paths: listOf(text) },
+  'processor.used': { machine: text, features: listOf(text) },
+  'processor.limited': { level: oneOf<ProcessorLevel>({ 'x86-64-v2': true, 'x86-64-v3': true }) },
   'checkpoint.accepted': { number: count, against: count },
 };
 

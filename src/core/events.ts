@@ -2,6 +2,7 @@
 import type { Doubt } from './checkpoint-doubt.ts';
 import { DeskPodError } from './errors.ts';
 import { wrongEventField } from './event-shape.ts';
+import type { ProcessorLevel } from './processor.ts';
 import type { Root } from './root.ts';
 
 /** What a pod contains: a desktop with a session, or just a folder. */
@@ -60,6 +61,21 @@ export interface SessionResumed {
   readonly checkpoint: number;
   readonly host: HostFacts;
   readonly resumeMs: number;
+}
+
+/** Processes of the session that runs may use these features from now on: whoever goes on with them must have them. */
+export interface ProcessorUsed {
+  readonly type: 'processor.used';
+  readonly v: 1;
+  readonly machine: string;
+  readonly features: readonly string[];
+}
+
+/** Sessions of this pod use nothing beyond a level of x86-64. */
+export interface ProcessorLimited {
+  readonly type: 'processor.limited';
+  readonly v: 1;
+  readonly level: ProcessorLevel;
 }
 
 export interface SessionSuspended {
@@ -304,7 +320,9 @@ export type PodEvent =
   | WatchGap
   | CheckpointDoubted
   | CheckpointAccepted
-  | MountsChanged;
+  | MountsChanged
+  | ProcessorUsed
+  | ProcessorLimited;
 
 const VERSIONS: { readonly [type in PodEvent['type']]: number } = {
   'pod.created': 1,
@@ -333,6 +351,8 @@ const VERSIONS: { readonly [type in PodEvent['type']]: number } = {
   'checkpoint.doubted': 1,
   'checkpoint.accepted': 1,
   'mounts.changed': 1,
+  'processor.used': 1,
+  'processor.limited': 1,
 };
 
 /** An event with its place in the log and the wall-clock time of its device. */

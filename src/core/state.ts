@@ -2,9 +2,12 @@
 import type { Doubt } from './checkpoint-doubt.ts';
 import type { CheckpointSealed, LoggedEvent, PodKind, VerifyCompleted, VerifyDepth } from './events.ts';
 import { exchangePacks, NO_PACKS, namePacks, type PackState } from './packs-in-force.ts';
+import { bothOf, type Processor, type ProcessorLevel } from './processor.ts';
 
 /** A checkpoint as the state remembers it. */
 export interface Checkpoint extends Omit<CheckpointSealed, 'type' | 'v'> {
+  /** What its processes need, if it has some and that is known. */
+  readonly processor?: Processor;
   readonly seq: number;
   readonly atMs: number;
 }
@@ -101,6 +104,10 @@ export interface PodState {
   /** SHA-256 of the base in use; undefined for a tree pod. */
   readonly base: { readonly sha256: string; readonly name: string; readonly sizeBytes: number } | undefined;
   readonly session: SessionState;
+  /** What the processes of the running session need, or of the last one; undefined if that is not known. */
+  readonly processor: Processor | undefined;
+  /** What sessions are kept to. */
+  readonly processorLevel: ProcessorLevel | undefined;
   /** Those that were not forgotten, oldest first. */
   readonly checkpoints: readonly Checkpoint[];
   /** Number of the checkpoint that was sealed last, forgotten or not; 0 before the first. */
@@ -137,6 +144,8 @@ export const INITIAL_STATE: PodState = {
   formerKeyrings: [],
   base: undefined,
   session: { status: 'none' },
+  processor: undefined,
+  processorLevel: undefined,
   checkpoints: [],
   lastCheckpoint: 0,
   reference: 0,
@@ -177,11 +186,16 @@ export function evolve(state: PodState, { seq, atMs, event }: LoggedEvent): PodS
     case 'base.added':
       return { ...next, base: { sha256: event.sha256, name: event.name, sizeBytes: event.sizeBytes } };
     case 'session.started':
-      return { ...next, session: { status: 'running', sinceMs: atMs } };
+      return { ...next, session: { status: 'running', sinceMs: atMs }, processor: undefined };
     case 'session.resumed': {
       const session: SessionState = { status: 'running', sinceMs: atMs };
-      return { ...standingAt(next, event.checkpoint), session };
+      const processor = state.checkpoints.find(({ number }) => number === event.checkpoint)?.processor;
+      return { ...standingAt(next, event.checkpoint), session, processor };
     }
+    case 'processor.used':
+      return { ...next, processor: bothOf(state.processor, event) };
+    case 'processor.limited':
+      return { ...next, processorLevel: event.level };
     case 'session.suspended':
       return { ...next, session: { status: 'suspended', checkpoint: event.checkpoint } };
     case 'session.stopped':
@@ -192,9 +206,11 @@ export function evolve(state: PodState, { seq, atMs, event }: LoggedEvent): PodS
       return { ...next, packages: [...new Set([...state.packages, ...event.packages])].sort() };
     case 'checkpoint.sealed': {
       const { type: _type, v: _v, ...checkpoint } = event;
+      const { processor } = state;
+      const needs = event.images === undefined || processor === undefined ? {} : { processor };
       return {
         ...next,
-        checkpoints: [...state.checkpoints, { ...checkpoint, seq, atMs }],
+        checkpoints: [...state.checkpoints, { ...checkpoint, ...needs, seq, atMs }],
         lastCheckpoint: event.number,
         reference: event.number,
         doubt: undefined,

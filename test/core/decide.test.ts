@@ -10,6 +10,7 @@ import { fold, INITIAL_STATE, latestCheckpoint, type PodState } from '../../src/
 const hash = (digit: string) => digit.repeat(64);
 const id = (digit: string) => digit.repeat(32);
 const HOST = { kernel: '6.12.0', machine: 'x86_64' };
+const PROCESSOR = { machine: 'x86_64', features: ['avx2', 'avx512f', 'sse4_2'] };
 const CREATE: Command = {
   type: 'createPod',
   pod: {
@@ -22,7 +23,7 @@ const CREATE: Command = {
   },
 };
 const ADD_BASE: Command = { type: 'addBase', name: 'trixie', sha256: hash('b'), sizeBytes: 100 };
-const START: Command = { type: 'startSession', host: HOST };
+const START: Command = { type: 'startSession', host: HOST, processor: PROCESSOR };
 const FILES: SealedContent = {
   reason: 'files',
   files: { id: hash('f'), depth: 0, sizeBytes: 10 },
@@ -72,6 +73,7 @@ const RESUME = (checkpoint: number): Command => ({
   type: 'resumeSession',
   checkpoint,
   host: HOST,
+  processor: PROCESSOR,
   resumeMs: 1,
 });
 
@@ -171,13 +173,17 @@ describe('a decision', () => {
     const suspended = given(CREATE, ADD_BASE, START, SUSPEND);
     assert.deepEqual(suspended.session, { status: 'suspended', checkpoint: 1 });
     const resumed = fold(
-      decide(suspended, { type: 'resumeSession', checkpoint: 1, host: HOST, resumeMs: 1 }).map(
-        (event, index) => ({
-          seq: suspended.seq + 1 + index,
-          atMs: 5,
-          event,
-        }),
-      ),
+      decide(suspended, {
+        type: 'resumeSession',
+        checkpoint: 1,
+        host: HOST,
+        processor: PROCESSOR,
+        resumeMs: 1,
+      }).map((event, index) => ({
+        seq: suspended.seq + 1 + index,
+        atMs: 5,
+        event,
+      })),
       suspended,
     );
     assert.equal(resumed.session.status, 'running');
@@ -189,6 +195,7 @@ describe('a decision', () => {
       type: 'resumeSession',
       checkpoint,
       host: HOST,
+      processor: PROCESSOR,
       resumeMs: 1,
     });
     refused('CHECKPOINT_NOT_FOUND', () => decide(state, resume(1)));
@@ -295,7 +302,7 @@ describe('a decision', () => {
       { type: 'forkDevice', fork: { deviceId: id('3'), cause: 'found' } },
       { type: 'recordPackages', packages: ['nano', 'bc'] },
       { type: 'changeKeyring', keyring: hash('2'), generation: 2 },
-      { type: 'resumeSession', checkpoint: 1, host: HOST, resumeMs: 3 },
+      { type: 'resumeSession', checkpoint: 1, host: HOST, processor: PROCESSOR, resumeMs: 3 },
       { type: 'completeRestore', restore: { url: HOME, deviceId: id('2'), checkpoint: 1, vault: 'luks' } },
     );
     fc.assert(

@@ -1,7 +1,8 @@
 // deskpod create: a new pod on a device, or around a folder.
 import { basename } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { weaknessOf } from '../../core/passphrase-strength.ts';
+import { PROCESSOR_LEVELS, type ProcessorLevel } from '../../core/processor.ts';
 import { createDesktop } from '../../session/pod/create-desktop.ts';
 import { createTree } from '../../sync/pod/tree.ts';
 import { confirmErasing } from '../confirm.ts';
@@ -16,6 +17,7 @@ interface CreateOptions {
   readonly base: string;
   readonly name?: string;
   readonly vault?: 'fscrypt' | 'luks';
+  readonly cpuBaseline?: ProcessorLevel;
   readonly force?: boolean;
   readonly yes?: boolean;
   readonly passphraseFile?: string;
@@ -31,6 +33,11 @@ export function registerCreate(program: Command): void {
     .option('--base <name|file>', 'the system image to start from', 'desktop')
     .option('--name <name>', 'what to call the pod (default: the name of the device or folder)')
     .option('--vault <kind>', 'fscrypt or luks (default: what this host can open)')
+    .addOption(
+      new Option('--cpu-baseline <level>', 'let its sessions use no more of a processor').choices(
+        PROCESSOR_LEVELS,
+      ),
+    )
     .option('--force', 'erase what is on the device')
     .option('--yes', 'with --force: do not ask')
     .option('--passphrase-file <file>', 'read the passphrase from a file')
@@ -54,6 +61,7 @@ export function registerCreate(program: Command): void {
               onProgress: output.progress,
               ...(options.size === undefined ? {} : { sizeBytes: options.size }),
               ...(options.vault === undefined ? {} : { vaultKind: options.vault }),
+              ...(options.cpuBaseline === undefined ? {} : { processorLevel: options.cpuBaseline }),
             });
       const sheet = { ...created, podName: name, label: 'recovery key', createdAtMs: Date.now() };
       const { sizeBytes } = { sizeBytes: undefined, ...created };

@@ -1,7 +1,10 @@
 // The OCI bundle of a session: namespaces, rights, mounts and the first process.
 import { mkdir, writeFile } from 'node:fs/promises';
+import { hiddenOf, type ProcessorLevel } from '../../core/processor.ts';
+import { hostProcessor } from '../host/host-processor.ts';
 import { type Account, SESSION_UID, sessionEnvironment } from './environment.ts';
 import { MASKED_PATHS, READONLY_PATHS } from './masked-paths.ts';
+import { processorEnvironment } from './processor-environment.ts';
 import { seccompProfile } from './seccomp.ts';
 
 /** The first host id of a session's ids: a range that no user of a host has. */
@@ -26,6 +29,8 @@ export interface BundleOptions {
   readonly bundleDir: string;
   readonly geometry: Geometry;
   readonly account: Account;
+  /** What the session is kept to. */
+  readonly processorLevel: ProcessorLevel | undefined;
 }
 
 /** Writes `config.json` into `bundleDir`, which is made if absent. */
@@ -37,7 +42,7 @@ export async function writeBundle(options: BundleOptions): Promise<void> {
 }
 
 /** The configuration by the OCI runtime specification. */
-function bundleConfig({ mergedDir, geometry, account }: BundleOptions): object {
+function bundleConfig({ mergedDir, geometry, account, processorLevel }: BundleOptions): object {
   const ids = [{ containerID: 0, hostID: SHIFTED_ID_START, size: SHIFTED_ID_COUNT }];
   return {
     ociVersion: '1.0.2',
@@ -45,7 +50,10 @@ function bundleConfig({ mergedDir, geometry, account }: BundleOptions): object {
       terminal: false,
       user: { uid: SESSION_UID, gid: SESSION_UID, umask: 0o022 },
       args: ['/usr/bin/perl', `${GUEST_DIR}/init.pl`, `${geometry.width}x${geometry.height}`, GUEST_DIR],
-      env: Object.entries(sessionEnvironment(account)).map(([name, value]) => `${name}=${value}`),
+      env: Object.entries({
+        ...sessionEnvironment(account),
+        ...processorEnvironment(hiddenOf(hostProcessor(), processorLevel), processorLevel),
+      }).map(([name, value]) => `${name}=${value}`),
       cwd: '/',
       noNewPrivileges: true,
       capabilities: { bounding: [], effective: [], permitted: [], inheritable: [], ambient: [] },

@@ -32,9 +32,6 @@ export function sessionEnvironment(account: Account): Readonly<Record<string, st
     QT_QUICK_BACKEND: 'software',
     QT_XCB_GL_INTEGRATION: 'none',
     GSK_RENDERER: 'cairo',
-    // Programs are compiled on one host and go on on another: instructions that not every host has stay unused.
-    LP_NATIVE_VECTOR_WIDTH: '128',
-    GLIBC_TUNABLES: 'glibc.cpu.hwcaps=-AVX512F,-AVX512VL',
     // Buses and portals that reach for a system which is not there, or need FUSE.
     NO_AT_BRIDGE: '1',
     GTK_A11Y: 'none',

@@ -1,4 +1,5 @@
 // Making a desktop pod: device, keyring, vault, base, empty layer, and last the marker.
+import type { ProcessorLevel } from '../../core/processor.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import { foundKeyring, foundPod } from '../../sync/pod/create-pod.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
@@ -23,6 +24,8 @@ export interface DesktopPlan {
   /** Name or path of a base. */
   readonly base: string;
   readonly vaultKind?: VaultKind;
+  /** What its sessions are kept to, so that they go on on computers with this much. */
+  readonly processorLevel?: ProcessorLevel;
   readonly isForced: boolean;
   readonly onProgress: ProgressListener;
   /** scrypt's work factor, if not the safe default. */
@@ -54,6 +57,8 @@ export async function createDesktop(plan: DesktopPlan): Promise<CreatedPod & { r
     onProgress({ step: `copying the base ${base.name}` });
     const { name: sha256 } = await pod.repository.putObject('bases', { file: base.path });
     await pod.append({ type: 'addBase', name: base.name, sha256, sizeBytes: base.sizeBytes });
+    const { processorLevel: level } = plan;
+    if (level !== undefined) await pod.append({ type: 'limitProcessor', level });
     await makeLayer(vault.dir);
   };
   return afterwards(

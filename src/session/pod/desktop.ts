@@ -15,6 +15,7 @@ import {
 import type { Geometry } from '../barrier/bundle.ts';
 import { countDeviceWrites, flushDevice } from '../device/device-writes.ts';
 import { hostFacts } from '../host/host-facts.ts';
+import { hostProcessor } from '../host/host-processor.ts';
 import type { Staging } from '../host/staging.ts';
 import {
   adoptSession,
@@ -30,7 +31,13 @@ import { closeDevice, type OpenedDevice } from './open-device.ts';
 import { PodRoot } from './pod-root.ts';
 import { dropImages, holdsEndedSession, noteSessionEnds, openImages } from './session-images.ts';
 import { removeSessionNote, writeSessionNote } from './session-note.ts';
-import type { StartChoice, StartedSession } from './start-choice.ts';
+import {
+  freshWarnings,
+  requireProcessor,
+  type StartChoice,
+  type StartedSession,
+  targetOf,
+} from './start-choice.ts';
 
 /** What a suspend took until its processes were gone. */
 interface SuspendFigures {
@@ -103,32 +110,24 @@ export class Desktop {
    * Starts or resumes the session.
    *
    * @throws DeskPodError SESSION_ALREADY_RUNNING, CHECKPOINT_NOT_FOUND, BASE_NOT_FOUND, BASE_DAMAGED,
-   * SESSION_START_FAILED, RESUME_FAILED; nothing runs and nothing of the session is mounted then
+   * SESSION_START_FAILED, RESUME_FAILED, PROCESSOR_LACKING; nothing runs and nothing of the session is mounted then
    */
-  async start(
-    { choice, geometry, checkpoint }: StartChoice,
-    onProgress: ProgressListener,
-  ): Promise<StartedSession> {
-    const { session } = this.pod.state;
+  async start(asked: StartChoice, onProgress: ProgressListener): Promise<StartedSession> {
+    const { state } = this.pod;
     if (this.#session !== undefined) {
       throw new DeskPodError('SESSION_ALREADY_RUNNING', 'the session of this pod is running already', {
         hint: 'See it with `deskpod view`, or end it with `deskpod suspend`.',
       });
     }
     if (this.#unsealed !== undefined) throw this.#unsealed;
-    if (checkpoint !== undefined) return this.#goBack(checkpoint, geometry, onProgress);
-    const isSuspended = session.status === 'suspended' && choice !== 'fresh';
-    if (isSuspended && !(await this.root.isInUse())) return this.#resume(session.checkpoint, onProgress);
-    if (isSuspended || choice === 'resume') return this.#goBack(this.#lastSession(), geometry, onProgress);
-    const last = this.#withSession();
-    const warning =
-      session.status === 'lost' && choice === 'default' && last !== undefined
-        ? [
-            'The last session ended without a checkpoint; this is a fresh one on the files as they are. ' +
-              `To go back to checkpoint ${last.number}: deskpod stop, then deskpod start --resume.`,
-          ]
-        : [];
-    return this.#startFresh(geometry, onProgress, warning);
+    const target = targetOf(state, asked);
+    if (target === undefined)
+      return this.#startFresh(asked.geometry, onProgress, freshWarnings(state, asked));
+    requireProcessor(target, hostProcessor());
+    const { session } = state;
+    const isAtHand = session.status === 'suspended' && asked.checkpoint === undefined;
+    if (isAtHand && !(await this.root.isInUse())) return this.#resume(target.number, onProgress);
+    return this.#goBack(target, asked.geometry, onProgress);
   }
 
   /** Seals the files, and the processes of a running session, which goes on. @throws DeskPodError CHECKPOINT_DOUBTFUL */
@@ -235,8 +234,10 @@ export class Desktop {
     await this.root.mount();
     try {
       await this.root.markInUse();
-      await this.#note(await startSession({ ...this.#places, geometry, machineId: this.pod.state.podId }));
-      await this.pod.append({ type: 'startSession', host: hostFacts() });
+      const { podId: machineId, processorLevel } = this.pod.state;
+      const kept = processorLevel === undefined ? {} : { processorLevel };
+      await this.#note(await startSession({ ...this.#places, geometry, machineId, ...kept }));
+      await this.pod.append({ type: 'startSession', host: hostFacts(), processor: hostProcessor() });
     } catch (error) {
       await this.#end();
       throw error;
@@ -265,6 +266,7 @@ export class Desktop {
         type: 'resumeSession',
         checkpoint: number,
         host,
+        processor: hostProcessor(),
         resumeMs: Math.round(resumeMs),
       });
     } catch (error) {
@@ -277,8 +279,12 @@ export class Desktop {
   }
 
   /** The present is sealed first, so that going back can itself be undone. */
-  async #goBack(number: number, geometry: Geometry, onProgress: ProgressListener): Promise<StartedSession> {
-    const target = findCheckpoint(this.pod.state, number);
+  async #goBack(
+    target: Checkpoint,
+    geometry: Geometry,
+    onProgress: ProgressListener,
+  ): Promise<StartedSession> {
+    const { number } = target;
     const present = await this.checkpoint(onProgress, 'note');
     onProgress({ step: `bringing the files back to checkpoint ${number}` });
     await this.root.bringBack(target.files, onProgress);
@@ -349,19 +355,6 @@ export class Desktop {
   async #forgetSession(): Promise<void> {
     this.#session = undefined;
     await removeSessionNote(this.#staging);
-  }
-
-  #withSession(): Checkpoint | undefined {
-    return this.pod.state.checkpoints.findLast(({ images }) => images !== undefined);
-  }
-
-  #lastSession(): number {
-    const { session } = this.pod.state;
-    const number = session.status === 'suspended' ? session.checkpoint : this.#withSession()?.number;
-    if (number !== undefined) return number;
-    throw new DeskPodError('CHECKPOINT_NOT_FOUND', 'no checkpoint of this pod holds a session', {
-      hint: 'Start a fresh session with `deskpod start --fresh`.',
-    });
   }
 
   /** The log says that a session runs, and none does: its suspend is finished, or it is noted as lost. */

@@ -2,6 +2,7 @@
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DeskPodError } from '../../core/errors.ts';
+import type { ProcessorLevel } from '../../core/processor.ts';
 import { type Geometry, writeBundle } from '../barrier/bundle.ts';
 import { runcDelete, runcStart } from '../barrier/runc.ts';
 import { endProcess, identifyProcess, isRunning, type ProcessIdentity } from '../host/process-identity.ts';
@@ -67,6 +68,8 @@ export interface StartOptions extends SessionPlaces {
   readonly geometry: Geometry;
   /** 32 hexadecimal digits, the same as long as the pod lives. */
   readonly machineId: string;
+  /** What the session is kept to; everything that most computers have if left out. */
+  readonly processorLevel?: ProcessorLevel;
 }
 
 /** How a session is resumed. */
@@ -103,10 +106,16 @@ export interface CheckpointFigures {
  * @throws DeskPodError SESSION_START_FAILED with the end of the session's output in `details`. Nothing is left then.
  */
 export async function startSession(options: StartOptions): Promise<ProcessSession> {
-  const { sessionId, mergedDir, bundleDir, geometry, programs = programsIn() } = options;
+  const { sessionId, mergedDir, bundleDir, geometry, processorLevel, programs = programsIn() } = options;
   await runcDelete(programs, sessionId);
   await prepareGuest(mergedDir, options.machineId);
-  await writeBundle({ mergedDir, bundleDir, geometry, account: await readAccount(mergedDir) });
+  await writeBundle({
+    mergedDir,
+    bundleDir,
+    geometry,
+    processorLevel,
+    account: await readAccount(mergedDir),
+  });
   const rootPid = await runcStart(programs, sessionId, bundleDir);
   try {
     const session = describeSession(options, programs, rootPid, () => [
