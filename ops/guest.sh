@@ -17,12 +17,14 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 readonly PACKAGES=(
   linux-image-amd64 busybox-static kmod bash dash coreutils findutils grep sed procps util-linux mount
-  cryptsetup-bin dmsetup e2fsprogs rsync libstdc++6 libatomic1
+  cryptsetup-bin dmsetup e2fsprogs rsync libstdc++6 libatomic1 iproute2 tar gzip
 )
 # What tests load, or what the kernel and cryptsetup load for them; with what each of these needs.
 readonly MODULES=(
   virtio_pci virtio_blk erofs ext4 overlay loop dm_mod dm_crypt xts cts ecb cbc essiv hmac sha256_generic sha512_generic
   scsi_debug sd_mod aesni_intel af_alg algif_hash algif_skcipher crc32c_generic crc32c_intel
+  # what CRIU asks sockets by, and what it tries before it does anything
+  unix_diag inet_diag tcp_diag udp_diag raw_diag netlink_diag af_packet_diag nf_tables nf_conntrack_netlink tun veth
 )
 # What the initrd inserts itself.
 readonly BOOT_MODULES=(virtio_pci virtio_blk erofs)
@@ -32,6 +34,7 @@ readonly LEFT_OUT=(
 )
 readonly KEPT=(
   '/usr/share/doc/*/copyright' '*/modules/*/kernel/block/*' '*/modules/*/kernel/arch/*' '*/modules/*/kernel/crypto/*' '*/modules/*/kernel/lib/*'
+  '*/modules/*/kernel/net/*' '*/modules/*/kernel/drivers/net/tun.ko*' '*/modules/*/kernel/drivers/net/veth.ko*'
   '*/modules/*/kernel/fs/*' '*/modules/*/kernel/drivers/md/*' '*/modules/*/kernel/drivers/block/*'
   '*/modules/*/kernel/drivers/virtio/*' '*/modules/*/kernel/drivers/scsi/*'
 )

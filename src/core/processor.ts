@@ -14,9 +14,10 @@ export const PROCESSOR_LEVELS = ['x86-64-v2', 'x86-64-v3'] as const;
 /** One of {@link PROCESSOR_LEVELS}. */
 export type ProcessorLevel = (typeof PROCESSOR_LEVELS)[number];
 
-const V2 = 'cx16 lahf_lm pni popcnt sse4_1 sse4_2 ssse3';
+/** With XSAVE, which is older than the rest: registers are saved in its layout, and CRIU brings them back by it alone. */
+const V2 = 'cx16 lahf_lm pni popcnt sse4_1 sse4_2 ssse3 xsave';
 /** Every processor with v3 has AES, carry-less multiplication and randomness too: without them, much would be slow. */
-const V3 = `${V2} abm avx avx2 bmi1 bmi2 f16c fma movbe xsave aes pclmulqdq rdrand`;
+const V3 = `${V2} abm avx avx2 bmi1 bmi2 f16c fma movbe aes pclmulqdq rdrand`;
 
 /** What programs use beyond the levels, once it is there. */
 const BEYOND =

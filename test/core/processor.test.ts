@@ -15,8 +15,8 @@ import {
 import { fold, INITIAL_STATE, type PodState } from '../../src/core/state.ts';
 import { EVENTS } from './support/sample-events.ts';
 
-const NEHALEM = 'cx16 lahf_lm pni popcnt sse4_1 sse4_2 ssse3';
-const HASWELL = `${NEHALEM} abm aes avx avx2 bmi1 bmi2 f16c fma fsgsbase movbe pclmulqdq rdrand xsave xsaveopt`;
+const NEHALEM = 'cx16 lahf_lm pni popcnt sse4_1 sse4_2 ssse3 xsave';
+const HASWELL = `${NEHALEM} abm aes avx avx2 bmi1 bmi2 f16c fma fsgsbase movbe pclmulqdq rdrand xsaveopt`;
 const SERVER = `${HASWELL} adx avx512f avx512vl gfni rdseed sha_ni vaes xsavec`;
 
 function x86(features: string): Processor {

@@ -13,7 +13,7 @@ import {
 } from '../../src/session/host/process-identity.ts';
 import type { Staging } from '../../src/session/host/staging.ts';
 import type { StartReport, StatusReport } from '../../src/session/operation/operations.ts';
-import { createDesktop } from '../../src/session/pod/create-desktop.ts';
+import { createDesktop, type DesktopPlan } from '../../src/session/pod/create-desktop.ts';
 import { readSessionNote } from '../../src/session/pod/session-note.ts';
 import { lockHolder } from '../../src/sync/posix/flock.ts';
 import { Program } from '../tree/program.ts';
@@ -52,7 +52,7 @@ export class DesktopLab {
   }
 
   /** Makes the pod, with a passphrase that is cheap to check. */
-  async create(sizeMebibytes = 800): Promise<void> {
+  async create(sizeMebibytes = 800, others: Partial<DesktopPlan> = {}): Promise<void> {
     const created = await createDesktop({
       devicePath: this.image,
       name: 'desk',
@@ -62,6 +62,7 @@ export class DesktopLab {
       sizeBytes: sizeMebibytes * MEBIBYTE,
       isForced: false,
       onProgress: () => undefined,
+      ...others,
     });
     this.recoveryKey = created.recoveryKey;
     await this.stage(this.image);

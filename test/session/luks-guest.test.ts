@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type GuestRun, runInGuests } from './guest/machine.ts';
 import { titleOf } from './guest/outcome.ts';
-import { SUITES } from './guest/suites.ts';
+import { VAULT_SUITES } from './guest/suites.ts';
 
 const RELEASES = (process.env.DESKPOD_GUEST_RELEASES ?? 'trixie').split(' ');
 const BOOT_TIMEOUT_MS = 480_000;
@@ -14,10 +14,13 @@ for (const release of RELEASES) {
 
     before(async function () {
       this.timeout(BOOT_TIMEOUT_MS);
-      guest = await runInGuests(release, Object.keys(SUITES));
+      guest = await runInGuests(
+        release,
+        Object.keys(VAULT_SUITES).map((name) => ({ name })),
+      );
     });
 
-    for (const describeSuite of Object.values(SUITES)) {
+    for (const describeSuite of Object.values(VAULT_SUITES)) {
       describeSuite((title) =>
         it(title, function () {
           asked += 1;

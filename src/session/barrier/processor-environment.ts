@@ -1,10 +1,13 @@
 // What keeps programs from instructions that a session is not to use: the switches that libraries have for that.
 import type { ProcessorLevel } from '../../core/processor.ts';
 
-/** What glibc calls the features that it chooses its own routines by; see its manual, `glibc.cpu.hwcaps`. */
+/**
+ * What glibc calls the features that it chooses its own routines by; see its manual, `glibc.cpu.hwcaps`. Its copying goes
+ * by a preference that is set with AVX, and stays when AVX is taken away.
+ */
 const GLIBC_NAMES: Readonly<Record<string, string>> = {
   abm: 'LZCNT',
-  avx: 'AVX',
+  avx: 'AVX,-AVX_Fast_Unaligned_Load',
   avx2: 'AVX2',
   avx512f: 'AVX512F',
   avx512vl: 'AVX512VL',

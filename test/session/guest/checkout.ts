@@ -59,7 +59,8 @@ export async function makeCheckout(treeDir: string, image: string): Promise<void
       js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
     },
   });
-  const { mkfsErofsPath } = await locateRuntime();
+  const { dir, mkfsErofsPath } = await locateRuntime();
+  await cp(dir, join(treeDir, 'runtime'), { recursive: true });
   await run(mkfsErofsPath, ['--quiet', join(treeDir, 'base.erofs'), join(treeDir, 'test')]);
   await run(mkfsErofsPath, ['--quiet', image, treeDir]);
 }

@@ -10,8 +10,9 @@ import type { End, Outcome } from './outcome.ts';
 const GUESTS_DIR = '/var/lib/deskpod/guests';
 /** The whole of a guest's life. What hangs in it is ended by it first, and told. */
 const TIMEOUT_MS = 360_000;
-/** Newer processors have more to emulate: wider registers, five levels of pages. */
-const MACHINE = ['-M', 'q35', '-cpu', 'Nehalem', '-accel', 'tcg', '-smp', '1', '-m', '1536M', '-nodefaults'];
+const MACHINE = ['-M', 'q35', '-accel', 'tcg', '-nodefaults'];
+/** Newer ones have more to emulate: wider registers, five levels of pages. */
+const PROCESSOR = 'Nehalem';
 /** What an emulated machine has no use for, and pays for at every call and every page. */
 const LEFT_OUT = [
   ...[
@@ -32,6 +33,19 @@ const KERNEL_WORDS = [
   ...LEFT_OUT,
 ];
 
+/** What a guest runs, and what it is. */
+export interface Guest {
+  /** Of the suite. */
+  readonly name: string;
+  /** A disk that it may write on, besides its own. */
+  readonly disk?: string;
+  /** As QEMU names them. */
+  readonly processor?: string;
+  readonly memoryMebibytes?: number;
+  /** For much work: machine code is made of JavaScript, which costs a few seconds first. */
+  readonly isBusy?: boolean;
+}
+
 /** What guests have run. */
 export interface GuestRun {
   /** The kernel's version. */
@@ -44,7 +58,7 @@ export interface GuestRun {
  * Boots the guest of a Debian release once for each suite, all at the same time; each runs its suite and turns itself off.
  * Fails, with the last lines of its console, if one did not run every test to its end.
  */
-export async function runInGuests(release: string, suites: readonly string[]): Promise<GuestRun> {
+export async function runInGuests(release: string, guests: readonly Guest[]): Promise<GuestRun> {
   const guestDir = join(process.env.DESKPOD_GUESTS ?? GUESTS_DIR, release);
   const kernel = await readFile(join(guestDir, 'kernel'), 'utf8').catch((cause: unknown) => {
     throw new Error(`there is no guest in ${guestDir}: run ops/setup --tests`, { cause });
@@ -54,7 +68,7 @@ export async function runInGuests(release: string, suites: readonly string[]): P
     const checkout = join(dir, 'checkout.erofs');
     await makeCheckout(join(dir, 'checkout'), checkout);
     const told = await Promise.allSettled(
-      suites.map((suite) => runSuite(guestDir, checkout, join(dir, suite))),
+      guests.map((guest) => runSuite(guestDir, checkout, join(dir, guest.name), guest)),
     );
     const outcomes = new Map<string, Outcome>();
     for (const result of told) {
@@ -70,19 +84,29 @@ export async function runInGuests(release: string, suites: readonly string[]): P
   }
 }
 
-/** @param dir where the guest's console and outcomes are kept; its name is the suite's */
-async function runSuite(guestDir: string, checkout: string, dir: string): Promise<Outcome[]> {
+/** @param dir where the guest's console and outcomes are kept */
+async function runSuite(
+  guestDir: string,
+  checkout: string,
+  dir: string,
+  { name, disk: data, processor = PROCESSOR, memoryMebibytes = 1536, isBusy = false }: Guest,
+): Promise<Outcome[]> {
   await mkdir(dir);
-  const disk = (file: string) => ['-drive', `file=${file},format=raw,if=virtio,readonly=on`];
+  const disk = (file: string, mode = ',readonly=on') => [
+    '-drive',
+    `file=${file},format=raw,if=virtio${mode}`,
+  ];
   const serial = (name: string) => ['-serial', `file:${join(dir, name)}`];
-  const words = [...KERNEL_WORDS, `suite=${dir.slice(dir.lastIndexOf('/') + 1)}`];
+  const words = [...KERNEL_WORDS, `suite=${name}`, ...(isBusy ? ['busy'] : [])];
   try {
     await run(
       'qemu-system-x86_64',
       [
-        ...[...MACHINE, '-display', 'none', '-no-reboot', ...serial('console'), ...serial('outcomes')],
+        ...[...MACHINE, '-cpu', processor, '-smp', isBusy ? '2' : '1', '-m', `${memoryMebibytes}M`],
+        ...['-display', 'none', '-no-reboot', ...serial('console'), ...serial('outcomes')],
         ...['-kernel', join(guestDir, 'vmlinuz'), '-initrd', join(guestDir, 'initrd')],
         ...['-append', words.join(' '), ...disk(join(guestDir, 'root.erofs')), ...disk(checkout)],
+        ...(data === undefined ? [] : disk(data, '')),
       ],
       { timeoutMs: TIMEOUT_MS },
     );

@@ -4,7 +4,7 @@ import Mocha from 'mocha';
 import { type End, type Outcome, titleOf } from './outcome.ts';
 import { SUITES } from './suites.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 240_000;
 
 const mocha = new Mocha({ timeout: TIMEOUT_MS, reporter: class {} as never });
 mocha.suite.emit('pre-require', globalThis, '', mocha);

@@ -1,15 +1,24 @@
-// The suites that need a kernel with dm-crypt: guests run them, and the host asks for each of their tests.
+// The suites that guests run, and the host asks for each of their tests.
 
 import type { Register } from '../vault-bench.ts';
 import { describeVaultContract } from '../vault-contract.ts';
 import { describeLuksPod } from './luks-pod-suite.ts';
 import { describeLuksVault } from './luks-vault-suite.ts';
+import { describeRefusal, describeSession } from './session-suite.ts';
 
-/** What registers the tests of a suite, by its name; each suite has a guest of its own. */
-export const SUITES: Readonly<Record<string, (register?: Register) => void>> = {
+type Suites = Readonly<Record<string, (register?: Register) => void>>;
+
+/** What registers the tests of a suite that needs a kernel with dm-crypt, by its name; each has a guest of its own. */
+export const VAULT_SUITES: Suites = {
   contract: (register) => describeVaultContract('luks', register),
   luks: (register) => {
     describeLuksVault(register);
     describeLuksPod(register);
   },
 };
+
+/** Those of a device that another host has used. */
+export const SESSION_SUITES: Suites = { session: describeSession, refusal: describeRefusal };
+
+/** All of them. */
+export const SUITES: Suites = { ...VAULT_SUITES, ...SESSION_SUITES };

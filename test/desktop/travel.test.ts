@@ -1,0 +1,53 @@
+// A session that travels: suspended here, it goes on in a guest with another kernel and an older processor, and back here.
+import assert from 'node:assert/strict';
+import { hostProcessor } from '../../src/session/host/host-processor.ts';
+import { type Guest, runInGuests } from '../session/guest/machine.ts';
+import { DesktopLab } from './desktop-lab.ts';
+
+const RELEASES = (process.env.DESKPOD_GUEST_RELEASES ?? 'trixie').split(' ');
+/** To start a desktop, and to emulate a machine in which it goes on. */
+const TIMEOUT_MS = 600_000;
+/** It has x86-64-v2 and XSAVE, and nothing beyond that. */
+const OLD_PROCESSOR = { processor: 'SandyBridge,-avx', memoryMebibytes: 3072, isBusy: true };
+
+for (const release of RELEASES) {
+  describe(`a session that travels to the kernel of Debian ${release} and an older processor`, function () {
+    this.timeout(TIMEOUT_MS);
+    let lab: DesktopLab;
+    beforeEach(async () => {
+      lab = await DesktopLab.open();
+    });
+    afterEach(async () => {
+      await lab.close();
+    });
+
+    it('goes on there with the same processes, and then here again', async () => {
+      await lab.create(800, { processorLevel: 'x86-64-v2' });
+      await lab.start();
+      await lab.startCounter();
+      const before = await lab.counter();
+      await lab.program.answer(['suspend', ...lab.at()]);
+      await runThere({ name: 'session', disk: lab.image, ...OLD_PROCESSOR });
+      const { resumedCheckpoint } = await lab.start();
+      assert.equal(resumedCheckpoint, 2);
+      assert.equal((await lab.counter(before.count)).pid, before.pid);
+    });
+
+    it('is refused there before anything is touched, unless it was kept from using more', async function () {
+      if (!hostProcessor().features.includes('avx')) this.skip();
+      await lab.create();
+      await lab.start();
+      await lab.program.answer(['suspend', ...lab.at()]);
+      await runThere({ name: 'refusal', disk: lab.image, ...OLD_PROCESSOR });
+      const { resumedCheckpoint } = await lab.start();
+      assert.equal(resumedCheckpoint, 1);
+    });
+
+    async function runThere(guest: Guest): Promise<void> {
+      const { kernel, outcomes } = await runInGuests(release, [guest]);
+      assert.ok(outcomes.size > 0);
+      for (const { title, failure } of outcomes.values())
+        assert.equal(failure, undefined, `Linux ${kernel}: ${title}`);
+    }
+  });
+}

@@ -1,0 +1,60 @@
+// A session that was suspended on another host: it goes on here, under another kernel and on another processor.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Desktop } from '../../../src/session/pod/desktop.ts';
+import { openDevice } from '../../../src/session/pod/open-device.ts';
+import type { Register } from '../vault-bench.ts';
+
+/** The guest's third disk. */
+const DEVICE = '/dev/vdc';
+/** Of the desktops of tests. */
+const CREDENTIAL = { passphrase: 'correct horse battery' };
+const START = { choice: 'default', geometry: { width: 1280, height: 800 } } as const;
+const PATIENCE_MS = 60_000;
+const onProgress = ({ step }: { readonly step: string }): void => console.error(step);
+
+/** Registers the suite. */
+export function describeSession(register: Register = it): void {
+  describe('a session that was suspended on another host', () => {
+    register('goes on, and is suspended again', async () => {
+      const desktop = await Desktop.take(await openDevice(DEVICE, CREDENTIAL), onProgress);
+      try {
+        const { resumedCheckpoint } = await desktop.start(START, onProgress);
+        assert.equal(resumedCheckpoint, 1);
+        await climbs(join(desktop.root.mergedDir, 'home/user/count'));
+        const { number } = await desktop.suspend(onProgress);
+        assert.equal(number, 2);
+      } finally {
+        await desktop.close();
+      }
+    });
+  });
+}
+
+/** Registers what becomes of one that was started on a newer processor. */
+export function describeRefusal(register: Register = it): void {
+  describe('a session of a newer processor', () => {
+    register('is refused before anything is touched', async () => {
+      const desktop = await Desktop.take(await openDevice(DEVICE, CREDENTIAL), onProgress);
+      try {
+        const { seq } = desktop.pod.state;
+        await assert.rejects(desktop.start(START, onProgress), { code: 'PROCESSOR_LACKING' });
+        assert.equal(desktop.pod.state.seq, seq);
+      } finally {
+        await desktop.close();
+      }
+    });
+  });
+}
+
+/** Waits until the number after the process id in a file is a higher one. */
+async function climbs(file: string): Promise<void> {
+  const count = async (): Promise<number> => Number((await readFile(file, 'utf8')).split(' ')[1]);
+  const first = await count();
+  for (const deadlineMs = performance.now() + PATIENCE_MS; (await count()) <= first; ) {
+    assert.ok(performance.now() < deadlineMs, `it stands at ${first}`);
+    await delay(100);
+  }
+}
