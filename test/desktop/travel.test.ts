@@ -2,13 +2,18 @@
 import assert from 'node:assert/strict';
 import { hostProcessor } from '../../src/session/host/host-processor.ts';
 import { type Guest, runInGuests } from '../session/guest/machine.ts';
-import { DesktopLab } from './desktop-lab.ts';
+import { DesktopLab, until } from './desktop-lab.ts';
 
 const RELEASES = (process.env.DESKPOD_GUEST_RELEASES ?? 'trixie').split(' ');
 /** To start a desktop, and to emulate a machine in which it goes on. */
 const TIMEOUT_MS = 600_000;
 /** It has x86-64-v2 and XSAVE, and nothing beyond that. */
 const OLD_PROCESSOR = { processor: 'SandyBridge,-avx', memoryMebibytes: 3072, isBusy: true };
+
+/** What a program may have looked up, again and again: how long the machine is up, and what it is called. */
+const NOTE_NAMES =
+  'while :; do cat /proc/uptime /etc/hostname /etc/machine-id /proc/sys/kernel/random/boot_id >~/names.new; ' +
+  'mv ~/names.new ~/names; sleep 0.1; done';
 
 for (const release of RELEASES) {
   describe(`a session that travels to the kernel of Debian ${release} and an older processor`, function () {
@@ -25,12 +30,18 @@ for (const release of RELEASES) {
       await lab.create(800, { processorLevel: 'x86-64-v2' });
       await lab.start();
       await lab.startCounter();
+      await lab.shell(`setsid sh -c '${NOTE_NAMES}' </dev/null >/dev/null 2>&1 &`);
+      await until(async () => (await lab.shell('cat ~/names 2>/dev/null || true')) !== '');
       const before = await lab.counter();
+      const names = await namesIn('~/names');
       await lab.program.answer(['suspend', ...lab.at()]);
       await runThere({ name: 'session', disk: lab.image, ...OLD_PROCESSOR });
       const { resumedCheckpoint } = await lab.start();
       assert.equal(resumedCheckpoint, 2);
       assert.equal((await lab.counter(before.count)).pid, before.pid);
+      const there = await namesIn('~/names-there');
+      assert.deepEqual(there.names, names.names);
+      assert.ok(there.upSeconds >= names.upSeconds, 'the clock went back');
     });
 
     it('is refused there before anything is touched, unless it was kept from using more', async function () {
@@ -42,6 +53,11 @@ for (const release of RELEASES) {
       const { resumedCheckpoint } = await lab.start();
       assert.equal(resumedCheckpoint, 1);
     });
+
+    async function namesIn(file: string): Promise<{ names: readonly string[]; upSeconds: number }> {
+      const [upSeconds, ...names] = (await lab.shell(`cat ${file}`)).split('\n');
+      return { names, upSeconds: Number.parseFloat(upSeconds ?? '') };
+    }
 
     async function runThere(guest: Guest): Promise<void> {
       const { kernel, outcomes } = await runInGuests(release, [guest]);

@@ -66,7 +66,7 @@ function bundleConfig({ mergedDir, geometry, account, processorLevel }: BundleOp
     root: { path: mergedDir, readonly: false },
     hostname: 'deskpod',
     mounts: MOUNTS,
-    hooks: { createContainer: [ttyHook(mergedDir)] },
+    hooks: { createContainer: [rootHook(mergedDir)] },
     linux: {
       namespaces: ['user', 'pid', 'ipc', 'uts', 'mount', 'network'].map((type) => ({ type })),
       uidMappings: ids,
@@ -100,12 +100,13 @@ const MOUNTS = [
 ];
 
 /**
- * What is done to /dev before the session sees it, in its mount and user namespaces but still at the host's root:
- * /dev/tty becomes a link to the terminal on stderr. CRIU cannot dump a process that holds the real /dev/tty ("ctty
- * inheritance detected"), and programs such as xterm do not start without one. The folder for shared memory is made
- * here too.
+ * What is done to the session's root before the session sees it, in its mount and user namespaces but still at the host's
+ * root. /dev/tty becomes a link to the terminal on stderr: CRIU cannot dump a process that holds the real one ("ctty
+ * inheritance detected"), and programs such as xterm do not start without one. The folder for shared memory is made. The
+ * id of the boot becomes one of the session's own, in memory that is a part of its images: a file of any other file system
+ * is one of the host's to CRIU, and is looked for there. runc by itself mounts nothing inside /proc.
  */
-function ttyHook(mergedDir: string): object {
+function rootHook(mergedDir: string): object {
   const script = [
     'set -e',
     'cd "$1/dev"',
@@ -115,10 +116,15 @@ function ttyHook(mergedDir: string): object {
     'rm ./tty',
     'ln -s /proc/self/fd/2 ./tty',
     'mkdir -m 1777 ./shm',
+    'cat "$1/proc/sys/kernel/random/uuid" >./.boot_id',
+    'chmod 444 ./.boot_id',
+    'cd "$1/proc/sys/kernel/random"',
+    '[ "$(stat -f -c %T .)" = proc ]',
+    'mount --bind "$1/dev/.boot_id" ./boot_id',
   ].join('\n');
   return {
     path: '/bin/sh',
-    args: ['sh', '-c', script, 'deskpod-dev', mergedDir],
+    args: ['sh', '-c', script, 'deskpod-root', mergedDir],
     env: ['PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL=C'],
   };
 }

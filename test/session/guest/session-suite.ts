@@ -1,6 +1,6 @@
 // A session that was suspended on another host: it goes on here, under another kernel and on another processor.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { copyFile, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Desktop } from '../../../src/session/pod/desktop.ts';
@@ -23,7 +23,10 @@ export function describeSession(register: Register = it): void {
       try {
         const { resumedCheckpoint } = await desktop.start(START, onProgress);
         assert.equal(resumedCheckpoint, 1);
-        await climbs(join(desktop.root.mergedDir, 'home/user/count'));
+        const homeDir = join(desktop.root.mergedDir, 'home/user');
+        await climbs(join(homeDir, 'count'));
+        await writtenAfter(Date.now(), join(homeDir, 'names'));
+        await copyFile(join(homeDir, 'names'), join(homeDir, 'names-there'));
         const { number } = await desktop.suspend(onProgress);
         assert.equal(number, 2);
       } finally {
@@ -47,6 +50,13 @@ export function describeRefusal(register: Register = it): void {
       }
     });
   });
+}
+
+async function writtenAfter(atMs: number, file: string): Promise<void> {
+  for (const deadlineMs = performance.now() + PATIENCE_MS; (await stat(file)).mtimeMs <= atMs; ) {
+    assert.ok(performance.now() < deadlineMs, `${file} is not written any more`);
+    await delay(100);
+  }
 }
 
 /** Waits until the number after the process id in a file is a higher one. */

@@ -5,7 +5,7 @@ import { gearTable } from '../../../src/core/chunker.ts';
 import { hashing } from '../../../src/sync/hashing.ts';
 import { Crew } from '../../../src/sync/workers/crew.ts';
 
-const TIMES = 100;
+const TIMES = 60;
 
 const NONE = new Uint8Array();
 const setUp = { chunkIdKey: randomBytes(32), table: gearTable(hashing, randomBytes(32)) };
@@ -27,7 +27,7 @@ for (let time = 0; time < TIMES; time++) {
   const crew = new Crew(setUp);
   crew.thread();
   // the code of the threads is run in the second half of their start
-  const end = performance.now() + took * (0.4 + (0.6 * time) / TIMES);
+  const end = performance.now() + took * (0.5 + (0.5 * time) / TIMES);
   while (performance.now() < end) await setImmediate();
   await crew.end();
 }
