@@ -4,7 +4,9 @@ import { DeskPodError } from './errors.ts';
 import type { Head } from './head.ts';
 
 /**
- * Allows `next` to replace `present`: of the same device and further on, or of a later epoch and not behind.
+ * Allows `next` to replace `present`: of the same device and further on, or of a later epoch. That may begin at an earlier
+ * position: a device that was restored from another home lacks what was noted of this one since, and one that was promoted
+ * has a history of its own.
  *
  * @throws DeskPodError HOME_FENCED if the present head is of a later epoch; HOME_FOREIGN if it is of another device of the
  * same one, or further on
@@ -21,7 +23,8 @@ export function requireForward(present: Head, next: Head): void {
       },
     );
   }
-  if (next.epoch === present.epoch && !equalBytes(next.deviceId, present.deviceId)) {
+  if (next.epoch > present.epoch) return;
+  if (!equalBytes(next.deviceId, present.deviceId)) {
     throw new DeskPodError(
       'HOME_FOREIGN',
       `home belongs to another device of epoch ${present.epoch}: expected a head of ${toHex(present.deviceId)}, got one of ${toHex(next.deviceId)}`,

@@ -2,10 +2,8 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import {
-  closeSync,
   existsSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
   realpathSync,
@@ -15,12 +13,8 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type ErrorCode, isDeskPodError } from '../../src/core/errors.ts';
-import { isSecluded, parseReceiveRequest, splitCommand } from '../../src/core/receive-request.ts';
+import { isDeskPodError } from '../../src/core/errors.ts';
 import type { Home } from '../../src/sync/home/home.ts';
-import { Incoming } from '../../src/sync/home/receive/incoming.ts';
-import { takeHead } from '../../src/sync/home/receive/receive-head.ts';
-import { readSecludedWords } from '../../src/sync/home/receive/secluded-words.ts';
 import { openRsyncHome } from '../../src/sync/home/rsync-home.ts';
 import { checkHomeObjects } from '../../src/sync/verify/home-objects.ts';
 import { describeHome, headAt, POD, writeKeyring, writeObject } from './support/home-contract.ts';
@@ -28,216 +22,6 @@ import { type LoopbackSshd, startSshd } from './support/loopback-sshd.ts';
 import { makeTempFolder } from './support/temp-folder.ts';
 
 const PROGRAM = fileURLToPath(new URL('./support/receive-program.ts', import.meta.url));
-
-describe('what a restricted account takes', () => {
-  const HOME = '/srv/home';
-  let temp: ReturnType<typeof makeTempFolder>;
-  before(() => {
-    temp = makeTempFolder();
-    const recorder = [
-      'while [ "$1" != rsync ]; do shift; done',
-      `printf %s "$*" >${temp.path}/command`,
-      // dd closes its own output, which rsync would take for the end
-      `dd bs=65536 count=1 of=${temp.path}/words 2>/dev/null`,
-      'exit 1',
-    ];
-    writeFileSync(join(temp.path, 'recorder'), recorder.join('\n'));
-    writeFileSync(join(temp.path, 'file'), 'a file');
-  });
-  after(() => temp.remove());
-
-  /** What the real rsync would ask the other side for. */
-  const wordsOf = (args: readonly string[]): string[] => {
-    spawnSync('rsync', ['-e', `sh ${temp.path}/recorder`, ...args], { cwd: temp.path, input: '' });
-    const words = splitCommand(readFileSync(join(temp.path, 'command'), 'utf8'));
-    if (!isSecluded(words)) return words;
-    const sent = openSync(join(temp.path, 'words'), 'r');
-    try {
-      return [...words, ...readSecludedWords(sent).slice(1)];
-    } finally {
-      closeSync(sent);
-    }
-  };
-
-  const hostile: Readonly<Record<string, readonly string[]>> = {
-    'deletes what it does not send': ['-s', '-r', '--delete', './', `me@host:${HOME}/pods/${POD}/`],
-    'deletes by arguments that are missing': [
-      '-s',
-      '-r',
-      '--delete-missing-args',
-      './gone',
-      `me@host:${HOME}/pods/${POD}/`,
-    ],
-    'deletes without secluded words': ['-r', '--delete', './', `me@host:${HOME}/pods/${POD}/`],
-    'takes away what it fetches': [
-      '-s',
-      '-r',
-      '--remove-source-files',
-      `me@host:${HOME}/pods/${POD}/`,
-      './got/',
-    ],
-    'writes in place': ['-s', '--inplace', './file', `me@host:${HOME}/pods/${POD}/`],
-    appends: ['-s', '--append', './file', `me@host:${HOME}/pods/${POD}/`],
-    'copies links': ['-s', '-rl', './', `me@host:${HOME}/pods/${POD}/`],
-    'makes devices': ['-s', '-rD', './', `me@host:${HOME}/pods/${POD}/`],
-    'writes a log elsewhere': [
-      '-s',
-      '-M--log-file=/tmp/deskpod-hostile-log',
-      './file',
-      `me@host:${HOME}/pods/${POD}/`,
-    ],
-    'names another remote shell': ['-s', '-M--rsh=sh', './file', `me@host:${HOME}/pods/${POD}/`],
-    'runs a daemon': ['-s', '-M--daemon', './file', `me@host:${HOME}/pods/${POD}/`],
-    'reads a list from elsewhere': ['-s', '--files-from=:/etc/passwd', `me@host:${HOME}/`, './got/'],
-    'keeps backups': ['-s', '-b', '--backup-dir=/tmp', './file', `me@host:${HOME}/pods/${POD}/`],
-    'compares with elsewhere': ['-s', '--copy-dest=/etc', './file', `me@host:${HOME}/pods/${POD}/`],
-    'keeps parts elsewhere': ['-s', '--partial-dir=/tmp', './file', `me@host:${HOME}/pods/${POD}/`],
-    'leaves by ..': ['-s', './file', `me@host:${HOME}/pods/${POD}/../`],
-    'leaves by another path': ['-s', './file', 'me@host:/tmp/'],
-    'reads another path': ['-s', '-r', 'me@host:/etc/', './got/'],
-    'writes the marker': ['-s', '-I', './file', `me@host:${HOME}/deskpod-home`],
-    'writes into the folder of the pods': ['-s', '-I', './file', `me@host:${HOME}/pods/`],
-    'writes straight to an object': ['-s', '-I', './file', `me@host:${HOME}/pods/${POD}/packs/ab/x`],
-    'writes into another folder of the pod': ['-s', '-I', './file', `me@host:${HOME}/pods/${POD}/packs/`],
-  };
-  for (const [what, args] of Object.entries(hostile)) {
-    it(`is nothing of a client that ${what}`, () => {
-      const words = wordsOf(args);
-      assert.ok(words.includes('--server'));
-      assert.throws(() => parseReceiveRequest(words, HOME), { code: 'USAGE' });
-    });
-  }
-
-  it('is a list, a fetch, objects and a head, spelled as deskpod does', () => {
-    const pod = `me@host:${HOME}/pods/${POD}/`;
-    const kinds = [
-      ['-s', '--list-only', '-r', pod],
-      [
-        '-s',
-        '--files-from=-',
-        '--from0',
-        '--ignore-missing-args',
-        '--timeout=120',
-        `me@host:${HOME}/`,
-        './got/',
-      ],
-      [
-        '-s',
-        '--files-from=-',
-        '--fsync',
-        '--ignore-existing',
-        '--partial-dir=.partial',
-        '--stats',
-        './',
-        pod,
-      ],
-      ['-s', '--files-from=-', '-I', '--bwlimit=100', './', pod],
-      ['-s', '-I', './file', `${pod}head`],
-    ].map((args) => parseReceiveRequest(wordsOf(args), HOME).kind);
-    assert.deepEqual(kinds, ['read', 'read', 'add', 'replace', 'head']);
-  });
-
-  for (const command of [
-    '',
-    'sh -c id',
-    'scp -t /tmp',
-    '/usr/lib/openssh/sftp-server',
-    'rsync --version',
-    'rsync --server; id',
-    'rsync --server $(id) . /',
-    "rsync --server -s '.'",
-  ]) {
-    it(`is not the command "${command}"`, () => {
-      assert.throws(() => splitCommand(command), { code: 'USAGE' });
-    });
-  }
-
-  it('is refused where its words do not end', () => {
-    const sent = openSync('/dev/zero', 'r');
-    const nothing = openSync('/dev/null', 'r');
-    try {
-      assert.throws(() => readSecludedWords(nothing), { code: 'USAGE' });
-      assert.deepEqual(readSecludedWords(sent), ['']);
-    } finally {
-      closeSync(sent);
-      closeSync(nothing);
-    }
-  });
-});
-
-describe('the head of a home behind a restricted account', () => {
-  let temp: ReturnType<typeof makeTempFolder>;
-  let incoming: Incoming;
-  beforeEach(async () => {
-    temp = makeTempFolder();
-    writeKeyring(temp.path);
-    writeFileSync(join(temp.path, 'head'), headAt(5, { epoch: 2 }));
-    incoming = await Incoming.open(temp.path);
-  });
-  afterEach(() => temp.remove());
-  const take = (bytes: Uint8Array): Promise<void> => {
-    writeFileSync(join(temp.path, 'received'), bytes);
-    return takeHead(temp.path, POD, join(temp.path, 'received'), incoming);
-  };
-  const present = (): Uint8Array => new Uint8Array(readFileSync(join(temp.path, 'head')));
-
-  const heads: readonly (readonly [string, Uint8Array, ErrorCode])[] = [
-    ['an earlier position', headAt(4, { epoch: 2 }), 'HOME_FOREIGN'],
-    [
-      'another history at the same position',
-      Buffer.from(headAt(5, { epoch: 2 })).fill(7, 60, 70),
-      'HOME_FOREIGN',
-    ],
-    ['an earlier epoch, further on', headAt(9, { epoch: 1 }), 'HOME_FENCED'],
-    ['another device of the same epoch', headAt(9, { epoch: 2, device: 3 }), 'HOME_FOREIGN'],
-    ['damage', headAt(9, { epoch: 2 }).subarray(1), 'HOME_DAMAGED'],
-    ['another pod', Buffer.from(headAt(9, { epoch: 2 })).fill(7, 5, 9), 'HOME_DAMAGED'],
-    ['no keyring that home has', Buffer.from(headAt(9, { epoch: 2 })).fill(7, 90, 99), 'HOME_DAMAGED'],
-    ['64 MiB', Buffer.alloc(64 * 1024 * 1024), 'HOME_DAMAGED'],
-  ];
-  for (const [what, bytes, code] of heads) {
-    it(`stays when one comes with ${what}`, async () => {
-      await assert.rejects(take(bytes), (error) => isDeskPodError(error, code) && error.hint !== undefined);
-      assert.deepEqual(present(), headAt(5, { epoch: 2 }));
-    });
-  }
-
-  it('stays when a link comes', async () => {
-    symlinkSync('head', join(temp.path, 'link'));
-    await assert.rejects(takeHead(temp.path, POD, join(temp.path, 'link'), incoming), {
-      code: 'HOME_DAMAGED',
-    });
-  });
-
-  it('is followed by one of the same device further on, or of a later epoch, or by itself', async () => {
-    for (const next of [
-      headAt(5, { epoch: 2 }),
-      headAt(7, { epoch: 2 }),
-      headAt(8, { epoch: 4, device: 9 }),
-    ]) {
-      await take(next);
-      assert.deepEqual(present(), next);
-    }
-  });
-
-  it('is followed by any of its pod when it is damaged', async () => {
-    writeFileSync(join(temp.path, 'head'), 'rot');
-    await take(headAt(1));
-    assert.deepEqual(present(), headAt(1));
-  });
-
-  it('is the furthest when several come at once', async () => {
-    const folder = (seq: number): string => join(temp.path, `received-${seq}`);
-    const all = [9, 6, 8, 7].map(async (seq) => {
-      writeFileSync(folder(seq), headAt(seq, { epoch: 2 }));
-      await takeHead(temp.path, POD, folder(seq), incoming).catch((error: unknown) => {
-        assert.ok(isDeskPodError(error, 'HOME_FOREIGN'));
-      });
-    });
-    await Promise.all(all);
-    assert.deepEqual(present(), headAt(9, { epoch: 2 }));
-  });
-});
 
 describe('a home behind a restricted account', () => {
   let temp: ReturnType<typeof makeTempFolder>;

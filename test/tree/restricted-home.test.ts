@@ -19,13 +19,18 @@ describe('a home that was authorized', () => {
     await lab.close();
   });
 
-  it('takes a pod, gives it back, and keeps it from being taken away', async () => {
+  /** Lets the device into the lab's home, and into nothing else. */
+  const authorize = async () => {
     const key = join(lab.temp, 'sshd', 'user.pub');
     const { line } = await lab.program.answer<{ line: string }>(['home', 'authorize', lab.home, key]);
     assert.match(line, /^command="[^"]* home receive [^"]*",restrict ssh-ed25519 /);
     sshd.restrict(line.slice(0, line.indexOf(' ssh-ed25519')));
     const device = lab.program.with({ env: { DESKPOD_SSH: sshd.sharedShell } });
-    const url = `ssh://${sshd.user}@127.0.0.1:${sshd.port}${lab.home}`;
+    return { device, url: `ssh://${sshd.user}@127.0.0.1:${sshd.port}${lab.home}` };
+  };
+
+  it('takes a pod, gives it back, and keeps it from being taken away', async () => {
+    const { device, url } = await authorize();
     await device.answer(['home', 'add', url, ...lab.at]);
     await lab.checkpoint();
     const { homes } = await device.answer<{ homes: readonly { sentObjects: number }[] }>(['sync', ...lab.at]);
@@ -44,5 +49,17 @@ describe('a home that was authorized', () => {
       branches.map(({ deviceId, seq }) => [deviceId, seq]),
       [[after[0]?.branch, after[0]?.seq]],
     );
+  });
+
+  it('takes a device that was restored from another home and stands behind it, as that was noted of homes only', async () => {
+    const { device, url } = await authorize();
+    for (const other of [join(lab.temp, 'first'), join(lab.temp, 'second'), url])
+      await device.answer(['home', 'add', other, ...lab.at]);
+    await lab.checkpoint();
+    await device.answer(['sync', ...lab.at]);
+    await lab.restoreHere('restored', { from: join(lab.temp, 'first') });
+    const restored = ['-d', join(lab.temp, 'restored')];
+    const { homes } = await device.answer<{ homes: readonly SyncReport[] }>(['sync', url, ...restored]);
+    assert.deepEqual([homes[0]?.branch, homes[0]?.notices], [undefined, []]);
   });
 });
