@@ -1,9 +1,7 @@
-// docs/FORMAT.md is true: real bytes are decoded by its tables, and its lists are compared with what the code knows.
+// docs/FORMAT.md is true: real bytes are decoded by its tables.
 import assert from 'node:assert/strict';
 import { createHash, createHmac } from 'node:crypto';
-import { fromHex, toHex, utf8 } from '../../src/core/bytes.ts';
-import { Chunker, FILE_CHUNKS, gearTable, IMAGE_CHUNKS } from '../../src/core/chunker.ts';
-import { decodeEvent, type PodEvent } from '../../src/core/events.ts';
+import { toHex, utf8 } from '../../src/core/bytes.ts';
 import { encodeHead } from '../../src/core/head.ts';
 import { encodeInventory } from '../../src/core/inventory.ts';
 import { encodeKeyring } from '../../src/core/keyring.ts';
@@ -11,15 +9,11 @@ import { ManifestEncoder, type ManifestEntry } from '../../src/core/manifest.ts'
 import { encodeMarker } from '../../src/core/marker.ts';
 import { CHUNK_MAX_BYTES, PackBuilder } from '../../src/core/pack.ts';
 import { encodeRecord, NO_PREVIOUS } from '../../src/core/record.ts';
-import type { Root } from '../../src/core/root.ts';
 import { encodeSegment } from '../../src/core/segment.ts';
 import { hashing } from '../../src/sync/hashing.ts';
 import { decodeSecrets, encodeSecrets } from '../../src/sync/keyring/pod-secrets.ts';
-import { OBJECT_KINDS, Repository } from '../../src/sync/repository/repository.ts';
-import { scratchFolder } from '../sync/scratch.ts';
 import { assertCode, sealing } from './parser-suite.ts';
 import { bytesIn, FormatDocument, numberOf } from './support/format-document.ts';
-import { EVENTS } from './support/sample-events.ts';
 
 const document = new FormatDocument();
 const podId = new Uint8Array(16).fill(0x11);
@@ -285,169 +279,4 @@ function expectedEntry(entry: ManifestEntry, kind: bigint) {
     chunkCount: BigInt(entry.chunkIds.length),
     chunks: entry.chunkIds.map((id) => ({ id: toHex(id) })),
   };
-}
-
-describe('docs/FORMAT.md, on chunks', () => {
-  const values = new Map(document.rows('values: chunker').map(([name = '', value = '']) => [name, value]));
-  const sizes = document.rows('values: chunk sizes').map(([, ...numbers]) => numbers.map(Number));
-  const key = new Uint8Array(32).fill(6);
-
-  it('gives the sizes of chunks', () => {
-    const known = [FILE_CHUNKS, IMAGE_CHUNKS].map((known) => [
-      known.minBytes,
-      known.averageBytes,
-      known.maxBytes,
-    ]);
-    assert.deepEqual(sizes, known);
-  });
-
-  it('gives the table and the cuts of the chunker', () => {
-    const table = documentedTable(key, values.get('label')?.replaceAll('`', '') ?? '');
-    assert.deepEqual(table, [...gearTable(hashing, key)]);
-    const bytes = noise(6 * 1024 * 1024);
-    for (const [minimum = 0, average = 0, maximum = 0] of sizes) {
-      const chunker = new Chunker(gearTable(hashing, key), {
-        minBytes: minimum,
-        averageBytes: average,
-        maxBytes: maximum,
-      });
-      const expected = chunker.push(bytes);
-      assert.ok(expected.length > 3);
-      assert.deepEqual(documentedCuts(bytes, table, values, [minimum, average, maximum]), expected);
-    }
-  });
-});
-
-/** The chunker as the document tells it, without regard to speed. */
-function documentedCuts(
-  bytes: Uint8Array,
-  table: readonly number[],
-  values: ReadonlyMap<string, string>,
-  [minimum = 0, average = 0, maximum = 0]: readonly number[],
-): number[] {
-  const averageBits = Math.log2(average);
-  const before = averageBits + Number(values.get('bits more before the average'));
-  const after = averageBits - Number(values.get('bits fewer after the average'));
-  const cuts: number[] = [];
-  let start = 0;
-  let hash = 0;
-  for (let at = 0; at < bytes.length; at++) {
-    const length = at - start + 1;
-    if (length <= minimum - Number(values.get('window in bytes'))) continue;
-    hash = (hash * 2 + (table[bytes[at] ?? 0] ?? 0)) >>> 0;
-    const bits = length <= average ? before : after;
-    const isCut = length > minimum && hash >>> (32 - bits) === 0;
-    if (!isCut && length < maximum) continue;
-    cuts.push(at + 1);
-    start = at + 1;
-    hash = 0;
-  }
-  return cuts;
-}
-
-function documentedTable(key: Uint8Array, label: string): number[] {
-  return Array.from({ length: 32 }, (_, block) => {
-    const hmac = createHmac('sha256', key).update(label).update(Uint8Array.of(block)).digest();
-    return Array.from({ length: 8 }, (_, index) => hmac.readInt32LE(index * 4));
-  }).flat();
-}
-
-/** The same bytes at every run. */
-function noise(length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  for (let at = 0, state = 1; at < length; at++) {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    bytes[at] = state >>> 24;
-  }
-  return bytes;
-}
-
-describe('docs/FORMAT.md, on object names', () => {
-  const folder = scratchFolder();
-
-  it('says where each kind of object lies', async () => {
-    const repository = await Repository.create(folder());
-    const bytes = utf8('an object');
-    const hash = createHash('sha256').update(bytes).digest('hex');
-    const rows = document.rows('values: object names');
-    assert.deepEqual(
-      rows.map(([kind]) => kind),
-      ['packs', 'segments', 'keyrings', 'bases', 'inventories', 'catalog', 'branches'],
-    );
-    for (const kind of OBJECT_KINDS) {
-      const options = ['segments', 'inventories', 'branches'].includes(kind) ? { firstSeq: 77 } : {};
-      const { name } = await repository.putObject(kind, bytes, options);
-      const place = repository.objectPath(kind, name).slice(folder().length + 1);
-      const documented = rows
-        .find(([row]) => row === kind)?.[1]
-        ?.replaceAll('`', '')
-        .replace('XX', hash.slice(0, 2))
-        .replace('HASH', hash)
-        .replace('FIRSTSEQ', '000000000077');
-      assert.equal(place, documented);
-    }
-  });
-});
-
-/** Compiles only while this is the whole list of fields that may be absent. */
-type Optional = {
-  [T in PodEvent['type']]: OptionalOf<T> extends never ? never : `${T} ${OptionalOf<T>}`;
-}[PodEvent['type']];
-type OptionalOf<T extends PodEvent['type']> = Extract<
-  { [K in keyof EventOf<T>]-?: undefined extends EventOf<T>[K] ? K : never }[keyof EventOf<T>],
-  string
->;
-type EventOf<T extends PodEvent['type']> = Extract<PodEvent, { type: T }>;
-const OPTIONAL: { readonly [K in Optional]: true } = {
-  'checkpoint.sealed images': true,
-  'checkpoint.sealed base': true,
-  'checkpoint.doubted number': true,
-};
-
-describe('docs/FORMAT.md, on events', () => {
-  const rows = document.rows('events');
-
-  it('lists every type with all its fields', () => {
-    let event = '';
-    const documented: string[] = [];
-    for (const [type = '', v = '', field = '', fieldType = ''] of rows) {
-      if (type !== '') event = `${type} ${v}`;
-      documented.push(`${event} ${field} ${fieldType}`.trim());
-    }
-    const known = Object.values(EVENTS).flatMap((sample) => {
-      const fields = fieldsOf(sample).map((field) => `${sample.type} ${sample.v} ${field}`);
-      return fields.length === 0 ? [`${sample.type} ${sample.v}`] : fields;
-    });
-    assert.deepEqual(documented, known);
-  });
-
-  it('gives the version that a reader takes, and no other', () => {
-    for (const [type = '', v = ''] of rows) {
-      if (type === '') continue;
-      const sample = EVENTS[type as PodEvent['type']];
-      assert.equal(decodeEvent(utf8(JSON.stringify({ ...sample, v: Number(v) }))).type, type);
-      assertCode(() => decodeEvent(utf8(JSON.stringify({ ...sample, v: Number(v) + 1 }))), 'EVENT_UNKNOWN');
-    }
-  });
-
-  it('describes a root', () => {
-    const root: Root = { id: toHex(hashA), depth: 1, sizeBytes: 5 };
-    assert.deepEqual(
-      document.rows('json: root').map(([field]) => field),
-      Object.keys(root),
-    );
-    assert.equal(fromHex(root.id).length, Number.parseInt(document.rows('json: root')[0]?.[1] ?? '', 10));
-  });
-});
-
-/** The fields of an event besides type and version, with their JSON types; those of nested objects by `outer.inner`. */
-function fieldsOf(event: PodEvent): string[] {
-  return Object.entries(event).flatMap(([name, value]: [string, unknown]) => {
-    if (name === 'type' || name === 'v') return [];
-    const shown = Object.hasOwn(OPTIONAL, `${event.type} ${name}`) ? `${name}?` : name;
-    if (Array.isArray(value)) return [`${shown} array`];
-    if (typeof value !== 'object' || value === null) return [`${shown} ${typeof value}`];
-    if ('depth' in value) return [`${shown} root`];
-    return Object.entries(value).map(([inner, of]: [string, unknown]) => `${shown}.${inner} ${typeof of}`);
-  });
 }
