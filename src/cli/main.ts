@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   sync: async () => (await import('./commands/sync.ts')).registerSync,
   branches: async () => (await import('./commands/branches.ts')).registerBranches,
   fork: async () => (await import('./commands/fork.ts')).registerFork,
+  promote: async () => (await import('./commands/promote.ts')).registerPromote,
   verify: async () => (await import('./commands/verify.ts')).registerVerify,
   prune: async () => (await import('./commands/prune.ts')).registerPrune,
   checkpoints: async () => (await import('./commands/checkpoints.ts')).registerCheckpoints,

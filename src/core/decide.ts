@@ -5,6 +5,7 @@ import { DeskPodError } from './errors.ts';
 import type {
   CheckpointSealed,
   DeviceForked,
+  DevicePromoted,
   HomeBranched,
   HomeReverted,
   HostFacts,
@@ -66,6 +67,7 @@ export type Command =
   | { readonly type: 'branchAtHome'; readonly branch: Omit<HomeBranched, 'type' | 'v'> }
   | { readonly type: 'noteMove'; readonly place: string }
   | { readonly type: 'forkDevice'; readonly fork: Omit<DeviceForked, 'type' | 'v'> }
+  | { readonly type: 'promoteDevice'; readonly promotion: Omit<DevicePromoted, 'type' | 'v'> }
   | { readonly type: 'completeRestore'; readonly restore: Omit<RestoreCompleted, 'type' | 'v' | 'epoch'> }
   | { readonly type: 'completeVerify'; readonly verify: Omit<VerifyCompleted, 'type' | 'v'> }
   | { readonly type: 'recordHeals'; readonly objects: readonly Omit<ObjectHealed, 'type' | 'v'>[] }
@@ -179,6 +181,13 @@ export function decide(state: PodState, command: Command): PodEvent[] {
       return [{ type: 'device.moved', v: 1, place: command.place }];
     case 'forkDevice':
       return [{ type: 'device.forked', v: 1, ...command.fork }];
+    case 'promoteDevice': {
+      const { promotion } = command;
+      for (const url of promotion.urls) requireHome(state, url);
+      if (promotion.epoch <= state.epoch)
+        throw new TypeError(`expected an epoch after ${state.epoch}, got ${promotion.epoch}`);
+      return [{ type: 'device.promoted', v: 1, ...promotion }];
+    }
     case 'completeRestore':
       findCheckpoint(state, command.restore.checkpoint);
       return [{ type: 'restore.completed', v: 1, epoch: state.epoch + 1, ...command.restore }];

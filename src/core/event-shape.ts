@@ -85,6 +85,7 @@ const SHAPES: Shapes = {
   'home.branched': { url: text, deviceId: id, forkSeq: count },
   'device.moved': { place: text },
   'device.forked': { deviceId: id, cause: oneOf<DeviceForked['cause']>({ asked: true, found: true }) },
+  'device.promoted': { deviceId: id, epoch: count, urls: listOf(text) },
   'restore.completed': { url: text, epoch: count, deviceId: id, checkpoint: count, vault },
   'verify.completed': {
     place: text,

@@ -193,6 +193,16 @@ export interface DeviceForked {
   readonly cause: 'asked' | 'found';
 }
 
+/** Homes that kept this device's history as a branch, or had all of it, go on with it: as a new device in a new epoch. */
+export interface DevicePromoted {
+  readonly type: 'device.promoted';
+  readonly v: 1;
+  readonly deviceId: string;
+  readonly epoch: number;
+  /** Those homes. */
+  readonly urls: readonly string[];
+}
+
 /** This device was rebuilt from home; the device of the epoch before is fenced. */
 export interface RestoreCompleted {
   readonly type: 'restore.completed';
@@ -312,6 +322,7 @@ export type PodEvent =
   | HomeBranched
   | DeviceMoved
   | DeviceForked
+  | DevicePromoted
   | RestoreCompleted
   | VerifyCompleted
   | ObjectHealed
@@ -342,6 +353,7 @@ const VERSIONS: { readonly [type in PodEvent['type']]: number } = {
   'home.branched': 1,
   'device.moved': 1,
   'device.forked': 1,
+  'device.promoted': 1,
   'restore.completed': 1,
   'verify.completed': 1,
   'object.healed': 1,

@@ -45,6 +45,12 @@ export function traceCheckpoints(events: Iterable<LoggedEvent>): ReadonlyMap<num
       case 'pod.created':
         device = { deviceId: event.deviceId, epoch: event.epoch };
         break;
+      case 'device.forked':
+        device = { ...device, deviceId: event.deviceId };
+        break;
+      case 'device.promoted':
+        device = { deviceId: event.deviceId, epoch: event.epoch };
+        break;
       case 'restore.completed': {
         const { type: _type, v: _v, ...facts } = event;
         for (const { arrivals } of inOrder) arrivals.push({ ...facts, seq, atMs });

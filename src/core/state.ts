@@ -23,6 +23,8 @@ export interface HomeState {
   readonly branch?: HomeBranch;
   /** There if home's head was found at this earlier position, and was not brought up to date since. */
   readonly revertedSeq?: number;
+  /** There from a promotion on until home has taken this device's head. */
+  readonly isClaimed?: true;
 }
 
 /** A branch at a home. */
@@ -237,13 +239,24 @@ export function evolve(state: PodState, { seq, atMs, event }: LoggedEvent): PodS
       const { url, deviceId, forkSeq } = event;
       return {
         ...next,
-        homes: mapHome(state, url, (home) => ({ ...home, branch: { deviceId, forkSeq } })),
+        homes: mapHome(state, url, ({ isClaimed: _, ...home }) => ({
+          ...home,
+          branch: { deviceId, forkSeq },
+        })),
       };
     }
     case 'device.moved':
       return { ...next, moved: { atMs, place: event.place } };
     case 'device.forked':
       return { ...next, deviceId: event.deviceId, deviceSeq: seq, forkedSeq: seq, moved: undefined };
+    case 'device.promoted': {
+      const { deviceId, epoch, urls } = event;
+      const homes = state.homes.map(({ branch, ...home }) => {
+        if (urls.includes(home.url)) return { ...home, isClaimed: true as const };
+        return branch === undefined ? home : { ...home, branch };
+      });
+      return { ...next, deviceId, epoch, deviceSeq: seq, moved: undefined, homes };
+    }
     case 'restore.completed': {
       const { epoch, deviceId, checkpoint, vault } = event;
       const sealed = state.checkpoints.find((candidate) => candidate.number === checkpoint);

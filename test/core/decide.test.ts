@@ -284,6 +284,28 @@ describe('a decision', () => {
     );
   });
 
+  it('begins a new device in a later epoch with a promotion, for homes that keep it as a branch until they have taken it', () => {
+    const branch = { type: 'branchAtHome', branch: { url: HOME, deviceId: id('1'), forkSeq: 1 } } as const;
+    const promoteDevice = (epoch: number, url = HOME): Command => ({
+      type: 'promoteDevice',
+      promotion: { deviceId: id('2'), epoch, urls: [url] },
+    });
+    const promoted = given(CREATE, { type: 'addHome', url: HOME }, branch, promoteDevice(4));
+    assert.deepEqual([promoted.deviceId, promoted.epoch, promoted.deviceSeq], [id('2'), 4, 4]);
+    assert.deepEqual([promoted.homes[0]?.branch, promoted.homes[0]?.isClaimed], [undefined, true]);
+    const taken = {
+      type: 'acknowledgeHome',
+      url: HOME,
+      seq: 4,
+      recordHash: hash('4'),
+      sentBytes: 0,
+    } as const;
+    const after = given(CREATE, { type: 'addHome', url: HOME }, branch, promoteDevice(4), taken);
+    assert.equal(after.homes[0]?.isClaimed, undefined);
+    assert.throws(() => decide(promoted, promoteDevice(4)), TypeError);
+    refused('HOME_UNKNOWN', () => decide(promoted, promoteDevice(5, 'elsewhere')));
+  });
+
   it('numbers checkpoints without a gap over any run of commands, and folds in any two parts to the same state', () => {
     const command: fc.Arbitrary<Command> = fc.constantFrom<Command>(
       CREATE,

@@ -46,6 +46,17 @@ describe('the provenance of checkpoints', () => {
     );
   });
 
+  it('names a copy that went its own way by the name that it took, and a promoted device by its own', () => {
+    const forked: PodEvent = { type: 'device.forked', v: 1, deviceId: 'copy', cause: 'asked' };
+    const promoted: PodEvent = { type: 'device.promoted', v: 1, deviceId: 'third', epoch: 3, urls: ['/a'] };
+    const traces = trace(created, forked, sealed(1), promoted, sealed(2));
+    const devices = [1, 2].map((number) => [traces.get(number)?.deviceId, traces.get(number)?.epoch]);
+    assert.deepEqual(devices, [
+      ['copy', 1],
+      ['third', 3],
+    ]);
+  });
+
   it('tells since when each home has a checkpoint, not when it was last heard of', () => {
     const traces = trace(
       created,

@@ -36,6 +36,7 @@ const FROZEN: Readonly<Record<string, string>> = {
   'v1-doubts': '0c0c57da3d716aff37e02915402999725ba06cd99d2198837365753ee6061b4c',
   'v1-inventory': 'b39709daf0849482382f297adf78cc8b458dd65b76d2ac2056600dfa4a07e9c4',
   'v1-processors': 'b68e3b202797c8ea90c27484a6d4ed07d116f343ee50fe8478e019601d432477',
+  'v1-promotions': '83cdee5e995ed54559da1b68a56be8e27d4811078303530383d0909269faa8cf',
   'v1-twins': '1991f0c9b99634fa7393424668bffa9a888fb3ac12180034d4d9b727f026fdc2',
 };
 const ADVICE =

@@ -4,11 +4,11 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PodEvent } from '../../src/core/events.ts';
 import { operate } from '../../src/session/operation/operate.ts';
-import { openRsyncHome } from '../../src/sync/home/rsync-home.ts';
 import type { BranchReport } from '../../src/sync/pod/branches.ts';
 import { changePassphrase } from '../../src/sync/pod/change-keys.ts';
 import { type SyncReport, syncHome } from '../../src/sync/pod/replicate.ts';
 import { openTree } from '../../src/sync/pod/tree.ts';
+import { isCutOff } from './cut-off.ts';
 import { filesBelow, openTreeLab, PASSPHRASE, replaceByCopy, type TreeLab } from './tree-lab.ts';
 
 describe('two devices of one pod', () => {
@@ -227,31 +227,3 @@ describe('two devices of one pod', () => {
     assert.equal(kinds.filter((kind) => kind === 'home.branched').length, 1);
   });
 });
-
-/** Lets a sync of the lab's pod fail right before its call number `step` of home. False if it came to its end. */
-async function isCutOff(lab: TreeLab, step: number): Promise<boolean> {
-  class CutOff extends Error {}
-  const home = openRsyncHome(lab.home);
-  let calls = 0;
-  for (const name of ['head', 'pull', 'push', 'list', 'writeHead'] as const) {
-    const call = home[name].bind(home) as (...args: unknown[]) => unknown;
-    Object.defineProperty(home, name, {
-      value: async (...args: unknown[]) => {
-        if (calls++ === step) throw new CutOff();
-        return call(...args);
-      },
-    });
-  }
-  const tree = await openTree(lab.dir, { passphrase: PASSPHRASE });
-  try {
-    const [known] = tree.pod.state.homes;
-    assert.ok(known);
-    await syncHome(tree.pod, known, () => undefined, home);
-    return false;
-  } catch (error) {
-    if (error instanceof CutOff) return true;
-    throw error;
-  } finally {
-    await tree.close();
-  }
-}

@@ -39,9 +39,14 @@ export function registerSync(program: Command): void {
 
 /**
  * Prints what became of each home; ends the program with a status of its own unless all are up to date. A twin that is
- * away is no failure as long as another home has everything: it lies elsewhere most of the time.
+ * away is no failure as long as another home has everything: it lies elsewhere most of the time. `before` is what the
+ * command did before it synced.
  */
-async function tellOutcomes(output: Output, outcomes: readonly SyncOutcome[]): Promise<void> {
+export async function tellOutcomes(
+  output: Output,
+  outcomes: readonly SyncOutcome[],
+  before: { readonly answer: object; readonly text: string } = { answer: {}, text: '' },
+): Promise<void> {
   const reports: SyncReport[] = [];
   const errors: Error[] = [];
   const homes = outcomes.map((outcome) => {
@@ -57,12 +62,13 @@ async function tellOutcomes(output: Output, outcomes: readonly SyncOutcome[]): P
   const failures = errors.filter((error) => !isDeskPodError(error, 'HOME_AWAY'));
   const [first] = [...failures, ...away];
   if (first !== undefined && reports.length === 0) {
-    output.failure(first, { homes });
+    output.failure(first, { ...before.answer, homes });
+    if (before.text !== '') output.note(before.text);
     for (const error of errors) if (error !== first) output.complain(error);
     throw new ExitStatus(first instanceof DeskPodError ? exitStatusOf(first.code) : EXIT_STATUS.failed);
   }
-  const lines = [...(await Promise.all(reports.map(describeReport))), ...away.map(describeAway)];
-  output.result({ homes }, lines.join('\n'));
+  const lines = [before.text, ...(await Promise.all(reports.map(describeReport))), ...away.map(describeAway)];
+  output.result({ ...before.answer, homes }, lines.filter((line) => line !== '').join('\n'));
   for (const error of failures) output.complain(error);
   if (failures.length > 0) throw new ExitStatus(EXIT_STATUS.partlyDone);
 }

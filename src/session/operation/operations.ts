@@ -124,6 +124,18 @@ export interface Operations {
   branches: { parameters: object; answer: { readonly homes: readonly HomeBranches[] } };
   fork: { parameters: object; answer: { readonly deviceId: string } };
   verify: { parameters: VerifyParameters; answer: VerifyAnswer };
+  /** Homes that keep this device as a branch go on with it: all of them, or the one at `url`. */
+  promote: {
+    parameters: Omit<SyncParameters, keyof SyncSettings>;
+    answer: {
+      readonly deviceId: string;
+      readonly epoch: number;
+      /** URLs of the homes that kept it as a branch; none if nothing changed. */
+      readonly promotedAt: readonly string[];
+      /** What the sync did that told them. */
+      readonly homes: readonly SyncOutcome[];
+    };
+  };
   prune: { parameters: PruneRequest; answer: PruneReport };
   'key-list': {
     parameters: object;

@@ -14,6 +14,7 @@ import {
 } from '../../sync/pod/change-keys.ts';
 import { forkDevice } from '../../sync/pod/fork-device.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
+import { promoteBranch } from '../../sync/pod/promote-branch.ts';
 import { type SyncFailure, type SyncReport, syncHomes } from '../../sync/pod/replicate.ts';
 import type { CheckpointReport, DoubtAnswer } from '../../sync/pod/seal-checkpoint.ts';
 import { listCheckpoints } from '../../sync/retention/list-checkpoints.ts';
@@ -48,6 +49,7 @@ export type PodOperationName =
   | 'sync'
   | 'branches'
   | 'fork'
+  | 'promote'
   | 'verify'
   | 'prune'
   | 'key-list'
@@ -86,8 +88,7 @@ export function podOperations(
       return { url };
     },
     sync: async ({ url: typed, homePassword, ...settings }, onProgress) => {
-      for (const home of pod.state.homes) rememberHomePassword(home.url, homePassword);
-      const url = typed === undefined ? undefined : await meantBy(pod, typed);
+      const url = await prepareHomes(pod, typed, homePassword);
       const outcomes = await syncHomes(pod, url, onProgress, settings, lendHomesOf(pod));
       return { homes: outcomes.map(toOutcome) };
     },
@@ -97,6 +98,13 @@ export function podOperations(
     },
     branches: async () => ({ homes: await branchesAtHomes(pod) }),
     fork: async () => ({ deviceId: await forkDevice(pod, 'asked') }),
+    promote: async ({ url: typed, homePassword }, onProgress) => {
+      const url = await prepareHomes(pod, typed, homePassword);
+      const promotedAt = await promoteBranch(pod, url, lendHomesOf(pod));
+      const outcomes = await syncHomes(pod, url, onProgress, {}, lendHomesOf(pod));
+      const { deviceId, epoch } = pod.state;
+      return { deviceId, epoch, promotedAt, homes: outcomes.map(toOutcome) };
+    },
     prune: (parameters, onProgress, signal) => pruneDevice(pod, parameters, onProgress, signal),
     'key-list': () => listKeys(pod),
     'key-add': ({ credential, passphrase, label }) => addPassphrase(pod, credential, { passphrase, label }),
@@ -129,6 +137,16 @@ function branchesAtHomes(pod: Pod): Promise<HomeBranches[]> {
     }
     return found;
   });
+}
+
+/** Makes the homes of a pod ready to be asked; answers with the one that is meant, if one is. */
+async function prepareHomes(
+  pod: Pod,
+  typed: string | undefined,
+  homePassword: string | undefined,
+): Promise<string | undefined> {
+  for (const home of pod.state.homes) rememberHomePassword(home.url, homePassword);
+  return typed === undefined ? undefined : meantBy(pod, typed);
 }
 
 /** The home that the user means by its URL, or by where its device is plugged in. */

@@ -129,8 +129,8 @@ export async function syncHome(
   if (!wentBack && known.seq === standing.seq && (await isUpToDate(pod, standing.seq)))
     return upToDate(pod, known, standing, startedMs);
   if (wentBack) await noteReversion(pod, known, standing.seq);
-  const usurper = standing.kind === 'main' && standing.isUsurped === true ? homeHead : undefined;
-  if (usurper !== undefined) await addBranchHead(pod, home, usurper.bytes);
+  const displaced = standing.kind === 'main' && standing.displaces !== undefined ? homeHead : undefined;
+  if (displaced !== undefined) await addBranchHead(pod, home, displaced.bytes);
   const head = await pod.publish();
   const headBytes = encodeHead(head, pod.sealing);
   const warnings = await removeFormerKeyrings(pod);
@@ -149,7 +149,7 @@ export async function syncHome(
   if (known.seq !== head.seq || wentBack)
     await pod.append({ type: 'acknowledgeHome', url: known.url, ...sent });
   return {
-    ...describeStanding(pod, known, standing, usurper?.head),
+    ...describeStanding(pod, known, standing, displaced?.head),
     ...{ seq: head.seq, sentObjects, sentBytes, wireBytes, wentBack, warnings },
     durationMs: performance.now() - startedMs,
   };
@@ -185,6 +185,7 @@ function isBehindAcknowledged(
   known: HomeState,
   standing: Standing & { readonly seq: number },
 ): boolean {
+  if (known.isClaimed === true) return false; // what it had acknowledged is a branch there
   const isSameLine = standing.kind === 'main' || known.branch?.deviceId === state.deviceId;
   return isSameLine && known.seq > standing.seq;
 }

@@ -16,12 +16,12 @@ export interface StandingReport {
 
 const NAME_DIGITS = 8;
 
-/** `usurper` is the head of a fenced device that had taken home while it was back in time. */
+/** `displaced` is the head that home had before, of another history. */
 export function describeStanding(
   { state: { deviceId } }: Pod,
-  { url, seq, branch }: HomeState,
+  { url, seq, branch, isClaimed }: HomeState,
   standing: Standing,
-  usurper?: Head,
+  displaced?: Head,
 ): StandingReport {
   switch (standing.kind) {
     case 'behind':
@@ -37,8 +37,12 @@ export function describeStanding(
       return { url, branch: deviceId, notices };
     }
     case 'main': {
-      const notices = seq > standing.seq ? [revertedText(url, standing.seq, seq)] : [];
-      if (usurper !== undefined) notices.push(usurperText(toHex(usurper.deviceId)));
+      const notices =
+        seq > standing.seq && isClaimed === undefined ? [revertedText(url, standing.seq, seq)] : [];
+      if (displaced !== undefined) {
+        const name = toHex(displaced.deviceId).slice(0, NAME_DIGITS);
+        notices.push(standing.displaces === 'usurper' ? usurperText(name) : predecessorText(url, name));
+      }
       return { url, notices };
     }
   }
@@ -47,7 +51,7 @@ export function describeStanding(
 function behindText(url: string): string {
   return (
     `${url} goes on with another device of this pod, and has everything that this one has. What you do here from now on ` +
-    'is kept there as a branch. To go on from where home is, restore it to a new device.'
+    'is kept there as a branch. To go on from where home is, restore it to a new device; to go on from here, deskpod promote.'
   );
 }
 
@@ -56,7 +60,8 @@ function branchText(url: string, deviceId: string, forkSeq: number, isNew: boole
   const state = isNew ? 'is kept from now on' : 'is kept';
   return (
     `${url} goes on with another device of this pod. What this one has since position ${forkSeq} ${state} there as the ` +
-    `branch ${name}, and nothing is overwritten. To bring files over: deskpod restore --from ${url} --branch ${name} --into FOLDER`
+    `branch ${name}, and nothing is overwritten. To bring files over: deskpod restore --from ${url} --branch ${name} ` +
+    '--into FOLDER. If this is the device to go on with: deskpod promote, and what the other one has becomes a branch.'
   );
 }
 
@@ -75,7 +80,10 @@ function revertedText(url: string, seq: number, acknowledgedSeq: number): string
   );
 }
 
-function usurperText(deviceId: string): string {
-  const name = deviceId.slice(0, NAME_DIGITS);
+function usurperText(name: string): string {
   return `Meanwhile the former device ${name} had gone on there; what it sent is kept as the branch ${name}.`;
+}
+
+function predecessorText(url: string, name: string): string {
+  return `${url} goes on with this device from now on. What it went on with before is kept there as the branch ${name}.`;
 }

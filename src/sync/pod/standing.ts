@@ -15,10 +15,11 @@ import { type Pod, toLoggedEvent } from './pod.ts';
 /** What a device is to a home. */
 export type Standing =
   /**
-   * Home's head is of this log, or home has none. `seq`: up to there home has all of it. `isUsurped`: it is not, as home
-   * went back in time, and a device that was fenced took it since.
+   * Home's head is of this log, or home has none. `seq`: up to there home has all of it. `displaces`: it is not. A
+   * `usurper` was fenced, and took home after that had gone back in time; a `predecessor` had home until this device was
+   * promoted.
    */
-  | { readonly kind: 'main'; readonly seq: number; readonly isUsurped?: true }
+  | { readonly kind: 'main'; readonly seq: number; readonly displaces?: 'usurper' | 'predecessor' }
   /**
    * Home goes on with another history. `seq`: up to there it has this one as a branch. `isCopy`: another copy of this
    * device goes on under its name.
@@ -34,6 +35,13 @@ const HOUSEKEEPING: ReadonlySet<PodEvent['type']> = new Set([
   'home.branched',
   'device.moved',
   'device.forked',
+]);
+
+/** What a device begins with. */
+const BEGINNINGS: ReadonlySet<PodEvent['type']> = new Set([
+  'restore.completed',
+  'device.forked',
+  'device.promoted',
 ]);
 
 /**
@@ -52,11 +60,14 @@ export async function findStanding(
   if (homeHead === undefined) return { kind: 'main', seq: 0 };
   if (await isOfThisLog(pod, homeHead)) {
     // what a copy was forked from goes on with the original, also where that has not been since
-    if (pod.state.forkedSeq <= homeHead.seq) return { kind: 'main', seq: homeHead.seq };
+    if (known.isClaimed === true || pod.state.forkedSeq <= homeHead.seq)
+      return { kind: 'main', seq: homeHead.seq };
     return asBranch(pod, homeHead.seq, await findOwnBranch(pod, home));
   }
   const { forkSeq, theirs } = await findFork(pod, home, homeHead);
-  if (isUsurped(pod.state, known, homeHead)) return { kind: 'main', seq: forkSeq, isUsurped: true };
+  if (isUsurped(pod.state, known, homeHead)) return { kind: 'main', seq: forkSeq, displaces: 'usurper' };
+  if (known.isClaimed === true && homeHead.epoch < pod.state.epoch)
+    return { kind: 'main', seq: forkSeq, displaces: 'predecessor' };
   if (homeHead.epoch < pod.state.epoch && isOnlyHousekeeping(theirs)) return { kind: 'main', seq: forkSeq };
   const own = await findOwnBranch(pod, home);
   const isNamesake = toHex(homeHead.deviceId) === pod.state.deviceId;
@@ -162,12 +173,12 @@ function isOnlyHousekeeping(records: readonly LogRecord[]): boolean {
   return records.every((record) => HOUSEKEEPING.has(toLoggedEvent(record).event.type));
 }
 
-/** True if these records are of the same device as those before them: neither a restore nor a fork begins another. */
+/** True if these records are of the same device as those before them: no other one begins with them. */
 function goOnAsBefore(records: readonly LogRecord[]): boolean {
   for (const record of records) {
     const { type } = toLoggedEvent(record).event;
     // a restore by an old head may have had to name the keyring first
-    if (type !== 'keyring.changed') return type !== 'restore.completed' && type !== 'device.forked';
+    if (type !== 'keyring.changed') return !BEGINNINGS.has(type);
   }
   return false;
 }

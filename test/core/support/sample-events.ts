@@ -53,6 +53,7 @@ export const EVENTS: { readonly [T in PodEvent['type']]: Complete<Extract<PodEve
   'home.branched': { type: 'home.branched', v: 1, url: '', deviceId: ID, forkSeq: 1 },
   'device.moved': { type: 'device.moved', v: 1, place: '' },
   'device.forked': { type: 'device.forked', v: 1, deviceId: ID, cause: 'found' },
+  'device.promoted': { type: 'device.promoted', v: 1, deviceId: ID, epoch: 3, urls: [''] },
   'restore.completed': {
     type: 'restore.completed',
     v: 1,
