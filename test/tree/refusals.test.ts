@@ -1,7 +1,7 @@
 // Bad input to a tree pod: each is refused with a code and an exit status of its own, and nothing is changed.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StatusReport } from '../../src/session/operation/operations.ts';
 import { assertSameFiles, openTreeLab, type TreeLab } from './tree-lab.ts';
@@ -52,6 +52,15 @@ describe('a tree pod refuses', () => {
   it('to be made a second time, with status 14', async () => {
     await lab.program.failure('POD_EXISTS', ['create', '--tree', lab.dir]);
     assert.equal((await lab.program.answer<StatusReport>(['status', ...lab.at])).podId, lab.podId);
+  });
+
+  it('a home within itself, also through a link, with status 2', async () => {
+    await symlink(lab.dir, join(lab.temp, 'link'));
+    for (const home of [lab.dir, join(lab.dir, 'home'), join(lab.temp, 'link', 'home')])
+      await lab.program.failure('USAGE', ['home', 'add', home, ...lab.at]);
+    assert.deepEqual((await readdir(lab.dir)).sort(), ['.deskpod', 'folder', 'letter.txt']);
+    assert.deepEqual((await lab.program.answer<StatusReport>(['status', ...lab.at])).homes, []);
+    await lab.program.answer(['home', 'add', `${lab.dir}-home`, ...lab.at]);
   });
 
   it('what only a session can do, with status 2', async () => {

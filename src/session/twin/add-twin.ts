@@ -6,6 +6,7 @@ import { DeskPodError } from '../../core/errors.ts';
 import { type Marker, peekMarker } from '../../core/marker.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import { openTwinHome } from '../../sync/home/twin-home.ts';
+import { requireOutside } from '../../sync/pod/add-home.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
 import { MARKER_FILE, TREE_POD_DIR } from '../../sync/pod/pod-folder.ts';
 import { asFollowed, bytesForTwin, newTwinMarker } from '../../sync/pod/twin.ts';
@@ -55,6 +56,7 @@ async function makeFolder(pod: Pod, { path, sizeBytes, isForced }: TwinPlan): Pr
       },
     );
   }
+  await requireOutside(pod, path);
   const marker = await markerAt(join(path, TREE_POD_DIR));
   if (marker !== undefined) requireOurTwin(pod, marker, path);
   else if (found === undefined) await makeEmptyFolder(path);

@@ -87,9 +87,15 @@ export async function listBranches(home: Home, podId: string): Promise<BranchRep
 /**
  * The name of a branch that begins with `wanted`, of all that there are at `place`.
  *
- * @throws DeskPodError BRANCH_NOT_FOUND; USAGE if several could be meant
+ * @throws DeskPodError BRANCH_NOT_FOUND; USAGE if several could be meant, or nothing is given: a script whose variable is
+ * empty means none
  */
 export function chooseBranchName(place: string, names: readonly string[], wanted: string): string {
+  if (wanted === '') {
+    throw new DeskPodError('USAGE', 'expected how the name of a branch begins, got nothing', {
+      hint: 'See the names with `deskpod branches`.',
+    });
+  }
   const matching = names.filter((name) => name.startsWith(wanted.toLowerCase()));
   const [only] = matching;
   if (only !== undefined && matching.length === 1) return only;

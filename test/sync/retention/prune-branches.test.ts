@@ -107,6 +107,11 @@ describe('pruning a home that keeps a branch', () => {
     await requireRestorable('copy 3', { branch });
   });
 
+  it('gives up none for a name that is empty, though it might mean the only one', async () => {
+    await expectCode('USAGE', () => prune({ forgottenBranch: '' }));
+    await requireRestorable('copy 2', { branch });
+  });
+
   it('deletes nothing while it is not known what a branch needs', async () => {
     const inventories = join(podDir(), 'inventories');
     const newest = (await readdir(inventories)).sort().at(-1) ?? '';
