@@ -33,7 +33,7 @@ describe('the twin of a desktop pod', () => {
     await rename(lab.image, lost);
     const { isTwin, lastCheckpoint } = await lab.status(twin);
     assert.deepEqual([isTwin, lastCheckpoint?.reason], [true, 'suspend']);
-    const { promotion, resumedCheckpoint } = await lab.start([], twin);
+    const { promotion, resumedCheckpoint } = await lab.start(['--promote'], twin);
     assert.equal(promotion?.epoch, 2);
     assert.equal(resumedCheckpoint, promotion.checkpoint);
     assert.equal((await lab.counter(before.count, twin)).pid, before.pid);

@@ -58,7 +58,7 @@ describe('a desktop’s device', () => {
   const restore = (target: string, more: { readonly branch?: string } = {}) =>
     restorePod({
       ...{
-        url: home,
+        from: home,
         credential: CREDENTIAL,
         target: bench.path(target),
         isForced: false,

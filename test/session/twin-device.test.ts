@@ -1,7 +1,7 @@
 // Twins on devices: made of image files and drives, filled, full, pulled out, and made the pod; without any session.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ErrorCode } from '../../src/core/errors.ts';
 import { peekHead } from '../../src/core/head.ts';
@@ -15,6 +15,7 @@ import type { SyncOutcome } from '../../src/session/operation/operations.ts';
 import { createDesktop } from '../../src/session/pod/create-desktop.ts';
 import { Desktop } from '../../src/session/pod/desktop.ts';
 import { openDevice } from '../../src/session/pod/open-device.ts';
+import { restorePod } from '../../src/session/pod/restore-pod.ts';
 import { lockHolder } from '../../src/sync/posix/flock.ts';
 import { run } from '../../src/sync/process.ts';
 import { Program } from '../tree/program.ts';
@@ -123,7 +124,7 @@ describe('a twin on a device', () => {
     const program = new Program({ env: { DESKPOD_PASSPHRASE_FILE: bench.path('passphrase') } });
     const { lockFile } = await findStaging(twin);
     for (const step of [/becomes the pod/, /taking over/, /laying out/]) {
-      const starting = program.start(['start', twin, '--no-view']);
+      const starting = program.start(['start', twin, '--promote', '--no-view']);
       await starting.progress((progress) => step.test(progress.step));
       const supervisor = identifyProcess(lockHolder(lockFile) ?? 0);
       assert.ok(supervisor !== undefined && (await endProcess(supervisor)), String(step));
@@ -176,7 +177,7 @@ describe('a twin on a device', () => {
     assert.equal((await operate(twin, 'status', {}, SETTINGS)).lastCheckpoint?.number, 3);
   });
 
-  it('that has everything but no room to be started is told, and is not started', async () => {
+  it('that has everything but no room to be started is told, is not started, and is restored to a larger device', async () => {
     await add(twin, { sizeBytes: 140 * MEBIBYTE });
     // zeros take no room in the repository, and all of it in the files
     await checkpoint('zeros', new Uint8Array(130 * MEBIBYTE));
@@ -185,6 +186,21 @@ describe('a twin on a device', () => {
     assert.match(outcome.warnings.join(), /too little room to be started/);
     await failureOf('DEVICE_TOO_SMALL', () => openDevice(twin, CREDENTIAL, { onPromotion: onProgress }));
     assert.equal((await operate(twin, 'status', {}, SETTINGS)).isTwin, true);
+    const plan = { from: twin, credential: CREDENTIAL, sizeBytes: 600 * MEBIBYTE, onProgress };
+    await failureOf('USAGE', () => restorePod({ ...plan, target: twin, isForced: true }));
+    const larger = bench.path('larger.img');
+    const { epoch, warnings } = await restorePod({ ...plan, target: larger, isForced: false });
+    assert.deepEqual([epoch, warnings], [2, []]);
+    const restored = await Desktop.take(await openDevice(larger, CREDENTIAL), onProgress);
+    try {
+      assert.equal((await stat(join(restored.root.layerDir, 'zeros'))).size, 130 * MEBIBYTE);
+      const { homes } = await desktopOperations(restored).sync({}, onProgress);
+      assert.deepEqual(codes(homes), [undefined]);
+    } finally {
+      await restored.close();
+    }
+    assert.equal((await operate(twin, 'status', {}, SETTINGS)).isTwin, true);
+    await failureOf('USAGE', () => restorePod({ ...plan, from: larger, target: image, isForced: true }));
   });
 
   it('that is pulled out during a sync is away, with its former head', async () => {

@@ -16,12 +16,13 @@ import { fileURLToPath } from 'node:url';
 import { toHex } from '../../src/core/bytes.ts';
 import { decodeEvent } from '../../src/core/events.ts';
 import { hashObjects } from '../../src/sync/home/home-verification.ts';
+import { openRsyncHome } from '../../src/sync/home/rsync-home.ts';
 import { type Credential, unlockRepository } from '../../src/sync/keyring/unlock.ts';
 import { inodePlace } from '../../src/sync/pod/device-place.ts';
 import { requireObjects } from '../../src/sync/pod/objects-at-home.ts';
 import { foldRecords } from '../../src/sync/pod/pod.ts';
 import { TREE_POD_DIR, treePodFolder } from '../../src/sync/pod/pod-folder.ts';
-import { type RebuiltPod, rebuildPod } from '../../src/sync/pod/rebuild.ts';
+import { rebuildPod } from '../../src/sync/pod/rebuild.ts';
 import { surveyPod } from '../../src/sync/pod/survey.ts';
 import { Repository } from '../../src/sync/repository/repository.ts';
 import { chainTo, readSegments } from '../../src/sync/repository/segments.ts';
@@ -138,9 +139,8 @@ describe('the frozen home of format version 1', () => {
     for (const checkpoint of [1, 2] as const) {
       it(`restores checkpoint ${checkpoint} with its ${what}`, async () => {
         const dir = join(temp.path, 'restored');
-        const { pod, ...rebuilt } = await rebuild(home, dir, credential, checkpoint);
-        await pod.close();
-        assert.equal(rebuilt.checkpoint.number, checkpoint);
+        const rebuilt = await rebuild(home, dir, credential, checkpoint);
+        assert.equal(rebuilt.checkpoint, checkpoint);
         assert.deepEqual(describeTree(dir), EXPECTED[checkpoint]);
         assertDetails(dir);
       });
@@ -148,18 +148,19 @@ describe('the frozen home of format version 1', () => {
   }
 });
 
-async function rebuild(home: string, dir: string, credential: Credential, checkpoint: number) {
+async function rebuild(url: string, dir: string, credential: Credential, checkpoint: number) {
   mkdirSync(join(dir, TREE_POD_DIR), { recursive: true });
-  const surveyed = await surveyPod({ url: home, podId: POD_ID, credential, kind: 'tree', checkpoint });
-  const rebuilt: RebuiltPod = await rebuildPod({
+  const home = openRsyncHome(url);
+  const surveyed = await surveyPod({ home, podId: POD_ID, credential, kind: 'tree', checkpoint });
+  return rebuildPod({
     surveyed: await requireObjects(surveyed, false),
     folder: treePodFolder(dir),
-    filesDir: dir,
+    files: { dir },
     vault: 'none',
     place: await inodePlace('folder', join(dir, TREE_POD_DIR)),
+    startedMs: 0,
     onProgress: () => undefined,
   });
-  return rebuilt;
 }
 
 /** Hard links, holes and attributes. */

@@ -73,7 +73,8 @@ describe('former keyrings', () => {
 
   const keyringsAt = (dir: string) => readdirSync(join(dir, 'pods', podId, 'keyrings'));
   const headAt = (dir: string) => peekHead(readFileSync(join(dir, 'pods', podId, 'head')));
-  const survey = (url: string, credential: Credential) => surveyPod({ url, podId, credential, kind: 'tree' });
+  const survey = (url: string, credential: Credential) =>
+    surveyPod({ home: openRsyncHome(url), podId, credential, kind: 'tree' });
 
   it('are gone from home with the next sync, which then opens with the new key only', async () => {
     await changePassphrase(tree.pod, former, { ...next, workFactor });

@@ -137,6 +137,8 @@ describe('a tree pod refuses', () => {
     assert.deepEqual(await readdir(taken), ['mine.txt']);
     await lab.program.failure('TARGET_NOT_EMPTY', lab.restoreTo('pod'));
     await lab.program.answer([...lab.restoreTo('taken'), '--force']);
+    const { hint } = await lab.program.failure('POD_EXISTS', [...lab.restoreTo('taken'), '--force']);
+    assert.match(hint ?? '', /another folder/);
     assert.deepEqual((await readdir(taken)).sort(), ['.deskpod', 'folder', 'letter.txt', 'mine.txt']);
   });
 });

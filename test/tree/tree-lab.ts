@@ -92,7 +92,7 @@ export async function openTreeLab(above: string = tmpdir()): Promise<TreeLab> {
     restoreTo: (name) => ['restore', '--from', home, '--to', join(temp, name)],
     restoreHere: async (name, { from = home, checkpoint }) => {
       await restorePod({
-        url: from,
+        from,
         target: join(temp, name),
         credential: { passphrase: PASSPHRASE },
         isForced: false,

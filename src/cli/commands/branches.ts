@@ -38,8 +38,9 @@ export function registerBranches(program: Command): void {
       if (command.optsWithGlobals<{ device?: string }>().device !== undefined) throw bothPlaces();
       const url = absoluteUrl(options.from);
       rememberHomePassword(url, await askHomePassword(url, options));
-      const podId = await choosePod(url, options.pod);
-      const branches = await listBranches(openRsyncHome(url), podId);
+      const home = openRsyncHome(url);
+      const podId = await choosePod(home, options.pod);
+      const branches = await listBranches(home, podId);
       output.result({ homes: [{ url, branches }] }, describeHomeBranches(url, branches));
     });
 }

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { DeskPodError } from '../../core/errors.ts';
 import type { PlannedEntry, RestoredPaths } from '../../sync/browse/restore-paths.ts';
-import { describeLosses } from '../../sync/pod/rebuild.ts';
+import { describeLosses } from '../../sync/pod/new-device.ts';
 import { EXIT_STATUS } from '../exit-codes.ts';
 import { ExitStatus } from '../exit-status.ts';
 import { formatCheckpoint } from '../listing.ts';

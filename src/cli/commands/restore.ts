@@ -1,8 +1,10 @@
 // deskpod restore: a pod rebuilt from home, onto a new device or into a folder.
 import type { Command } from 'commander';
 import { DeskPodError } from '../../core/errors.ts';
-import { listHomeHeads, restorePod } from '../../session/pod/restore-pod.ts';
+import { restorePod } from '../../session/pod/restore-pod.ts';
+import { withSource } from '../../session/twin/restore-source.ts';
 import { rememberHomePassword } from '../../sync/home/home-password.ts';
+import { listHomeHeads } from '../../sync/pod/rebuild.ts';
 import { confirmErasing } from '../confirm.ts';
 import { contextOf } from '../context.ts';
 import { readCredential } from '../credential.ts';
@@ -39,7 +41,7 @@ const AFTER_A_LOSS =
 /** Adds `deskpod restore`. */
 export function registerRestore(program: Command): void {
   withRestoreFilesOptions(program.command('restore'))
-    .option('--from <url>', 'the home to restore from')
+    .option('--from <url>', 'the home to restore from, or a twin: its device, image file or folder')
     .option(...HOME_PASSWORD_OPTION)
     .option('--pod <id>', 'which pod, if home has more than one')
     .option('--checkpoint <number>', 'which checkpoint (default: the newest)', parseNumber)
@@ -61,7 +63,7 @@ export function registerRestore(program: Command): void {
       const url = absoluteUrl(options.from);
       rememberHomePassword(url, await askHomePassword(url, options));
       if (options.list === true || options.to === undefined) {
-        const pods = await listHomeHeads(url);
+        const pods = await withSource(url, () => readCredential(options), listHomeHeads);
         const lines = pods.flatMap(({ podId, seq, epoch, headSeqs, branches }) => [
           `${podId}  position ${seq}, epoch ${epoch}${headSeqs.length > 1 ? `; heads at ${headSeqs.join(', ')}` : ''}`,
           ...branches.map((branch) => `  branch ${describeBranch(branch)}`),
@@ -72,7 +74,7 @@ export function registerRestore(program: Command): void {
       if (options.head !== undefined && options.branch !== undefined) throw headOfBranch();
       await confirmErasing(options.to, options);
       const report = await restorePod({
-        url,
+        from: url,
         target: options.to,
         credential: await readCredential(options),
         isForced: options.force === true,

@@ -1,11 +1,12 @@
 // deskpod start: resume the session of the last checkpoint, or start a fresh one.
 import type { Command } from 'commander';
-import { isDeskPodError } from '../../core/errors.ts';
+import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { operate } from '../../session/operation/operate.ts';
 import { startPod } from '../../session/operation/start-pod.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
-import type { Promotion } from '../../sync/pod/promote-twin.ts';
+import type { NewDevice } from '../../sync/pod/new-device.ts';
 import { openInBrowser } from '../browser.ts';
+import { confirmWithYes } from '../confirm.ts';
 import { type Context, contextOf, withPodOptions } from '../context.ts';
 import { parseGeometry } from '../geometry.ts';
 import { parseNumber } from '../number.ts';
@@ -15,6 +16,7 @@ interface StartOptions {
   readonly fresh?: boolean;
   readonly resume?: boolean;
   readonly checkpoint?: number;
+  readonly promote?: boolean;
   readonly view: boolean;
   readonly geometry: { readonly width: number; readonly height: number };
 }
@@ -28,6 +30,7 @@ export function registerStart(program: Command): void {
     .option('--fresh', 'start a new session on the files as they are, even if there is one to resume')
     .option('--resume', 'after a loss: go back to the last checkpoint, files and processes of one instant')
     .option('--checkpoint <number>', 'go back to this checkpoint; the present is sealed first', parseNumber)
+    .option('--promote', 'of a twin: the device that it follows is lost; do not ask')
     .option('--geometry <size>', 'of a fresh session’s screen', parseGeometry, { width: 1280, height: 800 })
     .option('--no-view', 'do not open the viewer')
     .description('resume the last checkpoint, or start a fresh session (root); a twin becomes the pod first')
@@ -45,6 +48,7 @@ export function registerStart(program: Command): void {
         choice: options.fresh === true ? 'fresh' : options.resume === true ? 'resume' : 'default',
         geometry: options.geometry,
         ...(options.checkpoint === undefined ? {} : { checkpoint: options.checkpoint }),
+        confirmPromotion: (place) => confirmPromotion(place, options),
         passphrase,
         credential,
         onProgress: output.progress,
@@ -79,6 +83,19 @@ export function registerStart(program: Command): void {
     });
 }
 
+/** @throws DeskPodError POD_IS_TWIN if there is no terminal to ask at, CANCELLED */
+async function confirmPromotion(place: string, { promote }: StartOptions): Promise<void> {
+  if (promote === true) return;
+  const what =
+    `${place} is a twin: started, it becomes the pod, and what the device that it follows does from then on is a branch ` +
+    'at their homes';
+  if (await confirmWithYes(`${what}. Start it only if that device is lost.`)) return;
+  throw new DeskPodError('POD_IS_TWIN', what, {
+    hint: 'If that device is lost, start it with --promote. If it is not, start that one.',
+    details: { place },
+  });
+}
+
 /**
  * The homes of a twin that became the pod are told at once: from then on the device that was lost is a branch there. A twin
  * that is away is told by the sync that finds it.
@@ -106,7 +123,7 @@ async function tellHomes(path: string | undefined, { output, ...keys }: Context)
   }
 }
 
-function describePromotion(promotion: Promotion): string {
+function describePromotion(promotion: NewDevice): string {
   const { podId, epoch, checkpoint, checkpointAtMs, fileCount, fileBytes, durationMs } = promotion;
   return (
     `this twin is pod ${podId} now (epoch ${epoch}), as of checkpoint ${checkpoint} (${formatMoment(checkpointAtMs)}): ` +

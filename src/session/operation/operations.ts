@@ -5,7 +5,7 @@ import type { Checkpoint, HomeState, PodState } from '../../core/state.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
 import type { BranchReport } from '../../sync/pod/branches.ts';
 import type { KeyChangeReport, KeyReport, RecoveryReport } from '../../sync/pod/change-keys.ts';
-import type { Promotion } from '../../sync/pod/promote-twin.ts';
+import type { NewDevice } from '../../sync/pod/new-device.ts';
 import type { SyncReport, SyncSettings } from '../../sync/pod/replicate.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
 import type { KeptCheckpoint, PruneReport, PruneRequest } from '../../sync/retention/prune-report.ts';
@@ -82,7 +82,7 @@ export interface StartReport {
   /** Time that the passphrase itself took. */
   readonly unlockMs: number;
   /** The device was a twin, and became the pod before all that the other times count. */
-  readonly promotion?: Promotion;
+  readonly promotion?: NewDevice;
   readonly warnings: readonly string[];
 }
 

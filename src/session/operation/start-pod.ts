@@ -1,11 +1,11 @@
 // Starting a pod: under a supervisor of its own, which stays when the command that started it has ended.
-import { DeskPodError } from '../../core/errors.ts';
+import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
+import type { NewDevice } from '../../sync/pod/new-device.ts';
 import { treePodFolder } from '../../sync/pod/pod-folder.ts';
-import type { Promotion } from '../../sync/pod/promote-twin.ts';
 import { isTwinAt } from '../../sync/pod/twin.ts';
 import { requireRoot } from '../host/root-rights.ts';
 import type { StartChoice } from '../pod/start-choice.ts';
-import { launchSupervisor } from '../supervisor/launch.ts';
+import { type LaunchOrder, launchSupervisor } from '../supervisor/launch.ts';
 import { promoteTree } from '../twin/promote-tree.ts';
 import { credentialOf, isSupervised, type OperateOptions } from './operate.ts';
 import type { StartReport } from './operations.ts';
@@ -14,16 +14,18 @@ import { findPod } from './target.ts';
 /** What is to be started. */
 export interface StartRequest extends StartChoice, OperateOptions {
   readonly devicePath: string | undefined;
+  /** Asks whether the device that a twin at `place` follows is lost; throws if it is not, or if nobody can be asked. */
+  readonly confirmPromotion: (place: string) => Promise<void>;
 }
 
 /** What `start` answers for the twin of a tree pod, which has no session. */
 export interface StartedTree {
   readonly podId: string;
-  readonly promotion: Promotion;
+  readonly promotion: NewDevice;
 }
 
 /**
- * Starts or resumes the session of the pod on a device. A twin becomes the pod first.
+ * Starts or resumes the session of the pod on a device. A twin becomes the pod first, if that is confirmed.
  *
  * @throws DeskPodError SESSION_ALREADY_RUNNING, ROOT_NEEDED, USAGE for a tree pod that is no twin, and what opening,
  * promoting and starting throw
@@ -32,7 +34,9 @@ export async function startPod(request: StartRequest): Promise<StartReport | Sta
   const target = await findPod(request.devicePath);
   if (target.kind === 'tree') {
     if (await isTwinAt(treePodFolder(target.dir).markerFile)) {
-      const promotion = await promoteTree(target.dir, await credentialOf(request), request.onProgress);
+      await request.confirmPromotion(target.dir);
+      const { checkpoint, onProgress } = request;
+      const promotion = await promoteTree(target.dir, await credentialOf(request), checkpoint, onProgress);
       return { podId: promotion.podId, promotion };
     }
     throw new DeskPodError('USAGE', `${target.dir} is a tree pod: it has no session to start`, {
@@ -49,15 +53,19 @@ export async function startPod(request: StartRequest): Promise<StartReport | Sta
       },
     );
   }
-  const { choice, geometry, checkpoint } = request;
-  const credential = await credentialOf(request);
-  return launchSupervisor(
-    {
-      devicePath: target.path,
-      credential,
-      mode: 'start',
-      start: { choice, geometry, ...(checkpoint === undefined ? {} : { checkpoint }) },
-    },
-    request.onProgress,
-  );
+  const { choice, geometry, checkpoint, onProgress } = request;
+  const order: LaunchOrder = {
+    devicePath: target.path,
+    credential: await credentialOf(request),
+    mode: 'start',
+    start: { choice, geometry, ...(checkpoint === undefined ? {} : { checkpoint }) },
+  };
+  try {
+    return await launchSupervisor(order, onProgress);
+  } catch (error) {
+    // only who mounts it sees that it is one
+    if (!isDeskPodError(error, 'POD_IS_TWIN')) throw error;
+    await request.confirmPromotion(target.path);
+    return launchSupervisor({ ...order, promotes: true }, onProgress);
+  }
 }

@@ -5,9 +5,9 @@ import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import { type Credential, readMarker, unlockRepository } from '../../sync/keyring/unlock.ts';
 import { settleMarker } from '../../sync/pod/marker-file.ts';
+import type { NewDevice } from '../../sync/pod/new-device.ts';
 import { Pod } from '../../sync/pod/pod.ts';
 import { devicePodFolder } from '../../sync/pod/pod-folder.ts';
-import type { Promotion } from '../../sync/pod/promote-twin.ts';
 import { isTwinAt, onlyFollows } from '../../sync/pod/twin.ts';
 import { Repository } from '../../sync/repository/repository.ts';
 import { type BaseHashes, beginBaseHashes } from '../base/base-check.ts';
@@ -34,7 +34,7 @@ export interface OpenedDevice {
   /** Hashes of the bases that were begun while it was worked on. */
   readonly baseHashes: BaseHashes;
   /** The device was a twin, and became the pod just now. */
-  readonly promotion?: Promotion;
+  readonly promotion?: NewDevice;
 }
 
 /** How a device is opened. */

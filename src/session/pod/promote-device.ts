@@ -5,9 +5,10 @@ import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import { isTwinUrl } from '../../sync/home/home-url.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
+import type { NewDevice } from '../../sync/pod/new-device.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
 import { devicePodFolder } from '../../sync/pod/pod-folder.ts';
-import { type Promotion, promoteTwin, type SurveyedTwin, surveyTwin } from '../../sync/pod/promote-twin.ts';
+import { promoteTwin, type SurveyedTwin, surveyTwin } from '../../sync/pod/promote-twin.ts';
 import type { MountedDevice } from '../device/device.ts';
 import { VAULT_FILE_NAME, VAULT_NAME } from '../device/device-content.ts';
 import { reportDeviceFull } from '../device/device-full.ts';
@@ -21,7 +22,7 @@ import { layerDirs, makeLayer } from './pod-root.ts';
 export interface PromotedDevice {
   readonly vault: Vault;
   readonly pod: Pod;
-  readonly promotion: Promotion;
+  readonly promotion: NewDevice;
   /** How long the passphrase took, and reading the log. */
   readonly unlockMs: number;
 }
@@ -41,7 +42,7 @@ export async function promoteDevice(
   const { mountDir, path, staging } = device;
   onProgress({ step: 'this device is a twin: it becomes the pod' });
   const startedMs = performance.now();
-  const surveyed = await surveyTwin(devicePodFolder(mountDir, ''), credential, path);
+  const surveyed = await surveyTwin(devicePodFolder(mountDir, ''), credential, { place: path });
   const unlockMs = performance.now() - startedMs;
   const place = { mountDir, stagingId: staging.id };
   await discardVault(place);
@@ -55,7 +56,7 @@ export async function promoteDevice(
     const { pod, promotion } = await reportDeviceFull(mountDir, 'the files of the pod', async () =>
       promoteTwin(surveyed, {
         folder: devicePodFolder(mountDir, vault.dir),
-        filesDir: layerDirs(vault.dir).upperDir,
+        files: { dir: layerDirs(vault.dir).upperDir },
         vault: vaultKind,
         place: await findDevicePlace(path),
         url: await ownUrl(device, surveyed),
@@ -93,7 +94,7 @@ async function requireRoom({ mountDir, path }: MountedDevice, neededBytes: numbe
     'DEVICE_TOO_SMALL',
     `${path}: the files of the pod need ${sizeText(neededBytes)}, ${sizeText(freeBytes)} are free`,
     {
-      hint: `restore the pod from another home to a larger device, or take files out with: deskpod restore --into FOLDER -d ${path}`,
+      hint: `Restore it to a larger device: deskpod restore --from ${path} --to DEVICE. Or take files out: deskpod restore --into FOLDER -d ${path}`,
       details: { path, neededBytes, freeBytes },
     },
   );

@@ -3,28 +3,33 @@ import { lstat, mkdir, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
+import type { Home } from '../../sync/home/home.ts';
+import { isTwinUrl, parseHomeUrl } from '../../sync/home/home-url.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
 import { inodePlace } from '../../sync/pod/device-place.ts';
+import type { NewDevice } from '../../sync/pod/new-device.ts';
 import { type FetchablePod, requireObjects } from '../../sync/pod/objects-at-home.ts';
 import { foldRecords } from '../../sync/pod/pod.ts';
-import { devicePodFolder, TREE_POD_DIR, treePodFolder } from '../../sync/pod/pod-folder.ts';
-import { choosePod, type RebuiltPod, rebuildPod } from '../../sync/pod/rebuild.ts';
+import { devicePodFolder, MARKER_FILE, TREE_POD_DIR, treePodFolder } from '../../sync/pod/pod-folder.ts';
+import { choosePod, rebuildPod } from '../../sync/pod/rebuild.ts';
+import { stageFiles } from '../../sync/pod/staged-files.ts';
 import { surveyPod } from '../../sync/pod/survey.ts';
 import { lockTree } from '../../sync/pod/tree.ts';
 import { isSystemError } from '../../sync/repository/durable-file.ts';
 import { formatDevice, mountDevice } from '../device/device.ts';
 import { findDevicePlace } from '../device/medium.ts';
 import { requireRoot } from '../host/root-rights.ts';
+import { withSource } from '../twin/restore-source.ts';
+import { isSamePlace } from '../twin/twin-place.ts';
 import { chooseVault, preferVaultKind, type VaultKind, type VaultRoom } from '../vault/vault.ts';
 import { afterwards } from './afterwards.ts';
 import { layerDirs, makeLayer } from './pod-root.ts';
 import { releaseUnfinished } from './release.ts';
 
-export { listHomeHeads } from '../../sync/pod/rebuild.ts';
-
 /** What is to be restored, and where to. */
 export interface RestorePlan {
-  readonly url: string;
+  /** The URL of a home, or the place of a twin. */
+  readonly from: string;
   readonly podId?: string;
   readonly credential: Credential;
   /** A device, an image file, or a folder. */
@@ -42,20 +47,6 @@ export interface RestorePlan {
   readonly onProgress: ProgressListener;
 }
 
-/** What was restored. */
-export interface RestoreReport {
-  readonly podId: string;
-  readonly kind: 'desktop' | 'tree';
-  readonly deviceId: string;
-  readonly epoch: number;
-  readonly checkpoint: number;
-  readonly checkpointAtMs: number;
-  readonly fileCount: number;
-  readonly fileBytes: number;
-  readonly durationMs: number;
-  readonly warnings: readonly string[];
-}
-
 /**
  * Restores a pod. A target that is a folder, or nothing yet and without a size, becomes a tree pod; anything else a
  * device.
@@ -63,40 +54,50 @@ export interface RestoreReport {
  * @throws DeskPodError POD_NOT_FOUND, BRANCH_NOT_FOUND, USAGE, HOME_*, PASSPHRASE_WRONG, KEYRING_NO_IDENTITY, DEVICE_*, TARGET_NOT_EMPTY,
  * OBJECT_DAMAGED, CHUNK_MISSING, SPACE_EXHAUSTED; home is unchanged then, and the target is no pod
  */
-export async function restorePod(plan: RestorePlan): Promise<RestoreReport> {
+export async function restorePod(plan: RestorePlan): Promise<NewDevice> {
   const startedMs = performance.now();
-  const podId = await choosePod(plan.url, plan.podId);
   const target = resolve(plan.target);
-  const isTree = await isFolderTarget(target, plan.sizeBytes);
-  const rebuilt = isTree
-    ? await restoreTreePod(plan, podId, target)
-    : await restoreDesktop(plan, podId, target);
-  return { ...rebuilt, durationMs: performance.now() - startedMs };
+  await requireAnother(plan.from, target);
+  return withSource(
+    plan.from,
+    async () => plan.credential,
+    async (home) => {
+      const podId = await choosePod(home, plan.podId);
+      const isTree = await isFolderTarget(target, plan.sizeBytes);
+      const source = { home, podId, startedMs };
+      return isTree ? restoreTreePod(plan, source, target) : restoreDesktop(plan, source, target);
+    },
+  );
 }
 
-type Outcome = Omit<RestoreReport, 'durationMs'>;
+/** Where a pod is restored from. */
+interface Source {
+  readonly home: Home;
+  readonly podId: string;
+  /** When the restore was asked for, by performance.now(). */
+  readonly startedMs: number;
+}
 
-async function restoreTreePod(plan: RestorePlan, podId: string, dir: string): Promise<Outcome> {
+async function restoreTreePod(plan: RestorePlan, source: Source, dir: string): Promise<NewDevice> {
   await requireFreeFolder(dir, plan.isForced);
-  const surveyed = await survey(plan, podId, 'tree');
+  const surveyed = await survey(plan, source, 'tree');
   await mkdir(dir, { recursive: true });
   const lock = await lockTree(dir);
   try {
     const place = await inodePlace('folder', join(dir, TREE_POD_DIR));
+    const [folder, files] = [treePodFolder(dir), await stageFiles(dir)];
+    const { startedMs } = source;
     const { onProgress } = plan;
-    const folder = treePodFolder(dir);
-    return await conclude(
-      await rebuildPod({ surveyed, folder, filesDir: dir, vault: 'none', place, onProgress }),
-    );
+    return await rebuildPod({ surveyed, folder, files, vault: 'none', place, startedMs, onProgress });
   } finally {
     lock.release();
   }
 }
 
 /** Nothing on the device is touched before home has shown that the pod opens and fits. */
-async function restoreDesktop(plan: RestorePlan, podId: string, path: string): Promise<Outcome> {
+async function restoreDesktop(plan: RestorePlan, source: Source, path: string): Promise<NewDevice> {
   requireRoot('restoring a desktop pod');
-  const surveyed = await survey(plan, podId, 'desktop');
+  const surveyed = await survey(plan, source, 'desktop');
   const former = foldRecords(surveyed.records).vault;
   const vaultKind = await preferVaultKind(former);
   const { onProgress } = plan;
@@ -116,11 +117,13 @@ async function restoreDesktop(plan: RestorePlan, podId: string, path: string): P
       await makeLayer(vault.dir);
       const folder = devicePodFolder(device.mountDir, vault.dir);
       const place = await findDevicePlace(device.path);
-      const filesDir = layerDirs(vault.dir).upperDir;
-      const outcome = await conclude(
-        await rebuildPod({ surveyed, folder, filesDir, vault: vaultKind, place, onProgress }),
-      );
-      return { ...outcome, warnings: [...outcome.warnings, ...weakerVault(former, vaultKind)] };
+      const files = { dir: layerDirs(vault.dir).upperDir };
+      const { startedMs } = source;
+      const made = await rebuildPod({
+        surveyed,
+        ...{ folder, files, vault: vaultKind, place, startedMs, onProgress },
+      });
+      return { ...made, warnings: [...made.warnings, ...weakerVault(former, vaultKind)] };
     },
     () => vault.lock(),
     () => device.unmount(),
@@ -140,11 +143,15 @@ function weakerVault(former: string, kind: VaultKind): string[] {
   ];
 }
 
-async function survey(plan: RestorePlan, podId: string, kind: 'desktop' | 'tree'): Promise<FetchablePod> {
-  const { url, credential, checkpoint, headSeq, branch, onProgress } = plan;
-  onProgress({ step: `looking at ${url}` });
+async function survey(
+  plan: RestorePlan,
+  { home, podId }: Source,
+  kind: 'desktop' | 'tree',
+): Promise<FetchablePod> {
+  const { credential, checkpoint, headSeq, branch, onProgress } = plan;
+  onProgress({ step: `looking at ${home.url}` });
   const surveyed = await surveyPod({
-    ...{ url, podId, credential, kind },
+    ...{ home, podId, credential, kind },
     ...(checkpoint === undefined ? {} : { checkpoint }),
     ...(headSeq === undefined ? {} : { headSeq }),
     ...(branch === undefined ? {} : { branch }),
@@ -152,21 +159,14 @@ async function survey(plan: RestorePlan, podId: string, kind: 'desktop' | 'tree'
   return requireObjects(surveyed, plan.allowsMissing === true);
 }
 
-async function conclude({ pod, checkpoint, fileCount, fileBytes, warnings }: RebuiltPod): Promise<Outcome> {
-  const { podId, kind, deviceId, epoch } = pod.state;
-  await pod.close();
-  const { number, atMs } = checkpoint;
-  return {
-    podId,
-    kind,
-    deviceId,
-    epoch,
-    checkpoint: number,
-    checkpointAtMs: atMs,
-    fileCount,
-    fileBytes,
-    warnings,
-  };
+/** What is restored from must not be erased for it. */
+async function requireAnother(from: string, target: string): Promise<void> {
+  const path = isTwinUrl(from) ? parseHomeUrl(from).path : from;
+  if (!(await isSamePlace(path, target))) return;
+  throw new DeskPodError('USAGE', `${target}: expected another place than the one that is restored from`, {
+    hint: 'A twin becomes the pod where it lies with `deskpod start`.',
+    details: { target },
+  });
 }
 
 async function isFolderTarget(path: string, sizeBytes: number | undefined): Promise<boolean> {
@@ -181,14 +181,23 @@ async function isFolderTarget(path: string, sizeBytes: number | undefined): Prom
 async function requireFreeFolder(dir: string, isForced: boolean): Promise<void> {
   try {
     const names = await readdir(dir);
-    const isUnfinished =
-      names.includes(TREE_POD_DIR) && !(await readdir(join(dir, TREE_POD_DIR))).includes('deskpod.pod');
-    if (names.length === 0 || isForced || isUnfinished) return;
+    const hasPodFolder = names.includes(TREE_POD_DIR);
+    const isPod = hasPodFolder && (await readdir(join(dir, TREE_POD_DIR))).includes(MARKER_FILE);
+    if (isPod && isForced) throw podThere(dir);
+    if (names.length === 0 || isForced || (hasPodFolder && !isPod)) return;
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return;
     throw error;
   }
   throw new DeskPodError('TARGET_NOT_EMPTY', `${dir}: expected an empty folder, or none`, {
     hint: 'Choose another folder, or give --force to write over what has the same names.',
+  });
+}
+
+/** What that pod has not synced yet is nowhere else. */
+function podThere(dir: string): DeskPodError {
+  return new DeskPodError('POD_EXISTS', `${dir}: holds a pod, and --force does not write over one`, {
+    hint: 'Choose another folder, or move that pod elsewhere first.',
+    details: { dir },
   });
 }

@@ -20,6 +20,8 @@ export interface LaunchOrder {
   /** `start` starts or resumes a session; `adopt` takes over one that runs. */
   readonly mode: 'start' | 'adopt';
   readonly start?: StartChoice;
+  /** A twin is to become the pod first; it is refused without this. */
+  readonly promotes?: boolean;
 }
 
 /**

@@ -1,5 +1,6 @@
 // The supervisor's process: takes its order from stdin, answers once on stdout, and stays until the session ends.
 import { DeskPodError } from '../../core/errors.ts';
+import type { ProgressListener } from '../../core/progress.ts';
 import { findStaging } from '../device/device.ts';
 import type { StartReport } from '../operation/operations.ts';
 import { Desktop } from '../pod/desktop.ts';
@@ -26,11 +27,11 @@ async function launch(order: LaunchOrder): Promise<{ supervisor: Supervisor; rep
   const { devicePath, credential, mode } = order;
   recordAbout(devicePath);
   const { supervisorSocket } = await findStaging(devicePath);
-  const opened = await openDevice(
-    devicePath,
-    credential,
-    mode === 'start' ? { willMount: true, onPromotion: (progress) => say({ progress }) } : {},
-  );
+  const onPromotion: ProgressListener = (progress) => say({ progress });
+  const opened = await openDevice(devicePath, credential, {
+    willMount: mode === 'start',
+    ...(order.promotes === true ? { onPromotion } : {}),
+  });
   const desktop = await Desktop.take(opened, (progress) => say({ progress }));
   try {
     const started = await startOrAdopt(desktop, order);

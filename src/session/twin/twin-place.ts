@@ -86,6 +86,12 @@ export async function isPlaceOf(pod: Pod, path: string): Promise<boolean> {
   return (await realpath(dir)) === (await realpath(dirname(pod.folder.markerFile)));
 }
 
+/** True if both paths lead to the same folder, file or drive, and something is there. */
+export async function isSamePlace(path: string, other: string): Promise<boolean> {
+  const found = await findPlace(path);
+  return found !== undefined && found === (await findPlace(other));
+}
+
 /** Where the device at `path` is mounted when it is in use; undefined for what is no device of a pod. */
 export async function mountDirOf(path: string): Promise<string | undefined> {
   try {

@@ -44,9 +44,10 @@ export async function withHomePod<T>(
 ): Promise<T> {
   const { url, credential, onProgress, branch } = access;
   onProgress({ step: `looking at ${url}` });
-  const podId = await choosePod(url, access.podId);
+  const home = openRsyncHome(url);
+  const podId = await choosePod(home, access.podId);
   const { unlocked, records } = await surveyPod({
-    url,
+    home,
     podId,
     credential,
     ...(branch === undefined ? {} : { branch }),
@@ -62,7 +63,7 @@ export async function withHomePod<T>(
     const content = await Content.open(repository, index, secrets);
     try {
       const packs = await HomePacks.open({
-        ...{ home: openRsyncHome(url), podId, repository, onProgress },
+        ...{ home, podId, repository, onProgress },
         packs: packsInForce(state.packs),
       });
       const fetching =

@@ -2,7 +2,6 @@
 import { DeskPodError } from '../../core/errors.ts';
 import { packsInForce } from '../../core/packs-in-force.ts';
 import type { PodState } from '../../core/state.ts';
-import { openRsyncHome } from '../home/rsync-home.ts';
 import { foldRecords } from './pod.ts';
 import type { SurveyedPod } from './survey.ts';
 
@@ -19,8 +18,9 @@ export interface FetchablePod extends SurveyedPod {
  * @throws DeskPodError HOME_DAMAGED, naming those that home lacks
  */
 export async function requireObjects(surveyed: SurveyedPod, allowsMissing: boolean): Promise<FetchablePod> {
-  const { url, podId, records, checkpoint } = surveyed;
-  const atHome = await openRsyncHome(url).list(podId);
+  const { home, podId, records, checkpoint } = surveyed;
+  const { url } = home;
+  const atHome = await home.list(podId);
   const needed = neededPlaces(foldRecords(records));
   const missing = needed.filter((path) => !atHome.has(path));
   if (missing.length > 0 && !allowsMissing) {

@@ -1,11 +1,11 @@
 // Promotion: a twin becomes the pod, out of its own repository, as a new device in a new epoch.
 import { equalBytes, fromHex, toHex } from '../../core/bytes.ts';
+import { findCheckpoint } from '../../core/decide.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import { encodeMarker, type Marker } from '../../core/marker.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { LogRecord } from '../../core/record.ts';
 import { type Checkpoint, latestCheckpoint, type PodState } from '../../core/state.ts';
-import { restoreTree } from '../files/restore.ts';
 import { hashing } from '../hashing.ts';
 import type { Secrets } from '../keyring/pod-secrets.ts';
 import { type Credential, readMarker, unlockRepository } from '../keyring/unlock.ts';
@@ -14,26 +14,42 @@ import { readChain } from '../repository/segments.ts';
 import { newDeviceId } from './create-pod.ts';
 import { type DevicePlace, placeId } from './device-place.ts';
 import { replaceMarker, writeMarker } from './marker-file.ts';
-import { foldRecords, type Pod } from './pod.ts';
+import { describeDoubted, describeNewDevice, layOutFiles, type NewDevice } from './new-device.ts';
+import { foldRecords, type Pod, toLoggedEvent } from './pod.ts';
 import type { PodFolder } from './pod-folder.ts';
-import { describeLosses, rebuildLog } from './rebuild.ts';
+import { rebuildLog } from './rebuild.ts';
+import type { FilesPlace } from './staged-files.ts';
 import { requireSynced } from './twin.ts';
+
+/** What of a twin is meant. */
+export interface TwinRequest {
+  /** What to call it. */
+  readonly place: string;
+  /** The checkpoint that its files are to stand at; the newest without it. */
+  readonly checkpoint?: number | undefined;
+}
 
 /** A twin whose head, keyring, marker and log are proven. */
 export interface SurveyedTwin {
+  /** What to call it. */
+  readonly place: string;
   readonly secrets: Secrets;
   readonly marker: Marker;
   readonly records: readonly LogRecord[];
   readonly state: PodState;
   /** What its files will stand at. */
   readonly checkpoint: Checkpoint;
+  /** A promotion was killed after the head had moved: its checkpoint is the one that was begun with. */
+  readonly isTakenOver: boolean;
+  /** When it was first looked at, by performance.now(). */
+  readonly startedMs: number;
 }
 
 /** What a promotion needs to know besides. */
 export interface PromotionPlan {
   readonly folder: PodFolder;
   /** Where the checkpoint's files go. */
-  readonly filesDir: string;
+  readonly files: FilesPlace;
   /** How the device's vault is encrypted. */
   readonly vault: PodState['vault'];
   /** What the device lies on. */
@@ -43,23 +59,8 @@ export interface PromotionPlan {
   readonly onProgress: ProgressListener;
 }
 
-/** What became of a twin. */
-export interface Promotion {
-  readonly podId: string;
-  readonly deviceId: string;
-  /** The epoch that begins: devices of earlier ones are fenced by each home that this one syncs to. */
-  readonly epoch: number;
-  readonly checkpoint: number;
-  readonly checkpointAtMs: number;
-  readonly fileCount: number;
-  readonly fileBytes: number;
-  readonly durationMs: number;
-  /** What could not be done as it was, in sentences. */
-  readonly warnings: readonly string[];
-}
-
 /**
- * Looks at a twin before anything is changed on it. `place` is what to call it.
+ * Looks at a twin before anything is changed on it.
  *
  * @throws DeskPodError POD_NOT_FOUND, CHECKPOINT_NOT_FOUND if no sync has brought it any; PASSPHRASE_WRONG,
  * KEYRING_NO_IDENTITY, and whatever damage is found
@@ -67,8 +68,9 @@ export interface Promotion {
 export async function surveyTwin(
   folder: Pick<PodFolder, 'markerFile' | 'repositoryDir'>,
   credential: Credential,
-  place: string,
+  { place, checkpoint: wanted }: TwinRequest,
 ): Promise<SurveyedTwin> {
+  const startedMs = performance.now();
   const repository = await Repository.open(folder.repositoryDir);
   await requireSynced(repository, place);
   const { head, keyring } = await unlockRepository(repository, credential);
@@ -76,11 +78,19 @@ export async function surveyTwin(
   const marker = await readMarker(folder, keyring);
   const records = await readChain(repository, secrets, head);
   const state = foldRecords(records);
-  const checkpoint = latestCheckpoint(state);
-  if (checkpoint !== undefined) return { secrets, marker, records, state, checkpoint };
+  const isTakenOver = state.deviceId === toHex(marker.deviceId);
+  const number = isTakenOver ? restoredCheckpoint(records) : wanted;
+  const checkpoint = number === undefined ? latestCheckpoint(state) : findCheckpoint(state, number);
+  if (checkpoint !== undefined)
+    return { place, secrets, marker, records, state, checkpoint, isTakenOver, startedMs };
   throw new DeskPodError('CHECKPOINT_NOT_FOUND', `${place} is a twin that has no checkpoint of its pod yet`, {
     hint: 'There is nothing to start: it was synced before the first checkpoint.',
   });
+}
+
+function restoredCheckpoint(records: readonly LogRecord[]): number | undefined {
+  const restored = records.map((record) => toLoggedEvent(record).event);
+  return restored.findLast((event) => event.type === 'restore.completed')?.checkpoint;
 }
 
 /**
@@ -93,28 +103,28 @@ export async function surveyTwin(
 export async function promoteTwin(
   surveyed: SurveyedTwin,
   plan: PromotionPlan,
-): Promise<{ pod: Pod; promotion: Promotion }> {
-  const startedMs = performance.now();
-  const { secrets, records, checkpoint } = surveyed;
+): Promise<{ pod: Pod; promotion: NewDevice }> {
+  const { secrets, records, checkpoint, place, startedMs } = surveyed;
   const deviceId = await chooseDeviceId(surveyed, plan);
   const { folder, onProgress } = plan;
   onProgress({ step: 'taking over the log' });
   const pod = await rebuildLog(records, secrets, folder);
   try {
-    const { files, bytes, notRestored } = await restoreTree(checkpoint.files, pod.content, plan.filesDir, {
-      overwrite: true,
-      totals: { files: checkpoint.stats.fileCount, bytes: checkpoint.stats.fileBytes },
-      onProgress: (progress) => onProgress({ ...progress, step: 'laying out the files' }),
-    });
+    const laidOut = await layOutFiles(pod, checkpoint, plan.files.dir, onProgress);
     await takeOver(pod, plan, { deviceId, checkpoint: checkpoint.number });
+    await plan.files.putInPlace?.(pod, checkpoint.files);
     await writeMarker(folder, pod, placeId(plan.place, secrets.logKey));
-    const { podId, epoch } = pod.state;
-    const promotion = {
-      ...{ podId, deviceId, epoch, checkpoint: checkpoint.number, checkpointAtMs: checkpoint.atMs },
-      ...{ fileCount: files, fileBytes: bytes, durationMs: performance.now() - startedMs },
-      warnings: describeLosses(notRestored),
-    };
-    return { pod, promotion };
+    const warnings = [
+      ...laidOut.losses,
+      ...describeDoubted(
+        pod,
+        checkpoint.number,
+        (against) =>
+          `bring them back with: deskpod restore --into FOLDER --checkpoint ${against} -d ${place}`,
+      ),
+    ];
+    const durationMs = performance.now() - startedMs;
+    return { pod, promotion: describeNewDevice(pod, laidOut, { warnings, durationMs }) };
   } catch (error) {
     await pod.close();
     throw error;

@@ -6,24 +6,25 @@ import { peekHead } from '../../core/head.ts';
 import { packsInForce } from '../../core/packs-in-force.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { LogRecord } from '../../core/record.ts';
-import type { Checkpoint, PodState } from '../../core/state.ts';
-import { restoreTree } from '../files/restore.ts';
-import type { NotRestored } from '../files/restore-target.ts';
+import type { PodState } from '../../core/state.ts';
 import { hashing } from '../hashing.ts';
+import type { Home } from '../home/home.ts';
 import { hashObjects } from '../home/home-verification.ts';
-import { openRsyncHome } from '../home/rsync-home.ts';
+
 import type { Secrets } from '../keyring/pod-secrets.ts';
 import { Log } from '../log/log.ts';
-import { Repository } from '../repository/repository.ts';
+import { OBJECT_KINDS, Repository } from '../repository/repository.ts';
 import { listEarlierHeads } from '../retention/earlier-heads.ts';
 import { type BranchReport, listBranches } from './branches.ts';
 import { newDeviceId } from './create-pod.ts';
 import { type DevicePlace, placeId } from './device-place.ts';
 import { writeMarker } from './marker-file.ts';
+import { describeDoubted, describeNewDevice, layOutFiles, type NewDevice } from './new-device.ts';
 import type { FetchablePod } from './objects-at-home.ts';
 import { Pod } from './pod.ts';
 import type { PodFolder } from './pod-folder.ts';
 import { syncHome } from './replicate.ts';
+import type { FilesPlace } from './staged-files.ts';
 import { lacking } from './survey.ts';
 
 /** A pod that a home has. */
@@ -39,22 +40,14 @@ export interface RebuildPlan {
   readonly surveyed: FetchablePod;
   readonly folder: PodFolder;
   /** Where the checkpoint's files go. */
-  readonly filesDir: string;
+  readonly files: FilesPlace;
   /** How the new device's vault is encrypted. */
   readonly vault: PodState['vault'];
   /** What the new device lies on. */
   readonly place: DevicePlace;
+  /** When it was asked for, by performance.now(). */
+  readonly startedMs: number;
   readonly onProgress: ProgressListener;
-}
-
-/** A pod that was rebuilt; the caller closes it. */
-export interface RebuiltPod {
-  readonly pod: Pod;
-  readonly checkpoint: Checkpoint;
-  readonly fileCount: number;
-  readonly fileBytes: number;
-  /** What could not be done as it was, in sentences. */
-  readonly warnings: readonly string[];
 }
 
 /**
@@ -62,8 +55,7 @@ export interface RebuiltPod {
  *
  * @throws DeskPodError HOME_NOT_FOUND, HOME_UNREACHABLE
  */
-async function listHomePods(url: string): Promise<HomePod[]> {
-  const home = openRsyncHome(url);
+async function listHomePods(home: Home): Promise<HomePod[]> {
   const { state, cause } = await home.probe();
   if (state !== 'ready') throw cause;
   const pods: HomePod[] = [];
@@ -83,10 +75,9 @@ export interface RestorablePod extends HomePod {
 }
 
 /** The pods at a home, each with what it can be restored by. Throws as listHomePods. */
-export async function listHomeHeads(url: string): Promise<RestorablePod[]> {
-  const home = openRsyncHome(url);
+export async function listHomeHeads(home: Home): Promise<RestorablePod[]> {
   const pods: RestorablePod[] = [];
-  for (const pod of await listHomePods(url)) {
+  for (const pod of await listHomePods(home)) {
     const headSeqs = await listEarlierHeads(home, pod.podId);
     pods.push({ ...pod, headSeqs, branches: await listBranches(home, pod.podId) });
   }
@@ -109,8 +100,9 @@ function positionOf(headBytes: Uint8Array): { seq: number; epoch: number } {
  *
  * @throws DeskPodError POD_NOT_FOUND, USAGE if several could be meant
  */
-export async function choosePod(url: string, wanted: string | undefined): Promise<string> {
-  const pods = await listHomePods(url);
+export async function choosePod(home: Home, wanted: string | undefined): Promise<string> {
+  const pods = await listHomePods(home);
+  const { url } = home;
   const matching = pods.filter(({ podId }) => wanted === undefined || podId.startsWith(wanted));
   const [only] = matching;
   if (only !== undefined && matching.length === 1) return only.podId;
@@ -134,43 +126,32 @@ export async function choosePod(url: string, wanted: string | undefined): Promis
  * @throws DeskPodError from home and from reading objects; SPACE_EXHAUSTED. Home is unchanged then, and the target is no
  * pod yet.
  */
-export async function rebuildPod(plan: RebuildPlan): Promise<RebuiltPod> {
-  const { surveyed, folder, filesDir, vault, onProgress } = plan;
-  const { checkpoint, url } = surveyed;
+export async function rebuildPod(plan: RebuildPlan): Promise<NewDevice> {
+  const { surveyed, folder, files, vault, startedMs, onProgress } = plan;
+  const { checkpoint, home } = surveyed;
   await fetchObjects(surveyed, folder, onProgress);
   const pod = await rebuildLog(surveyed.records, surveyed.unlocked.keyring.secrets, folder);
   try {
-    const restored = await restoreTree(checkpoint.files, pod.content, filesDir, {
-      overwrite: true,
-      totals: { files: checkpoint.stats.fileCount, bytes: checkpoint.stats.fileBytes },
-      onProgress,
-    });
+    const laidOut = await layOutFiles(pod, checkpoint, files.dir, onProgress);
     await takeKeyring(pod, surveyed);
-    const restore = { url, deviceId: newDeviceId(), checkpoint: checkpoint.number, vault };
+    const restore = { url: home.url, deviceId: newDeviceId(), checkpoint: checkpoint.number, vault };
     await pod.append({ type: 'completeRestore', restore });
     await pod.publish();
+    await files.putInPlace?.(pod, checkpoint.files);
     await writeMarker(folder, pod, placeId(plan.place, pod.secrets.logKey));
     const warnings = [
-      ...describeLosses(restored.notRestored),
-      ...describeDoubted(pod, checkpoint.number),
+      ...laidOut.losses,
+      ...describeDoubted(pod, checkpoint.number, (against) => `restore with --checkpoint ${against}.`),
       ...(await fence(pod, plan)),
     ];
-    return { pod, checkpoint, fileCount: restored.files, fileBytes: restored.bytes, warnings };
+    const durationMs = performance.now() - startedMs;
+    return describeNewDevice(pod, laidOut, { warnings, durationMs });
   } catch (error) {
-    await pod.close();
     const pack = isDeskPodError(error, 'CHUNK_MISSING') ? await findMissingPack(pod) : undefined;
-    throw pack === undefined ? error : lacking(url, pack, error);
+    throw pack === undefined ? error : lacking(home.url, pack, error);
+  } finally {
+    await pod.close();
   }
-}
-
-/** Whoever restores what was doubtful is told which checkpoint is not. */
-function describeDoubted({ state }: Pod, checkpoint: number): string[] {
-  const doubted = state.doubted.find(({ number }) => number === checkpoint);
-  if (doubted === undefined) return [];
-  return [
-    `Checkpoint ${checkpoint} was doubtful when it was made: files seemed to be lost. ` +
-      `If they are, restore with --checkpoint ${doubted.against}.`,
-  ];
 }
 
 /** A head that home received earlier may name a keyring that is gone by now: the one that opened it takes its place. */
@@ -192,12 +173,14 @@ async function findMissingPack({ repository, state }: Pod): Promise<string | und
 
 /** Home may hold far more: what only its other heads need stays there. */
 async function fetchObjects(
-  { url, podId, headBytes, unlocked, objects }: FetchablePod,
+  { home, podId, headBytes, unlocked, objects }: FetchablePod,
   { repositoryDir }: PodFolder,
   onProgress: ProgressListener,
 ): Promise<void> {
   const repository = await Repository.create(repositoryDir);
-  await openRsyncHome(url).pull(podId, repositoryDir, {
+  await removeOthers(repository, objects);
+  const { url } = home;
+  await home.pull(podId, repositoryDir, {
     objects: [...objects, 'segments/'],
     onProgress: (progress) => onProgress({ ...progress, step: `fetching from ${url}` }),
   });
@@ -221,6 +204,20 @@ async function fetchObjects(
   await repository.writeHead(headBytes);
 }
 
+/**
+ * Removes what a restore of another pod, or of another state of this one, left here when it was interrupted: the next
+ * checkpoint would name such packs, and a sync would send them. What is small comes anew.
+ */
+async function removeOthers(repository: Repository, objects: readonly string[]): Promise<void> {
+  const isWanted = new Set(objects);
+  for (const kind of OBJECT_KINDS) {
+    for (const name of await repository.listObjects(kind)) {
+      const path = repository.objectPath(kind, name).slice(repository.dir.length + 1);
+      if (!isWanted.has(path)) await repository.removeObject(kind, name);
+    }
+  }
+}
+
 /** Makes the live log of these records in the place of whatever is there, and opens the pod; the caller closes it. */
 export async function rebuildLog(
   records: readonly LogRecord[],
@@ -238,12 +235,13 @@ export async function rebuildLog(
   return Pod.open(folder, secrets);
 }
 
-async function fence(pod: Pod, { surveyed: { url }, onProgress }: RebuildPlan): Promise<string[]> {
-  const home = pod.state.homes.find((known) => known.url === url);
+async function fence(pod: Pod, { surveyed: { home }, onProgress }: RebuildPlan): Promise<string[]> {
+  const { url } = home;
+  const found = pod.state.homes.find((known) => known.url === url);
   try {
-    if (home === undefined) await pod.append({ type: 'addHome', url });
-    const known = home ?? { url, seq: 0, recordHash: '', atMs: 0 };
-    const { notices } = await syncHome(pod, known, onProgress);
+    if (found === undefined) await pod.append({ type: 'addHome', url });
+    const known = found ?? { url, seq: 0, recordHash: '', atMs: 0 };
+    const { notices } = await syncHome(pod, known, onProgress, home);
     await pod.publish();
     return [...notices];
   } catch (error) {
@@ -252,14 +250,4 @@ async function fence(pod: Pod, { surveyed: { url }, onProgress }: RebuildPlan): 
       `Home could not be told that this device replaces the former one: ${error.message}. Run deskpod sync later.`,
     ];
   }
-}
-
-/** What a restore had to leave out, in sentences. */
-export function describeLosses({ owners, modes, xattrs, devices, examples }: NotRestored): string[] {
-  const counts = { owners, modes, 'extended attributes': xattrs, 'device nodes': devices };
-  const parts = Object.entries(counts).flatMap(([what, count]) => (count > 0 ? [`${count} ${what}`] : []));
-  if (parts.length === 0) return [];
-  return [
-    `Not permitted without root, and left out: ${parts.join(', ')} (${examples.slice(0, 3).join(', ')}).`,
-  ];
 }

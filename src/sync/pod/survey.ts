@@ -8,7 +8,6 @@ import type { LogRecord } from '../../core/record.ts';
 import { type Checkpoint, latestCheckpoint, type PodState } from '../../core/state.ts';
 import { hashing } from '../hashing.ts';
 import type { Home } from '../home/home.ts';
-import { openRsyncHome } from '../home/rsync-home.ts';
 import { type Credential, type Unlocked, unlockRepository } from '../keyring/unlock.ts';
 import { Repository } from '../repository/repository.ts';
 import { readChain } from '../repository/segments.ts';
@@ -25,7 +24,7 @@ import { foldRecords, toLoggedEvent } from './pod.ts';
 
 /** What is asked of a home. */
 export interface SurveyRequest {
-  readonly url: string;
+  readonly home: Home;
   readonly podId: string;
   readonly credential: Credential;
   /** What the target can hold; either, if left out. */
@@ -40,7 +39,7 @@ export interface SurveyRequest {
 
 /** A pod at home whose head, keyring and log are proven. */
 export interface SurveyedPod {
-  readonly url: string;
+  readonly home: Home;
   readonly podId: string;
   readonly headBytes: Uint8Array;
   readonly unlocked: Unlocked;
@@ -57,18 +56,18 @@ export interface SurveyedPod {
  * CHECKPOINT_NOT_FOUND, OBJECT_*; USAGE if the pod is of another kind
  */
 export async function surveyPod(request: SurveyRequest): Promise<SurveyedPod> {
-  const home = openRsyncHome(request.url);
-  if (request.branch !== undefined) return surveyBranch(home, request.branch, request);
-  if (request.headSeq !== undefined) return surveyEarlier(home, request.headSeq, request);
+  const { home } = request;
+  if (request.branch !== undefined) return surveyBranch(request.branch, request);
+  if (request.headSeq !== undefined) return surveyEarlier(request.headSeq, request);
   const headBytes = await readHead(home, request.podId);
   try {
-    return await surveyAt(home, headBytes, request);
+    return await surveyAt(headBytes, request);
   } catch (error) {
     if (!isDeskPodError(error, 'HOME_DAMAGED')) throw error;
     // A sync that brings a new keyring takes the former one away: then home's head has moved, too.
     const now = await readHead(home, request.podId);
     if (equalBytes(now, headBytes)) throw error;
-    return surveyAt(home, now, request);
+    return surveyAt(now, request);
   }
 }
 
@@ -78,14 +77,14 @@ async function readHead(home: Home, podId: string): Promise<Uint8Array> {
   throw new DeskPodError('POD_NOT_FOUND', `${home.url} has no pod ${podId}`);
 }
 
-function surveyAt(home: Home, headBytes: Uint8Array, request: SurveyRequest): Promise<SurveyedPod> {
-  const { url, podId } = request;
+function surveyAt(headBytes: Uint8Array, request: SurveyRequest): Promise<SurveyedPod> {
+  const { home, podId } = request;
   return withScratchFolder(async (dir) => {
     const repository = await Repository.create(dir);
     const keyring = `keyrings/${toHex(peekHead(headBytes).keyring)}`;
     await home.pull(podId, dir, { objects: [keyring, 'segments/'] }).catch((cause: unknown) => {
       // Home itself answered a moment ago.
-      throw isDeskPodError(cause, 'HOME_NOT_FOUND') ? lacking(url, keyring, cause) : cause;
+      throw isDeskPodError(cause, 'HOME_NOT_FOUND') ? lacking(home.url, keyring, cause) : cause;
     });
     await repository.writeHead(headBytes);
     const unlocked = await unlockRepository(repository, request.credential);
@@ -97,7 +96,8 @@ function surveyAt(home: Home, headBytes: Uint8Array, request: SurveyRequest): Pr
  * Surveys the pod by a head that home received earlier. A keyring that is gone with it does not matter: the present one
  * has the same secrets.
  */
-function surveyEarlier(home: Home, headSeq: number, request: SurveyRequest): Promise<SurveyedPod> {
+function surveyEarlier(headSeq: number, request: SurveyRequest): Promise<SurveyedPod> {
+  const { home } = request;
   return withScratchFolder(async (dir) => {
     const repository = await Repository.create(dir);
     await requireEarlierHead(home, request.podId, headSeq);
@@ -126,12 +126,12 @@ function surveyEarlier(home: Home, headSeq: number, request: SurveyRequest): Pro
  * Surveys a branch. The keyring of home's own history opens it, which has the keys that are in force, or else its own: the
  * secrets are the same.
  */
-function surveyBranch(home: Home, wanted: string, request: SurveyRequest): Promise<SurveyedPod> {
-  const { url, podId, credential } = request;
+function surveyBranch(wanted: string, request: SurveyRequest): Promise<SurveyedPod> {
+  const { home, podId, credential } = request;
   return withScratchFolder(async (dir) => {
     const branches = newestHeads(await fetchBranchHeads(home, podId));
     const names = branches.map(({ deviceId }) => deviceId);
-    const name = chooseBranchName(url, names, wanted);
+    const name = chooseBranchName(home.url, names, wanted);
     const { head, headBytes } = branches.find(({ deviceId }) => deviceId === name) as BranchHead;
     const repository = await Repository.create(dir);
     await home.pull(podId, dir, { objects: ['keyrings/', 'segments/'] });
@@ -166,13 +166,13 @@ async function unlockByOneOf(
 async function readPod(
   repository: Repository,
   { headBytes, unlocked }: Pick<SurveyedPod, 'headBytes' | 'unlocked'>,
-  { url, podId, kind, checkpoint: wanted }: SurveyRequest,
+  { home, podId, kind, checkpoint: wanted }: SurveyRequest,
 ): Promise<SurveyedPod> {
   const records = await readChain(repository, unlocked.keyring.secrets, unlocked.head);
   const state = foldRecords(records);
   if (kind !== undefined) requireKind(state, kind);
   const checkpoint = chooseCheckpoint(state, records, wanted);
-  return { url, podId, headBytes, unlocked, records, checkpoint, neededBytes: measure(state, checkpoint) };
+  return { home, podId, headBytes, unlocked, records, checkpoint, neededBytes: measure(state, checkpoint) };
 }
 
 /** The error for an object that home should have. */

@@ -3,6 +3,7 @@ import { judgeCheckpoints } from '../../core/checkpoint-retention.ts';
 import type { RetentionPolicy } from '../../core/retention.ts';
 import type { Checkpoint, PodState } from '../../core/state.ts';
 import type { HomePodAccess } from '../browse/home-pod.ts';
+import { openRsyncHome } from '../home/rsync-home.ts';
 import { foldRecords } from '../pod/pod.ts';
 import { choosePod } from '../pod/rebuild.ts';
 import { surveyPod } from '../pod/survey.ts';
@@ -39,7 +40,8 @@ export async function checkpointsAtHome(
   { url, podId, credential, branch }: HomePodAccess,
   policy?: RetentionPolicy,
 ): Promise<ReturnType<typeof listCheckpoints>> {
-  const request = { url, podId: await choosePod(url, podId), credential };
+  const home = openRsyncHome(url);
+  const request = { home, podId: await choosePod(home, podId), credential };
   const { records } = await surveyPod(branch === undefined ? request : { ...request, branch });
   return listCheckpoints(foldRecords(records), policy);
 }

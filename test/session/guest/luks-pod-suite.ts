@@ -48,7 +48,7 @@ export function describeLuksPod(register: Register = it): void {
 
         const target = bench.path('new.img');
         const report = await restorePod({
-          url: home,
+          from: home,
           credential: CREDENTIAL,
           target,
           sizeBytes: DEVICE_BYTES,

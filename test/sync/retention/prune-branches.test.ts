@@ -68,7 +68,7 @@ describe('pruning a home that keeps a branch', () => {
     const copyOfHome = join(temp, 'home-to-read');
     await cp(home, copyOfHome, { recursive: true });
     const target = join(temp, 'restored');
-    const plan = { url: copyOfHome, target, credential: CREDENTIAL, isForced: false, onProgress: QUIET };
+    const plan = { from: copyOfHome, target, credential: CREDENTIAL, isForced: false, onProgress: QUIET };
     await restorePod({ ...plan, ...of });
     assert.deepEqual(await readFile(join(target, 'file')), noise(100_000, seed));
     for (const path of [target, copyOfHome]) await rm(path, { recursive: true });

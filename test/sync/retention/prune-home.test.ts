@@ -90,7 +90,7 @@ describe('a prune of a home', () => {
     const [copy, target] = [join(folder(), `copy-${nth}`), join(folder(), `target-${nth}`)];
     await cp(home, copy, { recursive: true, preserveTimestamps: true });
     await restorePod({
-      ...{ url: copy, target, credential: { passphrase: lab.passphrase }, headSeq: seq },
+      ...{ from: copy, target, credential: { passphrase: lab.passphrase }, headSeq: seq },
       ...{ isForced: false, onProgress: QUIET },
     });
     assert.deepEqual(await hashesBelow(target), sent.get(seq));

@@ -89,7 +89,7 @@ class Model {
     const restorable = heads.filter(({ seq }) => this.sent.has(seq));
     for (const { seq } of [restorable[0], restorable.at(-1)].filter((head) => head !== undefined)) {
       const target = await mkdtemp(join(this.lab.temp, 'restored-'));
-      const from = { url: this.home, target, credential: { passphrase: PASSPHRASE } };
+      const from = { from: this.home, target, credential: { passphrase: PASSPHRASE } };
       await restorePod({ ...from, headSeq: seq, isForced: false, onProgress: QUIET });
       assert.deepEqual(await hashesBelow(target), this.sent.get(seq));
     }
