@@ -5,7 +5,10 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { StatusReport } from '../../src/session/operation/operations.ts';
-import { openTreeLab, type TreeLab } from './tree-lab.ts';
+import { sealCheckpoint } from '../../src/sync/pod/seal-checkpoint.ts';
+import { openTree } from '../../src/sync/pod/tree.ts';
+import type { CheckpointList } from '../../src/sync/retention/list-checkpoints.ts';
+import { openTreeLab, PASSPHRASE, type TreeLab } from './tree-lab.ts';
 
 describe('a checkpoint after everything was deleted', () => {
   let lab: TreeLab;
@@ -42,6 +45,21 @@ describe('a checkpoint after everything was deleted', () => {
     await lab.program.answer(['checkpoint', '--accept-changes', ...lab.at]);
     const { doubt, lastCheckpoint } = await lab.program.answer<StatusReport>(['status', ...lab.at]);
     assert.deepEqual([doubt, lastCheckpoint?.number], [undefined, 2]);
+  });
+
+  it('is marked among the checkpoints, with or without a policy, when it was sealed all the same', async () => {
+    const tree = await openTree(lab.dir, { passphrase: PASSPHRASE });
+    const files = await tree.capture({});
+    await sealCheckpoint(tree.pod, { reason: 'files', files, pauseMs: 0, startedMs: 0, ifDoubtful: 'note' });
+    await tree.close();
+    for (const policy of [[], ['--keep-last', '3']]) {
+      const { stdout } = await lab.program.run(['checkpoints', ...policy, ...lab.at]);
+      const [first = '', second = ''] = stdout.split('\n').filter((line) => /^ {4}\d/.test(line));
+      assert.doesNotMatch(first, /doubtful/);
+      assert.match(second, /; doubtful, compared with 1$/);
+    }
+    const { doubted } = await lab.program.answer<CheckpointList>(['checkpoints', ...lab.at]);
+    assert.deepEqual(doubted, [{ number: 2, against: 1 }]);
   });
 
   it('is a question at a terminal, which only yes answers', async () => {

@@ -24,7 +24,9 @@ export function registerCheckpoints(program: Command): void {
       const lines = answer.checkpoints.flatMap(({ number, atMs, reason, images, stats }) => {
         const content = images === undefined ? 'files' : 'files and processes';
         const size = `${stats.fileCount} files, ${formatBytes(stats.fileBytes + stats.imageBytes)}, ${formatBytes(stats.storedBytes)} new`;
-        const line = `${String(number).padStart(5)}  ${formatMoment(atMs)}  ${reason.padEnd(8)}  ${content.padEnd(19)}  ${size}`;
+        const doubted = answer.doubted.find((each) => each.number === number);
+        const doubt = doubted === undefined ? '' : `; doubtful, compared with ${doubted.against}`;
+        const line = `${String(number).padStart(5)}  ${formatMoment(atMs)}  ${reason.padEnd(8)}  ${content.padEnd(19)}  ${size}${doubt}`;
         const kept = answer.kept?.find((each) => each.number === number)?.reasons;
         if (kept === undefined) return [line];
         return [line, `       ${kept.length > 0 ? `keep: ${describeReasons(kept)}` : 'forget'}`];

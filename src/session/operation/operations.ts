@@ -8,7 +8,8 @@ import type { KeyChangeReport, KeyReport, RecoveryReport } from '../../sync/pod/
 import type { NewDevice } from '../../sync/pod/new-device.ts';
 import type { SyncReport, SyncSettings } from '../../sync/pod/replicate.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
-import type { KeptCheckpoint, PruneReport, PruneRequest } from '../../sync/retention/prune-report.ts';
+import type { CheckpointList } from '../../sync/retention/list-checkpoints.ts';
+import type { PruneReport, PruneRequest } from '../../sync/retention/prune-report.ts';
 import type { WireError } from '../supervisor/wire.ts';
 import type { TwinPlan } from '../twin/add-twin.ts';
 import type { VerifyAnswer, VerifyParameters } from './verify-pod.ts';
@@ -93,7 +94,7 @@ export interface Operations {
   checkpoints: {
     /** With a policy the answer says what it would keep. */
     parameters: { readonly policy?: RetentionPolicy };
-    answer: { readonly checkpoints: readonly Checkpoint[]; readonly kept?: readonly KeptCheckpoint[] };
+    answer: CheckpointList;
   };
   checkpoint: {
     /** Accepting, it seals what looks like a loss, and that is normal from now on. */
@@ -123,7 +124,6 @@ export interface Operations {
   /** The branches of the pod at each of its homes. */
   branches: { parameters: object; answer: { readonly homes: readonly HomeBranches[] } };
   fork: { parameters: object; answer: { readonly deviceId: string } };
-  verify: { parameters: VerifyParameters; answer: VerifyAnswer };
   /** Homes that keep this device as a branch go on with it: all of them, or the one at `url`. */
   promote: {
     parameters: Omit<SyncParameters, keyof SyncSettings>;
@@ -136,6 +136,7 @@ export interface Operations {
       readonly homes: readonly SyncOutcome[];
     };
   };
+  verify: { parameters: VerifyParameters; answer: VerifyAnswer };
   prune: { parameters: PruneRequest; answer: PruneReport };
   'key-list': {
     parameters: object;
