@@ -67,7 +67,8 @@ describe('a layer', function () {
     };
     await assert.rejects(mountLayer(again), (error) => isDeskPodError(error, 'DEVICE_IN_USE'));
     assert.equal(await isMountPoint(layerMountPoints(stagingDir).baseDir), false);
-    const unmounted = delay(300).then(() => lab.unmount('pod'));
+    // the overlay is tried as soon as its base is there
+    const unmounted = untilMounted(layerMountPoints(stagingDir).baseDir).then(() => lab.unmount('pod'));
     await mountLayer(again);
     await unmounted;
     await unmountLayer(stagingDir);
@@ -84,3 +85,7 @@ describe('a layer', function () {
     }
   });
 });
+
+async function untilMounted(dir: string): Promise<void> {
+  while (!(await isMountPoint(dir))) await delay(1);
+}

@@ -1,7 +1,9 @@
 // A session's life on a real host: started, checkpointed, suspended, resumed elsewhere, ended.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeskPodError } from '../../src/core/errors.ts';
@@ -19,6 +21,24 @@ import { openLab, type SessionLab, shell } from './session-fixture.ts';
 
 /** Counts in a shell variable, and tells how far it is through a file. */
 const COUNTER = 'n=0; while :; do n=$((n+1)); echo $n >~/count; sleep 0.05; done';
+
+/** Until the log of an attempt of CRIU tells of a failure. */
+async function untilFailed(logFile: string): Promise<void> {
+  while (!/Error \(criu/.test(await readFile(logFile, 'utf8').catch(() => ''))) await delay(1);
+}
+
+/** Until a program of the host, which counts at the pace of {@link COUNTER}, has counted some. */
+async function untilCountedElsewhere(): Promise<void> {
+  const counter = spawn('sh', ['-c', COUNTER.replace(' >~/count', '')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  try {
+    for await (const line of createInterface({ input: counter.stdout })) if (line === '5') return;
+    assert.fail('the counter has ended');
+  } finally {
+    counter.kill('SIGKILL');
+  }
+}
 
 describe('a session', function () {
   this.timeout(120_000);
@@ -86,7 +106,7 @@ describe('a session', function () {
       imagesDir: await lab.imagesDir('live'),
       whileFrozen: async () => {
         seen.push(await readFile(countFile, 'utf8'));
-        await delay(200);
+        await untilCountedElsewhere();
         seen.push(await readFile(countFile, 'utf8'));
       },
     });
@@ -170,16 +190,18 @@ describe('a session', function () {
     const viewer = await connectToSession(session.rootPid, 'rfb');
     try {
       const imagesDir = await lab.imagesDir('one');
+      let logFile = '';
       await assert.rejects(suspendSession(session, { imagesDir }), (error) => {
         assert.ok(isDeskPodError(error, 'SUSPEND_FAILED'));
         assert.match(String(error.details.error), /^Error \(criu/);
         assert.match(error.message, /still connected/, String(error.details.error));
-        assert.equal(typeof error.details.logFile, 'string');
+        logFile = String(error.details.logFile);
         assert.ok(Number(error.details.attemptCount) > 1);
         return true;
       });
       assert.equal(isAlive(session), true);
-      const gone = delay(300).then(() => viewer.destroy());
+      await rm(logFile);
+      const gone = untilFailed(logFile).then(() => viewer.destroy());
       const { attemptCount } = await suspendSession(session, { imagesDir });
       await gone;
       assert.ok(attemptCount > 1);

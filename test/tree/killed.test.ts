@@ -11,7 +11,9 @@ import { assertSameFiles, filesBelow, openTreeLab, type TreeLab } from './tree-l
 /** True from some point of a command on, as what it leaves on the drive shows. */
 type Moment = () => boolean;
 
-describe('a killed command', () => {
+describe('a killed command', function () {
+  // each runs the program some twenty times, and copies of home beside it
+  this.timeout(180_000);
   let lab: TreeLab;
   let podDir: string;
   beforeEach(async () => {
