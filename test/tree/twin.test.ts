@@ -178,6 +178,19 @@ describe('the twin of a tree pod', () => {
     assert.deepEqual((await ask(lab.twin, 'verify', verify)).damage, []);
   });
 
+  it('gives back the keyring without which its pod cannot be opened', async () => {
+    await lab.add();
+    await lab.checkpoint();
+    await lab.codesOfSync();
+    const keyrings = join(lab.dir, '.deskpod', 'repository', 'keyrings');
+    const [keyring = ''] = await readdir(keyrings);
+    await writeFile(join(keyrings, keyring), 'rot');
+    const { status, stderr } = await lab.program.run(['verify', ...lab.at, '--home', lab.twin]);
+    assert.equal(status, 4, stderr);
+    assert.match(stderr, /keyrings\/.* came back from/);
+    assert.equal(await lab.checkpoint(), 2);
+  });
+
   it('is a device of this computer', async () => {
     const far = ['home', 'add', 'user@host:/twin', '--twin', ...lab.at];
     await lab.program.failure('USAGE', far);

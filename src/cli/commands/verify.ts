@@ -4,6 +4,7 @@ import { DeskPodError } from '../../core/errors.ts';
 import { mendPod } from '../../session/operation/mend-pod.ts';
 import type { VerifyAnswer } from '../../session/operation/verify-pod.ts';
 import { fromWireError } from '../../session/supervisor/wire.ts';
+import type { Credential } from '../../sync/keyring/unlock.ts';
 import { countLeft } from '../../sync/verify/verify-report.ts';
 import { contextOf, operateOn, withPodOptions } from '../context.ts';
 import { EXIT_STATUS } from '../exit-codes.ts';
@@ -77,7 +78,8 @@ export function registerVerify(program: Command): void {
           ...(options.for === undefined ? {} : { forMs: options.for }),
           ...(home === undefined ? {} : { home }),
         });
-      const { answer, mended } = await mendingFirst(ask, device, options.heal ? home : undefined);
+      const source = options.heal ? home : undefined;
+      const { answer, mended } = await mendingFirst(ask, device, source, contextOf(command).credential);
       for (const name of mended) output.note(`${name} was damaged on the device, and came back from ${home}`);
       tell(output, answer, {
         mended,
@@ -92,6 +94,7 @@ async function mendingFirst(
   ask: () => Promise<VerifyAnswer>,
   device: string | undefined,
   home: string | undefined,
+  credential: () => Promise<Credential>,
 ): Promise<{ answer: VerifyAnswer; mended: string[] }> {
   try {
     return { answer: await ask(), mended: [] };
@@ -104,7 +107,7 @@ async function mendingFirst(
         cause: error,
       });
     }
-    const mended = await mendPod(device, home);
+    const mended = await mendPod(device, home, credential);
     if (mended.length === 0) throw error;
     return { answer: await ask(), mended };
   }

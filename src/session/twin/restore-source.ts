@@ -1,4 +1,4 @@
-// What a pod is restored from: a home that rsync reaches, or a twin, which is as complete and is mounted meanwhile.
+// What a pod is restored or mended from: a home that rsync reaches, or a twin, which is as complete and mounted meanwhile.
 import { join } from 'node:path';
 import { DeskPodError } from '../../core/errors.ts';
 import { hashing } from '../../sync/hashing.ts';
@@ -43,14 +43,10 @@ async function findTwinPath(from: string): Promise<string | undefined> {
 
 async function requireTwin(dir: string, path: string): Promise<void> {
   if (await isTwinAt(join(dir, MARKER_FILE))) return;
-  throw new DeskPodError(
-    'USAGE',
-    `${path}: expected a home or a twin to restore from, got a device in its own right`,
-    {
-      hint: `It goes on as it is: \`deskpod start ${path}\`. Files come out of it with \`deskpod restore --into FOLDER -d ${path}\`.`,
-      details: { path },
-    },
-  );
+  throw new DeskPodError('USAGE', `${path}: expected a home or a twin, got a device in its own right`, {
+    hint: `It goes on as it is: \`deskpod start ${path}\`. Files come out of it with \`deskpod restore --into FOLDER -d ${path}\`.`,
+    details: { path },
+  });
 }
 
 async function prove(dir: string, place: string, credential: Credential): Promise<FollowedPod> {
