@@ -22,7 +22,8 @@ interface BranchesOptions extends HomePasswordOptions {
 const HELP = `
 A device that was replaced by a restore and turns up again, or a copy of a device, has a history of its own. Its sync makes
 that a branch, named by the device; what home goes on with stays as it is. ls, cat, find, diff, why, checkpoints and
-restore look into a branch with --from HOME --branch NAME; the beginning of a name is enough.`;
+restore look into a branch with --from HOME --branch NAME; the beginning of a name is enough. If the device of a branch is
+the one to go on with, deskpod promote lets its homes do so.`;
 
 /** Adds `deskpod branches`. */
 export function registerBranches(program: Command): void {

@@ -39,8 +39,9 @@ export async function addTwin(pod: Pod, plan: TwinPlan, onProgress: ProgressList
   const url =
     pod.state.kind === 'tree' ? await makeFolder(pod, plan) : await makeDevice(pod, plan, onProgress);
   const isKnown = pod.state.homes.some((home) => home.url === url);
-  // what was erased for it is no longer what this home was
-  if (!isKnown || !plan.isForced) await pod.append({ type: 'addHome', url });
+  // what was erased for it is no longer what this home was, and has not gone back in time
+  if (isKnown && plan.isForced) await pod.append({ type: 'removeHome', url });
+  await pod.append({ type: 'addHome', url });
   await pod.publish();
   return url;
 }
