@@ -1,7 +1,7 @@
 // Whether a checkpoint may go on as the new normal: deletion is a fact, never an absence, so what looks lost is asked about.
 
 /**
- * Why a checkpoint is doubtful. `empty`: no file is left. `gone`: more than half of the files are. `noise`: readable files
+ * Why a checkpoint is doubtful. `empty`: no file is left. `gone`: more than half of the files are, or were emptied. `noise`: readable files
  * became noise, as encryption leaves it. `hidden`: something is mounted over files. `unmounted`: something that held files
  * is not mounted any more. `unreadable`: a file or folder cannot be read.
  */
@@ -14,7 +14,7 @@ export interface LossFacts {
   readonly formerCount: number;
   /** Files that this one would hold, all of them. */
   readonly presentFiles: number;
-  /** Names that are gone, and whose content did not come under another name. */
+  /** Names that are gone or were emptied, and whose content did not come under another name. */
   readonly goneCount: number;
   /** Files whose readable content is gone or was replaced: those that can tell of noise. */
   readonly replacedCount: number;
@@ -88,11 +88,11 @@ function lossMin(formerFiles: number): number {
   return Math.max(LOSS_MIN, formerFiles * LOSS_SHARE_MIN);
 }
 
-/** A doubt in a clause, for people: `compared with checkpoint 7, 412 of 500 files are gone`. */
+/** A doubt in a clause, for people: `compared with checkpoint 7, 412 of 500 files are gone or were emptied`. */
 export function describeDoubt({ against, causes, formerCount, goneCount, noiseCount }: Doubt): string {
   const texts: Readonly<Record<DoubtCause, string>> = {
     empty: `no file is left of the ${formerCount}`,
-    gone: `${goneCount} of ${formerCount} files are gone`,
+    gone: `${goneCount} of ${formerCount} files are gone or were emptied`,
     noise: `${noiseCount} of ${formerCount} files became noise, as encryption leaves it`,
     hidden: 'something is mounted over files',
     unmounted: 'something that held files is not mounted any more',

@@ -1,4 +1,5 @@
-// Counts what one manifest lost that another had: names that are gone with their content, and files that became noise.
+// Counts what one manifest lost that another had: names that are gone with their content, files that became noise or all but
+// empty.
 import type { LossFacts } from './checkpoint-doubt.ts';
 import type { ManifestEntry } from './manifest.ts';
 import type { Change } from './manifest-diff.ts';
@@ -24,6 +25,8 @@ const NOISE = 0.95;
 const MOSTLY = 0.5;
 /** Shorter content compresses too little to be told from noise. */
 const TELLING_BYTES = 64;
+/** A file of which no more than this is left, compressed and each chunk once, was emptied: cut off, wiped, or written over. */
+const REMAINDER = 1 / 8;
 const SUFFIX_MAX_BYTES = 64;
 const EXAMPLES_MAX = 10;
 const CANDIDATES_MAX = 1000;
@@ -89,7 +92,7 @@ export class LossCensus {
     if (change.kind === 'changed') {
       if (!change.isContentChanged) return;
       // a name without its content is no file that is kept
-      if (change.after.sizeBytes === 0 && counts(change.before)) this.#gone(change.before);
+      if (this.#isEmptied(change.before, change.after) && counts(change.before)) this.#gone(change.before);
       else this.#replaced(change.before, change.after);
       return;
     }
@@ -169,6 +172,19 @@ export class LossCensus {
     let best: [string, number] = ['', 0];
     for (const each of this.#suffixes) if (each[1] > best[1] && !PACKERS.has(each[0])) best = each;
     return best;
+  }
+
+  #isEmptied(before: ManifestEntry, after: ManifestEntry): boolean {
+    if (after.sizeBytes === 0) return true;
+    const had = this.#storedBytes(before);
+    return had >= TELLING_BYTES && this.#storedBytes(after) <= had * REMAINDER;
+  }
+
+  #storedBytes({ chunkIds }: ManifestEntry): number {
+    let stored = 0;
+    for (const id of new Map(chunkIds.map((each) => [keyOfId(each), each])).values())
+      stored += this.#lengthsOf(id)?.storedLength ?? 0;
+    return stored;
   }
 
   #isReadable(ids: readonly Uint8Array[]): boolean {

@@ -107,7 +107,7 @@ describe('a checkpoint', () => {
     const doubt = { against: 7, formerCount: 500, goneCount: 412, noiseCount: 30, examples: [] };
     assert.equal(
       describeDoubt({ ...doubt, causes: ['gone', 'noise'] }),
-      'compared with checkpoint 7, 412 of 500 files are gone, and 30 of 500 files became noise, as encryption leaves it',
+      'compared with checkpoint 7, 412 of 500 files are gone or were emptied, and 30 of 500 files became noise, as encryption leaves it',
     );
     assert.equal(
       describeDoubt({ ...doubt, causes: ['empty', 'gone'] }),

@@ -8,7 +8,7 @@ import { diffManifests, type ManifestStream } from '../../src/core/manifest-diff
 import { comparePaths } from '../../src/core/path-order.ts';
 import { hashing } from '../../src/sync/hashing.ts';
 
-/** Files by path, with their content in words; what begins with `noise` does not compress. */
+/** Files by path, with their content in words; what begins with `noise` does not compress, and of `nil` nothing is left. */
 type Files = Readonly<Record<string, string>>;
 
 const text = new TextEncoder();
@@ -24,6 +24,7 @@ function idOf(word: string): Uint8Array {
 function lengthsOf(id: Uint8Array): { storedLength: number; plainLength: number } | undefined {
   const word = words.get(Buffer.from(id).toString('hex'));
   if (word === undefined) return undefined;
+  if (word.startsWith('nil')) return { plainLength: PLAIN_BYTES, storedLength: PLAIN_BYTES / 50 };
   return { plainLength: PLAIN_BYTES, storedLength: word.startsWith('noise') ? PLAIN_BYTES : PLAIN_BYTES / 3 };
 }
 
@@ -73,6 +74,15 @@ describe('a census of what was lost', () => {
   it('counts a file as gone whose content is', async () => {
     assert.equal((await facts({ a: 'one', b: 'two' }, { a: '', b: 'two' })).goneCount, 1);
     assert.equal((await facts({ a: '', b: 'two' }, { a: 'one', b: 'two' })).goneCount, 0);
+  });
+
+  it('counts a file as gone of which next to nothing is left, wiped or written over, unless that moved', async () => {
+    const before = { a: 'one', b: 'noise', c: 'one two three', d: 'four' };
+    const found = await census(before, { a: 'nil', b: 'nil', c: 'nil nil nil', d: 'five' });
+    assert.deepEqual([found.facts.goneCount, found.facts.noiseCount], [3, 0]);
+    assert.deepEqual(found.examples, ['a', 'b', 'c']);
+    assert.equal((await facts({ log: 'one two' }, { log: 'nil', 'log.1': 'one two' })).goneCount, 0);
+    assert.equal((await facts({ a: 'nil' }, { a: 'nil2' })).goneCount, 0);
   });
 
   it('counts no file as gone that was moved, and of two with one content the one that was not', async () => {

@@ -96,7 +96,7 @@ describe('a checkpoint that looks like a loss', () => {
     const error = await question();
     assert.match(
       error.message,
-      /compared with checkpoint 1, 40 of 60 files are gone \(documents\/0\/0\.txt, /,
+      /compared with checkpoint 1, 40 of 60 files are gone or were emptied \(documents\/0\/0\.txt, /,
     );
     assert.match(error.hint ?? '', /--accept-changes.*restore --into FOLDER --checkpoint 1/);
     assert.equal(error.details.goneCount, 40);
