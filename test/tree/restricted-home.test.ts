@@ -49,6 +49,12 @@ describe('a home that was authorized', () => {
       branches.map(({ deviceId, seq }) => [deviceId, seq]),
       [[after[0]?.branch, after[0]?.seq]],
     );
+    // until it is promoted: the other one is the branch then
+    const { promotedAt } = await device.answer<{ promotedAt: readonly string[] }>(['promote', ...lab.at]);
+    assert.deepEqual(promotedAt, [url]);
+    await device.answer(['checkpoint', '-d', restored]);
+    const { homes: last } = await device.answer<{ homes: readonly SyncReport[] }>(['sync', '-d', restored]);
+    assert.ok(last[0]?.branch !== undefined);
   });
 
   it('takes a device that was restored from another home and stands behind it, as that was noted of homes only', async () => {

@@ -8,7 +8,8 @@ import { tellOutcomes } from './sync.ts';
 const HELP = `
 For a device whose history is a branch at a home, as another one was restored in its place, or a copy of it has gone on:
 if this is the device to go on with, its homes follow it from now on. What they went on with is kept there as a branch, and
-nothing is overwritten. A twin becomes the pod with \`deskpod start\`.`;
+nothing is overwritten. The branch that it was stays in the list, until \`deskpod home prune --forget-branch\` gives it up. A
+twin becomes the pod with \`deskpod start\`.`;
 
 /** Adds `deskpod promote`. */
 export function registerPromote(program: Command): void {

@@ -4,6 +4,7 @@ import { decodeHead } from '../../core/head.ts';
 import { packsInForce } from '../../core/packs-in-force.ts';
 import { fold, latestCheckpoint } from '../../core/state.ts';
 import type { Home } from '../home/home.ts';
+import { parseHomeUrl } from '../home/home-url.ts';
 import type { LentHome } from '../home/lend-home.ts';
 import type { HomeHead } from './home-head.ts';
 import type { Pod } from './pod.ts';
@@ -27,7 +28,9 @@ export function requireFollower(
     head.epoch > state.epoch ? 'HOME_FENCED' : 'HOME_FOREIGN',
     `${url} follows another device of this pod (epoch ${head.epoch}, this device is of epoch ${state.epoch})`,
     {
-      hint: 'It stays as it is. Other homes keep what this device has as a branch; for a twin of its own, give it another device.',
+      hint:
+        `It stays as it is, and may have what is newer: see \`deskpod status -d ${parseHomeUrl(url).path}\`. Other homes keep ` +
+        'what this device has as a branch; for a twin of its own, give it another device.',
       details: { url, homeEpoch: head.epoch, epoch: state.epoch, forkSeq: standing.forkSeq },
     },
   );
