@@ -7,7 +7,8 @@ import type { SyncReport } from '../../src/sync/pod/replicate.ts';
 import { type LoopbackSshd, startSshd } from '../sync/support/loopback-sshd.ts';
 import { openTreeLab, type TreeLab } from './tree-lab.ts';
 
-describe('a home that was authorized', () => {
+describe('a home that was authorized', function () {
+  this.timeout(120_000);
   let lab: TreeLab;
   let sshd: LoopbackSshd;
   beforeEach(async () => {

@@ -1,9 +1,12 @@
 // Starting the twin of a tree pod: it becomes the pod, as a new device, and nothing of the other one is lost.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { toHex } from '../../src/core/bytes.ts';
+import { peekHead } from '../../src/core/head.ts';
 import { decodeMarker, encodeMarker } from '../../src/core/marker.ts';
 import type { ProgressListener } from '../../src/core/progress.ts';
 import type { StartedTree } from '../../src/session/operation/start-pod.ts';
@@ -183,6 +186,24 @@ describe('a start of the twin of a tree pod', () => {
     assert.deepEqual(await lab.codesOfSync(), [undefined, undefined]);
     await startTwin(lab.twin);
     await assertSameFiles(lab.twin, lab.dir);
+  });
+
+  it('that ended while its files were put in their place goes on as the same new device', async () => {
+    await lab.follow();
+    const onProgress: ProgressListener = ({ doneFiles = 0, totalFiles = 0 }) => {
+      if (totalFiles === 0 || doneFiles !== totalFiles) return;
+      // what stands in the way of one of them by then
+      mkdirSync(join(lab.twin, 'folder'), { recursive: true });
+      writeFileSync(join(lab.twin, 'folder', 'note.txt'), 'in the way');
+    };
+    await assert.rejects(startTwin(lab.twin, { onProgress }));
+    assert.equal((await ask(lab.twin, 'status', {})).isTwin, true);
+    assert.deepEqual(await lab.codesOfSync(), ['HOME_FENCED', undefined]);
+    const deviceId = toHex(peekHead(await headOf()).deviceId);
+    const promotion = await startTwin(lab.twin);
+    assert.deepEqual([promotion.epoch, promotion.deviceId], [2, deviceId]);
+    await assertSameFiles(lab.twin, lab.dir);
+    assert.ok(!(await readdir(lab.podDir)).includes('files'));
   });
 
   it('takes the checkpoint that it is told to', async () => {

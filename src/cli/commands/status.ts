@@ -73,11 +73,12 @@ function describeSession(session: StatusReport['session']): string {
 /** One line about a home. */
 export function describeHome(home: HomeReport): string {
   const branch = home.branch === undefined ? '' : `, as the branch ${home.branch.deviceId.slice(0, 8)}`;
+  const claim = home.isClaimed === true ? ', goes on with this device from the next sync on' : '';
   const away = home.isAway ? ', away' : '';
   if (home.seq === 0) return `${home.url}: nothing there yet${away}`;
   const missing =
     home.missingCheckpoints === 0
       ? 'everything is there'
       : `${home.missingCheckpoints} checkpoints (${formatBytes(home.missingBytes)}) are not there yet`;
-  return `${home.url}: ${missing}${branch}, last sync ${formatMoment(home.atMs)}${away}`;
+  return `${home.url}: ${missing}${branch}${claim}, last sync ${formatMoment(home.atMs)}${away}`;
 }
