@@ -297,18 +297,21 @@ export function describeHome(
 
 /** Ids of the processes that `parent` has started and that run `program`, and of what these have started; no daemons. */
 export function descendants(program: string, parent = process.pid): number[] {
-  const listing = execFileSync('ps', ['-o', 'pid=,comm=', '--ppid', String(parent), '--no-headers'], {
-    encoding: 'utf8',
-  });
-  const pids = listing
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/))
-    .filter(([, name]) => name === program)
-    .map(([pid]) => Number(pid))
-    .filter((pid) => !readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('--daemon'));
-  return pids.flatMap((pid) => [pid, ...(hasChildren(pid) ? descendants(program, pid) : [])]);
+  return readOfProcess(parent, `task/${parent}/children`)
+    .split(' ')
+    .filter((pid) => pid !== '')
+    .map(Number)
+    .filter((pid) => readOfProcess(pid, 'comm').trim() === program)
+    .filter((pid) => !readOfProcess(pid, 'cmdline').includes('--daemon'))
+    .flatMap((pid) => [pid, ...descendants(program, pid)]);
 }
 
-function hasChildren(pid: number): boolean {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim() !== '';
+/** Nothing of a process that has ended. */
+function readOfProcess(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return '';
+    throw error;
+  }
 }
