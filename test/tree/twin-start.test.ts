@@ -6,6 +6,7 @@ import { cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { toHex } from '../../src/core/bytes.ts';
+import { isDeskPodError } from '../../src/core/errors.ts';
 import { peekHead } from '../../src/core/head.ts';
 import { decodeMarker, encodeMarker } from '../../src/core/marker.ts';
 import type { ProgressListener } from '../../src/core/progress.ts';
@@ -164,6 +165,16 @@ describe('a start of the twin of a tree pod', () => {
     await assert.rejects(startTwin(lab.twin), { code: 'TARGET_NOT_EMPTY' });
     assert.equal(await readFile(join(lab.twin, 'letter.txt'), 'utf8'), 'of somebody else\n');
     assert.equal((await ask(lab.twin, 'status', {})).isTwin, true);
+  });
+
+  it('of which the marker is damaged says so, and how its files come out', async () => {
+    await lab.follow();
+    await writeFile(join(lab.podDir, 'deskpod.pod'), 'rot');
+    await assert.rejects(startTwin(lab.twin), (error) => {
+      assert.ok(isDeskPodError(error, 'MARKER_DAMAGED'));
+      assert.match(error.hint ?? '', /ops\/reader .*\.deskpod\/repository/);
+      return true;
+    });
   });
 
   it('has nothing to start before its first sync, or before the first checkpoint', async () => {

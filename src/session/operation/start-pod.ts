@@ -1,8 +1,8 @@
 // Starting a pod: under a supervisor of its own, which stays when the command that started it has ended.
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
+import { peekMarkerIn } from '../../sync/keyring/unlock.ts';
 import type { NewDevice } from '../../sync/pod/new-device.ts';
 import { treePodFolder } from '../../sync/pod/pod-folder.ts';
-import { isTwinAt } from '../../sync/pod/twin.ts';
 import { requireRoot } from '../host/root-rights.ts';
 import type { StartChoice } from '../pod/start-choice.ts';
 import { type LaunchOrder, launchSupervisor } from '../supervisor/launch.ts';
@@ -33,7 +33,7 @@ export interface StartedTree {
 export async function startPod(request: StartRequest): Promise<StartReport | StartedTree> {
   const target = await findPod(request.devicePath);
   if (target.kind === 'tree') {
-    if (await isTwinAt(treePodFolder(target.dir).markerFile)) {
+    if ((await peekMarkerIn(treePodFolder(target.dir))).isTwin) {
       await request.confirmPromotion(target.dir);
       const { checkpoint, onProgress } = request;
       const promotion = await promoteTree(target.dir, await credentialOf(request), checkpoint, onProgress);

@@ -1,11 +1,12 @@
 // Unlocking: from the plain part of a pod, and a passphrase or recovery key, to its proven secrets.
 import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { equalBytes, toHex } from '../../core/bytes.ts';
-import { DeskPodError } from '../../core/errors.ts';
+import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { decodeHead, type Head, peekHead } from '../../core/head.ts';
-import { decodeMarker, type Marker } from '../../core/marker.ts';
+import { decodeMarker, type Marker, peekMarker } from '../../core/marker.ts';
 import { hashing } from '../hashing.ts';
-import type { PodFolder } from '../pod/pod-folder.ts';
+import { type PodFolder, REPOSITORY_FOLDER } from '../pod/pod-folder.ts';
 import { isSystemError } from '../repository/durable-file.ts';
 import type { Repository } from '../repository/repository.ts';
 import { unreadableError } from '../storage-failure.ts';
@@ -67,9 +68,34 @@ export async function readMarker(
   folder: Pick<PodFolder, 'markerFile'>,
   { secrets }: Pick<OpenKeyring, 'secrets'>,
 ): Promise<Marker> {
+  return readMarkerBy(folder, (bytes) => decodeMarker(bytes, { hashing, logKey: secrets.logKey }));
+}
+
+/**
+ * What the marker of a pod says, with nothing proven.
+ *
+ * @throws DeskPodError POD_NOT_FOUND, MARKER_DAMAGED
+ */
+export function peekMarkerIn(folder: Pick<PodFolder, 'markerFile'>): Promise<Marker> {
+  return readMarkerBy(folder, peekMarker);
+}
+
+async function readMarkerBy(
+  folder: Pick<PodFolder, 'markerFile'>,
+  decode: (bytes: Uint8Array) => Marker,
+): Promise<Marker> {
   try {
-    return decodeMarker(await readFile(folder.markerFile), { hashing, logKey: secrets.logKey });
+    return decode(await readFile(folder.markerFile));
   } catch (cause) {
+    if (isDeskPodError(cause, 'MARKER_DAMAGED')) {
+      throw new DeskPodError(cause.code, `${folder.markerFile}: ${cause.message}`, {
+        hint:
+          'Bring it back from a copy of this device, or restore the pod from a home or twin. ' +
+          `\`ops/reader ${join(dirname(folder.markerFile), REPOSITORY_FOLDER)}\` takes the files out without it.`,
+        details: cause.details,
+        cause,
+      });
+    }
     if (!isSystemError(cause, 'ENOENT')) throw unreadableError(cause, 'MARKER_DAMAGED', folder.markerFile);
     throw new DeskPodError(
       'POD_NOT_FOUND',
