@@ -1,5 +1,6 @@
 // A session from the outside: started once, worked in, suspended, resumed, ended.
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { DesktopLab } from './desktop-lab.ts';
 
 describe('the session of a desktop pod', () => {
@@ -80,5 +81,37 @@ describe('the session of a desktop pod', () => {
     const { resumedCheckpoint } = await lab.start();
     assert.equal(resumedCheckpoint, undefined);
     assert.equal(await lab.shell('cat ~/file'), 'kept');
+  });
+
+  it('says whether a suspend would succeed, and which program and window is in the way', async () => {
+    await lab.start();
+    assert.deepEqual((await lab.status()).suspend, { wouldSucceed: true, obstacles: [] });
+    const program =
+      'open F, ">", "big"; print F "x" x 1048576 for 1 .. 70; close F; open F, "<", "big"; unlink "big"; ' +
+      'open G, ">", "made"; close G; sleep 1000 while 1';
+    await lab.shell(
+      `setsid xterm -T 'my notes' -e perl -e '${program}' </dev/null >/dev/null 2>&1 & until [ -e made ]; do sleep 0.05; done`,
+    );
+    const { suspend } = await lab.status();
+    const [obstacle] = suspend?.obstacles ?? [];
+    assert.ok(suspend?.wouldSucceed === false && obstacle !== undefined);
+    assert.match(
+      obstacle.sentence,
+      /^perl \(process \d+, window "my notes"\) holds a deleted file .*\(\/home\/user\/big, 7\d MiB\)$/,
+    );
+    const shown = await lab.program.run(['status', ...lab.at()]);
+    assert.match(shown.stdout, /^suspend {5}would fail; .*deskpod stop/m);
+    assert.ok(shown.stdout.includes(obstacle.sentence));
+
+    const failure = await lab.program.failure('SUSPEND_FAILED', ['suspend', ...lab.at()]);
+    assert.equal(failure.message, `the session could not be checkpointed: ${obstacle.sentence}`);
+    assert.doesNotMatch(JSON.stringify(failure), /criu\/|Error \(/);
+    const debugged = await lab.program.run(['--debug', 'suspend', ...lab.at()]);
+    const logFile = /Error \(criu.*\(log: (\/\S+)\)/.exec(debugged.stderr)?.[1];
+    assert.ok(existsSync(logFile ?? ''), debugged.stderr);
+
+    await lab.shell(`kill ${obstacle.pid}`);
+    await lab.program.answer(['suspend', ...lab.at()]);
+    assert.equal((await lab.status()).suspend, undefined);
   });
 });

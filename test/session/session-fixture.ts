@@ -1,14 +1,22 @@
 // A place for sessions in a test: a temporary folder with a base, a layer and what is cleaned up whatever happens.
 import assert from 'node:assert/strict';
-import { chmod, link, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, link, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { writeBundle } from '../../src/session/barrier/bundle.ts';
+import { runcStart } from '../../src/session/barrier/runc.ts';
+import { programsIn } from '../../src/session/host/programs.ts';
 import { type MountedLayer, mountLayer, unmountLayer } from '../../src/session/pod/layer.ts';
+import { prepareGuest, readAccount } from '../../src/session/process/guest-files.ts';
 import {
+  adoptSession,
   captureInSession,
+  isAlive,
   killSession,
   type ProcessSession,
   resumeSession,
   startSession,
 } from '../../src/session/process/processes.ts';
+import { isReady, readSessionOutput } from '../../src/session/process/session-output.ts';
 import { run } from '../../src/sync/process.ts';
 import { assertNothingLeft } from './leftovers.ts';
 
@@ -24,6 +32,8 @@ export interface SessionLab {
   copy(from: string, to: string): Promise<void>;
   unmount(name: string): Promise<void>;
   start(name: string): Promise<ProcessSession>;
+  /** Starts a session that may make every call and has the real /dev/tty, as the profile keeps it from others. */
+  startUnfiltered(name: string): Promise<ProcessSession>;
   resume(name: string, imagesDir: string): Promise<ProcessSession & { readonly restoreMs: number }>;
   /** An empty folder for images, in memory. */
   imagesDir(name: string): Promise<string>;
@@ -71,6 +81,26 @@ export async function openLab(): Promise<SessionLab> {
         machineId: MACHINE_ID,
       });
       sessions.push(session);
+      return session;
+    },
+    startUnfiltered: async (name) => {
+      const { sessionId, mergedDir, bundleDir } = places(name);
+      const geometry = { width: 800, height: 600 };
+      await prepareGuest(mergedDir, MACHINE_ID);
+      const account = await readAccount(mergedDir);
+      await writeBundle({ mergedDir, bundleDir, geometry, account, processorLevel: undefined });
+      const configFile = `${bundleDir}/config.json`;
+      const config = JSON.parse(await readFile(configFile, 'utf8'));
+      delete config.linux.seccomp;
+      delete config.hooks;
+      await writeFile(configFile, JSON.stringify(config));
+      const rootPid = await runcStart(programsIn(), sessionId, bundleDir);
+      const session = adoptSession({ sessionId, mergedDir, bundleDir, rootPid, hasNetwork: false });
+      sessions.push(session);
+      while (!(await isReady(rootPid))) {
+        assert.ok(isAlive(session), await readSessionOutput(mergedDir));
+        await delay(10);
+      }
       return session;
     },
     resume: async (name, imagesDir) => {

@@ -24,6 +24,7 @@ function describeStatus(report: StatusReport): string {
   ];
   if (report.kind === 'desktop' && !report.isTwin)
     lines.push(`session     ${describeSession(report.session)}`);
+  if (report.suspend !== undefined) lines.push(...describeForecast(report.suspend));
   const last = report.lastCheckpoint;
   lines.push(
     `checkpoint  ${last === undefined ? 'none yet' : `${last.number}, ${formatMoment(last.atMs)} (${last.reason})`}`,
@@ -68,6 +69,18 @@ function describeSession(session: StatusReport['session']): string {
     case 'lost':
       return `ended without a checkpoint: ${session.cause}`;
   }
+}
+
+function describeForecast({ wouldSucceed, obstacles }: NonNullable<StatusReport['suspend']>): string[] {
+  const verdict = wouldSucceed
+    ? 'would succeed'
+    : 'would fail; close what is in the way, or end the session with deskpod stop, which keeps its files only';
+  return [
+    `suspend     ${verdict}`,
+    ...obstacles.map(
+      ({ sentence, isTransient }) => `  ${isTransient ? 'waits for' : 'in the way'} ${sentence}`,
+    ),
+  ];
 }
 
 /** One line about a home. */

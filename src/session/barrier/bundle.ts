@@ -101,10 +101,10 @@ const MOUNTS = [
 
 /**
  * What is done to the session's root before the session sees it, in its mount and user namespaces but still at the host's
- * root. /dev/tty becomes a link to the terminal on stderr: CRIU cannot dump a process that holds the real one ("ctty
- * inheritance detected"), and programs such as xterm do not start without one. The folder for shared memory is made. The
- * id of the boot becomes one of the session's own, in memory that is a part of its images: a file of any other file system
- * is one of the host's to CRIU, and is looked for there. runc by itself mounts nothing inside /proc.
+ * root, so that /dev is as devices.ts says: /dev/tty becomes a link to the terminal on stderr, as programs such as xterm do
+ * not start without one; the folder for shared memory is made. The id of the boot becomes one of the session's own, in
+ * memory that is a part of its images: a file of any other file system is one of the host's to CRIU, and is looked for
+ * there. runc by itself mounts nothing inside /proc.
  */
 function rootHook(mergedDir: string): object {
   const script = [

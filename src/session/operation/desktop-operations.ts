@@ -2,8 +2,10 @@
 import { DeskPodError } from '../../core/errors.ts';
 import type { Desktop } from '../pod/desktop.ts';
 import { installInto } from '../pod/install-into.ts';
+import { describeObstacle } from '../preflight/obstacle.ts';
+import { foreseeObstacles, type ProcessSession } from '../process/processes.ts';
 import type { OperationName } from './operations.ts';
-import { type Handlers, podOperations } from './pod-operations.ts';
+import { type Handlers, podOperations, type SessionReport } from './pod-operations.ts';
 
 /** What a supervisor adds, which has the viewer and ends itself with the session. */
 export type SupervisedName = 'checkpoint' | 'suspend' | 'stop' | 'view' | 'screenshot';
@@ -18,7 +20,7 @@ export function desktopOperations(
       hint: 'Start it with `deskpod start`.',
     });
   };
-  const operations = podOperations(desktop, () => desktop.session?.rootPid);
+  const operations = podOperations(desktop, () => reportSession(desktop.session));
   return {
     ...operations,
     install: async ({ packages }, onProgress) => ({
@@ -32,4 +34,16 @@ export function desktopOperations(
       screenshot: unsupervised,
     }),
   };
+}
+
+async function reportSession(session: ProcessSession | undefined): Promise<SessionReport> {
+  if (session === undefined) return { rootPid: undefined, suspend: undefined };
+  const { rootPid } = session;
+  const obstacles = await foreseeObstacles(session);
+  if (obstacles === undefined) return { rootPid, suspend: undefined };
+  const suspend = {
+    wouldSucceed: obstacles.every(({ isTransient }) => isTransient),
+    obstacles: obstacles.map((obstacle) => ({ ...obstacle, sentence: describeObstacle(obstacle) })),
+  };
+  return { rootPid, suspend };
 }

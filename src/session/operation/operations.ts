@@ -10,6 +10,7 @@ import type { SyncReport, SyncSettings } from '../../sync/pod/replicate.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
 import type { CheckpointList } from '../../sync/retention/list-checkpoints.ts';
 import type { PruneReport, PruneRequest } from '../../sync/retention/prune-report.ts';
+import type { Obstacle } from '../preflight/obstacle.ts';
 import type { WireError } from '../supervisor/wire.ts';
 import type { TwinPlan } from '../twin/add-twin.ts';
 import type { VerifyAnswer, VerifyParameters } from './verify-pod.ts';
@@ -28,6 +29,8 @@ export interface StatusReport {
   readonly session: PodState['session'];
   /** Host pid of the session's first process, while it runs here. */
   readonly rootPid: number | undefined;
+  /** Whether a suspend would succeed; undefined if no session runs here, or a checkpoint is being made. */
+  readonly suspend: SuspendForecast | undefined;
   readonly base: string | undefined;
   readonly packages: readonly string[];
   readonly lastCheckpoint: Pick<Checkpoint, 'number' | 'atMs' | 'reason'> | undefined;
@@ -38,6 +41,13 @@ export interface StatusReport {
   readonly moved: PodState['moved'];
   /** The latest whole verify of each place, by structure and by data. */
   readonly verifications: PodState['verifications'];
+}
+
+/** What a look through the session says of a suspend. */
+export interface SuspendForecast {
+  /** False if something is in the way that does not pass by itself. */
+  readonly wouldSucceed: boolean;
+  readonly obstacles: readonly (Obstacle & { readonly sentence: string })[];
 }
 
 /** A home, and how much of the pod it lacks. */

@@ -64,14 +64,19 @@ export interface Checkpointable {
   checkpoint(onProgress: ProgressListener, ifDoubtful?: DoubtAnswer): Promise<CheckpointReport>;
 }
 
-/** The operations of an opened pod; `rootPid` tells the first process of its session, if one runs. */
+/** What `status` says of a session that runs here. */
+export type SessionReport = Pick<StatusReport, 'rootPid' | 'suspend'>;
+
+const NO_SESSION: SessionReport = { rootPid: undefined, suspend: undefined };
+
+/** The operations of an opened pod; `reportSession` tells of its session. */
 export function podOperations(
   opened: Checkpointable,
-  rootPid: () => number | undefined = () => undefined,
+  reportSession: () => Promise<SessionReport> = async () => NO_SESSION,
 ): Handlers<PodOperationName> {
   const { pod } = opened;
   return {
-    status: () => describe(pod.state, rootPid()),
+    status: async () => describe(pod.state, await reportSession()),
     log: async ({ since }) => ({ events: await pod.events(since) }),
     checkpoints: async ({ policy }) => listCheckpoints(pod.state, policy),
     checkpoint: (parameters, onProgress) => opened.checkpoint(onProgress, answerOf(parameters)),
@@ -157,11 +162,12 @@ function meantBy(pod: Pod, typed: string): Promise<string> {
   );
 }
 
-async function describe(state: PodState, rootPid: number | undefined): Promise<StatusReport> {
+async function describe(state: PodState, running: SessionReport): Promise<StatusReport> {
   const { podId, name, kind, deviceId, epoch, vault, seq, session, packages, doubt } = state;
   const last = state.checkpoints.at(-1);
   return {
-    ...{ podId, name, kind, deviceId, epoch, vault, seq, session, packages, doubt, rootPid },
+    ...{ podId, name, kind, deviceId, epoch, vault, seq, session, packages, doubt },
+    ...running,
     isTwin: false,
     moved: state.moved,
     base: state.base?.name,

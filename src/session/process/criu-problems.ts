@@ -1,22 +1,9 @@
-// CRIU's log read for people: which line says why, whether trying again helps, and one sentence for the user.
+// CRIU's log read for people: which kind of failure it tells of, at which process, and whether trying again helps.
 import { readFile } from 'node:fs/promises';
+import { OBSTACLE_KIND_NAMES, OBSTACLE_KINDS, type ObstacleKind } from '../preflight/obstacle-kinds.ts';
 
 /** Lines that CRIU calls errors and that are not why it failed. */
 const HARMLESS = [/rlimit/i, /already assigned/, /(Dumping|Restoring) FAILED/, /^\s*$/];
-
-/** States that pass by themselves within milliseconds: a queue that is read, a connection that is accepted. */
-const TRANSIENT = [
-  /Control messages in queue/,
-  /The socket has data to read/,
-  /half of stream unix connection/,
-  /External socket is used/,
-  // The other end is outside the session's network namespace: a viewer that is just going away.
-  /Unix socket \d+ not found/,
-  /in-flight/i,
-  /Can't (?:seize|interrupt|freeze)/i,
-  /Unable to interrupt task/,
-  /timeout.*freez/i,
-];
 
 /**
  * A watched file whose directory entry the kernel has dropped from memory: overlayfs then gives no handle for it, and
@@ -24,21 +11,12 @@ const TRANSIENT = [
  */
 const FORGOTTEN_ENTRY = /error parsing \[inotify/;
 
-/** What the user can do about states that do not pass. */
-const SENTENCES: readonly (readonly [RegExp, string])[] = [
+/** How errors name the process that CRIU was at, by its pid on the host. */
+const PROCESS = /\(pid: (\d+)\)|namespace for (\d+)|non-zombie (\d+)/;
+
+/** Failures that no program of the session is the cause of. */
+const OTHER_CAUSES: readonly (readonly [RegExp, string])[] = [
   [/No space left on device/i, 'there is not enough memory for the images'],
-  [
-    /External socket is used|half of stream unix|Unix socket \d+ not found/,
-    'a program outside the session is still connected to it',
-  ],
-  [/Control messages in queue/, 'a program does not read a message with credentials that waits for it'],
-  [/ctty inheritance/, 'a program holds its terminal in a way that cannot be checkpointed'],
-  [
-    /io_uring|bpf|perf_event|userfaultfd|seccomp notify/,
-    'a program uses a kernel object that cannot be checkpointed',
-  ],
-  [/Zombies with threads|nested user namespace/, 'a program is in a state that cannot be checkpointed'],
-  [/ghost file/, 'a program holds a deleted file of more than 64 MiB open'],
   [/has bad (?:size|mtime|build)/, 'the files of the pod are not those of the moment of the checkpoint'],
   [/xsave|CPU (?:instruction|xfeatures)|FPU feature/, 'this processor lacks something that the session uses'],
   [
@@ -51,8 +29,12 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
 export interface CriuProblem {
   /** The first line of the log that is a real error, without its time stamp. */
   readonly line: string;
-  /** The same in words for the user. */
+  /** The same in words for the user, who does not know which program it is. */
   readonly sentence: string;
+  /** Undefined for what is not known, or not a program's doing. */
+  readonly kind: ObstacleKind | undefined;
+  /** The host's pid of the process that CRIU was at, if its log says so. */
+  readonly hostPid: number | undefined;
   /** True if a dump may succeed a moment later. */
   readonly isTransient: boolean;
   /** True if a dump may succeed once every directory entry has been looked up. */
@@ -66,17 +48,27 @@ export async function readCriuProblem(logFile: string, fallback: string): Promis
     if (error.code === 'ENOENT') return '';
     throw error;
   });
+  return explainLog(log, fallback);
+}
+
+/** The same, of the log's text. */
+export function explainLog(log: string, fallback: string): CriuProblem {
   const errors = log
     .split('\n')
     .filter((line) => line.includes('Error'))
     .map((line) => line.replace(/^\([\d.]+\)\s*/, '').trim())
     .filter((line) => !HARMLESS.some((pattern) => pattern.test(line)));
-  const line = errors[0] ?? fallback.trim().split('\n').at(-1) ?? '';
-  const sentence = SENTENCES.find(([pattern]) => errors.some((error) => pattern.test(error)))?.[1];
+  const pids = errors.flatMap((error) => PROCESS.exec(error)?.slice(1).find(Boolean) ?? []);
+  const isSaid = (pattern: RegExp) => errors.some((error) => pattern.test(error));
+  const other = OTHER_CAUSES.find(([pattern]) => isSaid(pattern))?.[1];
+  const kind =
+    other === undefined ? OBSTACLE_KIND_NAMES.find((name) => isSaid(OBSTACLE_KINDS[name].criu)) : undefined;
   return {
-    line,
-    sentence: sentence ?? 'CRIU gave up',
-    needsEntries: errors.some((error) => FORGOTTEN_ENTRY.test(error)),
-    isTransient: errors.some((error) => TRANSIENT.some((pattern) => pattern.test(error))),
+    line: errors[0] ?? fallback.trim().split('\n').at(-1) ?? '',
+    sentence: other ?? (kind === undefined ? 'CRIU gave up' : `a program ${OBSTACLE_KINDS[kind].text}`),
+    kind,
+    hostPid: pids[0] === undefined ? undefined : Number(pids[0]),
+    isTransient: kind !== undefined && OBSTACLE_KINDS[kind].isTransient,
+    needsEntries: isSaid(FORGOTTEN_ENTRY),
   };
 }

@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { DeskPodError } from '../../core/errors.ts';
 import type { Programs } from '../host/programs.ts';
 import { OutputError, runToFile } from '../host/run-to-file.ts';
+import { GHOST_LIMIT_MEBIBYTES, type ObstacleKind } from '../preflight/obstacle-kinds.ts';
 import { readCriuProblem } from './criu-problems.ts';
 import { type DumpStats, readDumpStats } from './criu-stats.ts';
 import { openFreezeHook } from './freeze-hook.ts';
@@ -26,12 +27,17 @@ const SHARED_FLAGS = [
   // running ip and iptables half a dozen times while the session stands still, and a host without iptables will do.
   '--empty-ns',
   'net',
-  // Deleted files that are still open: browsers hold some of many megabytes.
   '--ghost-limit',
-  '64M',
+  `${GHOST_LIMIT_MEBIBYTES}M`,
   // Errors only: CRIU writes its log while the session stands still.
   '-v1',
 ];
+
+/**
+ * How long CRIU may take to stop every process, in seconds. All that it has stopped by then stand still, and one that
+ * waits in the kernel may never follow.
+ */
+const STOP_TIMEOUT = ['--timeout', '5'];
 
 /** Sockets that listen on the loopback are bound again later in the restore, so it must be up by then. */
 const LOOPBACK_SCRIPT = `#!/bin/sh
@@ -64,17 +70,23 @@ export class DumpFailure extends Error {
   readonly needsEntries: boolean;
   /** True if everything was written, and CRIU was ended only afterwards. */
   readonly areImagesComplete: boolean;
+  /** What was in the way, as far as CRIU's log tells. */
+  readonly kind: ObstacleKind | undefined;
+  /** The host's pid of the process that it was at. */
+  readonly hostPid: number | undefined;
   readonly sentence: string;
-  readonly details: Readonly<Record<string, unknown>>;
+  readonly logFile: string;
 
   constructor(line: string, fields: Omit<DumpFailure, keyof Error>, cause: unknown) {
-    super(line, { cause });
+    super(`${line} (log: ${fields.logFile})`, { cause });
     this.name = 'DumpFailure';
     this.isTransient = fields.isTransient;
     this.needsEntries = fields.needsEntries;
     this.areImagesComplete = fields.areImagesComplete;
+    this.kind = fields.kind;
+    this.hostPid = fields.hostPid;
     this.sentence = fields.sentence;
-    this.details = fields.details;
+    this.logFile = fields.logFile;
   }
 }
 
@@ -94,6 +106,7 @@ export async function criuDump(programs: Programs, options: DumpOptions): Promis
       ...['--tree', `${rootPid}`, '--images-dir', imagesDir, '--work-dir', workDir, '--log-file', logFile],
       ...['--root', mergedDir, '--network-lock', 'skip', ...SHARED_FLAGS, ...hook.criuArgs],
       ...(leaveRunning ? ['--leave-running'] : []),
+      ...STOP_TIMEOUT,
     ]);
   } catch (error) {
     if (error instanceof OutputError && error.process.signal !== undefined) await endStrayDump(imagesDir);
@@ -108,8 +121,10 @@ export async function criuDump(programs: Programs, options: DumpOptions): Promis
         isTransient: problem.isTransient || error.process.signal !== undefined,
         needsEntries: problem.needsEntries,
         areImagesComplete: hook.isReached(),
+        kind: problem.kind,
+        hostPid: problem.hostPid,
         sentence: problem.sentence,
-        details: { error: line, logFile, imagesDir },
+        logFile,
       },
       error,
     );

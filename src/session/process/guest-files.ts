@@ -2,11 +2,11 @@
 
 import { constants } from 'node:fs';
 import { chmod, chown, lstat, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DeskPodError } from '../../core/errors.ts';
 import { GUEST_DIR, SHIFTED_ID_START } from '../barrier/bundle.ts';
-import { type Account, SESSION_RUN_DIR, SESSION_UID } from '../barrier/environment.ts';
+import { type Account, PROFILE_FILES, SESSION_RUN_DIR, SESSION_UID } from '../barrier/environment.ts';
 import { pathInRoot } from '../barrier/rooted-path.ts';
 import { NAME_SERVER } from './network.ts';
 import { SESSION_SOCKET_DIR } from './session-socket.ts';
@@ -26,6 +26,10 @@ export async function prepareGuest(mergedDir: string, machineId: string): Promis
   await makeFolder(mergedDir, GUEST_DIR, 0, 0o755);
   for (const name of GUEST_FILES) {
     await putFile(mergedDir, `${GUEST_DIR}/${name}`, await readFile(join(SOURCE_DIR, name)), 0o755);
+  }
+  for (const { path, text } of PROFILE_FILES) {
+    await makeFolder(mergedDir, dirname(path), 0, 0o755);
+    await putFile(mergedDir, path, text, 0o644);
   }
   await putFile(mergedDir, '/etc/machine-id', `${machineId}\n`, 0o444);
   await putFile(mergedDir, '/etc/hostname', 'deskpod\n', 0o644);

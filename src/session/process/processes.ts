@@ -1,5 +1,5 @@
 // The running session as the supervisor sees it: start, checkpoint, suspend, resume, end.
-import { mkdir, readdir, stat } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProcessorLevel } from '../../core/processor.ts';
@@ -7,9 +7,12 @@ import { type Geometry, writeBundle } from '../barrier/bundle.ts';
 import { runcDelete, runcStart } from '../barrier/runc.ts';
 import { endProcess, identifyProcess, isRunning, type ProcessIdentity } from '../host/process-identity.ts';
 import { type Programs, programsIn } from '../host/programs.ts';
-import { bindPrivately, lookUpEntries, unmount } from '../pod/layer.ts';
-import { criuDump, criuRestore, DumpFailure, emptyImages, warmUpCriu } from './criu.ts';
+import { bindPrivately, unmount } from '../pod/layer.ts';
+import type { Obstacle } from '../preflight/obstacle.ts';
+import { findObstacles } from '../preflight/preflight.ts';
+import { criuRestore, warmUpCriu } from './criu.ts';
 import { endsWithin } from './deadline.ts';
+import { type CheckpointFigures, type CheckpointOptions, dumpWithRetries, lostSession } from './dump.ts';
 import {
   type CapturedCommand,
   captureCommand,
@@ -22,14 +25,14 @@ import { prepareGuest, readAccount } from './guest-files.ts';
 import { type NetworkCable, networkCable } from './network.ts';
 import { endAgent, endMembers } from './session-members.ts';
 import { isReady, readSessionOutput } from './session-output.ts';
+import { isSessionSocket } from './session-socket.ts';
 
 /** How long a fresh desktop may take until its display answers. */
 const START_TIMEOUT_MS = 30_000;
 const START_POLL_MS = 10;
 
-/** How long a dump is tried again while something that passes is in the way. */
-const DUMP_RETRY_MS = 2000;
-const DUMP_RETRY_PAUSE_MS = 40;
+/** Sessions that a checkpoint is being made of. */
+const beingDumped = new WeakSet<ProcessSession>();
 
 /** How long a dump or the end of a session waits for what its start left to be done. */
 const SETTLE_TIMEOUT_MS = 10_000;
@@ -77,28 +80,6 @@ export interface ResumeOptions extends SessionPlaces {
   readonly imagesDir: string;
   /** A folder of the host where the root file system is bound while CRIU works. */
   readonly stagingDir: string;
-}
-
-/** Where a checkpoint goes, and what is done at its instant. */
-export interface CheckpointOptions {
-  /** An empty folder; on a tmpfs, as the session stands still while it is written. */
-  readonly imagesDir: string;
-  /**
-   * Runs when the images are complete and the session still stands still: files and memory are of one instant. Runs
-   * again if the dump has to be tried again. Its signal aborts if the dump fails meanwhile: the session then goes on,
-   * and what `whileFrozen` reads is of that instant no more.
-   */
-  readonly whileFrozen?: (signal: AbortSignal) => Promise<void>;
-}
-
-/** What a checkpoint took. */
-export interface CheckpointFigures {
-  /** How long the session stood still, `whileFrozen` included. */
-  readonly pauseMs: number;
-  readonly imageBytes: number;
-  /** From the first attempt to the end of CRIU. */
-  readonly dumpMs: number;
-  readonly attemptCount: number;
 }
 
 /**
@@ -199,6 +180,17 @@ export async function killSession(session: ProcessSession): Promise<void> {
   await endSession(session);
 }
 
+/**
+ * What would be in the way of a checkpoint now. While one is being made that cannot be told: CRIU itself traces every
+ * process then.
+ */
+export async function foreseeObstacles(session: ProcessSession): Promise<readonly Obstacle[] | undefined> {
+  if (beingDumped.has(session)) return undefined;
+  const obstacles = await findObstacles(identityOf(session));
+  // Viewers and commands of the host let go of the session by themselves.
+  return obstacles.filter(({ kind, detail }) => kind !== 'outside-connection' || !isSessionSocket(detail));
+}
+
 /** True while the session's first process runs. */
 export function isAlive(session: Pick<ProcessSession, 'rootPid' | 'startTicks'>): boolean {
   return isRunning(identityOf(session));
@@ -292,59 +284,27 @@ async function waitUntilReady(session: ProcessSession): Promise<void> {
 
 async function dumpSession(
   session: ProcessSession,
-  { imagesDir, whileFrozen = async () => undefined }: CheckpointOptions,
+  options: CheckpointOptions,
   leaveRunning: boolean,
 ): Promise<CheckpointFigures> {
-  if ((await readdir(imagesDir)).length > 0)
-    throw new TypeError(`the folder for images is not empty: ${imagesDir}`);
+  if ((await readdir(options.imagesDir)).length > 0)
+    throw new TypeError(`the folder for images is not empty: ${options.imagesDir}`);
   if (!isAlive(session)) throw lostSession(session);
   const startedAtMs = performance.now();
+  beingDumped.add(session);
   await endsWithin(session.settled, SETTLE_TIMEOUT_MS);
   await session.network?.unplug();
   const areHeld = await Promise.all([...session.commands].map((command) => command.hold()));
   // CRIU does not dump the agent's end of a socket whose other end is gone. Pid 1 starts it again.
   if (areHeld.includes(false)) await endAgent(session.rootPid);
-  const { rootPid, mergedDir, bundleDir: workDir, programs } = session;
-  for (let attemptCount = 1; ; attemptCount++) {
-    try {
-      const { pauseMs } = await criuDump(programs, {
-        rootPid,
-        mergedDir,
-        imagesDir,
-        workDir,
-        leaveRunning,
-        whileFrozen,
-      });
-      const dumpMs = performance.now() - startedAtMs;
-      return { pauseMs, imageBytes: await folderBytes(imagesDir), dumpMs, attemptCount };
-    } catch (error) {
-      // CRIU was ended while it ended the session, whose tasks never ran again: the checkpoint is whole. A session that
-      // lives on has run since, and its images are of the past.
-      if (error instanceof DumpFailure && error.areImagesComplete && !leaveRunning && !isAlive(session)) {
-        const dumpMs = performance.now() - startedAtMs;
-        return { pauseMs: dumpMs, imageBytes: await folderBytes(imagesDir), dumpMs, attemptCount };
-      }
-      await emptyImages(imagesDir);
-      if (!isAlive(session)) throw lostSession(session, error);
-      if (error instanceof DumpFailure && (await mayPass(error, mergedDir, performance.now() - startedAtMs)))
-        continue;
-      await reconnect(session);
-      if (!(error instanceof DumpFailure)) throw error;
-      throw new DeskPodError('SUSPEND_FAILED', `the session could not be checkpointed: ${error.sentence}`, {
-        hint: 'The session goes on. Close the window that was used last, then try again.',
-        details: { ...error.details, attemptCount },
-        cause: error,
-      });
-    }
+  try {
+    return await dumpWithRetries(session, options, leaveRunning, startedAtMs);
+  } catch (error) {
+    if (isAlive(session)) await reconnect(session);
+    throw error;
+  } finally {
+    beingDumped.delete(session);
   }
-}
-
-/** Whether another attempt may succeed; does or waits for what it takes. */
-async function mayPass(failure: DumpFailure, mergedDir: string, spentMs: number): Promise<boolean> {
-  if (spentMs >= DUMP_RETRY_MS || !(failure.isTransient || failure.needsEntries)) return false;
-  if (failure.needsEntries) await lookUpEntries(mergedDir);
-  else await delay(DUMP_RETRY_PAUSE_MS);
-  return true;
 }
 
 /** After a checkpoint the session has its network and the host's commands again. */
@@ -369,25 +329,11 @@ async function endSession(session: ProcessSession): Promise<void> {
   await runcDelete(session.programs, session.sessionId);
 }
 
-function lostSession(session: ProcessSession, cause?: unknown): DeskPodError {
-  return new DeskPodError('SESSION_LOST', 'the session ended before it could be checkpointed', {
-    hint: 'Start the pod again: it resumes from its last checkpoint.',
-    details: { sessionId: session.sessionId, rootPid: session.rootPid },
-    ...(cause === undefined ? {} : { cause }),
-  });
-}
-
 function identityOf({
   rootPid,
   startTicks,
 }: Pick<ProcessSession, 'rootPid' | 'startTicks'>): ProcessIdentity {
   return { pid: rootPid, startTicks };
-}
-
-async function folderBytes(dir: string): Promise<number> {
-  let sizeBytes = 0;
-  for (const name of await readdir(dir)) sizeBytes += (await stat(`${dir}/${name}`)).size;
-  return sizeBytes;
 }
 
 function asWarning(error: unknown): DeskPodError {

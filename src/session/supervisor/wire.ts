@@ -3,6 +3,9 @@ import { DeskPodError, ERROR_CODES, type ErrorCode } from '../../core/errors.ts'
 import type { Progress } from '../../core/progress.ts';
 import { storageError } from '../../sync/storage-failure.ts';
 
+/** How many causes of causes are told. */
+const CAUSES_MAX = 8;
+
 /** One line of an answer. The last line is a result or an error. */
 export type AnswerLine =
   | { readonly progress: Progress }
@@ -21,10 +24,22 @@ export interface WireError {
 /** Any failure, made ready for the wire. */
 export function toWireError(failure: unknown): WireError {
   const error = storageError(failure);
-  const trace = error instanceof Error ? { trace: error.stack ?? error.message } : {};
+  const trace = error instanceof Error ? { trace: traceOf(error) } : {};
   if (!(error instanceof DeskPodError)) return { code: 'INTERNAL', message: String(error), ...trace };
   const { code, message, hint, details } = error;
   return { code, message, details, ...(hint === undefined ? {} : { hint }), ...trace };
+}
+
+/** The error's stack, and those of its causes. */
+function traceOf(error: Error): string {
+  const traces: string[] = [];
+  for (let at: unknown = error; at !== undefined && traces.length < CAUSES_MAX; at = causeOf(at))
+    traces.push(at instanceof Error ? (at.stack ?? at.message) : String(at));
+  return traces.join('\ncaused by: ');
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof Error ? error.cause : undefined;
 }
 
 /** The failure that crossed the wire, thrown again on this side with its code. */

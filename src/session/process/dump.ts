@@ -1,0 +1,153 @@
+// A dump of a session: tried again while what is in the way passes, and a failure that names who is in the way.
+import { readdir, stat } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { DeskPodError } from '../../core/errors.ts';
+import { ProcessError } from '../../sync/process.ts';
+import { isRunning } from '../host/process-identity.ts';
+import type { Programs } from '../host/programs.ts';
+import { lookUpEntries } from '../pod/layer.ts';
+import { describeObstacle, describeProcess, type Obstacle } from '../preflight/obstacle.ts';
+import { OBSTACLE_KINDS } from '../preflight/obstacle-kinds.ts';
+import { findObstacles, identifyTask } from '../preflight/preflight.ts';
+import { criuDump, DumpFailure, emptyImages } from './criu.ts';
+
+/** How long a dump is tried again while something that passes is in the way. */
+const DUMP_RETRY_MS = 2000;
+const DUMP_RETRY_PAUSE_MS = 40;
+
+/** Where a checkpoint goes, and what is done at its instant. */
+export interface CheckpointOptions {
+  /** An empty folder; on a tmpfs, as the session stands still while it is written. */
+  readonly imagesDir: string;
+  /**
+   * Runs when the images are complete and the session still stands still: files and memory are of one instant. Runs
+   * again if the dump has to be tried again. Its signal aborts if the dump fails meanwhile: the session then goes on,
+   * and what `whileFrozen` reads is of that instant no more.
+   */
+  readonly whileFrozen?: (signal: AbortSignal) => Promise<void>;
+}
+
+/** What a checkpoint took. */
+export interface CheckpointFigures {
+  /** How long the session stood still, `whileFrozen` included. */
+  readonly pauseMs: number;
+  readonly imageBytes: number;
+  /** From the first attempt to the end of CRIU. */
+  readonly dumpMs: number;
+  readonly attemptCount: number;
+}
+
+/** What a dump needs to know of a session. */
+export interface DumpedSession {
+  readonly sessionId: string;
+  readonly rootPid: number;
+  readonly startTicks: number;
+  readonly mergedDir: string;
+  readonly bundleDir: string;
+  readonly programs: Programs;
+}
+
+/**
+ * Dumps a session from which no connection leads out any more. CRIU's log of the last attempt stays in `bundleDir`.
+ * @param leaveRunning false ends the session when its images are written.
+ * @param startedAtMs when the checkpoint began, by performance.now().
+ * @throws DeskPodError SUSPEND_FAILED, with `obstacles` in its details, if the session goes on; SESSION_LOST if it ended;
+ * whatever `whileFrozen` threw
+ */
+export async function dumpWithRetries(
+  session: DumpedSession,
+  { imagesDir, whileFrozen = async () => undefined }: CheckpointOptions,
+  leaveRunning: boolean,
+  startedAtMs: number,
+): Promise<CheckpointFigures> {
+  const { rootPid, mergedDir, bundleDir: workDir, programs } = session;
+  for (let attemptCount = 1; ; attemptCount++) {
+    try {
+      const options = { rootPid, mergedDir, imagesDir, workDir, leaveRunning, whileFrozen };
+      const { pauseMs } = await criuDump(programs, options);
+      const dumpMs = performance.now() - startedAtMs;
+      return { pauseMs, imageBytes: await folderBytes(imagesDir), dumpMs, attemptCount };
+    } catch (error) {
+      // CRIU was ended while it ended the session, whose tasks never ran again: the checkpoint is whole. A session that
+      // lives on has run since, and its images are of the past.
+      if (error instanceof DumpFailure && error.areImagesComplete && !leaveRunning && hasEnded(session)) {
+        const dumpMs = performance.now() - startedAtMs;
+        return { pauseMs: dumpMs, imageBytes: await folderBytes(imagesDir), dumpMs, attemptCount };
+      }
+      await emptyImages(imagesDir);
+      if (hasEnded(session)) throw lostSession(session, error);
+      if (!(error instanceof DumpFailure)) throw error;
+      if (await mayPass(error, mergedDir, performance.now() - startedAtMs)) continue;
+      throw suspendFailure(error, await findCulprit(session, error), attemptCount);
+    }
+  }
+}
+
+/** The SESSION_LOST of a session that ended before it could be checkpointed. */
+export function lostSession(session: DumpedSession, cause?: unknown): DeskPodError {
+  return new DeskPodError('SESSION_LOST', 'the session ended before it could be checkpointed', {
+    hint: 'Start the pod again: it resumes from its last checkpoint.',
+    details: { sessionId: session.sessionId, rootPid: session.rootPid },
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+/** Who is in the way. */
+interface Culprit {
+  /** Names program and window; undefined if nobody could be made out. */
+  readonly clause: string | undefined;
+  readonly obstacles: readonly Obstacle[];
+  /** Why the session could not be looked through, if it could not. */
+  readonly problem: ProcessError | undefined;
+}
+
+/** What the host's kernel shows counts first, as it says which file it is; then the process that CRIU was at. */
+async function findCulprit(session: DumpedSession, { kind, hostPid }: DumpFailure): Promise<Culprit> {
+  const root = { pid: session.rootPid, startTicks: session.startTicks };
+  let obstacles: readonly Obstacle[] = [];
+  let problem: ProcessError | undefined;
+  try {
+    obstacles = await findObstacles(root);
+  } catch (error) {
+    if (!(error instanceof ProcessError)) throw error;
+    problem = error;
+  }
+  const found = obstacles.find((each) => each.kind === kind) ?? obstacles.find((each) => !each.isTransient);
+  if (found !== undefined) return { clause: describeObstacle(found), obstacles, problem };
+  const task = hostPid === undefined ? undefined : await identifyTask(root, hostPid);
+  if (task === undefined) return { clause: undefined, obstacles, problem };
+  const text = kind === undefined ? 'is in a state that cannot be checkpointed' : OBSTACLE_KINDS[kind].text;
+  return { clause: `${describeProcess(task)} ${text}`, obstacles, problem };
+}
+
+function suspendFailure(failure: DumpFailure, culprit: Culprit, attemptCount: number): DeskPodError {
+  const { kind, sentence, logFile } = failure;
+  const { clause, obstacles, problem } = culprit;
+  const advice =
+    kind === undefined
+      ? 'close the window that was used last and suspend again'
+      : OBSTACLE_KINDS[kind].advice;
+  return new DeskPodError('SUSPEND_FAILED', `the session could not be checkpointed: ${clause ?? sentence}`, {
+    hint: `The session goes on. Either ${advice}, or end the session with \`deskpod stop\`, which keeps its files only.`,
+    details: { obstacles, logFile, attemptCount },
+    cause: problem === undefined ? failure : new AggregateError([failure, problem], failure.message),
+  });
+}
+
+/** Whether another attempt may succeed; does or waits for what it takes. */
+async function mayPass(failure: DumpFailure, mergedDir: string, spentMs: number): Promise<boolean> {
+  if (spentMs >= DUMP_RETRY_MS || !(failure.isTransient || failure.needsEntries)) return false;
+  if (failure.needsEntries) await lookUpEntries(mergedDir);
+  else await delay(DUMP_RETRY_PAUSE_MS);
+  return true;
+}
+
+function hasEnded({ rootPid, startTicks }: DumpedSession): boolean {
+  return !isRunning({ pid: rootPid, startTicks });
+}
+
+async function folderBytes(dir: string): Promise<number> {
+  let sizeBytes = 0;
+  for (const name of await readdir(dir)) sizeBytes += (await stat(`${dir}/${name}`)).size;
+  return sizeBytes;
+}

@@ -1,0 +1,189 @@
+// What is in the way of a suspend, in real sessions: foreseen, waited for, or named with the program and its window.
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type DeskPodError, isDeskPodError } from '../../src/core/errors.ts';
+import type { Obstacle } from '../../src/session/preflight/obstacle.ts';
+import { OBSTACLE_KINDS, type ObstacleKind } from '../../src/session/preflight/obstacle-kinds.ts';
+import { readWindowTitles } from '../../src/session/preflight/windows.ts';
+import { DumpFailure } from '../../src/session/process/criu.ts';
+import {
+  checkpointSession,
+  foreseeObstacles,
+  isAlive,
+  type ProcessSession,
+  suspendSession,
+} from '../../src/session/process/processes.ts';
+import { openLab, type SessionLab, shell } from './session-fixture.ts';
+import {
+  DENIED_OBJECTS,
+  LOST_OBJECTS,
+  look,
+  type Made,
+  make,
+  OBSTACLES,
+  pidOf,
+  unmake,
+} from './undumpable.ts';
+
+describe('something in the way of a suspend', function () {
+  this.timeout(120_000);
+  let lab: SessionLab;
+  let session: ProcessSession;
+  let imagesDir: string;
+
+  before(async () => {
+    lab = await openLab();
+    await lab.mount('pod');
+    session = await lab.start('pod');
+    await session.settled;
+    imagesDir = await lab.imagesDir('one');
+  });
+
+  after(async () => {
+    await lab.close();
+  });
+
+  it('is nothing in a session as it starts', async () => {
+    assert.deepEqual(await foreseeObstacles(session), []);
+  });
+
+  for (const kind of ['deleted-file', 'ended-leader', 'unnamed-watch'] as const) {
+    it(`is foreseen and named with its window: a program that ${OBSTACLE_KINDS[kind].text}`, async () => {
+      const title = `notes of ${kind}`;
+      const made = await make(session, kind, OBSTACLES[kind] ?? '', title);
+      assert.equal(made.failure, undefined);
+      const foreseen = onlyOne(await foreseeObstacles(session));
+      assert.deepEqual(
+        { kind: foreseen.kind, window: foreseen.window, pid: foreseen.pid, passes: foreseen.isTransient },
+        { kind, window: title, pid: await pidOf(session, made), passes: false },
+      );
+      const error = await failureOf(session, imagesDir);
+      assertNamed(error, kind, title);
+      assert.equal(error.details.attemptCount, 1);
+      await unmake(session, made);
+      assert.deepEqual(await foreseeObstacles(session), []);
+      await checkpointSession(session, { imagesDir: await lab.imagesDir(`after ${kind}`) });
+    });
+  }
+
+  for (const kind of ['unread-credentials', 'unread-netlink'] as const) {
+    it(`is waited for, and named when it does not pass: a program that ${OBSTACLE_KINDS[kind].text}`, async () => {
+      const title = `notes of ${kind}`;
+      const made = await make(session, kind, OBSTACLES[kind] ?? '', title);
+      assert.equal(made.failure, undefined);
+      const foreseen = onlyOne(await foreseeObstacles(session));
+      assert.deepEqual([foreseen.kind, foreseen.window, foreseen.isTransient], [kind, title, true]);
+      const error = await failureOf(session, imagesDir);
+      assertNamed(error, kind, title);
+      assert.ok(Number(error.details.attemptCount) > 1);
+      await unmake(session, made);
+    });
+  }
+
+  it('is waited for while it passes: a message with credentials that is read after 300 ms', async () => {
+    const made = await make(session, 'unread-credentials', OBSTACLES['unread-credentials'] ?? '');
+    const read = delay(300).then(() => look(session, made));
+    const figures = await checkpointSession(session, { imagesDir: await lab.imagesDir('late') });
+    assert.ok(figures.attemptCount > 1);
+    assert.equal(await read, 'kept');
+    await unmake(session, made);
+  });
+});
+
+describe('a hostile session', function () {
+  this.timeout(120_000);
+  let lab: SessionLab;
+  let session: ProcessSession;
+
+  beforeEach(async () => {
+    lab = await openLab();
+    await lab.mount('pod');
+    session = await lab.start('pod');
+    await session.settled;
+  });
+
+  afterEach(async () => {
+    await lab.close();
+  });
+
+  it('comes to have nothing that CRIU cannot take: it is suspended and goes on', async () => {
+    for (const [what, program] of Object.entries({ ...DENIED_OBJECTS, ...LOST_OBJECTS })) {
+      const { failure } = await make(session, what, program);
+      assert.notEqual(failure, undefined, what);
+    }
+    const imagesDir = await lab.imagesDir('one');
+    await suspendSession(session, { imagesDir });
+    assert.equal(await shell(await lab.resume('pod', imagesDir), 'echo goes on'), 'goes on');
+  });
+
+  it('is told of all that is in the way, and is suspended once that is closed', async () => {
+    const all: Made[] = [];
+    for (const [kind, program] of Object.entries(OBSTACLES)) {
+      const made = await make(session, kind, program);
+      assert.equal(made.failure, undefined, kind);
+      all.push(made);
+    }
+    const imagesDir = await lab.imagesDir('one');
+    const error = await failureOf(session, imagesDir);
+    const obstacles = error.details.obstacles as readonly Obstacle[];
+    assert.deepEqual(obstacles.map(({ kind }) => kind).sort(), Object.keys(OBSTACLES).sort());
+    for (const made of all) await unmake(session, made);
+    await suspendSession(session, { imagesDir });
+  });
+});
+
+describe('the windows of a session', function () {
+  this.timeout(120_000);
+
+  it('are read with their titles, cut where they are long', async () => {
+    const lab = await openLab();
+    try {
+      await lab.mount('pod');
+      const session = await lab.start('pod');
+      await make(session, 'umlauts', 'stay()', 'Größe 5 µm');
+      await make(session, 'long', 'stay()', 'x'.repeat(500));
+      let titles: readonly string[] = [];
+      // The window manager lists a window a moment after its program has come up.
+      while (titles.length < 2) titles = [...(await readWindowTitles(session.rootPid)).values()];
+      assert.deepEqual([...titles].sort(), ['Größe 5 µm', 'x'.repeat(80)]);
+    } finally {
+      await lab.close();
+    }
+  });
+});
+
+function onlyOne(obstacles: readonly Obstacle[] | undefined): Obstacle {
+  assert.equal(obstacles?.length, 1, JSON.stringify(obstacles));
+  const [only] = obstacles ?? [];
+  assert.ok(only !== undefined);
+  return only;
+}
+
+/** The failure of a suspend, after which the session goes on. */
+async function failureOf(session: ProcessSession, imagesDir: string): Promise<DeskPodError> {
+  const error = await suspendSession(session, { imagesDir }).then(
+    () => assert.fail('it was suspended'),
+    (reason: unknown) => reason,
+  );
+  assert.ok(isDeskPodError(error, 'SUSPEND_FAILED'), String(error));
+  assert.equal(isAlive(session), true);
+  assert.deepEqual(await readdir(imagesDir), []);
+  assert.equal(await shell(session, 'echo goes on'), 'goes on');
+  return error;
+}
+
+/** One sentence with program, process and window; what to do; and CRIU's own words for whoever asks for causes only. */
+function assertNamed(error: DeskPodError, kind: ObstacleKind, title: string): void {
+  const { text, advice } = OBSTACLE_KINDS[kind];
+  const [before = '', after = ''] = error.message.split(` (process `);
+  assert.match(before, /^the session could not be checkpointed: \S+/);
+  assert.match(after, /^\d+, window "/);
+  assert.ok(after.includes(`, window "${title}") ${text}`), error.message);
+  assert.ok(error.hint?.includes(advice) && error.hint.includes('deskpod stop'), error.hint);
+  assert.doesNotMatch(JSON.stringify([error.message, error.hint, error.details]), /criu\/|Error \(/);
+  assert.ok(error.cause instanceof DumpFailure);
+  assert.match(error.cause.message, /Error \(criu/);
+  assert.ok(existsSync(error.cause.logFile));
+}

@@ -1,0 +1,107 @@
+// What the profile says of CRIU is so: sessions without its filter have what others are denied, and are checkpointed.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { DENIED_CALLS } from '../../src/session/barrier/denied-calls.ts';
+import { PRESENT_DEVICES } from '../../src/session/barrier/devices.ts';
+import { criuDump, DumpFailure, emptyImages } from '../../src/session/process/criu.ts';
+import {
+  foreseeObstacles,
+  type ProcessSession,
+  suspendSession,
+} from '../../src/session/process/processes.ts';
+import { openLab, type SessionLab } from './session-fixture.ts';
+import { DENIED_OBJECTS, HELD_DEVICES, LOST_OBJECTS, look, type Made, make, unmake } from './undumpable.ts';
+
+/** What a kernel may refuse by itself: BPF by a setting, others by how it was built. */
+const REFUSALS =
+  /: (?:Operation not permitted|Address family not supported by protocol|Function not implemented)$/;
+
+describe('a session without the profile', function () {
+  this.timeout(120_000);
+  let lab: SessionLab;
+  let session: ProcessSession;
+
+  beforeEach(async () => {
+    lab = await openLab();
+    await lab.mount('pod');
+    session = await lab.startUnfiltered('pod');
+    await session.settled;
+  });
+
+  afterEach(async () => {
+    await lab.close();
+  });
+
+  it('cannot be checkpointed with what the profile denies, for the reason that its table has', async () => {
+    const imagesDir = await lab.imagesDir('one');
+    const said: Record<string, string> = {};
+    const expected: Record<string, string> = {};
+    const foreseen: Record<string, readonly boolean[]> = {};
+    for (const { what, checkpoint } of DENIED_CALLS) {
+      if (checkpoint === undefined || !('fails' in checkpoint)) continue;
+      const made = await make(session, what, DENIED_OBJECTS[what] ?? 'die "no program for it\\n"');
+      if (made.failure !== undefined && REFUSALS.test(made.failure)) continue;
+      assert.equal(made.failure, undefined, what);
+      foreseen[what] = (await foreseeObstacles(session))?.map(({ isTransient }) => isTransient) ?? [];
+      expected[what] = checkpoint.fails;
+      const log = await dumpLog(session, imagesDir);
+      said[what] = log.includes(checkpoint.fails) ? checkpoint.fails : log;
+      await unmake(session, made);
+    }
+    assert.deepEqual(said, expected);
+    // Some have nothing that the kernel shows: those are found out by CRIU alone.
+    for (const [what, obstacles] of Object.entries(foreseen)) assert.ok(obstacles.length > 0, what);
+    assert.ok(Object.keys(said).length >= 10, Object.keys(said).join());
+  });
+
+  it('cannot be checkpointed with a device that the profile has another way, for the reason that its table has', async () => {
+    const imagesDir = await lab.imagesDir('one');
+    for (const { path, checkpoint } of PRESENT_DEVICES) {
+      if (checkpoint === undefined || !('fails' in checkpoint)) continue;
+      const made = await make(
+        session,
+        path,
+        HELD_DEVICES[path] ?? 'die "no program for it\\n"',
+        'a terminal',
+      );
+      assert.equal(made.failure, undefined, path);
+      assert.ok((await dumpLog(session, imagesDir)).includes(checkpoint.fails), path);
+      await unmake(session, made);
+    }
+  });
+
+  it('loses in a checkpoint what the table says that it loses', async () => {
+    const kept: Record<string, Made> = {};
+    const before: Record<string, string> = {};
+    for (const [what, program] of Object.entries(LOST_OBJECTS)) {
+      const control = await make(session, 'control', program);
+      assert.equal(control.failure, undefined, what);
+      before[what] = await look(session, control);
+      await unmake(session, control);
+      kept[what] = await make(session, what, program);
+    }
+    const imagesDir = await lab.imagesDir('one');
+    await suspendSession(session, { imagesDir });
+    const resumed = await lab.resume('pod', imagesDir);
+    const after: Record<string, string> = {};
+    for (const [what, made] of Object.entries(kept)) after[what] = await look(resumed, made);
+    const lost = DENIED_CALLS.filter(({ checkpoint }) => checkpoint !== undefined && 'loses' in checkpoint);
+    const all = (word: string) => Object.fromEntries(lost.map(({ what }) => [what, word]));
+    assert.deepEqual({ before, after }, { before: all('kept'), after: all('lost') });
+  });
+});
+
+/** What CRIU says of one attempt to dump a session, which goes on. */
+async function dumpLog(session: ProcessSession, imagesDir: string): Promise<string> {
+  const { rootPid, mergedDir, bundleDir: workDir, programs } = session;
+  const options = { rootPid, mergedDir, imagesDir, workDir, leaveRunning: true };
+  try {
+    await criuDump(programs, { ...options, whileFrozen: async () => undefined });
+    return 'it was dumped';
+  } catch (error) {
+    assert.ok(error instanceof DumpFailure);
+    return await readFile(error.logFile, 'utf8');
+  } finally {
+    await emptyImages(imagesDir);
+  }
+}
