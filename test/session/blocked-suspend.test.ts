@@ -1,11 +1,14 @@
 // What is in the way of a suspend, in real sessions: foreseen, waited for, or named with the program and its window.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type DeskPodError, isDeskPodError } from '../../src/core/errors.ts';
 import type { Obstacle } from '../../src/session/preflight/obstacle.ts';
 import { OBSTACLE_KINDS, type ObstacleKind } from '../../src/session/preflight/obstacle-kinds.ts';
+import { listSessionTasks } from '../../src/session/preflight/session-tasks.ts';
 import { readWindowTitles } from '../../src/session/preflight/windows.ts';
 import { DumpFailure } from '../../src/session/process/criu.ts';
 import {
@@ -24,6 +27,7 @@ import {
   make,
   OBSTACLES,
   pidOf,
+  UNTAKEN_CONNECTION,
   unmake,
 } from './undumpable.ts';
 
@@ -49,7 +53,10 @@ describe('something in the way of a suspend', function () {
     assert.deepEqual(await foreseeObstacles(session), []);
   });
 
-  for (const kind of ['deleted-file', 'ended-leader', 'unnamed-watch'] as const) {
+  for (const kind of [
+    ...(['deleted-file', 'ended-leader', 'torn-shared-memory', 'unknown-socket'] as const),
+    'unnamed-watch' as const,
+  ]) {
     it(`is foreseen and named with its window: a program that ${OBSTACLE_KINDS[kind].text}`, async () => {
       const title = `notes of ${kind}`;
       const made = await make(session, kind, OBSTACLES[kind] ?? '', title);
@@ -61,14 +68,15 @@ describe('something in the way of a suspend', function () {
       );
       const error = await failureOf(session, imagesDir);
       assertNamed(error, kind, title);
-      assert.equal(error.details.attemptCount, 1);
+      // CRIU makes a checkpoint of torn memory, which nothing could be resumed from: it is not asked.
+      assert.equal(error.details.attemptCount, kind === 'torn-shared-memory' ? 0 : 1);
       await unmake(session, made);
       assert.deepEqual(await foreseeObstacles(session), []);
       await checkpointSession(session, { imagesDir: await lab.imagesDir(`after ${kind}`) });
     });
   }
 
-  for (const kind of ['unread-credentials', 'unread-netlink'] as const) {
+  for (const kind of ['unread-credentials', 'unread-netlink', 'unaccepted-connection'] as const) {
     it(`is waited for, and named when it does not pass: a program that ${OBSTACLE_KINDS[kind].text}`, async () => {
       const title = `notes of ${kind}`;
       const made = await make(session, kind, OBSTACLES[kind] ?? '', title);
@@ -82,9 +90,37 @@ describe('something in the way of a suspend', function () {
     });
   }
 
+  it('is waited for, and named when it does not pass: a program that cannot be stopped', async () => {
+    const made = await make(session, 'unstoppable', OBSTACLES.unstoppable ?? '', 'notes of vfork');
+    const startedMs = performance.now();
+    assertNamed(await failureOf(session, imagesDir), 'unstoppable', 'notes of vfork');
+    assert.ok(performance.now() - startedMs < 9000);
+    await unmake(session, made);
+  });
+
+  it('is waited for, and named when it does not pass: a program that is traced from the host', async () => {
+    const made = await make(session, 'traced', 'stay()', 'notes of a trace');
+    const pid = await pidOf(session, made);
+    const hostPid = listSessionTasks(session.rootPid).find((task) => task.pid === pid)?.hostPid;
+    const trace =
+      'syscall(101, 0x4206, $ARGV[0] + 0, 0, 0) == 0 or die $!; $| = 1; print "traced"; sleep 1000';
+    const tracer = spawn('perl', ['-e', trace, `${hostPid}`]);
+    try {
+      await once(tracer.stdout, 'data');
+      assertNamed(await failureOf(session, imagesDir), 'traced', 'notes of a trace');
+    } finally {
+      tracer.kill('SIGKILL');
+      await once(tracer, 'close');
+    }
+    await checkpointSession(session, { imagesDir: await lab.imagesDir('untraced') });
+    await unmake(session, made);
+  });
+
   it('is waited for while it passes: a message with credentials that is read after 300 ms', async () => {
     const made = await make(session, 'unread-credentials', OBSTACLES['unread-credentials'] ?? '');
-    const read = delay(300).then(() => look(session, made));
+    const read = untilRefused(session)
+      .then(() => delay(300))
+      .then(() => look(session, made));
     const figures = await checkpointSession(session, { imagesDir: await lab.imagesDir('late') });
     assert.ok(figures.attemptCount > 1);
     assert.equal(await read, 'kept');
@@ -113,9 +149,10 @@ describe('a hostile session', function () {
       const { failure } = await make(session, what, program);
       assert.notEqual(failure, undefined, what);
     }
+    const server = await make(session, 'server', UNTAKEN_CONNECTION);
     const imagesDir = await lab.imagesDir('one');
     await suspendSession(session, { imagesDir });
-    assert.equal(await shell(await lab.resume('pod', imagesDir), 'echo goes on'), 'goes on');
+    assert.equal(await look(await lab.resume('pod', imagesDir), server), 'kept');
   });
 
   it('is told of all that is in the way, and is suspended once that is closed', async () => {
@@ -154,6 +191,12 @@ describe('the windows of a session', function () {
   });
 });
 
+/** Waits until CRIU has said that a message with credentials is in its way. */
+async function untilRefused({ bundleDir }: ProcessSession): Promise<void> {
+  for (let log = ''; !log.includes('Control messages'); await delay(5))
+    log = await readFile(`${bundleDir}/dump.log`, 'utf8').catch(() => '');
+}
+
 function onlyOne(obstacles: readonly Obstacle[] | undefined): Obstacle {
   assert.equal(obstacles?.length, 1, JSON.stringify(obstacles));
   const [only] = obstacles ?? [];
@@ -182,8 +225,12 @@ function assertNamed(error: DeskPodError, kind: ObstacleKind, title: string): vo
   assert.match(after, /^\d+, window "/);
   assert.ok(after.includes(`, window "${title}") ${text}`), error.message);
   assert.ok(error.hint?.includes(advice) && error.hint.includes('deskpod stop'), error.hint);
-  assert.doesNotMatch(JSON.stringify([error.message, error.hint, error.details]), /criu\/|Error \(/);
+  assert.doesNotMatch(
+    JSON.stringify([error.message, error.hint, error.details]),
+    /(?:criu|compel)\/|Error \(/,
+  );
+  if (kind === 'torn-shared-memory') return;
   assert.ok(error.cause instanceof DumpFailure);
-  assert.match(error.cause.message, /Error \(criu/);
+  assert.match(error.cause.message, /^Error \((?:criu|compel)\//);
   assert.ok(existsSync(error.cause.logFile));
 }

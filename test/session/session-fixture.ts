@@ -4,13 +4,13 @@ import { chmod, link, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/pr
 import { setTimeout as delay } from 'node:timers/promises';
 import { writeBundle } from '../../src/session/barrier/bundle.ts';
 import { runcStart } from '../../src/session/barrier/runc.ts';
+import { identifyProcess } from '../../src/session/host/process-identity.ts';
 import { programsIn } from '../../src/session/host/programs.ts';
 import { type MountedLayer, mountLayer, unmountLayer } from '../../src/session/pod/layer.ts';
 import { prepareGuest, readAccount } from '../../src/session/process/guest-files.ts';
 import {
   adoptSession,
   captureInSession,
-  isAlive,
   killSession,
   type ProcessSession,
   resumeSession,
@@ -95,12 +95,12 @@ export async function openLab(): Promise<SessionLab> {
       delete config.hooks;
       await writeFile(configFile, JSON.stringify(config));
       const rootPid = await runcStart(programsIn(), sessionId, bundleDir);
-      const session = adoptSession({ sessionId, mergedDir, bundleDir, rootPid, hasNetwork: false });
-      sessions.push(session);
       while (!(await isReady(rootPid))) {
-        assert.ok(isAlive(session), await readSessionOutput(mergedDir));
+        assert.ok(identifyProcess(rootPid) !== undefined, await readSessionOutput(mergedDir));
         await delay(10);
       }
+      const session = adoptSession({ sessionId, mergedDir, bundleDir, rootPid, hasNetwork: false });
+      sessions.push(session);
       return session;
     },
     resume: async (name, imagesDir) => {

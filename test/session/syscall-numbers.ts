@@ -2,6 +2,10 @@
 
 /** By name. */
 export const SYSCALL_NUMBERS: Readonly<Record<string, number>> = {
+  mmap: 9,
+  shmget: 29,
+  memfd_create: 319,
+  mseal: 462,
   ioctl: 16,
   socket: 41,
   socketpair: 53,

@@ -20,14 +20,22 @@ const PRELUDE = `
   sub stay { said('made'); sleep 1000 while 1 }
 `;
 
-/** Machine code of a thread that waits for ever: pause() again and again. */
-const PAUSING = 'b822000000 0f05 ebf7';
+/**
+ * A page of memory whose code waits for ever (pause() again and again) and whose end is a stack that leads there: where
+ * syscall() returns to, in a task that was made with that stack.
+ */
+const PAUSING_PAGE =
+  'my $page = call(9, 0, 4096, 7, 0x62, -1, 0); my $code = pack("H*", "b8220000000f05ebf7");' +
+  'my $image = $code . "\\0" x (4088 - length $code) . pack("Q", $page); pipe(my $reader, my $writer);' +
+  'syswrite $writer, $image; call(0, fileno $reader, $page, 4096); my $stack = $page + 4088;';
 
 /** What is made, by the \`what\` of its row in the table of denied calls. */
 export const DENIED_OBJECTS: Readonly<Record<string, string>> = {
   'other namespaces': 'call(272, 0x10000000); stay()',
   'a process in a user namespace of its own':
     'my $pid = call(56, 0x10000011, 0, 0, 0, 0); sleep 1000 if $pid == 0; stay()',
+  'a process that shares its working folder with another': `${PAUSING_PAGE} call(56, 0x211, $stack, 0, 0, 0); stay()`,
+  'a process that shares its memory with another': `${PAUSING_PAGE} call(56, 0x111, $stack, 0, 0, 0); stay()`,
   'another process to trace':
     'my $pid = fork; if ($pid == 0) { call(101, 0, 0, 0, 0); sleep 1000 while 1 } select undef, undef, undef, 0.2; stay()',
   'a BPF map or program': 'my $map = pack("L4x104", 2, 4, 4, 1); call(321, 0, $map, length $map); stay()',
@@ -36,6 +44,7 @@ export const DENIED_OBJECTS: Readonly<Record<string, string>> = {
   'an io_uring': 'my $parameters = "\\0" x 120; call(425, 4, $parameters); stay()',
   'a userfaultfd': 'call(323, 1); stay()',
   'secret memory': 'call(447, 0); stay()',
+  'a file of huge pages': 'my $name = "pages"; call(319, $name, 4); stay()',
   'a POSIX message queue': 'call(240, "deskpod", 0102, 0600, 0); stay()',
   'a fanotify group': 'my $group = call(300, 0x200, 0); call(301, $group, 1, 2, -100, $ENV{HOME}); stay()',
   'a filter that asks a listener':
@@ -65,6 +74,8 @@ export const LOST_OBJECTS: Readonly<Record<string, string>> = {
     'look(sub { said("kept"); substr($selector, 0, 1, "\\1"); said("lost"); 0 })',
   'memory that is never writable and executable':
     'call(157, 65, 1, 0, 0, 0); look(sub { syscall(157, 66, 0, 0, 0, 0) == 1 })',
+  'memory that is sealed against changes of its mapping':
+    'my $page = call(9, 0, 4096, 3, 0x22, -1, 0); call(462, $page, 4096, 0); look(sub { syscall(11, $page, 4096) == -1 })',
   'a local descriptor table':
     'my $entry = pack("L4", 0, 0, 0xfffff, 81); call(154, 1, $entry, 16);' +
     'look(sub { my $table = "\\0" x 64; call(154, 0, $table, 64) > 0 })',
@@ -80,19 +91,30 @@ const LOOK = `
   }
 `;
 
+/** A connection within the session that a server has not taken, and another one that it takes when it is told to look. */
+export const UNTAKEN_CONNECTION =
+  'my $address = pack_sockaddr_in(7777, inet_aton("127.0.0.1")); my $client; ' +
+  'sub connected { socket($client, AF_INET, SOCK_STREAM, 0) or die; connect($client, $address) or die }' +
+  'socket(my $server, AF_INET, SOCK_STREAM, 0) or die; bind($server, $address) or die; listen($server, 5) or die; connected();' +
+  'look(sub { connected(); accept(my $taken, $server) or die; syswrite $client, "x"; sysread $taken, my $word, 1 })';
+
 /** What no filter can keep a program from, by the kind of obstacle that it is. */
 export const OBSTACLES: Readonly<Record<string, string>> = {
   'deleted-file':
     'my $name = "$ENV{HOME}/deleted"; open(my $file, ">", $name) or die; print $file "x" x 1048576 for 1 .. 70; $file->flush; unlink $name; stay()',
   'ended-leader':
-    // A thread on a page of its own: its stack's top is the place of its code, which is where syscall() returns to.
-    'my $page = call(9, 0, 4096, 7, 0x62, -1, 0); my $code = pack("H*", "' +
-    PAUSING.replaceAll(' ', '') +
-    '"); my $image = $code . "\\0" x (4088 - length $code) . pack("Q", $page); pipe(my $reader, my $writer); syswrite $writer, $image;' +
-    'call(0, fileno $reader, $page, 4096);' +
+    PAUSING_PAGE +
     // Somebody else sees when the first thread has ended: its own child would stay a zombie of it.
     'my $first = $$; my $witness = fork; if ($witness == 0) { POSIX::_exit(0) if fork; select undef, undef, undef, 0.02 until state($first) eq "Z"; said("made"); POSIX::_exit(0) }' +
-    'waitpid $witness, 0; call(56, 0x50f00, $page + 4088, 0, 0, 0); call(60, 0)',
+    'waitpid $witness, 0; call(56, 0x50f00, $stack, 0, 0, 0); call(60, 0)',
+  'torn-shared-memory':
+    'my $segment = call(29, 0, 12288, 01600); my $start = call(30, $segment, 0, 0); call(11, $start + 4096, 4096); stay()',
+  'unaccepted-connection':
+    'socket(my $server, AF_UNIX, SOCK_STREAM, 0) or die; bind($server, pack_sockaddr_un("$place.socket")) or die; listen($server, 5) or die;' +
+    'socket(my $client, AF_UNIX, SOCK_STREAM, 0) or die; connect($client, pack_sockaddr_un("$place.socket")) or die; syswrite $client, "x"; stay()',
+  'unknown-socket':
+    // A group of netlink beyond the first 32: 36 are the statistics of interfaces.
+    'socket(my $link, 16, SOCK_RAW, 0) or die; bind($link, pack("SSLL", 16, 0, 0, 0)) or die; setsockopt($link, 270, 1, pack("L", 36)) or die; stay()',
   'unnamed-watch': 'my $watcher = call(294, 0); call(254, $watcher, "/proc/self/status", 2); stay()',
   'unread-credentials':
     'socketpair(my $one, my $other, AF_UNIX, SOCK_STREAM, 0) or die; setsockopt($other, SOL_SOCKET, 16, 1) or die; syswrite $one, "x";' +
@@ -124,7 +146,8 @@ export async function make(
   const script =
     'rm -f "$PLACE"*; set -- sh -c \'exec "$@" 2>"$PLACE.error"\' sh "$@"; ' +
     'if [ -n "$TITLE" ]; then set -- xterm -T "$TITLE" -e "$@"; fi; setsid "$@" </dev/null >/dev/null 2>&1 & ' +
-    'until [ -s "$PLACE" ] || [ -s "$PLACE.error" ]; do sleep 0.02; done; [ -s "$PLACE" ] || cat "$PLACE.error"';
+    'until [ -s "$PLACE" ] || [ -s "$PLACE.error" ] || ! kill -0 $!; do sleep 0.02; done; ' +
+    '[ -s "$PLACE" ] || { cat "$PLACE.error"; [ -s "$PLACE.error" ] || echo "it has ended"; }';
   const { stdout } = await captureInSession(session, ['sh', '-c', script, 'sh', 'perl', '-e', code], {
     env: { PLACE: file, NAME: basename(file), TITLE: title },
   });

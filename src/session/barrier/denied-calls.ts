@@ -1,6 +1,13 @@
 // The system calls that a session may not make: one row each, with what the session is told, and why.
 
+const CLONE_VM = 0x100;
+const CLONE_FS = 0x200;
+const CLONE_VFORK = 0x4000;
+const CLONE_THREAD = 0x10000;
 const CLONE_NEWUSER = 0x10000000;
+const MFD_HUGETLB = 0x4;
+const MAP_HUGETLB = 0x40000;
+const SHM_HUGETLB = 0o4000;
 const S_IFMT = 0o170000;
 const S_IFCHR = 0o020000;
 const S_IFBLK = 0o060000;
@@ -19,7 +26,7 @@ const FIRST_LATER_FAMILY = 18;
 const UNKNOWN_PROTOCOLS = [33, 115, 132, 256, 262];
 
 /** What a denied call gives. */
-export type DeniedErrno = 'EPERM' | 'EINVAL' | 'ENOSYS' | 'EAFNOSUPPORT' | 'EPROTONOSUPPORT';
+export type DeniedErrno = 'EPERM' | 'ENOMEM' | 'EINVAL' | 'ENOSYS' | 'EAFNOSUPPORT' | 'EPROTONOSUPPORT';
 
 /** A condition on one argument (counted from 0): its bits under `mask` are one of `values`, or it is `atLeast`. */
 export type ArgumentMatch =
@@ -77,6 +84,22 @@ export const DENIED_CALLS: readonly DeniedCalls[] = [
     arguments: [{ index: 0, mask: CLONE_NEWUSER, values: [CLONE_NEWUSER] }],
     reason: 'every other namespace needs one first, so programs can make none',
     checkpoint: { fails: "Can't dump nested user namespace" },
+  },
+  {
+    what: 'a process that shares its working folder with another',
+    names: ['clone'],
+    errno: 'EINVAL',
+    arguments: [{ index: 0, mask: CLONE_FS | CLONE_THREAD, values: [CLONE_FS] }],
+    reason: 'threads may, and a child has a folder of its own: CRIU knows nothing between',
+    checkpoint: { fails: "Can't make FS id" },
+  },
+  {
+    what: 'a process that shares its memory with another',
+    names: ['clone'],
+    errno: 'EINVAL',
+    arguments: [{ index: 0, mask: CLONE_VM | CLONE_VFORK | CLONE_THREAD, values: [CLONE_VM] }],
+    reason: 'threads may, and a child until it has started its program: CRIU knows nothing between',
+    checkpoint: { fails: "Can't make VM id" },
   },
   {
     what: 'a process, by the newer call',
@@ -174,6 +197,34 @@ export const DENIED_CALLS: readonly DeniedCalls[] = [
     errno: 'ENOSYS',
     reason: 'CRIU cannot read its pages',
     checkpoint: { fails: "Can't lookup mount" },
+  },
+  {
+    what: 'memory that is sealed against changes of its mapping',
+    names: ['mseal'],
+    errno: 'ENOSYS',
+    reason: 'a program must not believe that it is safer than it is',
+    checkpoint: { loses: 'the seal' },
+  },
+  {
+    what: 'a file of huge pages',
+    names: ['memfd_create'],
+    errno: 'EINVAL',
+    arguments: [{ index: 1, mask: MFD_HUGETLB, values: [MFD_HUGETLB] }],
+    reason: 'a host must have set some aside: the session would not come back on another',
+  },
+  {
+    what: 'memory of huge pages',
+    names: ['mmap'],
+    errno: 'ENOMEM',
+    arguments: [{ index: 3, mask: MAP_HUGETLB, values: [MAP_HUGETLB] }],
+    reason: 'a host must have set some aside: the session would not come back on another',
+  },
+  {
+    what: 'shared memory of huge pages',
+    names: ['shmget'],
+    errno: 'ENOMEM',
+    arguments: [{ index: 2, mask: SHM_HUGETLB, values: [SHM_HUGETLB] }],
+    reason: 'a host must have set some aside: the session would not come back on another',
   },
   {
     what: 'a POSIX message queue',

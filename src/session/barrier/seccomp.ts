@@ -4,6 +4,7 @@ import { type ArgumentMatch, DENIED_CALLS, type DeniedErrno } from './denied-cal
 /** Linux's numbers, the same on every architecture that a session runs on. */
 export const ERRNO: Readonly<Record<DeniedErrno, number>> = {
   EPERM: 1,
+  ENOMEM: 12,
   EINVAL: 22,
   ENOSYS: 38,
   EPROTONOSUPPORT: 93,

@@ -29,6 +29,11 @@ const KNOWN_PROTOCOLS = new Set([
 /** Files of no mount that CRIU checkpoints: memory that has a name only. */
 const MEMORY_FILES = /^\/(?:memfd:|SYSV|dev\/zero \(deleted\)|\[aio\])/;
 
+/** How mappings of SysV shared memory are called. */
+const SHARED_SEGMENT = '/SYSV';
+/** A line of maps: its range (start and end), rights, offset in the file, device, inode, name. */
+const MAPPING = /^((\w+)-(\w+)) \S+ (\w+) \S+ \d+ +(\S.*)$/;
+
 /** What is known of the session as a whole. */
 export interface SessionFacts {
   readonly namespaces: NamespaceLinks;
@@ -79,7 +84,7 @@ export function findInFile(file: OpenFile, facts: SessionFacts): Finding | undef
 export function findInMappings(task: SessionTask): readonly Finding[] {
   const findings = new Map<string, Finding>();
   for (const line of readProc(`/proc/${task.hostPid}/maps`).split('\n')) {
-    const [, range = '', name = ''] = /^(\S+) \S+ \S+ \S+ \d+ +(\S.*)$/.exec(line) ?? [];
+    const [, range = '', , , , name = ''] = MAPPING.exec(line) ?? [];
     if (findings.has(name)) continue;
     if (name.startsWith('anon_inode:')) {
       findings.set(name, { kind: 'kernel-object', task, detail: objectOf(name) });
@@ -89,6 +94,28 @@ export function findInMappings(task: SessionTask): readonly Finding[] {
     }
   }
   return [...findings.values()];
+}
+
+/**
+ * Whether a process has given back a part of a SysV shared memory. A checkpoint of one with a hole is made without an
+ * error, and cannot be restored.
+ */
+export function findTornMemory(task: SessionTask): Finding | undefined {
+  const text = readProc(`/proc/${task.hostPid}/maps`);
+  if (!text.includes(SHARED_SEGMENT)) return undefined;
+  let expected: { readonly address: number; readonly offset: number; readonly sizeBytes: number } | undefined;
+  const isWhole = () => expected === undefined || expected.offset >= expected.sizeBytes;
+  for (const line of text.split('\n')) {
+    const [, range = '', start = '', end = '', at = '0', name = ''] = MAPPING.exec(line) ?? [];
+    if (!name.startsWith(SHARED_SEGMENT)) continue;
+    const [address, offset] = [Number.parseInt(start, 16), Number.parseInt(at, 16)];
+    const isNext = expected?.address === address && expected.offset === offset && !isWhole();
+    if (!isNext && (offset !== 0 || !isWhole())) return { kind: 'torn-shared-memory', task };
+    const sizeBytes = statOf(`/proc/${task.hostPid}/map_files/${range}`)?.size ?? 0;
+    const length = Number.parseInt(end, 16) - address;
+    expected = { address: address + length, offset: offset + length, sizeBytes };
+  }
+  return isWhole() ? undefined : { kind: 'torn-shared-memory', task };
 }
 
 function findInObject(file: OpenFile, facts: SessionFacts): Finding | undefined {

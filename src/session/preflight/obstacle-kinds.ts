@@ -32,10 +32,10 @@ export const OBSTACLE_KINDS = {
     criu: /anon_inode:|Can't dump file \d+ of that type|send_fds failed|PIDFD_THREAD|pidfd pid \d+ is not/,
   },
   'unknown-socket': {
-    text: 'has a socket of a kind that cannot be checkpointed',
+    text: 'has a socket of a kind, or in a state, that cannot be checkpointed',
     isTransient: false,
     advice: CLOSE_PROGRAM,
-    criu: /Unknown socket collected|Sockets \(family \d+ proto \d+\) are not collected|Unsupported proto|Can't dump \d+ inet socket/,
+    criu: /Unknown socket collected|Sockets \(family \d+ proto \d+\) are not collected|Unsupported proto|Can't dump \d+ inet socket|corked dgram socket|more than 32 groups/,
   },
   'other-namespace': {
     text: 'uses a namespace other than those of the session',
@@ -54,6 +54,19 @@ export const OBSTACLE_KINDS = {
     isTransient: false,
     advice: `let it go on, or ${CLOSE_PROGRAM}`,
     criu: /Individually stopped threads/,
+  },
+  'shared-task': {
+    text: 'shares memory or working folder with another process',
+    isTransient: false,
+    advice: CLOSE_PROGRAM,
+    criu: /Can't make (?:VM|FS) id/,
+  },
+  'torn-shared-memory': {
+    text: 'has given back a part of a shared memory that it holds',
+    isTransient: false,
+    advice: CLOSE_PROGRAM,
+    // With its end gone CRIU fails at once; with a hole it fails when it is too late, at the restore.
+    criu: /Failed to write IPC namespace data/,
   },
   'unnamed-watch': {
     text: 'watches a file of a file system that gives its files no lasting names, such as /proc',

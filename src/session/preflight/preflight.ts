@@ -1,7 +1,13 @@
 // The pre-flight: what of a running session would be in the way of a checkpoint, found from the outside.
 import { isDeskPodError } from '../../core/errors.ts';
 import { isRunning, type ProcessIdentity } from '../host/process-identity.ts';
-import { findInFile, findInMappings, listOpenFiles, type SessionFacts } from './file-findings.ts';
+import {
+  findInFile,
+  findInMappings,
+  findTornMemory,
+  listOpenFiles,
+  type SessionFacts,
+} from './file-findings.ts';
 import type { Finding } from './finding.ts';
 import type { Obstacle, ObstacleProcess } from './obstacle.ts';
 import { OBSTACLE_KINDS } from './obstacle-kinds.ts';
@@ -31,6 +37,15 @@ export async function findObstacles(root: ProcessIdentity): Promise<readonly Obs
   }
 }
 
+/** The first thing that CRIU would put into a checkpoint without an error, and could not restore. */
+export function findUnrestorable(root: ProcessIdentity): Pick<Obstacle, 'kind' | 'hostPid'> | undefined {
+  for (const task of listSessionTasks(root.pid)) {
+    const finding = findTornMemory(task);
+    if (finding !== undefined) return { kind: finding.kind, hostPid: task.hostPid };
+  }
+  return undefined;
+}
+
 /** The process of a session with that number inside, with its window. */
 export async function identifyTask(
   root: ProcessIdentity,
@@ -52,6 +67,7 @@ async function findAll(
     ...tasks.flatMap((task) => findInTask(task, facts.namespaces)),
     ...files.flatMap((file) => findInFile(file, facts) ?? []),
     ...tasks.flatMap(findInMappings),
+    ...tasks.flatMap((task) => findTornMemory(task) ?? []),
     ...(await findInSockets(rootPid, files)),
   ];
 }

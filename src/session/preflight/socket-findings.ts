@@ -1,5 +1,5 @@
 // What of a session's sockets is in the way of a checkpoint: messages that nobody reads, connections out of the session.
-import { passesCredentials } from '../../sync/posix/socket-facts.ts';
+import { highestNetlinkGroup, passesCredentials } from '../../sync/posix/socket-facts.ts';
 import { run } from '../../sync/process.ts';
 import type { OpenFile } from './file-findings.ts';
 import type { Finding } from './finding.ts';
@@ -7,6 +7,9 @@ import { readProc } from './proc-files.ts';
 
 /** A line of `ss -x`: kind, state, bytes or messages to be read, to be sent, own name and inode, the other end's. */
 const UNIX_LINE = /^\S+\s+(\S+)\s+(\d+)\s+\d+\s+(.*?)\s+(\d+)\s+\S+\s+(\d+)\s*$/;
+
+/** So many groups of a netlink socket CRIU checkpoints. */
+const NETLINK_GROUPS = 32;
 
 /** One unix socket. */
 interface UnixSocket {
@@ -28,7 +31,7 @@ export async function findInSockets(
     const inode = /^socket:\[(\d+)\]$/.exec(file.link)?.[1];
     if (inode !== undefined && !owners.has(inode)) owners.set(inode, file);
   }
-  return [...findUnread(rootPid, owners), ...findInUnix(await listUnixSockets(rootPid), owners)];
+  return [...findInNetlink(rootPid, owners), ...findInUnix(await listUnixSockets(rootPid), owners)];
 }
 
 function* findInUnix(
@@ -38,21 +41,31 @@ function* findInUnix(
   const inside = new Set(sockets.map(({ inode }) => inode));
   for (const { state, unreadCount, name, inode, peerInode } of sockets) {
     const owner = owners.get(inode);
-    if (owner === undefined || state === 'LISTEN') continue;
+    if (owner === undefined) continue;
     const { task, fd } = owner;
-    if (peerInode !== '0' && !inside.has(peerInode))
-      yield { kind: 'outside-connection', task, ...(name === undefined ? {} : { detail: name }) };
+    if (state === 'LISTEN') {
+      if (unreadCount > 0) yield { kind: 'unaccepted-connection', task, ...at(name) };
+    } else if (peerInode !== '0' && !inside.has(peerInode))
+      yield { kind: 'outside-connection', task, ...at(name) };
     else if (unreadCount > 0 && passesCredentials(task.hostPid, fd))
       yield { kind: 'unread-credentials', task };
   }
 }
 
+function at(name: string | undefined): Pick<Finding, 'detail'> {
+  return name === undefined ? {} : { detail: name };
+}
+
 /** A netlink socket's row: address, protocol, port id, groups, bytes to be read, …, inode. */
-function* findUnread(rootPid: number, owners: ReadonlyMap<string, OpenFile>): Generator<Finding> {
+function* findInNetlink(rootPid: number, owners: ReadonlyMap<string, OpenFile>): Generator<Finding> {
   for (const line of readProc(`/proc/${rootPid}/net/netlink`).split('\n').slice(1)) {
     const fields = line.trim().split(/\s+/);
     const owner = owners.get(fields.at(-1) ?? '');
-    if (owner !== undefined && Number(fields[4]) > 0) yield { kind: 'unread-netlink', task: owner.task };
+    if (owner === undefined) continue;
+    const { task, fd } = owner;
+    const group = highestNetlinkGroup(task.hostPid, fd);
+    if (group > NETLINK_GROUPS) yield { kind: 'unknown-socket', task, detail: `netlink group ${group}` };
+    if (Number(fields[4]) > 0) yield { kind: 'unread-netlink', task };
   }
 }
 

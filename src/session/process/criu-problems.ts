@@ -12,7 +12,7 @@ const HARMLESS = [/rlimit/i, /already assigned/, /(Dumping|Restoring) FAILED/, /
 const FORGOTTEN_ENTRY = /error parsing \[inotify/;
 
 /** How errors name the process that CRIU was at, by its pid on the host. */
-const PROCESS = /\(pid: (\d+)\)|namespace for (\d+)|non-zombie (\d+)/;
+const PROCESS = /\(pid: (\d+)\)|(?:namespace|VM id|FS id) for (\d+)|non-zombie (\d+)/;
 
 /** Failures that no program of the session is the cause of. */
 const OTHER_CAUSES: readonly (readonly [RegExp, string])[] = [

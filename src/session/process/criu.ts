@@ -18,6 +18,8 @@ const SHARED_FLAGS = [
   '--ext-unix-sk',
   // Connections to other computers end, as when a cable is pulled.
   '--tcp-close',
+  // So do those that a program has not taken yet.
+  '--skip-in-flight',
   // Devices such as /dev/null are bound from the host: found by name there, not archived.
   '--external',
   'mnt[]:m',

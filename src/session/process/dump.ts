@@ -3,12 +3,12 @@ import { readdir, stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DeskPodError } from '../../core/errors.ts';
 import { ProcessError } from '../../sync/process.ts';
-import { isRunning } from '../host/process-identity.ts';
+import { isRunning, type ProcessIdentity } from '../host/process-identity.ts';
 import type { Programs } from '../host/programs.ts';
 import { lookUpEntries } from '../pod/layer.ts';
 import { describeObstacle, describeProcess, type Obstacle } from '../preflight/obstacle.ts';
 import { OBSTACLE_KINDS } from '../preflight/obstacle-kinds.ts';
-import { findObstacles, identifyTask } from '../preflight/preflight.ts';
+import { findObstacles, findUnrestorable, identifyTask } from '../preflight/preflight.ts';
 import { criuDump, DumpFailure, emptyImages } from './criu.ts';
 
 /** How long a dump is tried again while something that passes is in the way. */
@@ -60,7 +60,9 @@ export async function dumpWithRetries(
   leaveRunning: boolean,
   startedAtMs: number,
 ): Promise<CheckpointFigures> {
-  const { rootPid, mergedDir, bundleDir: workDir, programs } = session;
+  const { rootPid, startTicks, mergedDir, bundleDir: workDir, programs } = session;
+  const unrestorable = findUnrestorable({ pid: rootPid, startTicks });
+  if (unrestorable !== undefined) throw await suspendFailure(session, unrestorable, 0);
   for (let attemptCount = 1; ; attemptCount++) {
     try {
       const options = { rootPid, mergedDir, imagesDir, workDir, leaveRunning, whileFrozen };
@@ -78,7 +80,7 @@ export async function dumpWithRetries(
       if (hasEnded(session)) throw lostSession(session, error);
       if (!(error instanceof DumpFailure)) throw error;
       if (await mayPass(error, mergedDir, performance.now() - startedAtMs)) continue;
-      throw suspendFailure(error, await findCulprit(session, error), attemptCount);
+      throw await suspendFailure(session, error, attemptCount, error);
     }
   }
 }
@@ -92,17 +94,17 @@ export function lostSession(session: DumpedSession, cause?: unknown): DeskPodErr
   });
 }
 
-/** Who is in the way. */
-interface Culprit {
-  /** Names program and window; undefined if nobody could be made out. */
-  readonly clause: string | undefined;
-  readonly obstacles: readonly Obstacle[];
-  /** Why the session could not be looked through, if it could not. */
-  readonly problem: ProcessError | undefined;
-}
+/** Why there is no checkpoint, as far as it is known. */
+type Refusal = Partial<Pick<DumpFailure, 'kind' | 'hostPid' | 'sentence' | 'logFile'>>;
 
-/** What the host's kernel shows counts first, as it says which file it is; then the process that CRIU was at. */
-async function findCulprit(session: DumpedSession, { kind, hostPid }: DumpFailure): Promise<Culprit> {
+/** The SUSPEND_FAILED that names who is in the way, and says what can be done. CRIU is no cause if it was not asked. */
+async function suspendFailure(
+  session: DumpedSession,
+  refusal: Refusal,
+  attemptCount: number,
+  cause?: DumpFailure,
+): Promise<DeskPodError> {
+  const { kind, sentence, logFile } = refusal;
   const root = { pid: session.rootPid, startTicks: session.startTicks };
   let obstacles: readonly Obstacle[] = [];
   let problem: ProcessError | undefined;
@@ -112,26 +114,30 @@ async function findCulprit(session: DumpedSession, { kind, hostPid }: DumpFailur
     if (!(error instanceof ProcessError)) throw error;
     problem = error;
   }
-  const found = obstacles.find((each) => each.kind === kind) ?? obstacles.find((each) => !each.isTransient);
-  if (found !== undefined) return { clause: describeObstacle(found), obstacles, problem };
-  const task = hostPid === undefined ? undefined : await identifyTask(root, hostPid);
-  if (task === undefined) return { clause: undefined, obstacles, problem };
-  const text = kind === undefined ? 'is in a state that cannot be checkpointed' : OBSTACLE_KINDS[kind].text;
-  return { clause: `${describeProcess(task)} ${text}`, obstacles, problem };
-}
-
-function suspendFailure(failure: DumpFailure, culprit: Culprit, attemptCount: number): DeskPodError {
-  const { kind, sentence, logFile } = failure;
-  const { clause, obstacles, problem } = culprit;
+  const clause = (await accuse(root, refusal, obstacles)) ?? sentence;
   const advice =
     kind === undefined
       ? 'close the window that was used last and suspend again'
       : OBSTACLE_KINDS[kind].advice;
-  return new DeskPodError('SUSPEND_FAILED', `the session could not be checkpointed: ${clause ?? sentence}`, {
+  return new DeskPodError('SUSPEND_FAILED', `the session could not be checkpointed: ${clause}`, {
     hint: `The session goes on. Either ${advice}, or end the session with \`deskpod stop\`, which keeps its files only.`,
-    details: { obstacles, logFile, attemptCount },
-    cause: problem === undefined ? failure : new AggregateError([failure, problem], failure.message),
+    details: { obstacles, attemptCount, ...(logFile === undefined ? {} : { logFile }) },
+    cause: problem === undefined ? cause : new AggregateError([cause, problem], problem.message),
   });
+}
+
+/** What the host's kernel shows counts first, as it says which file it is; then the process that CRIU was at. */
+async function accuse(
+  root: ProcessIdentity,
+  { kind, hostPid }: Refusal,
+  obstacles: readonly Obstacle[],
+): Promise<string | undefined> {
+  const found = obstacles.find((each) => each.kind === kind) ?? obstacles.find((each) => !each.isTransient);
+  if (found !== undefined) return describeObstacle(found);
+  const task = hostPid === undefined ? undefined : await identifyTask(root, hostPid);
+  if (task === undefined) return undefined;
+  const text = kind === undefined ? 'is in a state that cannot be checkpointed' : OBSTACLE_KINDS[kind].text;
+  return `${describeProcess(task)} ${text}`;
 }
 
 /** Whether another attempt may succeed; does or waits for what it takes. */

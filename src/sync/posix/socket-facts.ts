@@ -15,6 +15,9 @@ const SYS_PIDFD_OPEN = 434;
 const SYS_PIDFD_GETFD = 438;
 const SOL_SOCKET = 1;
 const SO_PASSCRED = 16;
+const SOL_NETLINK = 270;
+const NETLINK_LIST_MEMBERSHIPS = 9;
+const GROUPS_MAX_BYTES = 128;
 const PROTOCOL_NAME = cPath('system.sockprotoname');
 const NAME_MAX_BYTES = 64;
 
@@ -39,17 +42,38 @@ export function socketProtocol(path: string): string | undefined {
  * @throws ErrnoError
  */
 export function passesCredentials(pid: number, fd: number): boolean {
+  return socketOption(pid, fd, SOL_SOCKET, SO_PASSCRED, 4)?.some((byte) => byte !== 0) === true;
+}
+
+/**
+ * The highest group that a netlink socket of another process listens to, counted from 1; 0 for none.
+ * @throws ErrnoError
+ */
+export function highestNetlinkGroup(pid: number, fd: number): number {
+  const bits = socketOption(pid, fd, SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS, GROUPS_MAX_BYTES);
+  const last = bits?.findLastIndex((byte) => byte !== 0) ?? -1;
+  return last < 0 ? 0 : last * 8 + (32 - Math.clz32(bits?.[last] ?? 0));
+}
+
+/** An option of a socket of another process, `sizeBytes` of it at most; undefined if the socket is gone. */
+function socketOption(
+  pid: number,
+  fd: number,
+  level: number,
+  name: number,
+  sizeBytes: number,
+): Buffer | undefined {
   const pidfd = Number(syscall(SYS_PIDFD_OPEN, pid, 0, 0));
-  if (pidfd < 0) return unlessGone('pidfd_open', `${pid}`) ?? false;
+  if (pidfd < 0) return unlessGone('pidfd_open', `${pid}`);
   try {
     const socket = Number(syscall(SYS_PIDFD_GETFD, pidfd, fd, 0));
-    if (socket < 0) return unlessGone('pidfd_getfd', `${pid}/${fd}`) ?? false;
+    if (socket < 0) return unlessGone('pidfd_getfd', `${pid}/${fd}`);
     try {
-      const value = Buffer.alloc(4);
-      const size = Buffer.from([value.length, 0, 0, 0]);
-      if (getsockopt(socket, SOL_SOCKET, SO_PASSCRED, value, size) < 0)
-        return unlessGone('getsockopt', `${pid}/${fd}`) ?? false;
-      return value.readInt32LE() !== 0;
+      const value = Buffer.alloc(sizeBytes);
+      const size = Buffer.alloc(4);
+      size.writeUInt32LE(sizeBytes);
+      if (getsockopt(socket, level, name, value, size) < 0) return unlessGone('getsockopt', `${pid}/${fd}`);
+      return value.subarray(0, Math.min(size.readUInt32LE(), sizeBytes));
     } finally {
       closeSync(socket);
     }
