@@ -57,11 +57,9 @@ describe("CRIU's log", () => {
   it('blames no program for a full memory', () => {
     const log =
       "(00.01) Error (criu/image.c:1): Can't write: No space left on device\n(00.01) Error (criu/x.c:1): timeout";
-    const { kind, sentence, isTransient } = explainLog(log, '');
-    assert.deepEqual(
-      [kind, sentence, isTransient],
-      [undefined, 'there is not enough memory for the images', false],
-    );
+    const { kind, isOfHost, sentence, isTransient } = explainLog(log, '');
+    assert.deepEqual([kind, isOfHost, isTransient], [undefined, true, false]);
+    assert.equal(sentence, 'there is not enough memory for the images');
   });
 
   it('is what CRIU printed if there is none', () => {

@@ -73,7 +73,9 @@ describe('a session without the profile', function () {
         'a terminal',
       );
       assert.equal(made.failure, undefined, path);
-      assert.ok((await dumpLog(session, imagesDir)).includes(checkpoint.fails), path);
+      const log = await dumpLog(session, imagesDir);
+      assert.ok(log.includes(checkpoint.fails), path);
+      assert.equal(explainLog(log, '').kind, 'terminal');
       await unmake(session, made);
     }
   });

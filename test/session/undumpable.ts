@@ -101,7 +101,7 @@ export const UNTAKEN_CONNECTION =
 /** What no filter can keep a program from, by the kind of obstacle that it is. */
 export const OBSTACLES: Readonly<Record<string, string>> = {
   'deleted-file':
-    'my $name = "$ENV{HOME}/deleted"; open(my $file, ">", $name) or die; print $file "x" x 1048576 for 1 .. 70; $file->flush; unlink $name; stay()',
+    'my $name = "$place.gone"; open(my $file, ">", $name) or die; call(285, fileno $file, 0, 0, 70 * 1048576); unlink $name; stay()',
   'ended-leader':
     PAUSING_PAGE +
     // Somebody else sees when the first thread has ended: its own child would stay a zombie of it.

@@ -9,7 +9,7 @@ import { formatBytes, formatMoment } from '../units.ts';
 /** Adds `deskpod status`. */
 export function registerStatus(program: Command): void {
   withPodOptions(program.command('status'))
-    .description('what the pod is doing, its last checkpoint, and what is not at home yet')
+    .description('what the pod is doing, what would be in the way of a suspend, and what is not at home yet')
     .action(async (_options: unknown, command: Command) => {
       const report = await operateOn(command, 'status', {});
       contextOf(command).output.result(report, describeStatus(report));

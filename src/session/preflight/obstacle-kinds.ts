@@ -51,7 +51,7 @@ export const OBSTACLE_KINDS = {
   },
   'stopped-thread': {
     text: 'has threads of which only some are stopped',
-    isTransient: false,
+    isTransient: true,
     advice: `let it go on, or ${CLOSE_PROGRAM}`,
     criu: /Individually stopped threads/,
   },
@@ -72,7 +72,7 @@ export const OBSTACLE_KINDS = {
     text: 'watches a file of a file system that gives its files no lasting names, such as /proc',
     isTransient: false,
     advice: CLOSE_PROGRAM,
-    criu: /Can't dump that handle|Can't find suitable path for handle/,
+    criu: /error parsing \[inotify|Can't dump that handle|Can't find suitable path for handle/,
   },
   terminal: {
     text: 'holds its terminal in a way that cannot be checkpointed',

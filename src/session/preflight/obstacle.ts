@@ -1,6 +1,8 @@
 // One thing that is in the way of a checkpoint, and the sentence that names it to the user.
 import { OBSTACLE_KINDS, type ObstacleKind } from './obstacle-kinds.ts';
 
+const DETAIL_MAX_CHARACTERS = 120;
+
 /** A process of a session. Names and titles are its own words: not to be trusted, only to be shown. */
 export interface ObstacleProcess {
   /** Its number inside the session. */
@@ -23,7 +25,8 @@ export interface Obstacle extends ObstacleProcess {
 
 /** The obstacle as a clause: `xterm (process 42, window "notes") holds …`. */
 export function describeObstacle(obstacle: Obstacle): string {
-  const detailed = obstacle.detail === undefined ? '' : ` (${obstacle.detail})`;
+  const { detail } = obstacle;
+  const detailed = detail === undefined ? '' : ` (${shortened(detail)})`;
   return `${describeProcess(obstacle)} ${OBSTACLE_KINDS[obstacle.kind].text}${detailed}`;
 }
 
@@ -31,4 +34,9 @@ export function describeObstacle(obstacle: Obstacle): string {
 export function describeProcess({ program, pid, window }: ObstacleProcess): string {
   const titled = window === undefined ? '' : `, window "${window}"`;
   return `${program} (process ${pid}${titled})`;
+}
+
+/** A file's path has up to 4096 bytes; its end tells most. */
+function shortened(detail: string): string {
+  return detail.length <= DETAIL_MAX_CHARACTERS ? detail : `…${detail.slice(-DETAIL_MAX_CHARACTERS)}`;
 }

@@ -79,7 +79,9 @@ function factsOf(rootPid: number): SessionFacts {
     const [id = '', , device = '', , place = '', ...rest] = line.split(' ');
     mountIds.add(id);
     const kind = rest[rest.indexOf('-') + 1] ?? '';
-    if (NAMELESS_KINDS.has(kind)) namelessDevices.set(printedDevice(device), place);
+    // The read-only parts of /proc are mounts of the same file system.
+    if (NAMELESS_KINDS.has(kind) && !namelessDevices.has(printedDevice(device)))
+      namelessDevices.set(printedDevice(device), place);
   }
   return { namespaces: namespacesOf(rootPid), mountIds, namelessDevices };
 }

@@ -31,8 +31,10 @@ export interface CriuProblem {
   readonly line: string;
   /** The same in words for the user, who does not know which program it is. */
   readonly sentence: string;
-  /** Undefined for what is not known, or not a program's doing. */
+  /** Undefined for what is not known, and for what is not a program's doing. */
   readonly kind: ObstacleKind | undefined;
+  /** True if the host is the cause, or the device, and no program of the session. */
+  readonly isOfHost: boolean;
   /** The host's pid of the process that CRIU was at, if its log says so. */
   readonly hostPid: number | undefined;
   /** True if a dump may succeed a moment later. */
@@ -67,6 +69,7 @@ export function explainLog(log: string, fallback: string): CriuProblem {
     line: errors[0] ?? fallback.trim().split('\n').at(-1) ?? '',
     sentence: other ?? (kind === undefined ? 'CRIU gave up' : `a program ${OBSTACLE_KINDS[kind].text}`),
     kind,
+    isOfHost: other !== undefined,
     hostPid: pids[0] === undefined ? undefined : Number(pids[0]),
     isTransient: kind !== undefined && OBSTACLE_KINDS[kind].isTransient,
     needsEntries: isSaid(FORGOTTEN_ENTRY),

@@ -74,6 +74,8 @@ export class DumpFailure extends Error {
   readonly areImagesComplete: boolean;
   /** What was in the way, as far as CRIU's log tells. */
   readonly kind: ObstacleKind | undefined;
+  /** True if no program of the session is the cause. */
+  readonly isOfHost: boolean;
   /** The host's pid of the process that it was at. */
   readonly hostPid: number | undefined;
   readonly sentence: string;
@@ -86,6 +88,7 @@ export class DumpFailure extends Error {
     this.needsEntries = fields.needsEntries;
     this.areImagesComplete = fields.areImagesComplete;
     this.kind = fields.kind;
+    this.isOfHost = fields.isOfHost;
     this.hostPid = fields.hostPid;
     this.sentence = fields.sentence;
     this.logFile = fields.logFile;
@@ -124,6 +127,7 @@ export async function criuDump(programs: Programs, options: DumpOptions): Promis
         needsEntries: problem.needsEntries,
         areImagesComplete: hook.isReached(),
         kind: problem.kind,
+        isOfHost: problem.isOfHost,
         hostPid: problem.hostPid,
         sentence: problem.sentence,
         logFile,

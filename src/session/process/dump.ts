@@ -61,6 +61,7 @@ export async function dumpWithRetries(
   startedAtMs: number,
 ): Promise<CheckpointFigures> {
   const { rootPid, startTicks, mergedDir, bundleDir: workDir, programs } = session;
+  // A program may still come to that before it is stopped; it harms nothing but its own session.
   const unrestorable = findUnrestorable({ pid: rootPid, startTicks });
   if (unrestorable !== undefined) throw await suspendFailure(session, unrestorable, 0);
   for (let attemptCount = 1; ; attemptCount++) {
@@ -95,7 +96,7 @@ export function lostSession(session: DumpedSession, cause?: unknown): DeskPodErr
 }
 
 /** Why there is no checkpoint, as far as it is known. */
-type Refusal = Partial<Pick<DumpFailure, 'kind' | 'hostPid' | 'sentence' | 'logFile'>>;
+type Refusal = Partial<Pick<DumpFailure, 'kind' | 'isOfHost' | 'hostPid' | 'sentence' | 'logFile'>>;
 
 /** The SUSPEND_FAILED that names who is in the way, and says what can be done. CRIU is no cause if it was not asked. */
 async function suspendFailure(
@@ -114,16 +115,21 @@ async function suspendFailure(
     if (!(error instanceof ProcessError)) throw error;
     problem = error;
   }
-  const clause = (await accuse(root, refusal, obstacles)) ?? sentence;
-  const advice =
-    kind === undefined
-      ? 'close the window that was used last and suspend again'
-      : OBSTACLE_KINDS[kind].advice;
-  return new DeskPodError('SUSPEND_FAILED', `the session could not be checkpointed: ${clause}`, {
-    hint: `The session goes on. Either ${advice}, or end the session with \`deskpod stop\`, which keeps its files only.`,
+  const culprit = refusal.isOfHost === true ? undefined : await accuse(root, refusal, obstacles);
+  const known = kind === undefined ? undefined : OBSTACLE_KINDS[kind].advice;
+  return new DeskPodError('SUSPEND_FAILED', `the session could not be checkpointed: ${culprit ?? sentence}`, {
+    hint: `The session goes on. Either ${known ?? adviceFor(refusal, culprit)}, or end the session with \`deskpod stop\`, which keeps its files only.`,
     details: { obstacles, attemptCount, ...(logFile === undefined ? {} : { logFile }) },
     cause: problem === undefined ? cause : new AggregateError([cause, problem], problem.message),
   });
+}
+
+/** What to do about what no row of the table is about. */
+function adviceFor({ isOfHost }: Refusal, culprit: string | undefined): string {
+  if (isOfHost === true) return 'end other programs of this host and suspend again';
+  return culprit === undefined
+    ? 'close the window that was used last and suspend again'
+    : 'close that program and suspend again';
 }
 
 /** What the host's kernel shows counts first, as it says which file it is; then the process that CRIU was at. */
