@@ -1,8 +1,9 @@
-// What a capture of some paths leaves behind for the next one of everything.
+// What a capture of some paths refuses, and what it leaves behind for the next one of everything.
 import assert from 'node:assert/strict';
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ManifestDecoder, type ManifestEntry } from '../../../src/core/manifest.ts';
+import { PatchMismatch } from '../../../src/core/manifest-patch.ts';
 import type { Root } from '../../../src/core/root.ts';
 import { captureTree } from '../../../src/sync/files/capture.ts';
 import { LevelFileIndex, RACY_MARGIN_MS } from '../../../src/sync/files/file-index.ts';
@@ -48,6 +49,35 @@ describe('a capture of some paths', () => {
       await index.close();
     }
   });
+
+  for (const [what, replace] of [
+    ['another file', (place: string) => writeFileSync(place, 'another')],
+    ['a folder', (place: string) => mkdirSync(place)],
+    ['nothing', () => undefined],
+  ] as const)
+    it(`gives no content to the other names of a file if ${what} has taken the place of one before it is read`, async () => {
+      const content = new MemoryContent();
+      const startedAtMs = Date.now() + 10 * RACY_MARGIN_MS;
+      const root = join(folder(), 'tree');
+      mkdirSync(root);
+      writeFileSync(join(root, 'a'), 'before');
+      linkSync(join(root, 'a'), join(root, 'b'));
+      const index = await LevelFileIndex.open(join(folder(), 'index'));
+      try {
+        const first = await captureTree(root, content, { index, startedAtMs });
+        await first.settle(true);
+        writeFileSync(join(root, 'a'), 'after');
+        const dirty = ['a', 'b'].map((path) => ({ path: Buffer.from(path), isWhole: true }));
+        const found = lookAt(Buffer.from(root), dirty, { isExcluded: () => false, onMount: () => undefined });
+        rmSync(join(root, 'a'));
+        replace(join(root, 'a'));
+        const before = { entries: entriesOf(content, first.root), differingFiles: 0 };
+        const work = { root: Buffer.from(root), writer: content, run: await index.beginPart(startedAtMs) };
+        await assert.rejects(capturePatch(before, found ?? [], work), PatchMismatch);
+      } finally {
+        await index.close();
+      }
+    });
 });
 
 async function* entriesOf(content: MemoryContent, root: Root): AsyncGenerator<readonly ManifestEntry[]> {
