@@ -199,6 +199,33 @@ describe('a capture', () => {
     assert.equal(writes, 3);
   });
 
+  for (const [what, isLeftAlone] of [
+    ['takes it', true],
+    ['names it', false],
+  ] as const)
+    it(`reads a file once more that was written to while its writer read it, and ${what}`, async () => {
+      writeFileSync(join(source, 'busy'), 'x');
+      let reads = 0;
+      const readMeanwhile = (): void => {
+        reads++;
+        if (reads === 1 || !isLeftAlone) appendFileSync(join(source, 'busy'), 'y');
+      };
+      content.readFile = async () => {
+        readMeanwhile();
+        return undefined;
+      };
+      const write = content.writeFile.bind(content);
+      content.writeFile = async (pieces) => {
+        const ids = await write(pieces);
+        readMeanwhile();
+        return ids;
+      };
+      const { stats } = await captureTree(source, content);
+      assert.equal(reads, 2);
+      assert.equal(stats.changedWhileRead.length, isLeftAlone ? 0 : 1);
+      assert.equal(stats.bytes, 2);
+    });
+
   describe('with a file index', () => {
     let index: LevelFileIndex;
     beforeEach(async () => {

@@ -6,7 +6,7 @@ import type { ContentWriter } from './capture.ts';
 import { examine, type ScannedEntry, type ScannedInode } from './scanner.ts';
 import { SourceFile } from './source-file.ts';
 
-/** A file that is written to while it is read is read once more. */
+/** A file that is written to while it is read is read once more, whoever read it first. */
 const READ_ATTEMPTS = 2;
 
 /** A file whose content is stored. */
@@ -19,13 +19,43 @@ export interface CapturedFile {
 }
 
 /**
- * Stores the content of a scanned file. Undefined if it has vanished.
- * @throws DeskPodError SOURCE_UNREADABLE; whatever `writer` throws
+ * Stores the content of a scanned file: read by the writer itself if it can and if that is simple, otherwise on this thread
+ * in its turn. Undefined if it has vanished.
+ * @throws DeskPodError SOURCE_UNREADABLE; whatever `writer` and `inTurn` throw
  */
 export async function captureFile(
   root: Uint8Array,
   scanned: ScannedEntry,
   writer: ContentWriter,
+  inTurn: <T>(read: () => Promise<T>) => Promise<T>,
+): Promise<CapturedFile | undefined> {
+  const { readFile } = writer;
+  if (readFile === undefined || scanned.inode.mayBeSparse)
+    return inTurn(() => captureHere(root, scanned, writer, READ_ATTEMPTS));
+  const captured = await captureUnchanged(root, scanned, readFile);
+  // a long file may have been read to its end before it turned out to have changed
+  return captured ?? inTurn(() => captureHere(root, scanned, writer, READ_ATTEMPTS - 1));
+}
+
+/**
+ * Stores a file in the one way that takes no time of this thread: if what was read is of the very inode, times and length
+ * that the scan saw, nothing happened to it in between. Undefined if it is not so simple.
+ */
+async function captureUnchanged(
+  root: Uint8Array,
+  { entry, inode }: ScannedEntry,
+  readFile: (source: FileSource) => Promise<Uint8Array[] | undefined>,
+): Promise<CapturedFile | undefined> {
+  const { stamp, sizeBytes } = inode;
+  const chunkIds = await readFile({ place: joinPath(root, entry.path), stamp, sizeBytes });
+  return chunkIds === undefined ? undefined : { entry: { ...entry, chunkIds }, inode, stamp };
+}
+
+async function captureHere(
+  root: Uint8Array,
+  scanned: ScannedEntry,
+  writer: ContentWriter,
+  attempts: number,
 ): Promise<CapturedFile | undefined> {
   const place = joinPath(root, scanned.entry.path);
   let current: ScannedEntry | undefined = scanned;
@@ -37,7 +67,7 @@ export async function captureFile(
         if (!file.isOf(current.inode.stamp)) current = examine(root, scanned.entry.path) ?? current;
         const chunkIds = await writer.writeFile(file.read());
         const isStable = file.isOf(current.inode.stamp) && file.isUnchanged();
-        if (isStable || attempt >= READ_ATTEMPTS) {
+        if (isStable || attempt >= attempts) {
           const sizeBytes = file.sizeReadBytes;
           return {
             entry: {
@@ -61,22 +91,6 @@ export async function captureFile(
   if (current === undefined) return undefined;
   // it has become something else meanwhile; if a folder, one whose contents the scan never saw
   return { entry: current.entry, inode: current.inode, stamp: undefined };
-}
-
-/**
- * Stores a file in the one way that takes no time of this thread: if what was read is of the very inode, times and length
- * that the scan saw, nothing happened to it in between. Undefined if it is not so simple: then {@link captureFile} goes on.
- * @throws whatever `write` throws
- */
-export async function captureUnchanged(
-  root: Uint8Array,
-  { entry, inode }: ScannedEntry,
-  write: (source: FileSource) => Promise<Uint8Array[] | undefined>,
-): Promise<CapturedFile | undefined> {
-  if (inode.mayBeSparse) return undefined;
-  const { stamp, sizeBytes } = inode;
-  const chunkIds = await write({ place: joinPath(root, entry.path), stamp, sizeBytes });
-  return chunkIds === undefined ? undefined : { entry: { ...entry, chunkIds }, inode, stamp };
 }
 
 /** What only other kinds have, should the name have come to stand for one. */

@@ -7,7 +7,7 @@ import type { ProgressListener } from '../../core/progress.ts';
 import type { Root } from '../../core/root.ts';
 import type { FileSource } from '../workers/messages.ts';
 import { pathBytes } from './byte-path.ts';
-import { type CapturedFile, captureFile, captureUnchanged } from './capture-file.ts';
+import { type CapturedFile, captureFile } from './capture-file.ts';
 import type { FileIndex, FileIndexRun } from './file-index.ts';
 import type { ScanAhead } from './scan-ahead.ts';
 import { type ScannedEntry, type ScannedInode, type ScanOptions, scanTree } from './scanner.ts';
@@ -238,15 +238,13 @@ class TreeCapture {
   }
 
   async #read(scanned: ScannedEntry): Promise<Told | undefined> {
-    const { readFile } = this.#writer;
-    const read = readFile === undefined ? undefined : await captureUnchanged(this.#root, scanned, readFile);
-    const captured = read ?? (await this.#readers.use(() => this.#readHere(scanned)));
+    const inTurn = <T>(read: () => Promise<T>): Promise<T> =>
+      this.#readers.use(async () => {
+        this.#options.signal?.throwIfAborted();
+        return read();
+      });
+    const captured = await captureFile(this.#root, scanned, this.#writer, inTurn);
     return captured === undefined ? undefined : this.#noteRead(captured);
-  }
-
-  async #readHere(scanned: ScannedEntry): Promise<CapturedFile | undefined> {
-    this.#options.signal?.throwIfAborted();
-    return captureFile(this.#root, scanned, this.#writer);
   }
 
   #noteRead({ entry, inode, stamp }: CapturedFile): Told {

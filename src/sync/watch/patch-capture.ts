@@ -6,7 +6,7 @@ import type { ManifestStream } from '../../core/manifest-diff.ts';
 import { type FreshEntry, type FreshPart, PatchMismatch, patchManifest } from '../../core/manifest-patch.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { CaptureStats, ContentWriter } from '../files/capture.ts';
-import { captureFile, captureUnchanged } from '../files/capture-file.ts';
+import { captureFile } from '../files/capture-file.ts';
 import type { FileIndexRun } from '../files/file-index.ts';
 import { innerMounts } from '../files/inner-mounts.ts';
 import type { ScannedEntry } from '../files/scanner.ts';
@@ -178,9 +178,8 @@ class PatchCapture {
     if (entry.sizeBytes === 0) return entry;
     const known = await run.find(entry.path, scanned.inode.stamp);
     if (known?.chunkIds.every((id) => writer.hasChunk?.(id) ?? true)) return known.decode();
-    const { readFile } = writer;
-    const read = readFile === undefined ? undefined : await captureUnchanged(root, scanned, readFile);
-    const captured = read ?? (await captureFile(root, scanned, writer));
+    // its turn has come: see #fresh
+    const captured = await captureFile(root, scanned, writer, (read) => read());
     if (captured === undefined) return undefined;
     const { link } = scanned.inode;
     // its other names would get what took the place of this one; that is told of by another event

@@ -14,6 +14,8 @@ export class MemoryContent implements ContentWriter, ContentReader {
   newBytes = 0;
   /** How many files were handed in. */
   writtenFiles = 0;
+  /** A test's own way to read files. */
+  readFile?: NonNullable<ContentWriter['readFile']>;
 
   async writeFile(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
     this.writtenFiles++;
