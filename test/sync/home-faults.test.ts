@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { type ErrorCode, isDeskPodError } from '../../src/core/errors.ts';
 import type { Home } from '../../src/sync/home/home.ts';
 import { openRsyncHome } from '../../src/sync/home/rsync-home.ts';
-import { POD, writeObject } from './support/home-contract.ts';
+import { headAt, POD, writeKeyring, writeObject } from './support/home-contract.ts';
 import { startRsyncd } from './support/loopback-rsyncd.ts';
 import { type LoopbackSshd, startSshd } from './support/loopback-sshd.ts';
 import { makeTempFolder } from './support/temp-folder.ts';
@@ -34,10 +34,14 @@ describe('a fault of a home', () => {
       return true;
     });
   };
-  const behind = async <T>(sshd: LoopbackSshd, work: (home: Home) => Promise<T>): Promise<T> => {
+  const behind = async <T>(
+    sshd: LoopbackSshd,
+    work: (home: Home) => Promise<T>,
+    shell = sshd.shell,
+  ): Promise<T> => {
     try {
       const url = `ssh://${sshd.user}@127.0.0.1:${sshd.port}${folder}`;
-      return await work(openRsyncHome(url, { shell: sshd.shell, bytesPerSecond: 10 * 1024 * 1024 }));
+      return await work(openRsyncHome(url, { shell, bytesPerSecond: 10 * 1024 * 1024 }));
     } finally {
       await sshd.stop();
     }
@@ -52,22 +56,82 @@ describe('a fault of a home', () => {
     );
   });
 
-  it('is none when its host has a real rsync that does not know --fsync', async () => {
+  /** A host with this host's rsync, in which the names of some options are misspelled: it does not know them. */
+  const hostWithoutOptions = (...options: readonly string[]) => {
     const old = join(temp.path, 'old');
     mkdirSync(old);
     const program = readFileSync(execFileSync('which', ['rsync'], { encoding: 'utf8' }).trim());
-    // the same program with that one option's name misspelled
-    program.write('--fsynk', program.indexOf('\0--fsync\0') + 1);
+    for (const option of options)
+      program.write(option.replace(/.$/, '_'), program.indexOf(`\0${option}\0`) + 1);
     writeFileSync(join(old, 'rsync'), program, { mode: 0o755 });
-    assert.throws(
-      () => execFileSync(join(old, 'rsync'), ['--fsync', '--version'], { stdio: 'pipe' }),
-      /unknown option/,
-    );
-    await behind(await hostWithPath(`${old}:/usr/bin:/bin`), async (home) => {
+    for (const option of options)
+      assert.throws(
+        () => execFileSync(join(old, 'rsync'), [option, '--version'], { stdio: 'pipe' }),
+        /unknown option/,
+      );
+    return hostWithPath(`${old}:/usr/bin:/bin`);
+  };
+  /** A host whose rsync is a script before the real one. */
+  const hostWithScript = (script: string) => {
+    const folder = join(temp.path, 'scripts');
+    mkdirSync(folder);
+    const real = execFileSync('which', ['rsync'], { encoding: 'utf8' }).trim();
+    writeFileSync(join(folder, 'rsync'), `#!/bin/sh\n${script.replace('RSYNC', real)}\n`, { mode: 0o755 });
+    return hostWithPath(`${folder}:/usr/bin:/bin`);
+  };
+
+  it('is none when its host has a real rsync that does not know --fsync', async () => {
+    await behind(await hostWithoutOptions('--fsync'), async (home) => {
       await home.push(repository, POD, [object]);
       assert.deepEqual(await home.list(POD), new Map([[object, 9]]));
     });
   });
+
+  it('is told when its host has an rsync that is too old', async () => {
+    await behind(await hostWithoutOptions('--ignore-missing-args', '--delete-missing-args'), (home) =>
+      saysPlainly(home.push(repository, POD, [object]), 'HOME_UNREACHABLE', /older than 3\.1/),
+    );
+  });
+
+  it('is told when its host prints something before rsync does', async () => {
+    await behind(await hostWithScript('echo Welcome!\nexec RSYNC "$@"'), (home) =>
+      saysPlainly(home.push(repository, POD, [object]), 'HOME_UNREACHABLE', /something that is not rsync's/),
+    );
+  });
+
+  for (const protocol of [29, 30])
+    it(`is none when its host has an rsync that speaks protocol ${protocol}`, async () => {
+      const asked = join(temp.path, 'asked');
+      const script = `shift\n: >${asked}\nexec RSYNC --server --protocol=${protocol} "$@"`;
+      const work = async (home: Home): Promise<void> => {
+        const [changed, keyring, kept] = [
+          writeObject(repository, randomBytes(300_000)),
+          writeKeyring(repository),
+          writeObject(repository, Buffer.from('kept')),
+        ];
+        await home.push(repository, POD, [object, changed, keyring, kept]);
+        await home.writeHead(POD, headAt(1));
+        assert.deepEqual(new Uint8Array((await home.head(POD)) ?? []), headAt(1));
+        writeFileSync(join(folder, 'pods', POD, changed), 'rot');
+        assert.deepEqual((await home.verifyObjects(POD))?.damaged, [changed]);
+        await home.replace(repository, POD, [changed]);
+        await home.remove(POD, [kept]);
+        const left = new Map([
+          [object, 9],
+          [changed, 300_000],
+          [keyring, 9],
+        ]);
+        assert.deepEqual(new Map([...(await home.list(POD))]), left);
+        assert.deepEqual(await home.list(POD, [changed, kept]), new Map([[changed, 300_000]]));
+        const pulled = join(temp.path, 'pulled');
+        mkdirSync(pulled);
+        await home.pull(POD, pulled, { objects: [changed] });
+        assert.deepEqual(readFileSync(join(pulled, changed)), readFileSync(join(repository, changed)));
+      };
+      const sshd = await hostWithScript(script);
+      await behind(sshd, work, sshd.sharedShell);
+      assert.ok(existsSync(asked));
+    });
 
   it('is told when this host has no rsync', async () => {
     const { PATH } = process.env;

@@ -65,6 +65,19 @@ const FAULTS: readonly (Fault & { readonly text: RegExp })[] = [
     hint: 'install rsync there',
   },
   {
+    // the first options of ours that are younger than protocol 30; what is younger still is not asked for
+    text: /rsync: (?:on remote machine: )?-\S+: unknown option/,
+    code: 'HOME_UNREACHABLE',
+    message: 'the rsync of the host is older than 3.1',
+    hint: 'install a newer one there',
+  },
+  {
+    text: /is your shell clean\?/,
+    code: 'HOME_UNREACHABLE',
+    message: "the host answers with something that is not rsync's",
+    hint: 'ssh to the host with the command `true` must print nothing: let its shell print only for people',
+  },
+  {
     text: /@ERROR: Unknown module/,
     code: 'HOME_NOT_FOUND',
     message: 'the rsync daemon has no such module',
