@@ -1,14 +1,13 @@
 // System calls that fail in a real command: it tells a code and the file, loses nothing, and the next one works.
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { exitStatusOf } from '../../../src/cli/exit-codes.ts';
 import type { ErrorCode } from '../../../src/core/errors.ts';
 import type { Failure } from '../program.ts';
 import { filesBelow } from '../tree-lab.ts';
 import { CrashLab } from './crash-lab.ts';
 import { IS_EXHAUSTIVE } from './crash-states.ts';
-import { failing, type SystemFault } from './injection.ts';
+import { failureUnder, type SystemFault } from './injection.ts';
 import { leftovers, requireWholeHome, requireWholePod } from './whole.ts';
 
 /** What a failed call may come to, whichever it is. */
@@ -23,7 +22,18 @@ const WRITING: readonly Omit<SystemFault, 'nth'>[] = [
   { calls: ['fsync'], error: 'EIO' },
   { calls: ['mkdir', 'mkdirat'], error: 'ENOSPC' },
 ];
+/** What a prune and a restore do to a drive, themselves and by rsync. */
+const CHANGING: readonly SystemFault['calls'][] = [
+  ['pwrite64'],
+  ['rename', 'renameat'],
+  ['fsync', 'syncfs'],
+  ['mkdir', 'mkdirat'],
+  ['unlink', 'unlinkat'],
+  ['ftruncate', 'utimensat', 'fchmod', 'chmod'],
+];
 const FSYNCS_OF_NODE = 3;
+/** Each of so many calls of a kind is made to fail in turn if thoroughness is asked for. */
+const EACH_OF = 60;
 
 describe('a system call that fails', function () {
   this.timeout(IS_EXHAUSTIVE ? 3_600_000 : 180_000);
@@ -37,19 +47,8 @@ describe('a system call that fails', function () {
     await lab.close();
   });
 
-  /** Runs a command with a fault; undefined if it did well. */
-  const failureOf = async (args: readonly string[], fault: SystemFault): Promise<Failure | undefined> => {
-    const { status, signal, stdout, stderr } = await failing(lab.tree.program, fault).run([
-      '--json',
-      ...args,
-    ]);
-    const said = `${JSON.stringify(fault)}: ${status} ${signal} ${stdout}${stderr}`;
-    assert.doesNotMatch(stderr, /defect of deskpod/, said);
-    if (status === 0) return undefined;
-    const { error } = JSON.parse(stdout) as { error: Failure };
-    assert.equal(status, exitStatusOf(error.code as ErrorCode), said);
-    return error;
-  };
+  const failureOf = (args: readonly string[], fault: SystemFault): Promise<Failure | undefined> =>
+    failureUnder(fault, lab.tree.program, args);
 
   for (const [what, code, place] of [
     ['the log', 'LOG_DAMAGED', () => join('log', '000000000001.log')],
@@ -62,7 +61,6 @@ describe('a system call that fails', function () {
       const fault = { calls: ['read', 'pread64'], error: 'EIO', path } as const;
       const failure = await failureOf(['checkpoint', ...lab.tree.at], fault);
       assert.equal(failure?.code, code);
-      assert.ok(failure.hint);
       const name = path.slice(path.lastIndexOf('/') + 1);
       assert.ok(failure.message.includes(name), failure.message);
       await requireWholePod(lab.tree.dir, lab.sealed);
@@ -76,10 +74,7 @@ describe('a system call that fails', function () {
         await lab.change('large', 400_000 + nth);
         const failure = await failureOf(['checkpoint', ...lab.tree.at], { ...fault, nth });
         hasFailed = failure !== undefined;
-        if (failure !== undefined) {
-          assert.ok(CODES.includes(failure.code as ErrorCode), JSON.stringify({ fault, nth, failure }));
-          assert.ok(failure.hint, failure.message);
-        }
+        requireKnown(failure, { ...fault, nth });
         const { checkpoints } = await requireWholePod(lab.tree.dir, await sealedNow());
         assert.ok(failure !== undefined || checkpoints.length === lab.sealed.size);
         while (lab.sealed.size > checkpoints.length) lab.sealed.delete(lab.sealed.size);
@@ -112,12 +107,88 @@ describe('a system call that fails', function () {
     }
   });
 
+  it('in a prune leaves every checkpoint that its log has, and the next prune ends it', async () => {
+    const { dir, at } = lab.tree;
+    let count = 0;
+    await atEach(CHANGING, 2, async (fault) => {
+      await lab.change('large', 300_000 + ++count);
+      await lab.change(`kept ${count}`, 20_000);
+      const last = await lab.checkpoint();
+      const failure = await failureOf(['prune', '--keep-last', '1', '--max-unused', '0', ...at], fault);
+      requireKnown(failure, fault);
+      const { checkpoints } = await requireWholePod(dir, lab.sealed);
+      assert.equal(checkpoints.at(-1)?.number, last);
+      assert.ok(failure !== undefined || checkpoints.length === 1);
+      await lab.prune();
+      assert.equal((await requireWholePod(dir, lab.sealed)).checkpoints.length, 1);
+      assert.deepEqual(leftovers(lab.podDir), []);
+      return failure;
+    });
+  });
+
+  it('in a restore harms no home, and the same command goes on with what had come', async () => {
+    await lab.tree.bringHome();
+    const { dir, home, podId, temp } = lab.tree;
+    lab.sealed.set(2, await filesBelow(dir));
+    const files = await filesBelow(dir);
+    const back = join(temp, 'back');
+    const repository = join(back, '.deskpod', 'repository');
+    await atEach(CHANGING, 1, async (fault) => {
+      const failure = await failureOf(lab.tree.restoreTo('back'), fault);
+      requireKnown(failure, fault);
+      assert.ok(await requireWholeHome(home, podId, lab.sealed));
+      const came = inodesOf(repository);
+      if (failure !== undefined) await lab.tree.restoreHere('back', {});
+      const kept = inodesOf(repository);
+      for (const [path, inode] of came) assert.equal(kept.get(path), inode, `${path} was fetched again`);
+      await requireWholePod(back, lab.sealed);
+      assert.deepEqual(await filesBelow(back), files);
+      assert.deepEqual([...leftovers(join(back, '.deskpod')), ...leftovers(home)], []);
+      rmSync(back, { recursive: true });
+      return failure;
+    });
+  });
+
+  /** Has the first `count` calls of each kind fail in turn, or many more, until `act` says that none failed. */
+  async function atEach(
+    kinds: readonly SystemFault['calls'][],
+    count: number,
+    act: (fault: SystemFault) => Promise<Failure | undefined>,
+  ): Promise<void> {
+    for (const calls of kinds) {
+      const first = calls.includes('fsync') ? FSYNCS_OF_NODE + 1 : 1;
+      const errors = calls.includes('unlink') ? (['EIO'] as const) : (['ENOSPC', 'EIO'] as const);
+      let hasFailed = true;
+      for (let nth = first; hasFailed && nth < first + (IS_EXHAUSTIVE ? EACH_OF : count); nth++) {
+        hasFailed = false;
+        // by turns: all of them take as many times as long
+        const tried = errors.filter((_, i) => IS_EXHAUSTIVE || i === nth % errors.length);
+        for (const error of tried) if ((await act({ calls, error, nth })) !== undefined) hasFailed = true;
+      }
+    }
+  }
+
   /** With the folder as it is for the checkpoint that may have come. */
   async function sealedNow() {
     lab.sealed.set(lab.sealed.size + 1, await filesBelow(lab.tree.dir));
     return lab.sealed;
   }
 });
+
+function requireKnown(failure: Failure | undefined, fault: SystemFault): void {
+  if (failure === undefined) return;
+  assert.ok(CODES.includes(failure.code as ErrorCode), JSON.stringify({ fault, failure }));
+}
+
+/** The inodes of the packs below a repository. */
+function inodesOf(repository: string): Map<string, number> {
+  const packs = join(repository, 'packs');
+  if (!existsSync(packs)) return new Map();
+  const files = readdirSync(packs, { recursive: true, encoding: 'utf8' }).filter((path) =>
+    /^..\/[0-9a-f]{64}\.age$/.test(path),
+  );
+  return new Map(files.map((path) => [path, statSync(join(packs, path)).ino]));
+}
 
 function only(podDir: string, folder: string): string {
   return join(folder, readdirSync(join(podDir, folder))[0] ?? '');
