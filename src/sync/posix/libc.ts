@@ -32,6 +32,17 @@ export function lastErrno(): number {
   return koffi.errno();
 }
 
+/**
+ * Makes a system call again for as long as a signal interrupts it, as Node does with its own: network drives and those of
+ * user space may give any call back so. Gives its result; the call must not have done anything by then, as with close(2).
+ */
+export function uninterrupted(call: () => number | bigint): number {
+  for (;;) {
+    const result = Number(call());
+    if (result >= 0 || koffi.errno() !== koffi.os.errno.EINTR) return result;
+  }
+}
+
 /** Declares a C function by its prototype, for example `int fsync(int fd)`. Paths are passed as NUL-ended Buffers. */
 // biome-ignore lint/suspicious/noExplicitAny: koffi types a foreign function only by its C prototype
 export function declareFunction(prototype: string): (...args: any[]) => any {

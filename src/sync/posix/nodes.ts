@@ -1,6 +1,6 @@
 // Inodes that Node cannot make: fifos, sockets, device nodes; and their device numbers.
 import { constants } from 'node:fs';
-import { cPath, declareFunction, ErrnoError, lastErrno } from './libc.ts';
+import { cPath, declareFunction, ErrnoError, lastErrno, uninterrupted } from './libc.ts';
 
 const mknod = declareFunction('int mknod(const uint8_t *path, uint32_t mode, uint64_t dev)');
 
@@ -39,6 +39,7 @@ export function makeDevice(
 }
 
 function makeNode(path: Uint8Array | string, type: number, mode: number, device: bigint): void {
-  if (Number(mknod(cPath(path), type | (mode & 0o7777), device)) < 0)
+  const cpath = cPath(path);
+  if (uninterrupted(() => mknod(cpath, type | (mode & 0o7777), device)) < 0)
     throw new ErrnoError('mknod', lastErrno(), Buffer.from(path).toString());
 }

@@ -1,6 +1,6 @@
 // Sparse files: where they have data and where holes, and writing around these.
 import { writeSync } from 'node:fs';
-import { declareFunction, ErrnoError, errnoName, lastErrno } from './libc.ts';
+import { declareFunction, ErrnoError, errnoName, lastErrno, uninterrupted } from './libc.ts';
 
 const lseek = declareFunction('int64_t lseek(int fd, int64_t offset, int whence)');
 
@@ -31,7 +31,7 @@ export function dataRanges(fd: number, sizeBytes: number): DataRange[] {
 }
 
 function seek(fd: number, offset: number, whence: number, sizeBytes: number): number {
-  const found = Number(lseek(fd, offset, whence));
+  const found = uninterrupted(() => lseek(fd, offset, whence));
   if (found >= 0) return found;
   const errno = lastErrno();
   const code = errnoName(errno);

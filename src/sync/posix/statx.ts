@@ -1,6 +1,6 @@
 // statx(2) and getdents64(2) into buffers that are used again: a walk by them costs half of one by Node's own calls.
 import { constants } from 'node:fs';
-import { declareFunction, ErrnoError, lastErrno } from './libc.ts';
+import { declareFunction, ErrnoError, lastErrno, uninterrupted } from './libc.ts';
 
 const statx = declareFunction(
   'int statx(int folder, const uint8_t *path, int flags, uint32_t mask, uint8_t *result)',
@@ -42,13 +42,13 @@ export class StatReader {
 
   /** Reads the stats of a path that ends with NUL, not through a symlink. @throws ErrnoError */
   read(cpath: Uint8Array): void {
-    if (Number(statx(AT_FDCWD, cpath, AS_IT_LIES, BASIC_STATS, this.#result)) < 0)
+    if (uninterrupted(() => statx(AT_FDCWD, cpath, AS_IT_LIES, BASIC_STATS, this.#result)) < 0)
       throw new ErrnoError('statx', lastErrno(), Buffer.from(cpath.subarray(0, -1)).toString());
   }
 
   /** Reads the stats of an open file. @throws ErrnoError */
   readOpen(fd: number): void {
-    if (Number(statx(fd, NO_PATH, AT_EMPTY_PATH, BASIC_STATS, this.#result)) < 0)
+    if (uninterrupted(() => statx(fd, NO_PATH, AT_EMPTY_PATH, BASIC_STATS, this.#result)) < 0)
       throw new ErrnoError('statx', lastErrno(), `file descriptor ${fd}`);
   }
 
@@ -141,7 +141,7 @@ const DOT = 0x2e;
 export function readNames(fd: number): Buffer[] {
   const names: Buffer[] = [];
   for (;;) {
-    const length = Number(getdents(fd, entries, entries.length));
+    const length = uninterrupted(() => getdents(fd, entries, entries.length));
     if (length < 0) throw new ErrnoError('getdents64', lastErrno(), `file descriptor ${fd}`);
     if (length === 0) return names.sort(Buffer.compare);
     for (let at = 0; at < length; at += entries.readUInt16LE(at + 16)) {

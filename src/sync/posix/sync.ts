@@ -1,6 +1,6 @@
 // Making written files and folders durable.
 import { closeSync, constants, fsyncSync, openSync } from 'node:fs';
-import { declareFunction, ErrnoError, lastErrno } from './libc.ts';
+import { declareFunction, ErrnoError, errnoName, lastErrno } from './libc.ts';
 
 /** A foreign function that koffi can also call on a thread of its own. */
 interface AsyncCall {
@@ -13,17 +13,23 @@ const syncfs = declareFunction('int syncfs(int fd)') as unknown as AsyncCall;
 export async function syncFileSystem(path: Uint8Array | string): Promise<void> {
   const fd = openFolder(path);
   try {
-    await new Promise<void>((resolve, reject) => {
-      // on a thread of koffi's: it can take seconds, and koffi carries errno into the callback
-      syncfs.async(fd, (error, result) => {
-        if (error !== null) reject(error);
-        else if (result < 0) reject(new ErrnoError('syncfs', lastErrno(), Buffer.from(path).toString()));
-        else resolve();
-      });
-    });
+    while ((await sync(fd, path)) === 'interrupted');
   } finally {
     closeSync(fd);
   }
+}
+
+function sync(fd: number, path: Uint8Array | string): Promise<'done' | 'interrupted'> {
+  return new Promise((resolve, reject) => {
+    // on a thread of koffi's: it can take seconds, and koffi carries errno into the callback
+    syncfs.async(fd, (error, result) => {
+      const errno = error === null && result < 0 ? lastErrno() : 0;
+      if (error !== null) reject(error);
+      else if (errno === 0) resolve('done');
+      else if (errnoName(errno) === 'EINTR') resolve('interrupted');
+      else reject(new ErrnoError('syncfs', errno, Buffer.from(path).toString()));
+    });
+  });
 }
 
 /** Makes the names in a folder durable: what was created, renamed and removed in it. */

@@ -1,5 +1,5 @@
 // Modification times to the nanosecond, also of symlinks.
-import { cPath, declareFunction, ErrnoError, lastErrno } from './libc.ts';
+import { cPath, declareFunction, ErrnoError, lastErrno, uninterrupted } from './libc.ts';
 
 const utimensat = declareFunction(
   'int utimensat(int dirfd, const uint8_t *path, const int64_t *times, int flags)',
@@ -19,6 +19,7 @@ export function setMtimeNs(path: Uint8Array | string, mtimeNs: bigint): void {
   const nanoseconds = ((mtimeNs % NS_PER_SECOND) + NS_PER_SECOND) % NS_PER_SECOND;
   const seconds = (mtimeNs - nanoseconds) / NS_PER_SECOND;
   const times = new BigInt64Array([0n, UTIME_OMIT, seconds, nanoseconds]);
-  if (Number(utimensat(AT_FDCWD, cPath(path), times, AT_SYMLINK_NOFOLLOW)) < 0)
+  const cpath = cPath(path);
+  if (uninterrupted(() => utimensat(AT_FDCWD, cpath, times, AT_SYMLINK_NOFOLLOW)) < 0)
     throw new ErrnoError('utimensat', lastErrno(), Buffer.from(path).toString());
 }

@@ -1,5 +1,5 @@
 // Extended attributes of all namespaces, by byte paths, never through a symlink.
-import { cPath, declareFunction, ErrnoError, errnoName, lastErrno } from './libc.ts';
+import { cPath, declareFunction, ErrnoError, errnoName, lastErrno, uninterrupted } from './libc.ts';
 
 const llistxattr = declareFunction('int64_t llistxattr(const uint8_t *path, uint8_t *list, size_t size)');
 const lgetxattr = declareFunction(
@@ -29,7 +29,7 @@ export interface Xattr {
  */
 export function readXattrs(path: Uint8Array | string): Xattr[] {
   const cpath = cPath(path);
-  const listBytes = Number(llistxattr(cpath, scratch, scratch.length));
+  const listBytes = uninterrupted(() => llistxattr(cpath, scratch, scratch.length));
   if (listBytes === 0) return [];
   if (listBytes < 0) {
     const errno = lastErrno();
@@ -44,7 +44,8 @@ export function readXattrs(path: Uint8Array | string): Xattr[] {
   }
   const xattrs: Xattr[] = [];
   for (const name of names.sort(Buffer.compare)) {
-    const valueBytes = Number(lgetxattr(cpath, cPath(name), scratch, scratch.length));
+    const cname = cPath(name);
+    const valueBytes = uninterrupted(() => lgetxattr(cpath, cname, scratch, scratch.length));
     if (valueBytes >= 0) {
       xattrs.push({ name, value: Buffer.from(scratch.subarray(0, valueBytes)) });
       continue;
@@ -58,13 +59,15 @@ export function readXattrs(path: Uint8Array | string): Xattr[] {
 
 /** Sets one extended attribute, new or not. @throws ErrnoError */
 export function setXattr(path: Uint8Array | string, name: Uint8Array | string, value: Uint8Array): void {
-  if (Number(lsetxattr(cPath(path), cPath(name), value, value.length, 0)) < 0)
+  const [cpath, cname] = [cPath(path), cPath(name)];
+  if (uninterrupted(() => lsetxattr(cpath, cname, value, value.length, 0)) < 0)
     throw new ErrnoError('lsetxattr', lastErrno(), `${display(path)} ${display(name)}`);
 }
 
 /** Takes one extended attribute away; one that is not there is no error. @throws ErrnoError */
 export function removeXattr(path: Uint8Array | string, name: Uint8Array | string): void {
-  if (Number(lremovexattr(cPath(path), cPath(name))) === 0) return;
+  const [cpath, cname] = [cPath(path), cPath(name)];
+  if (uninterrupted(() => lremovexattr(cpath, cname)) === 0) return;
   const errno = lastErrno();
   if (errnoName(errno) !== 'ENODATA') throw new ErrnoError('lremovexattr', errno, display(path));
 }

@@ -1,13 +1,14 @@
 // System calls that fail in a real command: it tells a code and the file, loses nothing, and the next one works.
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ErrorCode } from '../../../src/core/errors.ts';
+import { readXattrs, setXattr } from '../../../src/sync/posix/xattr.ts';
 import type { Failure } from '../program.ts';
 import { filesBelow } from '../tree-lab.ts';
 import { CrashLab } from './crash-lab.ts';
 import { IS_EXHAUSTIVE } from './crash-states.ts';
-import { failureUnder, type SystemFault } from './injection.ts';
+import { failing, failureUnder, type SystemFault } from './injection.ts';
 import { leftovers, requireWholeHome, requireWholePod } from './whole.ts';
 
 /** What a failed call may come to, whichever it is. */
@@ -34,6 +35,10 @@ const CHANGING: readonly SystemFault['calls'][] = [
 const FSYNCS_OF_NODE = 3;
 /** Each of so many calls of a kind is made to fail in turn if thoroughness is asked for. */
 const EACH_OF = 60;
+/** Any of a network drive's, or of one that a program serves. */
+const INTERRUPTIBLE = [
+  ...['statx', 'getdents64', 'llistxattr', 'lgetxattr', 'lsetxattr', 'lseek', 'utimensat', 'syncfs'],
+];
 
 describe('a system call that fails', function () {
   this.timeout(IS_EXHAUSTIVE ? 3_600_000 : 180_000);
@@ -147,6 +152,21 @@ describe('a system call that fails', function () {
       rmSync(back, { recursive: true });
       return failure;
     });
+  });
+
+  it('because a signal interrupts it is made again', async () => {
+    const { at, dir, temp, program } = lab.tree;
+    const fault = { calls: INTERRUPTIBLE, error: 'EINTR', nth: 1, step: 3 } as const;
+    setXattr(join(dir, 'letter.txt'), 'user.comment', Buffer.from('a comment'));
+    truncateSync(join(dir, 'large'), 4_000_000);
+    // it is built then: the shell's search for newer sources is not what is meant
+    await program.answer(['status', ...at]);
+    const interrupted = failing(program, fault);
+    const { number } = await interrupted.answer<{ number: number }>(['checkpoint', ...at]);
+    const copy = join(temp, 'copy');
+    await interrupted.answer(['restore', '--into', copy, '--checkpoint', String(number), ...at]);
+    assert.deepEqual(await filesBelow(copy), await filesBelow(dir));
+    assert.deepEqual(readXattrs(join(copy, 'letter.txt')), readXattrs(join(dir, 'letter.txt')));
   });
 
   /** Has the first `count` calls of each kind fail in turn, or many more, until `act` says that none failed. */
