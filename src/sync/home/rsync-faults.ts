@@ -1,6 +1,7 @@
 // What rsync, its daemon and ssh print when they fail, and what it means for a home.
 import type { ErrorCode } from '../../core/errors.ts';
 import type { ProcessError } from '../process.ts';
+import { OBJECT_KINDS } from '../repository/repository.ts';
 
 /** A failure in our words. */
 export interface Fault {
@@ -126,6 +127,12 @@ const FAULTS: readonly (Fault & { readonly text: RegExp })[] = [
     hint: 'mount it writable and sync again',
   },
   {
+    text: /\[(?:receiver|generator)\] .*: Input\/output error \(5\)/i,
+    code: 'TARGET_WRITE_FAILED',
+    message: 'the drive of the home reports an error',
+    hint: 'see `dmesg` there: if the drive fails, make a home on another one; what was acknowledged stays',
+  },
+  {
     text: /Permission denied \(13\)|Operation not permitted \(1\)/,
     code: 'TARGET_WRITE_FAILED',
     message: 'the home may not be read or written by this user',
@@ -157,6 +164,30 @@ export function faultOf(error: ProcessError, isRemote: boolean): Fault {
     message: `${isRemote ? 'the connection' : 'rsync'} was interrupted (${reason})${last === '' ? '' : `: ${last}`}`,
     hint: 'sync again: it goes on where it stopped',
   };
+}
+
+/** What the system calls EIO, ENODATA, EBADMSG, EILSEQ, EUCLEAN and EREMOTEIO, with their numbers, as rsync tells them. */
+const UNREADABLE =
+  /\[sender\] (?:read errors mapping|send_files failed to open) "(?<path>[^"\n]+)".*: (?<reason>[^:\n]+) \((?:5|61|74|84|117|121)\)$/im;
+const OBJECT = new RegExp(
+  `(?<place>(?<kind>${OBJECT_KINDS.join('|')})/(?:[0-9a-f]{2}/)?(?<name>[0-9a-f-]+)(?:\\.age|\\.erofs)?)$`,
+);
+
+/** An object that the drive of whoever sends it does not give. */
+export interface UnreadableObject {
+  /** Its path in the repository. */
+  readonly place: string;
+  /** `packs/NAME`, as messages name it. */
+  readonly label: string;
+  /** In the system's words. */
+  readonly reason: string;
+}
+
+/** The object that rsync could not read where it lies, if that was it; one of several. */
+export function unreadableObject({ stderrTail }: ProcessError): UnreadableObject | undefined {
+  const { path, reason = '' } = UNREADABLE.exec(stderrTail)?.groups ?? {};
+  const { place = '', kind, name } = OBJECT.exec(path ?? '')?.groups ?? {};
+  return kind === undefined ? undefined : { place, label: `${kind}/${name}`, reason };
 }
 
 /** What kept rsync from writing into a folder of this host, if that was it. */

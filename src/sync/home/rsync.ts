@@ -3,7 +3,7 @@ import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import { ProcessError, run } from '../process.ts';
 import type { RsyncAddress } from './home-url.ts';
-import { faultHere, faultOf } from './rsync-faults.ts';
+import { faultHere, faultOf, type UnreadableObject, unreadableObject } from './rsync-faults.ts';
 
 const CONNECT_TIMEOUT_S = 10;
 /** A connection over which nothing moves for this long is taken for dead. */
@@ -140,11 +140,30 @@ export class Rsync {
       const details = { path: into, output: error.stderrTail };
       return new DeskPodError(here.code, here.message, { hint: here.hint, details, cause: error });
     }
+    const unreadable = unreadableObject(error);
+    if (unreadable !== undefined) return this.#unreadable(unreadable, into === undefined, error);
     const fault = faultOf(error, this.#address.kind !== 'folder');
     return new DeskPodError(fault.code, `${this.#url}: ${fault.message}`, {
       hint: fault.hint,
       details: { url: this.#url, exitCode: error.exitCode, output: error.stderrTail },
       cause: error,
+    });
+  }
+
+  #unreadable(object: UnreadableObject, isOurs: boolean, cause: ProcessError): DeskPodError {
+    const { place, label, reason } = object;
+    const text = `${label}: the drive does not give its bytes (${reason})`;
+    if (isOurs) {
+      return new DeskPodError('OBJECT_DAMAGED', text, {
+        hint: 'See `dmesg`. `deskpod verify` brings back from another home what can be read there.',
+        details: { path: label, reason },
+        cause,
+      });
+    }
+    return new DeskPodError('HOME_DAMAGED', `${this.#url}: ${text}`, {
+      hint: `\`deskpod verify --home ${this.#url}\` sends it again from the device; or bring it from another copy of this home.`,
+      details: { url: this.#url, damaged: [place], reason },
+      cause,
     });
   }
 }

@@ -39,6 +39,13 @@ export async function refreshChunkIndex(
   return { addedCount: fresh.length - damagedPacks.length, removedCount: gone.length, damagedPacks };
 }
 
+/** What is added to the message about a chunk that no pack holds: those that could not be asked. Empty if there are none. */
+export function describeUnread(damagedPacks: readonly string[]): string {
+  const [first, ...others] = damagedPacks;
+  if (first === undefined) return '';
+  return `; packs/${first}${others.length === 0 ? '' : ` and ${others.length} more`} can not be read`;
+}
+
 /** The chunks that a pack holds, by its own index. Throws OBJECT_MISSING, OBJECT_DAMAGED or PACK_DAMAGED. */
 export async function readEntries(
   repository: Repository,

@@ -11,7 +11,7 @@ import { hashing } from '../hashing.ts';
 import { Crew } from '../workers/crew.ts';
 import type { FileSource } from '../workers/messages.ts';
 import type { ChunkIndex, ChunkLocation } from './chunk-index.ts';
-import { readEntries, refreshChunkIndex } from './chunk-index-refresh.ts';
+import { describeUnread, readEntries, refreshChunkIndex } from './chunk-index-refresh.ts';
 import {
   ChunkWriter,
   type ContentKind,
@@ -151,9 +151,20 @@ export class Content {
     try {
       return await this.#reader.read(id);
     } catch (error) {
-      if (!isDeskPodError(error) || !(await this.#isElsewhere(id, tried))) throw error;
+      if (!isDeskPodError(error)) throw error;
+      if (!(await this.#isElsewhere(id, tried))) throw this.#explain(error);
       return await this.#reader.read(id);
     }
+  }
+
+  /** A chunk that is nowhere else lies in a pack that can not be read: that is what has to be brought back. */
+  #explain(error: DeskPodError): DeskPodError {
+    if (error.code !== 'CHUNK_MISSING' || this.#damagedPacks.length === 0) return error;
+    return new DeskPodError(error.code, error.message + describeUnread(this.#damagedPacks), {
+      hint: '`deskpod verify` brings back from home what can not be read here.',
+      details: { ...error.details, damagedPacks: this.#damagedPacks },
+      cause: error,
+    });
   }
 
   /** Has a chunk that was flushed written to a file; see `ContentReader`. */

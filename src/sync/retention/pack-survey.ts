@@ -5,7 +5,7 @@ import type { MarkedChunks } from '../../core/marked-chunks.ts';
 import { PACK_INDEX_ENTRY_BYTES, type PackEntry } from '../../core/pack.ts';
 import type { PackUse } from '../../core/pack-plan.ts';
 import type { ProgressListener } from '../../core/progress.ts';
-import { readEntries } from '../repository/chunk-index-refresh.ts';
+import { describeUnread, readEntries } from '../repository/chunk-index-refresh.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { Crew } from '../workers/crew.ts';
 import { provePack } from './pack-copy.ts';
@@ -169,7 +169,8 @@ export class PackSurvey {
     const id = toHex(this.needed.idAt(missing));
     throw new DeskPodError(
       'CHUNK_MISSING',
-      `chunk ${id}: expected a pack that holds it, got none (${count} of ${this.#holders.length} that are needed)`,
+      `chunk ${id}: expected a pack that holds it, got none (${count} of ${this.#holders.length} that are needed)` +
+        describeUnread([...this.damaged]),
       {
         hint: 'Nothing was deleted. Run `deskpod verify` first: what is damaged can come back from home.',
         details: { id, count, damagedPacks: [...this.damaged] },
