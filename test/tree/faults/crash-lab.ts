@@ -102,11 +102,11 @@ export class CrashLab {
     const known = new Set<string>();
     const tried = new Set<string>();
     for (const [index, state] of states.entries()) {
-      for (const drive of Object.keys(holds))
-        writeFolder(join(this.tree.temp, drive), folderAt(state, drive));
+      const root = state.make();
+      for (const drive of Object.keys(holds)) writeFolder(join(this.tree.temp, drive), folderAt(root, drive));
       try {
         for (const [drive, isWhole] of Object.entries(holds)) {
-          const folder = folderAt(state, drive);
+          const folder = folderAt(root, drive);
           const looks = folder === undefined ? '' : fingerprint(folder, () => false);
           if (!known.has(`${drive} ${state.isDone} ${looks}`)) await isWhole(state);
           known.add(`${drive} ${state.isDone} ${looks}`);
@@ -123,8 +123,8 @@ export class CrashLab {
   }
 }
 
-function folderAt({ folder }: CrashState, drive: string): Folder | undefined {
-  const node = folder.names.get(drive);
+function folderAt(root: Folder, drive: string): Folder | undefined {
+  const node = root.names.get(drive);
   return node?.kind === 'folder' ? node : undefined;
 }
 
