@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { measureScale } from './scale.ts';
 import { measureSession } from './session.ts';
 import { measureSync } from './sync.ts';
 
@@ -11,22 +12,27 @@ const { values, positionals } = parseArgs({
     json: { type: 'boolean', default: false },
     runs: { type: 'string' },
     revisions: { type: 'string', default: '98' },
+    files: { type: 'string', default: '1000000' },
   },
 });
 const [what] = positionals;
 const runs = Number(values.runs ?? (what === 'session' ? '10' : '5'));
-const revisions = Number(values.revisions);
-if ((what !== 'sync' && what !== 'session') || !(runs >= 1) || !(revisions >= 0)) {
-  console.error('usage: ops/bench sync|session [--json] [--runs COUNT] [--revisions COUNT]');
+const [revisions, files] = [Number(values.revisions), Number(values.files)];
+const MEASURES: Readonly<Record<string, (place: string, isJson: boolean) => Promise<boolean>>> = {
+  sync: (place, isJson) => measureSync(place, { runs, revisions, isJson }),
+  session: (place, isJson) => measureSession(place, { runs, isJson }),
+  scale: (place, isJson) => measureScale(place, { files, revisions, isJson }),
+};
+const measure = Object.hasOwn(MEASURES, what ?? '') ? MEASURES[what ?? ''] : undefined;
+if (measure === undefined || !(runs >= 1) || !(revisions >= 0) || !(files >= 1)) {
+  console.error(
+    'usage: ops/bench sync|session|scale [--json] [--runs COUNT] [--revisions COUNT] [--files COUNT]',
+  );
   process.exit(2);
 }
 const place = await mkdtemp(join(process.env.TMPDIR ?? '/var/tmp', 'deskpod-bench-'));
 try {
-  const holds =
-    what === 'sync'
-      ? await measureSync(place, { runs, revisions, isJson: values.json })
-      : await measureSession(place, { runs, isJson: values.json });
-  process.exitCode = holds ? 0 : 1;
+  process.exitCode = (await measure(place, values.json)) ? 0 : 1;
 } finally {
   await rm(place, { recursive: true, force: true });
 }

@@ -1,10 +1,12 @@
 // ops/bench sync: backups, restores and verifies beside restic and borg, on the same data, interleaved.
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../../src/sync/process.ts';
 import { changeData, makeData } from './data.ts';
+import { onNewDrive } from './new-drive.ts';
 import { RunningDesktop } from './processes.ts';
 import { Findings, type Limit } from './report.ts';
+import { measureRevisions, REVISIONS_LIMIT } from './revisions.ts';
 import { type Taken, type Tool, toolsIn } from './tools.ts';
 
 const LIMITS: readonly Limit[] = [
@@ -14,7 +16,7 @@ const LIMITS: readonly Limit[] = [
   { name: 'nothing changed, watched', unit: 's', peerName: 'restic', limit: 0.2 },
   { name: 'one file in a hundred changed', unit: 's', peerName: 'restic', limit: 0.4 },
   { name: 'restore', unit: 's', peerName: 'restic', limit: 0.6 },
-  { name: 'restore of the last of many', unit: 's', peerName: 'its restore of the first', limit: 1.2 },
+  REVISIONS_LIMIT,
   { name: 'verify of all data', unit: 's', peerName: 'restic', limit: 1 },
   { name: 'repository', unit: 'MB', peerName: 'restic', limit: 1.05 },
   { name: 'peak memory', unit: 'MiB', peerName: 'budget', budget: 300, limit: 1 },
@@ -44,25 +46,6 @@ export async function measureSync(place: string, options: SyncOptions): Promise<
     await desktop.stop();
   }
   return findings.report(LIMITS, options.isJson);
-}
-
-/**
- * Runs `act` in a folder that is a file system of its own. On one where much was deleted in the last minutes, ext4 takes
- * up to ten times as long to make files, as it looks for inodes that were not: whoever came later would pay for that.
- */
-async function onNewDrive(dir: string, act: (dir: string) => Promise<void>): Promise<void> {
-  const image = `${dir}.img`;
-  await mkdir(dir);
-  await run('truncate', ['--size', '24G', image]);
-  await run('mkfs.ext4', ['-q', '-F', image]);
-  await run('mount', ['-o', 'loop', image, dir]);
-  try {
-    await act(dir);
-  } finally {
-    await run('umount', [dir]);
-    await rm(image);
-    await rm(dir, { recursive: true });
-  }
 }
 
 async function measureOnce(
@@ -103,15 +86,5 @@ async function measureOnce(
   if (revisions === 0) return;
   const [ours] = tools;
   if (ours === undefined) return;
-  for (let i = 0; i < revisions; i++) {
-    await changeData(data, desktop);
-    await ours.backup();
-  }
-  for (const [which, name] of [
-    ['newest', 'deskpod'],
-    ['first', 'its restore of the first'],
-  ] as const) {
-    const { seconds } = await ours.restore(restored(ours, `later-${which}`), which);
-    findings.note('restore of the last of many', name, seconds);
-  }
+  await measureRevisions(place, ours, desktop, revisions, findings);
 }

@@ -32,10 +32,11 @@ export interface Tool {
 
 /** All of them, working below `place`, on `place/data`. */
 export function toolsIn(place: string): Tool[] {
-  return [deskpod(place), restic(place), borg(place)];
+  return [deskpodIn(place), restic(place), borg(place)];
 }
 
-function deskpod(place: string): Tool {
+/** DeskPod, as one of them. */
+export function deskpodIn(place: string): Tool {
   const data = join(place, 'data');
   const passphraseFile = join(place, 'passphrase');
   const deskpodDo = (...args: string[]): Promise<Taken> =>
