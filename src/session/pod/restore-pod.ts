@@ -15,7 +15,7 @@ import { choosePod, rebuildPod } from '../../sync/pod/rebuild.ts';
 import { stageFiles } from '../../sync/pod/staged-files.ts';
 import { surveyPod } from '../../sync/pod/survey.ts';
 import { lockTree } from '../../sync/pod/tree.ts';
-import { isSystemError } from '../../sync/repository/durable-file.ts';
+import { isSystemError, syncFolder } from '../../sync/repository/durable-file.ts';
 import { formatDevice, mountDevice } from '../device/device.ts';
 import { findDevicePlace } from '../device/medium.ts';
 import { requireRoot } from '../host/root-rights.ts';
@@ -84,6 +84,8 @@ async function restoreTreePod(plan: RestorePlan, source: Source, dir: string): P
   await mkdir(dir, { recursive: true });
   const lock = await lockTree(dir);
   try {
+    // by the pod's folder the same command knows its own unfinished work: no file may come to stay before it
+    await syncFolder(dir);
     const place = await inodePlace('folder', join(dir, TREE_POD_DIR));
     const [folder, files] = [treePodFolder(dir), await stageFiles(dir)];
     const { startedMs } = source;

@@ -188,6 +188,9 @@ describe('a command that crashes at any point', function () {
         back: async ({ isDone }) => {
           const isPod = existsSync(join(back, '.deskpod', 'deskpod.pod'));
           assert.ok(isPod || !isDone);
+          // files without it would be taken for somebody's
+          const isBegun = existsSync(join(back, '.deskpod'));
+          assert.ok(isBegun || !existsSync(back) || (await filesBelow(back)).size === 0);
           if (!isPod) return;
           await requireWholePod(back, lab.sealed);
           assert.deepEqual(await filesBelow(back), files);
