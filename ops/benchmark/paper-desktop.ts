@@ -1,7 +1,7 @@
 // The desktop of the paper's Table 1 (Collaborative Computing 2005) as it is today: its four applications, each with a
 // document open.
 import { run } from '../../src/sync/process.ts';
-import type { Program } from '../demonstration/program.ts';
+import type { Program } from '../user/program.ts';
 
 /** The base that has them. */
 export const PAPER_BASE = 'paper';

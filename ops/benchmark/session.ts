@@ -11,7 +11,7 @@ import { releaseDevice } from '../../src/session/pod/release.ts';
 import { restoreTree } from '../../src/sync/files/restore.ts';
 import type { CheckpointReport } from '../../src/sync/pod/seal-checkpoint.ts';
 import { run } from '../../src/sync/process.ts';
-import { Program } from '../demonstration/program.ts';
+import { Program } from '../user/program.ts';
 import { bareDump, bareRestore } from './bare-criu.ts';
 import { openApplications, PAPER_BASE, PAPER_PACKAGES, writeDocuments } from './paper-desktop.ts';
 import { Findings, type Limit } from './report.ts';

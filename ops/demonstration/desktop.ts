@@ -11,9 +11,9 @@ import { connectToSession } from '../../src/session/process/session-socket.ts';
 import { openRfb, type RfbClient } from '../../src/session/rfb/client.ts';
 import type { SyncReport } from '../../src/sync/pod/replicate.ts';
 import type { CheckpointReport } from '../../src/sync/pod/seal-checkpoint.ts';
+import { Person } from '../user/person.ts';
 import { listTree } from './listing.ts';
 import type { Stage } from './main.ts';
-import { Person } from './person.ts';
 import { proveChain } from './proofs.ts';
 
 const UNSAVED_TEXT = 'These words are in no file: they live in the memory of a running editor.';

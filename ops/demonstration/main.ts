@@ -3,13 +3,14 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { EXIT_STATUS } from '../../src/cli/exit-codes.ts';
+import { Program } from '../user/program.ts';
+import { clearAbandoned, makeWorkplace, type Workplace } from '../user/workplace.ts';
 import { demonstrateDesktop } from './desktop.ts';
 import { Narration } from './narration.ts';
-import { Program } from './program.ts';
 import { demonstrateTree } from './tree.ts';
-import { clearAbandoned, makeWorkplace, type Workplace } from './workplace.ts';
 
 const PASSPHRASE = 'correct horse battery staple';
+const FOLDER_PREFIX = 'deskpod-demo-';
 
 /** What a demonstration works with. */
 export interface Stage {
@@ -28,8 +29,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 }
 
 const isRoot = process.getuid?.() === 0;
-await clearAbandoned();
-const workplace = makeWorkplace();
+await clearAbandoned(FOLDER_PREFIX);
+const workplace = makeWorkplace(FOLDER_PREFIX);
 let failure: unknown;
 try {
   const passphraseFile = join(workplace.dir, 'passphrase');

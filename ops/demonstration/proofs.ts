@@ -1,7 +1,7 @@
 // Proofs that both demonstrations share.
 import type { LoggedEvent } from '../../src/core/events.ts';
+import type { Program } from '../user/program.ts';
 import type { Narration } from './narration.ts';
-import type { Program } from './program.ts';
 
 /** The log opens (its chain and MACs are checked by that), is without a gap, and goes from creation to restore. */
 export async function proveChain(narration: Narration, program: Program, pod: string): Promise<void> {

@@ -16,14 +16,23 @@ interface Output {
   readonly status: number | null;
 }
 
+/** What deskpod tells machines of a failure. */
+interface FailureReport {
+  readonly code?: string;
+  readonly message?: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
 /** A command of deskpod that failed. */
 export class CommandFailure extends Error {
   readonly code: string;
+  readonly report: FailureReport;
 
-  constructor(args: readonly string[], code: string, stderr: string) {
+  constructor(args: readonly string[], code: string, stderr: string, report: FailureReport = {}) {
     super(`deskpod ${args.join(' ')}: ${code}\n${stderr.trim()}`);
     this.name = 'CommandFailure';
     this.code = code;
+    this.report = report;
   }
 }
 
@@ -41,7 +50,10 @@ export class Program {
   async json<Answer>(command: string, ...args: string[]): Promise<Answer> {
     const { stdout, stderr, status } = await this.#run(command, ['--json', command, ...args]);
     const last = stdout.trim().split('\n').at(-1) ?? '';
-    if (status !== 0) throw new CommandFailure([command, ...args], errorCode(last), stderr);
+    if (status !== 0) {
+      const report = failureIn(last);
+      throw new CommandFailure([command, ...args], report.code ?? 'no code', stderr, report);
+    }
     return JSON.parse(last) as Answer;
   }
 
@@ -100,11 +112,11 @@ async function groupEnded(pid: number | undefined): Promise<void> {
   while (pid !== undefined && performance.now() < deadlineMs && signalGroup(pid, 0)) await delay(POLL_MS);
 }
 
-function errorCode(line: string): string {
+function failureIn(line: string): FailureReport {
   try {
-    return (JSON.parse(line) as { error?: { code?: string } }).error?.code ?? 'no code';
+    return (JSON.parse(line) as { error?: FailureReport }).error ?? {};
   } catch (error) {
-    if (error instanceof SyntaxError) return 'no code';
+    if (error instanceof SyntaxError) return {};
     throw error;
   }
 }

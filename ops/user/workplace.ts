@@ -1,4 +1,4 @@
-// The folder that a demonstration works in: held by a lock while it runs, so that the next one knows what a killed one left.
+// The folder that a command of ops works in: held by a lock while it runs, so that the next one knows what a killed one left.
 import { existsSync, mkdtempSync } from 'node:fs';
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,12 +6,11 @@ import { releaseDevice } from '../../src/session/pod/release.ts';
 import { tryLock } from '../../src/sync/posix/flock.ts';
 
 const PARENT = process.env.TMPDIR ?? '/var/tmp';
-const PREFIX = 'deskpod-demo-';
 const LOCK_NAME = 'lock';
 const DEVICE_NAME = 'stick.img';
 const NEW_DEVICE_NAME = 'new-stick.img';
 
-/** A folder on disk for one demonstration. */
+/** A folder on disk for one run. */
 export interface Workplace {
   readonly dir: string;
   readonly device: string;
@@ -20,11 +19,11 @@ export interface Workplace {
   clear(): Promise<void>;
 }
 
-/** Makes a folder that this process holds until it is cleared or the process ends. */
-export function makeWorkplace(): Workplace {
-  const dir = mkdtempSync(join(PARENT, PREFIX));
+/** Makes a folder, its name beginning with `prefix`, that this process holds until it is cleared or the process ends. */
+export function makeWorkplace(prefix: string): Workplace {
+  const dir = mkdtempSync(join(PARENT, prefix));
   const lock = tryLock(join(dir, LOCK_NAME));
-  if (lock === undefined) throw new Error(`${dir}: another demonstration took it away`);
+  if (lock === undefined) throw new Error(`${dir}: another run took it away`);
   return {
     dir,
     device: join(dir, DEVICE_NAME),
@@ -36,10 +35,10 @@ export function makeWorkplace(): Workplace {
   };
 }
 
-/** Clears the folders of this user's demonstrations that were killed, with all that still ran from them. */
-export async function clearAbandoned(): Promise<void> {
+/** Clears the folders of this user's runs that were killed, with all that still ran from them. */
+export async function clearAbandoned(prefix: string): Promise<void> {
   for (const name of await readdir(PARENT)) {
-    if (!name.startsWith(PREFIX)) continue;
+    if (!name.startsWith(prefix)) continue;
     const dir = join(PARENT, name);
     const lockFile = join(dir, LOCK_NAME);
     // Others may put anything at such a name: what lies in a folder of their own is theirs.
