@@ -221,6 +221,15 @@ describe('a session', function () {
     assert.match(await shell(await lab.resume('pod', imagesDir), watched), /fhandle/);
   });
 
+  it('tells the launcher of Chromium what cannot be had in a session', async () => {
+    await lab.mount('pod');
+    const session = await lab.start('pod');
+    // As the launcher does it, after what was set by others.
+    const flags =
+      'CHROMIUM_FLAGS=--pings; for file in /etc/chromium.d/*; do . $file; done; echo "$CHROMIUM_FLAGS"';
+    assert.equal((await shell(session, flags)).trim(), '--pings --no-sandbox --disable-gpu');
+  });
+
   it('keeps servers on its loopback, the abstract sockets and a full /dev/shm through a suspend', async () => {
     await lab.mount('pod');
     const session = await lab.start('pod');
