@@ -25,6 +25,8 @@ export const BASE_PACKAGES: readonly string[] = [
 /** Files that no program reads: manuals, documentation, translations. Licences stay. */
 const LEFT_OUT = [
   'path-exclude=/usr/share/man/*',
+  // The folders stay: scripts of packages link manuals by name, as update-alternatives does for Java's, and fail without.
+  'path-include=/usr/share/man/man[1-9]',
   'path-exclude=/usr/share/info/*',
   'path-exclude=/usr/share/locale/*',
   'path-exclude=/usr/share/help/*',
