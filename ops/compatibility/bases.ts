@@ -13,10 +13,8 @@ const PACKAGES = {
   'compat-office': ['libreoffice-writer', 'libreoffice-calc', 'libreoffice-gtk3'],
   [PAPER_BASE]: PAPER_PACKAGES,
   'compat-qt': ['okular', 'python3-pyqt6'],
-  'compat-media': [
-    ...['mpv', 'vlc-bin', 'vlc-plugin-base', 'vlc-plugin-qt', 'vlc-plugin-video-output'],
-    ...['openjdk-21-jdk', 'python3'],
-  ],
+  'compat-media': ['mpv', 'vlc-bin', 'vlc-plugin-base', 'vlc-plugin-qt', 'vlc-plugin-video-output'],
+  'compat-java': ['openjdk-21-jdk'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
 /** The name of one of them. */

@@ -74,6 +74,13 @@ export class Person {
     );
   }
 
+  /** Waits until the screen stands still with a window of these marks on it: it has its place and size then. */
+  async stillWindow(marks: WindowMarks): Promise<Window> {
+    await this.window(marks);
+    await this.untilStill();
+    return this.window(marks);
+  }
+
   /** Every window that is large enough to be seen, from the top of the stack. */
   async windows(): Promise<readonly Window[]> {
     const tree = await this.exec('xwininfo', '-root', '-tree');

@@ -187,6 +187,14 @@ const nano: Application = {
   },
 };
 
+/** Gives tmux a command. Keys that come at once it takes for pasted text. */
+async function pressPrefixed(person: Person, key: string): Promise<void> {
+  await person.untilStill();
+  await person.press('ctrl+b');
+  await person.untilStill();
+  await person.type(key);
+}
+
 const tmux: Application = {
   name: 'tmux',
   label: 'tmux',
@@ -207,8 +215,7 @@ const tmux: Application = {
       );
     await expectPane(person, 0, '$');
     await person.type(`held=${words[0]}\n`);
-    await person.press('ctrl+b');
-    await person.type('"');
+    await pressPrefixed(person, '"');
     await expectPane(person, 1, '$');
     await person.type(`held=${words[1]}\n`);
     await expectPane(person, 1, `held=${words[1]}`);
@@ -217,8 +224,7 @@ const tmux: Application = {
         await expectPane(later, pane, `held=${words[pane]}`);
         await later.typeInto(terminal, 'echo "<$held>"\n');
         await expectPane(later, pane, `<${words[pane]}>`);
-        await later.press('ctrl+b');
-        await later.type('o');
+        await pressPrefixed(later, 'o');
       }
     };
   },
@@ -235,11 +241,11 @@ const mc: Application = {
     const terminal = await openTerminal(person, 'mc', '-u');
     await person.window({ windowClass: 'XTerm', title: /^mc \[/ });
     await person.type('cd /usr/share/mc\n');
-    await expectShown(person, terminal, /─ \/usr\/share\/mc ─/);
+    await person.window({ windowClass: 'XTerm', title: /:\/usr\/share\/mc$/ });
     return async (later) => {
       await expectShown(later, terminal, /─ \/usr\/share\/mc ─/);
       await later.typeInto(terminal, 'cd ..\n');
-      await expectShown(later, terminal, /─ \/usr\/share ─/);
+      await later.window({ windowClass: 'XTerm', title: /:\/usr\/share$/ });
     };
   },
 };
@@ -275,6 +281,27 @@ const htop: Application = {
   },
 };
 
+const konsole: Application = {
+  name: 'konsole',
+  label: 'Konsole',
+  base: 'paper',
+  packageName: 'konsole',
+  processName: 'konsole',
+  state: 'the shell in it and its variable',
+  begin: async (person) => {
+    const word = freshWord();
+    await person.exec('rm', '-f', ANSWER);
+    await person.launch('konsole', '-e', 'bash', '--norc');
+    const window = await person.stillWindow({ windowClass: 'konsole' });
+    await person.typeInto(window, `held=${word}; printf %s begun >${ANSWER}\n`);
+    await expectAnswer(person, 'begun');
+    return async (later) => {
+      await later.typeInto(window, `printf %s $held >${ANSWER}\n`);
+      await expectAnswer(later, word);
+    };
+  },
+};
+
 /** All of them. */
 export const IN_TERMINAL: readonly Application[] = [
   xterm,
@@ -287,4 +314,5 @@ export const IN_TERMINAL: readonly Application[] = [
   htop,
   python,
   node,
+  konsole,
 ];

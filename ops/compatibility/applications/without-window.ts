@@ -1,17 +1,10 @@
 // Programs of our own that hold what only the kernel keeps for them: shared memory and semaphores of System V, a deleted
 // file, many threads. They write what they hold to a file when they get a signal.
-import { readFile } from 'node:fs/promises';
 import type { Person } from '../../user/person.ts';
 import { type Application, freshWord } from '../application.ts';
+import { bringProgram } from './own-program.ts';
 
 const ANSWER = '/tmp/answer';
-
-/** Puts one of the programs in guest/ into the session's home, and returns its path there. */
-export async function bringProgram(person: Person, name: string): Promise<string> {
-  const source = await readFile(new URL(`../guest/${name}`, import.meta.url), 'utf8');
-  await person.exec('sh', '-c', `printf %s "$1" >~/${name}`, 'sh', source);
-  return `./${name}`;
-}
 
 /** What the program answers to a signal. */
 async function answerOf(person: Person, processName: string): Promise<readonly string[]> {

@@ -1,5 +1,6 @@
 # Two processes over System V's shared memory, which stays attached, and a semaphore: the child counts each time it is let.
 import ctypes
+import errno
 import os
 import signal
 import sys
@@ -17,8 +18,10 @@ class SemaphoreOperation(ctypes.Structure):
 
 def change(number, by):
     operation = SemaphoreOperation(number, by, 0)
-    if libc.semop(semaphores, ctypes.byref(operation), 1) != 0:
-        raise OSError(ctypes.get_errno(), "semop")
+    # As semop(2) says, the kernel never starts it again after a stop, and a suspend is one.
+    while libc.semop(semaphores, ctypes.byref(operation), 1) != 0:
+        if ctypes.get_errno() != errno.EINTR:
+            raise OSError(ctypes.get_errno(), "semop")
 
 
 segment = libc.shmget(IPC_PRIVATE, SIZE, IPC_CREAT | 0o600)
