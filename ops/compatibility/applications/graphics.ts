@@ -1,4 +1,5 @@
 // Programs that draw: a drawing that was changed and never saved.
+import type { Person, Window } from '../../user/person.ts';
 import { type Application, freshWord } from '../application.ts';
 
 const gimp: Application = {
@@ -13,25 +14,24 @@ const gimp: Application = {
     const picture = 'rm -rf ~/.config/GIMP; printf "P3 2 1 255 0 0 0 255 255 255\\n" >~/picture.ppm';
     await person.exec('sh', '-c', picture);
     await person.launch('gimp', '--no-splash', 'picture.ppm');
-    await person.stillWindow({ title: /^Welcome to GIMP/ });
-    await person.press('escape');
+    const greeting = await person.stillWindow({ title: /^Welcome to GIMP/ });
+    // Its button, as no key closes it.
+    await person.clickInto(greeting, 0.91, 0.95);
     const window = await person.stillWindow({ title: /^\[picture\].* 1 layer\)/ });
-    await person.clickInto(window);
-    await person.press('ctrl+shift+n');
-    await person.stillWindow({ title: /^New Layer/ });
-    await person.press('enter');
-    await person.window({ title: /^\*?\[picture\].* 2 layers\)/ });
+    await duplicateLayer(person, window);
+    await person.window({ title: /^\*\[picture\].* 2 layers\)/ });
     return async (later) => {
-      await later.window({ title: /^\*?\[picture\].* 2 layers\)/ });
-      await later.clickInto(window);
-      // Undone and done again: the history is there, too.
-      await later.press('ctrl+z');
-      await later.window({ title: /^\*?\[picture\].* 1 layer\)/ });
-      await later.press('ctrl+y');
-      await later.window({ title: /^\*?\[picture\].* 2 layers\)/ });
+      await later.window({ title: /^\*\[picture\].* 2 layers\)/ });
+      await duplicateLayer(later, window);
+      await later.window({ title: /^\*\[picture\].* 3 layers\)/ });
     };
   },
 };
+
+/** By its button below the list of layers. */
+function duplicateLayer(person: Person, window: Window): Promise<void> {
+  return person.clickInto(window, 0.875, 0.972);
+}
 
 const inkscape: Application = {
   name: 'inkscape',
@@ -67,7 +67,9 @@ const inkscape: Application = {
       await later.clickInto(window, 0.5, 0.3);
       await later.press('F1');
       await copied(1);
-      await later.press('ctrl+d');
+      await later.untilStill();
+      await later.press('ctrl+v');
+      await later.untilStill();
       await copied(2);
     };
   },
