@@ -11,7 +11,7 @@ import { OBSTACLE_KINDS } from '../preflight/obstacle-kinds.ts';
 import { findObstacles, findUnrestorable, identifyTask } from '../preflight/preflight.ts';
 import { criuDump, DumpFailure, emptyImages } from './criu.ts';
 
-/** How long a dump is tried again while something that passes is in the way. */
+/** How long a dump is tried again, from its first failure, while something that passes is in the way. */
 const DUMP_RETRY_MS = 2000;
 const DUMP_RETRY_PAUSE_MS = 40;
 
@@ -64,6 +64,7 @@ export async function dumpWithRetries(
   // A program may still come to that before it is stopped; it harms nothing but its own session.
   const unrestorable = findUnrestorable({ pid: rootPid, startTicks });
   if (unrestorable !== undefined) throw await suspendFailure(session, unrestorable, 0);
+  let failedAtMs: number | undefined;
   for (let attemptCount = 1; ; attemptCount++) {
     try {
       const options = { rootPid, mergedDir, imagesDir, workDir, leaveRunning, whileFrozen };
@@ -80,7 +81,8 @@ export async function dumpWithRetries(
       await emptyImages(imagesDir);
       if (hasEnded(session)) throw lostSession(session, error);
       if (!(error instanceof DumpFailure)) throw error;
-      if (await mayPass(error, mergedDir, performance.now() - startedAtMs)) continue;
+      failedAtMs ??= performance.now();
+      if (await mayPass(error, mergedDir, performance.now() - failedAtMs)) continue;
       throw await suspendFailure(session, error, attemptCount, error);
     }
   }
