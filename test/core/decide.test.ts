@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import type { Doubt } from '../../src/core/checkpoint-doubt.ts';
 import { type Command, decide, findCheckpoint, type SealedContent } from '../../src/core/decide.ts';
 import { type ErrorCode, isDeskPodError } from '../../src/core/errors.ts';
-import { decodeEvent, encodeEvent, type LoggedEvent } from '../../src/core/events.ts';
+import { decodeEvent, encodeEvent } from '../../src/core/event-codec.ts';
+import type { LoggedEvent } from '../../src/core/events.ts';
 import { fold, INITIAL_STATE, latestCheckpoint, type PodState } from '../../src/core/state.ts';
 
 const hash = (digit: string) => digit.repeat(64);

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { fromHex, toHex, utf8 } from '../../src/core/bytes.ts';
-import { decodeEvent, type PodEvent } from '../../src/core/events.ts';
+import { decodeEvent } from '../../src/core/event-codec.ts';
+import type { PodEvent } from '../../src/core/events.ts';
 import type { Root } from '../../src/core/root.ts';
 import { OBJECT_KINDS, Repository } from '../../src/sync/repository/repository.ts';
 import { scratchFolder } from '../sync/scratch.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { ByteWriter, fromHex, toHex, utf8 } from '../../src/core/bytes.ts';
 import { isDeskPodError } from '../../src/core/errors.ts';
-import { decodeEvent } from '../../src/core/events.ts';
+import { decodeEvent } from '../../src/core/event-codec.ts';
 import { decodeHead, encodeHead, peekHead } from '../../src/core/head.ts';
 import { decodeInventory, decodeInventoryPage, encodeInventory } from '../../src/core/inventory.ts';
 import { decodeKeyring, encodeKeyring, peekKeyring } from '../../src/core/keyring.ts';

@@ -14,7 +14,7 @@ import {
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { toHex } from '../../src/core/bytes.ts';
-import { decodeEvent } from '../../src/core/events.ts';
+import { decodeEvent } from '../../src/core/event-codec.ts';
 import { hashObjects } from '../../src/sync/home/home-verification.ts';
 import { openRsyncHome } from '../../src/sync/home/rsync-home.ts';
 import { type Credential, unlockRepository } from '../../src/sync/keyring/unlock.ts';

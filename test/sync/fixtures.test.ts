@@ -5,7 +5,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { toHex } from '../../src/core/bytes.ts';
-import { decodeEvent } from '../../src/core/events.ts';
+import { decodeEvent } from '../../src/core/event-codec.ts';
 import { decodeMarker } from '../../src/core/marker.ts';
 import { decodeRecord } from '../../src/core/record.ts';
 import { hashing } from '../../src/sync/hashing.ts';

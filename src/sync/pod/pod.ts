@@ -2,7 +2,8 @@
 import { fromHex, toHex } from '../../core/bytes.ts';
 import { type Command, decide } from '../../core/decide.ts';
 import { DeskPodError } from '../../core/errors.ts';
-import { decodeEvent, encodeEvent, type LoggedEvent } from '../../core/events.ts';
+import { decodeEvent, encodeEvent } from '../../core/event-codec.ts';
+import type { LoggedEvent } from '../../core/events.ts';
 import type { Sealing } from '../../core/hashing.ts';
 import { decodeHead, encodeHead, type Head } from '../../core/head.ts';
 import { decodeKeyring, type Keyring } from '../../core/keyring.ts';
