@@ -18,6 +18,8 @@ describe('examineHost', () => {
       'pasta',
       'criu',
       'runc',
+      'tar',
+      'what CRIU needs of the kernel',
     ]) {
       assert.ok(names.includes(name), name);
     }

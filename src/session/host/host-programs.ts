@@ -22,8 +22,10 @@ const WANTED: readonly WantedProgram[] = [
   { name: 'debugfs', debianPackage: 'e2fsprogs' },
   { name: 'rsync', debianPackage: 'rsync' },
   { name: 'ip', debianPackage: 'iproute2' },
-  { name: 'iptables', debianPackage: 'iptables' },
-  { name: 'ip6tables', debianPackage: 'iptables' },
+  { name: 'nsenter', debianPackage: 'util-linux' },
+  // CRIU's, for what lies in the memory of /dev
+  { name: 'tar', debianPackage: 'tar' },
+  { name: 'gzip', debianPackage: 'gzip' },
   { name: 'pasta', debianPackage: 'passt' },
   { name: 'ssh', debianPackage: 'openssh-client', onlyFor: 'homes on other computers' },
   { name: 'cryptsetup', debianPackage: 'cryptsetup-bin', onlyFor: 'vaults of kind luks' },
@@ -41,6 +43,7 @@ export async function examinePrograms(): Promise<HostFact[]> {
     ...(await Promise.all(WANTED.map(examine))),
     await examineVersion('criu', programs.criu, /Version: (\d+)\.(\d+)/, [4, 2]),
     await examineVersion('runc', programs.runc, /runc version (\d+)\.(\d+)\.(\d+)/, [1, 3, 6]),
+    ...(process.geteuid?.() === 0 ? [await examineCriu(programs.criu)] : []),
   ];
 }
 
@@ -74,6 +77,20 @@ async function examineVersion(
   const version = pattern.exec(text)?.slice(1).map(Number) ?? [];
   const ok = isAtLeast(version, oldest);
   return { name, ok, found: version.join('.') || 'unknown version', needed, cure: ok ? undefined : cure };
+}
+
+/** What CRIU itself says of the kernel: it looks at more than it uses, and does nothing without it. */
+async function examineCriu(program: string): Promise<HostFact> {
+  const fact = { name: 'what CRIU needs of the kernel', needed: 'there' };
+  try {
+    await run(program, ['check']);
+    return { ...fact, ok: true, found: 'there', cure: undefined };
+  } catch (error) {
+    if (!(error instanceof ProcessError)) throw error;
+    const found = error.stderrTail.split('\n').find((line) => line.includes('Error')) ?? error.message;
+    const cure = 'modprobe -a nf_tables nf_conntrack_netlink unix_diag; or boot a kernel of Debian';
+    return { ...fact, ok: false, found, cure };
+  }
 }
 
 async function findProgram(name: string): Promise<string | undefined> {
