@@ -80,10 +80,18 @@ export function findInFile(file: OpenFile, facts: SessionFacts): Finding | undef
   return link.endsWith(DELETED) ? findGhost(task, link, statOf(path)) : undefined;
 }
 
-/** What of a process's mappings is in the way, but for files that it has open, too. */
+/** What of a process's mappings is in the way. */
 export function findInMappings(task: SessionTask): readonly Finding[] {
+  const text = readProc(`/proc/${task.hostPid}/maps`);
+  const torn = tornMemoryIn(text, task);
+  return torn === undefined ? findMapped(text, task) : [...findMapped(text, task), torn];
+}
+
+function findMapped(text: string, task: SessionTask): readonly Finding[] {
+  // A browser maps thousands of pieces: most processes are done with one look.
+  if (!text.includes('anon_inode:') && !text.includes(DELETED)) return [];
   const findings = new Map<string, Finding>();
-  for (const line of readProc(`/proc/${task.hostPid}/maps`).split('\n')) {
+  for (const line of text.split('\n')) {
     const [, range = '', , , , name = ''] = MAPPING.exec(line) ?? [];
     if (findings.has(name)) continue;
     if (name.startsWith('anon_inode:')) {
@@ -101,7 +109,10 @@ export function findInMappings(task: SessionTask): readonly Finding[] {
  * error, and cannot be restored.
  */
 export function findTornMemory(task: SessionTask): Finding | undefined {
-  const text = readProc(`/proc/${task.hostPid}/maps`);
+  return tornMemoryIn(readProc(`/proc/${task.hostPid}/maps`), task);
+}
+
+function tornMemoryIn(text: string, task: SessionTask): Finding | undefined {
   if (!text.includes(SHARED_SEGMENT)) return undefined;
   let expected: { readonly address: number; readonly offset: number; readonly sizeBytes: number } | undefined;
   const isWhole = () => expected === undefined || expected.offset >= expected.sizeBytes;

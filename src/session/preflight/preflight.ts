@@ -1,4 +1,5 @@
 // The pre-flight: what of a running session would be in the way of a checkpoint, found from the outside.
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeskPodError } from '../../core/errors.ts';
 import { isRunning, type ProcessIdentity } from '../host/process-identity.ts';
 import {
@@ -6,6 +7,7 @@ import {
   findInMappings,
   findTornMemory,
   listOpenFiles,
+  type OpenFile,
   type SessionFacts,
 } from './file-findings.ts';
 import type { Finding } from './finding.ts';
@@ -62,14 +64,17 @@ async function findAll(
   tasks: readonly SessionTask[],
   facts: SessionFacts,
 ): Promise<readonly Finding[]> {
-  const files = tasks.flatMap(listOpenFiles);
-  return [
-    ...tasks.flatMap((task) => findInTask(task, facts.namespaces)),
-    ...files.flatMap((file) => findInFile(file, facts) ?? []),
-    ...tasks.flatMap(findInMappings),
-    ...tasks.flatMap((task) => findTornMemory(task) ?? []),
-    ...(await findInSockets(rootPid, files)),
-  ];
+  const findings: Finding[] = [];
+  const files: OpenFile[] = [];
+  for (const task of tasks) {
+    const own = listOpenFiles(task);
+    findings.push(...findInTask(task, facts.namespaces), ...findInMappings(task));
+    findings.push(...own.flatMap((file) => findInFile(file, facts) ?? []));
+    files.push(...own);
+    // Whoever looks has other things to do: a viewer's pixels pass through the same process.
+    await nextTurn();
+  }
+  return [...findings, ...(await findInSockets(rootPid, files))];
 }
 
 function factsOf(rootPid: number): SessionFacts {
