@@ -151,6 +151,8 @@ async function accuse(
 /** Whether another attempt may succeed; does or waits for what it takes. */
 async function mayPass(failure: DumpFailure, mergedDir: string, spentMs: number): Promise<boolean> {
   if (spentMs >= DUMP_RETRY_MS || !(failure.isTransient || failure.needsEntries)) return false;
+  // CRIU itself has waited for that, with all others stopped.
+  if (failure.kind === 'unstoppable') return false;
   if (failure.needsEntries) await lookUpEntries(mergedDir);
   else await delay(DUMP_RETRY_PAUSE_MS);
   return true;
