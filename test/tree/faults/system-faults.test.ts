@@ -32,9 +32,13 @@ const CHANGING: readonly SystemFault['calls'][] = [
   ['unlink', 'unlinkat'],
   ['ftruncate', 'utimensat', 'fchmod', 'chmod'],
 ];
+/** Before those that are meant: fsyncs of Node's own, and the note of who holds the lock. */
 const FSYNCS_OF_NODE = 3;
+const NOTES_OF_LOCKS = 1;
 /** Each of so many calls of a kind is made to fail in turn if thoroughness is asked for. */
 const EACH_OF = 60;
+/** The command does well without some calls, such as the note of who holds a lock; without so many it makes no more. */
+const SPARED_MAX = 3;
 /** Any of a network drive's, or of one that a program serves. */
 const INTERRUPTIBLE = [
   ...['statx', 'getdents64', 'llistxattr', 'lgetxattr', 'lsetxattr', 'lseek', 'utimensat', 'syncfs'],
@@ -74,11 +78,11 @@ describe('a system call that fails', function () {
   it('to write, whichever it is, leaves a checkpoint sealed or not, and the next one seals', async () => {
     for (const fault of WRITING) {
       const first = fault.calls.includes('fsync') ? FSYNCS_OF_NODE + 1 : 1;
-      let hasFailed = true;
-      for (let nth = first; hasFailed && nth < first + (IS_EXHAUSTIVE ? 60 : 3); nth++) {
+      let spared = 0;
+      for (let nth = first; spared < SPARED_MAX && nth < first + (IS_EXHAUSTIVE ? EACH_OF : 3); nth++) {
         await lab.change('large', 400_000 + nth);
         const failure = await failureOf(['checkpoint', ...lab.tree.at], { ...fault, nth });
-        hasFailed = failure !== undefined;
+        spared = failure === undefined ? spared + 1 : 0;
         requireKnown(failure, { ...fault, nth });
         const { checkpoints } = await requireWholePod(lab.tree.dir, await sealedNow());
         assert.ok(failure !== undefined || checkpoints.length === lab.sealed.size);
@@ -115,7 +119,7 @@ describe('a system call that fails', function () {
   it('in a prune leaves every checkpoint that its log has, and the next prune ends it', async () => {
     const { dir, at } = lab.tree;
     let count = 0;
-    await atEach(CHANGING, 2, async (fault) => {
+    await atEach(CHANGING, 1, async (fault) => {
       await lab.change('large', 300_000 + ++count);
       await lab.change(`kept ${count}`, 20_000);
       const last = await lab.checkpoint();
@@ -144,6 +148,8 @@ describe('a system call that fails', function () {
       assert.ok(await requireWholeHome(home, podId, lab.sealed));
       const came = inodesOf(repository);
       if (failure !== undefined) await lab.tree.restoreHere('back', {});
+      // it may be whole and not have told home so
+      else if (leftovers(home).length > 0) await lab.tree.report('back');
       const kept = inodesOf(repository);
       for (const [path, inode] of came) assert.equal(kept.get(path), inode, `${path} was fetched again`);
       await requireWholePod(back, lab.sealed);
@@ -169,21 +175,26 @@ describe('a system call that fails', function () {
     assert.deepEqual(readXattrs(join(copy, 'letter.txt')), readXattrs(join(dir, 'letter.txt')));
   });
 
-  /** Has the first `count` calls of each kind fail in turn, or many more, until `act` says that none failed. */
+  /** Has the first `count` calls of each kind fail in turn, or many more, until `act` says that nothing fails any more. */
   async function atEach(
     kinds: readonly SystemFault['calls'][],
     count: number,
     act: (fault: SystemFault) => Promise<Failure | undefined>,
   ): Promise<void> {
     for (const calls of kinds) {
-      const first = calls.includes('fsync') ? FSYNCS_OF_NODE + 1 : 1;
+      const passedOver = calls.includes('fsync')
+        ? FSYNCS_OF_NODE
+        : calls.includes('pwrite64')
+          ? NOTES_OF_LOCKS
+          : 0;
+      const first = passedOver + 1;
       const errors = calls.includes('unlink') ? (['EIO'] as const) : (['ENOSPC', 'EIO'] as const);
-      let hasFailed = true;
-      for (let nth = first; hasFailed && nth < first + (IS_EXHAUSTIVE ? EACH_OF : count); nth++) {
-        hasFailed = false;
+      let spared = 0;
+      for (let nth = first; spared < SPARED_MAX && nth < first + (IS_EXHAUSTIVE ? EACH_OF : count); nth++) {
+        spared++;
         // by turns: all of them take as many times as long
         const tried = errors.filter((_, i) => IS_EXHAUSTIVE || i === nth % errors.length);
-        for (const error of tried) if ((await act({ calls, error, nth })) !== undefined) hasFailed = true;
+        for (const error of tried) if ((await act({ calls, error, nth })) !== undefined) spared = 0;
       }
     }
   }
