@@ -1,4 +1,4 @@
-// Every chunk's place in memory, as compact as can be: 48 bytes and a slot for each, a million in some 60 MB.
+// Every chunk's place in memory, as compact as can be: 48 bytes and two slots or more for each, a million in some 60 MB.
 import { HASH_BYTES } from '../../core/hashing.ts';
 import { PACK_INDEX_ENTRY_BYTES, packIndexEntryAt } from '../../core/pack.ts';
 
@@ -11,7 +11,11 @@ export interface ChunkPlace {
   readonly isCompressed: boolean;
 }
 
-const FIRST_CAPACITY = 1024;
+/** Entries lie in pages: one array that doubles would be held twice while it is copied, and stand half empty afterwards. */
+const PAGE_BITS = 13;
+const PAGE_ENTRIES = 1 << PAGE_BITS;
+const PAGE_MASK = PAGE_ENTRIES - 1;
+const FIRST_SLOTS = 2048;
 const FIELDS = 4;
 /** Lengths of chunks have 25 bits at most, so the codec finds room in the same word. */
 const COMPRESSED = 0x8000_0000;
@@ -19,10 +23,11 @@ const COMPRESSED = 0x8000_0000;
 /** Ids and where they lie. Ids are keyed hashes: their first bytes are as good a hash of them as any. */
 export class ChunkTable {
   #count = 0;
-  #ids = new Uint8Array(FIRST_CAPACITY * HASH_BYTES);
-  #fields = new Uint32Array(FIRST_CAPACITY * FIELDS);
+  /** By page: the ids, and the fields, of its entries. */
+  readonly #ids: Uint8Array[] = [];
+  readonly #fields: Uint32Array[] = [];
   /** Open addressing: 0, or the number of an entry and 1. At most half of them are taken. */
-  #slots = new Uint32Array(FIRST_CAPACITY * 2);
+  #slots = new Uint32Array(FIRST_SLOTS);
 
   /** Takes in the bytes of a pack's index. A chunk that is known already is from now on taken from this pack. */
   addIndex(pack: number, index: Uint8Array): void {
@@ -30,11 +35,8 @@ export class ChunkTable {
     for (let at = 4; at + PACK_INDEX_ENTRY_BYTES <= index.length; at += PACK_INDEX_ENTRY_BYTES) {
       const { offset, storedLength, plainLength, isCompressed } = packIndexEntryAt(view, at);
       const entry = this.#entryOf(index, at);
-      const field = entry * FIELDS;
-      this.#fields[field] = pack;
-      this.#fields[field + 1] = offset;
-      this.#fields[field + 2] = storedLength;
-      this.#fields[field + 3] = isCompressed ? plainLength + COMPRESSED : plainLength;
+      const last = isCompressed ? plainLength + COMPRESSED : plainLength;
+      this.#fieldsOf(entry).set([pack, offset, storedLength, last]);
     }
   }
 
@@ -42,8 +44,7 @@ export class ChunkTable {
   find(id: Uint8Array): ChunkPlace | undefined {
     const entry = this.#find(id, 0);
     if (entry < 0) return undefined;
-    const field = entry * FIELDS;
-    const [pack = 0, offset = 0, storedLength = 0, last = 0] = this.#fields.subarray(field, field + FIELDS);
+    const [pack = 0, offset = 0, storedLength = 0, last = 0] = this.#fieldsOf(entry);
     const isCompressed = last >= COMPRESSED;
     return { pack, offset, storedLength, plainLength: isCompressed ? last - COMPRESSED : last, isCompressed };
   }
@@ -51,21 +52,37 @@ export class ChunkTable {
   /** The number of the pack that a chunk lies in, or undefined. */
   packOf(id: Uint8Array): number | undefined {
     const entry = this.#find(id, 0);
-    return entry < 0 ? undefined : this.#fields[entry * FIELDS];
+    return entry < 0 ? undefined : this.#packAt(entry);
   }
 
   /** The numbers of the packs of all chunks. */
   *packs(): Generator<number> {
-    for (let entry = 0; entry < this.#count; entry++) yield this.#fields[entry * FIELDS] ?? 0;
+    for (let entry = 0; entry < this.#count; entry++) yield this.#packAt(entry);
+  }
+
+  #fieldsOf(entry: number): Uint32Array {
+    const field = (entry & PAGE_MASK) * FIELDS;
+    return (this.#fields[entry >>> PAGE_BITS] as Uint32Array).subarray(field, field + FIELDS);
+  }
+
+  #packAt(entry: number): number {
+    return this.#fields[entry >>> PAGE_BITS]?.[(entry & PAGE_MASK) * FIELDS] ?? 0;
   }
 
   #entryOf(bytes: Uint8Array, at: number): number {
     const known = this.#find(bytes, at);
     if (known >= 0) return known;
-    if ((this.#count + 1) * FIELDS > this.#fields.length) this.#grow();
     const entry = this.#count++;
-    this.#ids.set(bytes.subarray(at, at + HASH_BYTES), entry * HASH_BYTES);
-    this.#place(entry);
+    if ((entry & PAGE_MASK) === 0) {
+      this.#ids.push(new Uint8Array(PAGE_ENTRIES * HASH_BYTES));
+      this.#fields.push(new Uint32Array(PAGE_ENTRIES * FIELDS));
+    }
+    this.#ids[entry >>> PAGE_BITS]?.set(
+      bytes.subarray(at, at + HASH_BYTES),
+      (entry & PAGE_MASK) * HASH_BYTES,
+    );
+    if (this.#count * 2 > this.#slots.length) this.#spread();
+    else this.#place(entry);
     return entry;
   }
 
@@ -78,24 +95,23 @@ export class ChunkTable {
   }
 
   #isAt(entry: number, bytes: Uint8Array, at: number): boolean {
-    const ids = this.#ids;
-    const from = entry * HASH_BYTES;
+    const ids = this.#ids[entry >>> PAGE_BITS] as Uint8Array;
+    const from = (entry & PAGE_MASK) * HASH_BYTES;
     for (let i = 0; i < HASH_BYTES; i++) if (ids[from + i] !== bytes[at + i]) return false;
     return true;
   }
 
   #place(entry: number): void {
     const mask = this.#slots.length - 1;
-    let slot = hashAt(this.#ids, entry * HASH_BYTES) & mask;
+    const ids = this.#ids[entry >>> PAGE_BITS] as Uint8Array;
+    let slot = hashAt(ids, (entry & PAGE_MASK) * HASH_BYTES) & mask;
     while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
     this.#slots[slot] = entry + 1;
   }
 
-  #grow(): void {
-    const capacity = (this.#fields.length / FIELDS) * 2;
-    this.#ids = grown(this.#ids, new Uint8Array(capacity * HASH_BYTES));
-    this.#fields = grown(this.#fields, new Uint32Array(capacity * FIELDS));
-    this.#slots = new Uint32Array(capacity * 2);
+  /** Gives all entries twice as many slots. */
+  #spread(): void {
+    this.#slots = new Uint32Array(this.#slots.length * 2);
     for (let entry = 0; entry < this.#count; entry++) this.#place(entry);
   }
 }
@@ -103,9 +119,4 @@ export class ChunkTable {
 function hashAt(bytes: Uint8Array, at: number): number {
   const [a = 0, b = 0, c = 0, d = 0] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
   return a | (b << 8) | (c << 16) | (d << 24);
-}
-
-function grown<T extends Uint8Array | Uint32Array>(former: T, larger: T): T {
-  larger.set(former);
-  return larger;
 }
