@@ -17,7 +17,7 @@ import type { EntryKind, ManifestEntry } from '../../core/manifest.ts';
 import { makeDevice, makeFifo, makeSocket } from '../posix/nodes.ts';
 import { setMtimeNs } from '../posix/times.ts';
 import { readXattrs, removeXattr, setXattr } from '../posix/xattr.ts';
-import { systemCodeOf } from '../storage-failure.ts';
+import { storageError, systemCodeOf } from '../storage-failure.ts';
 import { displayPath, joinPath, pathBytes } from './byte-path.ts';
 
 /** What a user without root's rights, or a file system without the feature, could not be given back. */
@@ -228,6 +228,10 @@ export class RestoreTarget {
   }
 }
 
+/** For what no drive is to blame. */
+const UNFIT_HINT =
+  'The file system there may not take such a file: restore to another one, or leave it out (`--into` with `--exclude`).';
+
 /** The error for an entry that could not be written: SPACE_EXHAUSTED or TARGET_WRITE_FAILED; DeskPodErrors as they are. */
 export function writeFailure(path: Uint8Array, error: unknown): DeskPodError {
   if (error instanceof DeskPodError) return error;
@@ -238,7 +242,12 @@ export function writeFailure(path: Uint8Array, error: unknown): DeskPodError {
     const hint = 'make room or restore to a larger device';
     return new DeskPodError('SPACE_EXHAUSTED', `${shown}: no space left to write it`, { ...context, hint });
   }
-  return new DeskPodError('TARGET_WRITE_FAILED', `${shown} could not be written: ${code}`, context);
+  const told = storageError(error, shown);
+  const { hint = UNFIT_HINT } = told instanceof DeskPodError ? told : {};
+  return new DeskPodError('TARGET_WRITE_FAILED', `${shown} could not be written: ${code}`, {
+    ...context,
+    hint,
+  });
 }
 
 function keyOf(path: Uint8Array): string {
