@@ -15,6 +15,7 @@ import type { Secrets } from '../keyring/pod-secrets.ts';
 import { Log } from '../log/log.ts';
 import { OBJECT_KINDS, Repository } from '../repository/repository.ts';
 import { listEarlierHeads } from '../retention/earlier-heads.ts';
+import { storageError } from '../storage-failure.ts';
 import { type BranchReport, listBranches } from './branches.ts';
 import { newDeviceId } from './create-pod.ts';
 import { type DevicePlace, placeId } from './device-place.ts';
@@ -244,8 +245,10 @@ async function fence(pod: Pod, { surveyed: { home }, onProgress }: RebuildPlan):
     const { notices } = await syncHome(pod, known, onProgress, home);
     await pod.publish();
     return [...notices];
-  } catch (error) {
-    if (!(error instanceof DeskPodError)) throw error;
+  } catch (cause) {
+    // the pod is whole by now: no drive or host that fails may make it look as if it were not
+    const error = storageError(cause);
+    if (!(error instanceof DeskPodError)) throw cause;
     return [
       `Home could not be told that this device replaces the former one: ${error.message}. Run deskpod sync later.`,
     ];

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ErrorCode } from '../../../src/core/errors.ts';
+import { restorePod } from '../../../src/session/pod/restore-pod.ts';
 import { readXattrs, setXattr } from '../../../src/sync/posix/xattr.ts';
 import type { Failure } from '../program.ts';
-import { filesBelow } from '../tree-lab.ts';
+import { filesBelow, PASSPHRASE } from '../tree-lab.ts';
 import { CrashLab } from './crash-lab.ts';
 import { IS_EXHAUSTIVE } from './crash-states.ts';
 import { failing, failureUnder, type SystemFault } from './injection.ts';
@@ -158,6 +159,31 @@ describe('a system call that fails', function () {
       rmSync(back, { recursive: true });
       return failure;
     });
+  });
+
+  it('when a restored pod is whole is a warning that home does not know it yet', async () => {
+    await lab.tree.bringHome();
+    const { home, temp } = lab.tree;
+    const { TMPDIR } = process.env;
+    let looks = 0;
+    try {
+      const { warnings } = await restorePod({
+        from: home,
+        target: join(temp, 'back'),
+        credential: { passphrase: PASSPHRASE },
+        isForced: false,
+        onProgress: ({ step }) => {
+          // the second time home is to be told; nobody may write there
+          if (step === `looking at ${home}` && ++looks === 2) process.env.TMPDIR = '/sys';
+        },
+      });
+      assert.equal(looks, 2);
+      assert.match(warnings.join(), /Home could not be told .* Run deskpod sync later/);
+    } finally {
+      if (TMPDIR === undefined) delete process.env.TMPDIR;
+      else process.env.TMPDIR = TMPDIR;
+    }
+    assert.equal((await lab.tree.report('back')).wentBack, false);
   });
 
   it('because a signal interrupts it is made again', async () => {
