@@ -15,11 +15,24 @@ function fileManager({ windowClass, ...application }: FileManager): Application 
       await person.exec('mkdir', '-p', `/tmp/${outer}/${inner}`);
       await person.launch(application.name);
       const window = await person.stillWindow({ windowClass, title: /^user\b/ });
+      const isThere = async (): Promise<boolean> =>
+        (await person.windows()).some(({ title }) => title.includes(inner));
       await person.clickInto(window, 0.7, 0.8);
-      await person.press('ctrl+l');
-      await person.press('ctrl+a');
-      await person.type(`/tmp/${outer}/${inner}\n`);
-      await person.window({ windowClass, title: new RegExp(inner) });
+      await person.expect(
+        async () => {
+          // Until it has come up, keys are lost; and gone to once, it must not be gone to again.
+          if (await isThere()) return true;
+          await person.press('ctrl+l');
+          await person.untilStill();
+          await person.press('ctrl+a');
+          await person.type(`/tmp/${outer}/${inner}\n`);
+          await person.untilStill();
+          return isThere();
+        },
+        (there) => there,
+        'a window that takes the name of a folder',
+        90_000,
+      );
       return async (later) => {
         await later.window({ windowClass, title: new RegExp(inner) });
         await later.clickInto(window, 0.7, 0.8);

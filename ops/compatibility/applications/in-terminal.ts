@@ -1,64 +1,7 @@
-// Programs in a terminal: what they show is read off the screen, what they hold is asked for by typing.
-import type { Person, Window } from '../../user/person.ts';
+// Programs in a terminal: what they show is read off the screen, what they hold is written to a file when they are told to.
+import type { Person } from '../../user/person.ts';
 import { type Application, freshWord } from '../application.ts';
-
-const ANSWER = '/tmp/answer';
-
-/** Opens an xterm with a command. Its screen can be read by {@link Person.terminalText}. */
-async function openTerminal(person: Person, ...command: string[]): Promise<Window> {
-  const look = ['-geometry', '80x24+20+40', '+sb', '-xrm', '*trimSelection: true'];
-  const terminal = await person.open('XTerm', 'xterm', ...look, '-e', ...command);
-  await person.clickInto(terminal);
-  return terminal;
-}
-
-/** Waits until the terminal shows what it should. */
-function expectShown(person: Person, terminal: Window, pattern: RegExp): Promise<string> {
-  return person.expect(
-    () => person.terminalText(terminal),
-    (text) => pattern.test(text),
-    `a terminal that shows ${pattern}`,
-  );
-}
-
-/** Waits until a file of the session holds what it should. */
-function expectAnswer(person: Person, answer: string): Promise<string> {
-  return person.expect(
-    () => person.exec('sh', '-c', `cat ${ANSWER} 2>/dev/null; true`),
-    (text) => text === answer,
-    `the answer ${answer}`,
-  );
-}
-
-/** An interpreter that holds a word in a variable: asked for it after the resume, it writes it to a file. */
-function interpreter(
-  given: Pick<Application, 'name' | 'label' | 'base' | 'packageName' | 'processName'> & {
-    readonly command: readonly string[];
-    /** What it shows when it takes a line. */
-    readonly prompt: RegExp;
-    readonly set: (word: string) => string;
-    /** Writes what it holds to the file. */
-    readonly tell: (file: string) => string;
-  },
-): Application {
-  const { command, prompt, set, tell, ...application } = given;
-  return {
-    ...application,
-    state: 'a variable',
-    begin: async (person) => {
-      const word = freshWord();
-      const terminal = await openTerminal(person, ...command);
-      await expectShown(person, terminal, prompt);
-      await person.type(`${set(word)}\n`);
-      await expectShown(person, terminal, new RegExp(word));
-      await person.exec('rm', '-f', ANSWER);
-      return async (later) => {
-        await later.typeInto(terminal, `${tell(ANSWER)}\n`);
-        await expectAnswer(later, word);
-      };
-    },
-  };
-}
+import { ANSWER, expectAnswer, expectShown, openTerminal } from './terminal.ts';
 
 const xterm: Application = {
   name: 'xterm',
@@ -79,42 +22,6 @@ const xterm: Application = {
     };
   },
 };
-
-const bash = interpreter({
-  name: 'bash',
-  label: 'bash',
-  base: 'desktop',
-  packageName: 'bash',
-  processName: 'bash',
-  command: ['bash', '--norc'],
-  prompt: /\$/,
-  set: (word) => `held=${word}`,
-  tell: (file) => `printf %s $held >${file}`,
-});
-
-const python = interpreter({
-  name: 'python3',
-  label: 'Python',
-  base: 'compat-text',
-  packageName: 'python3',
-  processName: 'python3',
-  command: ['python3', '-q'],
-  prompt: />>>/,
-  set: (word) => `held = '${word}'`,
-  tell: (file) => `print(held, end='', file=open('${file}', 'w'), flush=True)`,
-});
-
-const node = interpreter({
-  name: 'node',
-  label: 'Node.js',
-  base: 'compat-text',
-  packageName: 'nodejs',
-  processName: 'node',
-  command: ['node'],
-  prompt: />/,
-  set: (word) => `const held = '${word}'`,
-  tell: (file) => `fs.writeFileSync('${file}', held)`,
-});
 
 const less: Application = {
   name: 'less',
@@ -281,38 +188,5 @@ const htop: Application = {
   },
 };
 
-const konsole: Application = {
-  name: 'konsole',
-  label: 'Konsole',
-  base: 'paper',
-  packageName: 'konsole',
-  processName: 'konsole',
-  state: 'the shell in it and its variable',
-  begin: async (person) => {
-    const word = freshWord();
-    await person.exec('rm', '-f', ANSWER);
-    await person.launch('konsole', '-e', 'bash', '--norc');
-    const window = await person.stillWindow({ windowClass: 'konsole' });
-    await person.typeInto(window, `held=${word}; printf %s begun >${ANSWER}\n`);
-    await expectAnswer(person, 'begun');
-    return async (later) => {
-      await later.typeInto(window, `printf %s $held >${ANSWER}\n`);
-      await expectAnswer(later, word);
-    };
-  },
-};
-
 /** All of them. */
-export const IN_TERMINAL: readonly Application[] = [
-  xterm,
-  bash,
-  less,
-  vim,
-  nano,
-  tmux,
-  mc,
-  htop,
-  python,
-  node,
-  konsole,
-];
+export const IN_TERMINAL: readonly Application[] = [xterm, less, vim, nano, tmux, mc, htop];

@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto';
 import type { Person, Window } from '../../user/person.ts';
 import { type Application, freshWord } from '../application.ts';
-import { copyText, expectText, typeOnceReady } from './text-editors.ts';
+import { copyText, expectText, typeAtEnd, typeOnceReady } from './copied-text.ts';
 
 /** LibreOffice greets its user with a tip; its registry says not to. */
 const LIBREOFFICE_SETTINGS = `<?xml version="1.0" encoding="UTF-8"?>
@@ -37,9 +37,7 @@ const writer: Application = {
     const window = await openLibreOffice(person, 'writer', /Untitled 1 .*Writer/);
     await typeOnceReady(person, window, first, COPY_ALL);
     return async (later) => {
-      await later.clickInto(window);
-      await later.press('ctrl+End');
-      await later.type(` ${second}`);
+      await typeAtEnd(later, window, 'ctrl+End', ` ${second}`);
       await expectText(later, COPY_ALL, new RegExp(`^${first} ${second}$`, 'i'));
     };
   },
@@ -105,9 +103,7 @@ const mail: Application = {
     const window = await person.stillWindow({ title: /^Write: / });
     await typeOnceReady(person, window, first, COPY_ALL);
     return async (later) => {
-      await later.clickInto(window, 0.5, 0.6);
-      await later.press('ctrl+End');
-      await later.type(` ${second}`);
+      await typeAtEnd(later, window, 'ctrl+End', ` ${second}`, 0.6);
       await expectText(later, COPY_ALL, new RegExp(`^${first} ${second}$`));
     };
   },

@@ -35,11 +35,13 @@ function player({ windowClass, command, positionS, ...application }: Player): Ap
         if (resumed > before + LOOK_SLACK_S) throw new Error(`expected about ${before} s, got ${resumed} s`);
         await expectPosition(later, positionS, resumed + 1);
         await later.clickInto(window, 0.5, 0.4);
-        await later.untilStill();
         const playing = await isPlaying(later, positionS);
-        await later.press('space');
         await later.expect(
-          () => isPlaying(later, positionS),
+          async () => {
+            await later.press('space');
+            await later.exec('sleep', '1');
+            return isPlaying(later, positionS);
+          },
           (plays) => plays !== playing,
           `that it ${playing ? 'stops' : 'plays'} when told to`,
         );

@@ -1,6 +1,6 @@
 // Editors of plain text with windows: unsaved text, read back through the clipboard.
-import type { Person, Window } from '../../user/person.ts';
 import { type Application, freshWord } from '../application.ts';
+import { expectText, typeAtEnd, typeOnceReady } from './copied-text.ts';
 
 /** How one of them is opened and used. */
 interface Editor extends Pick<Application, 'name' | 'label' | 'base' | 'packageName' | 'processName'> {
@@ -22,50 +22,11 @@ function editor({ windowClass, command, copyAll, toEnd, ...application }: Editor
       const window = await person.stillWindow({ windowClass });
       await typeOnceReady(person, window, first, copyAll);
       return async (later) => {
-        await later.clickInto(window);
-        await later.press(toEnd);
-        await later.type(` ${second}`);
+        await typeAtEnd(later, window, toEnd, ` ${second}`);
         await expectText(later, copyAll, new RegExp(`^${first} ${second}$`));
       };
     },
   };
-}
-
-/** Copies again and again by these keys, until the text is as it should be. */
-export async function expectText(person: Person, copyKeys: readonly string[], text: RegExp): Promise<void> {
-  await person.expect(
-    () => copyText(person, copyKeys),
-    (copied) => text.test(copied),
-    `the text ${text}`,
-  );
-}
-
-/** Types into a window once it takes keys: until then they are lost. */
-export async function typeOnceReady(
-  person: Person,
-  window: Window,
-  text: string,
-  copyKeys: readonly string[],
-): Promise<void> {
-  await person.expect(
-    async () => {
-      await person.untilStill();
-      await person.clickInto(window);
-      await person.type(text);
-      await person.untilStill();
-      return copyText(person, copyKeys);
-    },
-    (copied) => copied !== '',
-    'a window that takes text',
-    90_000,
-  );
-  await expectText(person, copyKeys, new RegExp(`^${text}$`, 'i'));
-}
-
-/** The text that these keys copy; empty if there is none. */
-export async function copyText(person: Person, copyKeys: readonly string[]): Promise<string> {
-  for (const chord of copyKeys) await person.press(chord);
-  return (await person.clipboard().catch(() => '')).trim();
 }
 
 /** An empty buffer, and one key that copies it: a request for the selection may come between two and part them. */

@@ -3,8 +3,7 @@
 import type { Person } from '../../user/person.ts';
 import { type Application, freshWord } from '../application.ts';
 import { bringProgram } from './own-program.ts';
-
-const ANSWER = '/tmp/answer';
+import { ANSWER } from './terminal.ts';
 
 /** What the program answers to a signal. */
 async function answerOf(person: Person, processName: string): Promise<readonly string[]> {
