@@ -88,8 +88,11 @@ export async function withPod<Answer>(
       return await ways.ask(target.staging.supervisorSocket);
     } catch (error) {
       // It was about to end when it was asked: what needs no session is done here, once it is gone.
-      if (!isEnding(error) || ways.needsSession) throw error;
+      if (!isEnding(error)) throw error;
       await untilGone(target.staging.supervisorSocket);
+      // one that was killed has left its session to another
+      if (await isSupervised(target, options)) return ways.ask(target.staging.supervisorSocket);
+      if (ways.needsSession) throw error;
     }
   }
   if (ways.needsSession) throw notRunning(target.path);
