@@ -22,9 +22,9 @@ import { openLab, type SessionLab, shell } from './session-fixture.ts';
 /** Counts in a shell variable, and tells how far it is through a file. */
 const COUNTER = 'n=0; while :; do n=$((n+1)); echo $n >~/count; sleep 0.05; done';
 
-/** Until the log of an attempt of CRIU tells of a failure. */
+/** Until the log of an attempt of CRIU tells that a connection is in the way. */
 async function untilFailed(logFile: string): Promise<void> {
-  while (!/Error \(criu/.test(await readFile(logFile, 'utf8').catch(() => ''))) await delay(1);
+  while (!/Error \(criu\/sk-unix/.test(await readFile(logFile, 'utf8').catch(() => ''))) await delay(1);
 }
 
 /** Until a program of the host, which counts at the pace of {@link COUNTER}, has counted some. */

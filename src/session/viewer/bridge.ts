@@ -17,6 +17,8 @@ export const CLOSE_CODE = {
 const HIGH_WATER_BYTES = 4 * 1024 * 1024;
 const LOW_WATER_BYTES = 1024 * 1024;
 
+const CLOSED = 'the desktop closed the connection';
+
 /** A running bridge. */
 export interface Bridge {
   /** Ends both sides and tells the viewer why (at most 123 bytes of text). */
@@ -53,10 +55,14 @@ export function joinDisplay(viewer: WebSocket, display: Duplex): Bridge {
 
   viewer.on('close', () => display.destroy());
   viewer.on('error', () => viewer.terminate()); // a broken or oversized message; 'close' follows
-  display.on('end', () => end(CLOSE_CODE.displayEnded, 'the desktop closed the connection'));
-  display.on('error', (error) =>
-    end(CLOSE_CODE.displayEnded, `the connection failed: ${error.message}`.slice(0, 100)),
-  );
-  display.on('close', () => end(CLOSE_CODE.displayEnded, 'the desktop closed the connection'));
+  display.on('end', () => end(CLOSE_CODE.displayEnded, CLOSED));
+  display.on('error', (error: NodeJS.ErrnoException) => end(CLOSE_CODE.displayEnded, reasonOf(error)));
+  display.on('close', () => end(CLOSE_CODE.displayEnded, CLOSED));
   return { end, closed };
+}
+
+/** In a person's words, short enough for the reason of a WebSocket's end. A write that came too late is no other end. */
+function reasonOf({ code, message }: NodeJS.ErrnoException): string {
+  const hasClosed = code === 'EPIPE' || code === 'ECONNRESET';
+  return hasClosed ? CLOSED : `the connection failed: ${message}`.slice(0, 100);
 }
