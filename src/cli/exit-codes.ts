@@ -47,6 +47,7 @@ const STATUS_OF: Readonly<Partial<Record<ErrorCode, keyof typeof EXIT_STATUS>>> 
   POD_NOT_FOUND: 'noPod',
   DEVICE_NOT_FOUND: 'noPod',
   DEVICE_NOT_A_POD: 'noPod',
+  DEVICE_GONE: 'noPod',
   CHECKPOINT_NOT_FOUND: 'noPod',
   BRANCH_NOT_FOUND: 'noPod',
   PATH_NOT_FOUND: 'noPod',

@@ -62,6 +62,7 @@ export const ERROR_CODES = {
   DEVICE_TOO_SMALL: 'the device is too small',
   DEVICE_IN_USE: 'the device is mounted or used by something else',
   DEVICE_FULL: 'the device has no space left',
+  DEVICE_GONE: 'the drive was pulled out while it was worked with',
   VAULT_LOCKED: 'the vault is locked',
   VAULT_UNSUPPORTED: 'this host can not open this kind of vault',
   VAULT_FAILED: 'the vault could not be made, opened or closed',

@@ -34,19 +34,19 @@ export class DesktopLab {
   readonly #stagings = new Map<string, Staging>();
   readonly #supervisors = new Map<number, ProcessIdentity>();
 
-  private constructor(dir: string) {
+  private constructor(dir: string, image: string) {
     this.dir = dir;
-    this.image = join(dir, 'pod.img');
+    this.image = image;
     this.home = join(dir, 'home');
     // Killed commands leave their temporary folders: here they go with the test.
     this.program = new Program({ env: { DESKPOD_PASSPHRASE_FILE: join(dir, 'passphrase'), TMPDIR: dir } });
   }
 
-  /** Makes a folder; close it in an `afterEach`. */
-  static async open(): Promise<DesktopLab> {
+  /** Makes a folder; close it in an `afterEach`. The pod's image file lies in it, or where it is said. */
+  static async open(image?: string): Promise<DesktopLab> {
     const dir = await mkdtemp('/var/tmp/deskpod-desktop-');
     await chmod(dir, 0o711);
-    const lab = new DesktopLab(dir);
+    const lab = new DesktopLab(dir, image ?? join(dir, 'pod.img'));
     await writeFile(join(dir, 'passphrase'), `${PASSPHRASE}\n`);
     return lab;
   }

@@ -5,6 +5,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DeskPodError } from '../../core/errors.ts';
 import { type FileLock, lockHolder, tryLock } from '../../sync/posix/flock.ts';
 import { ProcessError, run } from '../../sync/process.ts';
+import { isDriveGone, looksGone } from '../host/drive.ts';
+import { cleanLeftovers } from '../host/leftovers.ts';
 import { type Mount, mountAt, readMounts } from '../host/mount-table.ts';
 import { requireRoot } from '../host/root-rights.ts';
 import { prepareStaging, removeStaging, type Staging, stagingOf } from '../host/staging.ts';
@@ -55,6 +57,8 @@ interface Grip {
   /** The block device's name in sysfs: that of the loop device for an image. */
   readonly blockName: string;
   isReleased: boolean;
+  /** It was released without its drive. */
+  isAbandoned: boolean;
 }
 
 const grips = new WeakMap<MountedDevice, Grip>();
@@ -94,7 +98,8 @@ export async function mountDevice(path: string, options: MountOptions = {}): Pro
 /**
  * Writes everything to the device and unmounts it. When this returns the kernel has let go of the device, all is on
  * it, and it can be unplugged. A second call does nothing; after a failure it can be called again.
- * @throws DeskPodError DEVICE_IN_USE naming who still uses it; MOUNT_FAILED if not all could be written
+ * @throws DeskPodError DEVICE_IN_USE naming who still uses it; MOUNT_FAILED if not all could be written; DEVICE_GONE if
+ * the drive was pulled out when all was written and let go of
  */
 export async function unmountDevice(device: MountedDevice): Promise<void> {
   const grip = grips.get(device);
@@ -108,28 +113,51 @@ export async function unmountDevice(device: MountedDevice): Promise<void> {
     await unmountWhenFree(device.path, mountDir);
   }
   await waitForRelease(device.path, grip);
-  await flushTarget(grip.target);
   grip.isReleased = true;
-  await removeStaging(device.staging);
-  grip.lock.release();
+  try {
+    await flushTarget(grip.target);
+  } finally {
+    await removeStaging(device.staging);
+    grip.lock.release();
+  }
+}
+
+/** True if the drive of a device that is in use was pulled out. */
+export async function isPulledOut(device: MountedDevice): Promise<boolean> {
+  const mount = await mountOf(device);
+  return mount !== undefined && (await looksGone(mount)) && (await isDriveGone(mount));
 }
 
 /**
  * Lets go of a device whose drive was pulled out, though not all could be written: what was synced before is on it.
- * @returns false, with nothing done, if the drive is still there
- * @throws ProcessError if even that fails
+ * Nothing of it stays on this host.
+ * @returns true also if that was done before; false, with nothing done, if the drive is still there
+ * @throws DeskPodError DEVICE_IN_USE if something on this host still uses it; ProcessError if even that fails
  */
 export async function abandonDevice(device: MountedDevice): Promise<boolean> {
   const grip = grips.get(device);
   if (grip === undefined) throw new TypeError(`${device.path}: was not mounted by mountDevice`);
-  if (grip.isReleased) return true;
-  if (await exists(grip.target.path)) return false;
-  if (mountAt(await readMounts(), device.mountDir) !== undefined)
-    await run('umount', ['--lazy', '--', device.mountDir]);
+  if (grip.isReleased) return grip.isAbandoned;
+  const mount = await mountOf(device);
+  if ((await exists(grip.target.path)) && (mount === undefined || !(await isDriveGone(mount)))) return false;
   grip.isReleased = true;
-  await removeStaging(device.staging);
+  grip.isAbandoned = true;
   grip.lock.release();
+  await cleanLeftovers(device.staging, { isPulledOut: true });
   return true;
+}
+
+/** What is said of a drive that was pulled out while it was worked with. */
+export function pulledOut(path: string, cause?: unknown): DeskPodError {
+  return new DeskPodError('DEVICE_GONE', `${path}: its drive was pulled out`, {
+    hint: 'Plug it in again and run `deskpod start`: all that was saved is there, up to its last moments.',
+    details: { path },
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+async function mountOf({ mountDir }: MountedDevice): Promise<Mount | undefined> {
+  return mountAt(await readMounts(), mountDir);
 }
 
 async function requirePodSuperblock(target: DeviceTarget): Promise<Superblock> {
@@ -214,7 +242,7 @@ async function openMounted(opening: Opening, options: MountOptions): Promise<Mou
     unmount: () => unmountDevice(device),
   };
   const blockName = mount?.source.replace(/^\/dev\//, '') ?? '';
-  grips.set(device, { target, lock, blockName, isReleased: false });
+  grips.set(device, { target, lock, blockName, isReleased: false, isAbandoned: false });
   return device;
 }
 
@@ -223,11 +251,7 @@ async function flush(path: string, mountDir: string): Promise<void> {
   try {
     await run('sync', ['-f', mountDir]);
   } catch (error) {
-    throw new DeskPodError('MOUNT_FAILED', `${path}: not everything could be written to the device`, {
-      hint: 'keep it plugged in; `dmesg | tail` says what failed',
-      details: { path, mountDir },
-      cause: error,
-    });
+    throw notAllWritten(path, error);
   }
 }
 
@@ -263,12 +287,24 @@ async function waitForRelease(path: string, { target, blockName }: Grip): Promis
 async function flushTarget(target: DeviceTarget): Promise<void> {
   // A drive that was pulled out meanwhile has nothing left to flush; its last mount's errors were told before.
   if (!(await exists(target.path))) return;
-  const file = await open(target.path, 'r');
+  const file = await open(target.path, 'r').catch((error: unknown) => {
+    throw pulledOut(target.path, error);
+  });
   try {
     await file.sync();
+  } catch (error) {
+    throw notAllWritten(target.path, error);
   } finally {
     await file.close();
   }
+}
+
+function notAllWritten(path: string, cause: unknown): DeskPodError {
+  return new DeskPodError('MOUNT_FAILED', `${path}: not everything could be written to the device`, {
+    hint: 'keep it plugged in; `dmesg | tail` says what failed',
+    details: { path },
+    cause,
+  });
 }
 
 function inUse(path: string, holders: readonly Holder[], cause?: unknown): DeskPodError {

@@ -1,15 +1,14 @@
 // What a killed supervisor left on this host, and taking it away without touching anything that is not ours.
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DeskPodError } from '../../core/errors.ts';
 import { lockHolder, tryLock } from '../../sync/posix/flock.ts';
 import { ProcessError, run } from '../../sync/process.ts';
-import { VAULT_NAME } from '../device/device-content.ts';
 import { findHolders, type Holder, holdersText, loopDevices } from '../device/holders.ts';
 import { findMapping } from '../device/mapping.ts';
 import { mappingName } from '../vault/luks-vault.ts';
-import { isWithin, type Mount, readMounts } from './mount-table.ts';
+import { isDriveGone } from './drive.ts';
+import { isWithin, type Mount, mountAt, readMounts } from './mount-table.ts';
 import { isStagingId, listStagings, removeStaging, STAGING_ROOT, type Staging } from './staging.ts';
 
 const BUSY_TIMEOUT_MS = 2000;
@@ -26,6 +25,12 @@ export interface Leftovers {
   readonly loopDevices: readonly string[];
   /** The open mapping of its LUKS vault. */
   readonly mapping: string | undefined;
+}
+
+/** What {@link cleanLeftovers} is told. */
+export interface CleanOptions {
+  /** The drive is known to be gone: nothing is written to it any more. */
+  readonly isPulledOut?: boolean;
 }
 
 /** What {@link cleanLeftovers} took away. */
@@ -57,7 +62,10 @@ export async function findLeftovers(staging: Staging): Promise<Leftovers> {
  * @throws DeskPodError POD_BUSY if a living process owns it; DEVICE_IN_USE naming the processes that still use it, in
  * which case what was above them stays
  */
-export async function cleanLeftovers(staging: Staging): Promise<CleanReport> {
+export async function cleanLeftovers(
+  staging: Staging,
+  { isPulledOut = false }: CleanOptions = {},
+): Promise<CleanReport> {
   requireOurs(staging);
   // No lock file, no owner: then only the mounts of a half-removed folder can be there.
   const lock = (await exists(staging)) ? tryLock(staging.lockFile) : undefined;
@@ -74,14 +82,13 @@ export async function cleanLeftovers(staging: Staging): Promise<CleanReport> {
   const report = { unmounted: [] as string[], abandoned: [] as string[], detached: [] as string[] };
   try {
     const mounts = await mountsIn(staging);
-    const device = mounts.find(({ mountPoint }) => mountPoint === staging.deviceDir);
-    const isDriveGone = device !== undefined && (await isGone(device));
+    const device = mountAt(mounts, staging.deviceDir);
+    const isGone = isPulledOut || (device !== undefined && (await isDriveGone(device)));
     for (const mount of mounts.reverse()) {
       // Before the device itself goes, what was built on files of it must be gone.
       if (mount.mountPoint === staging.deviceDir) await detachBuilt(staging, report.detached);
-      // A LUKS vault's mapping outlives the drive that its file was on.
-      const isVault = mount.mountPoint === join(staging.deviceDir, VAULT_NAME);
-      if ((isVault && isDriveGone) || (await isGone(mount))) {
+      // All else is built on files of the drive: the vault, the base, the session's root.
+      if (isGone && mount.mountPoint !== staging.imagesDir) {
         await run('umount', ['--lazy', '--', mount.mountPoint]);
         report.abandoned.push(mount.mountPoint);
       } else {
@@ -147,18 +154,6 @@ async function whenFree(path: string, action: () => Promise<unknown>): Promise<v
       if (performance.now() > deadline) throw inUse(path, await findHolders(path), error);
     }
     await delay(POLL_MS);
-  }
-}
-
-/** A mount whose block device the kernel no longer knows: the drive was pulled out. */
-async function isGone(mount: Mount): Promise<boolean> {
-  if (mount.deviceNumber.startsWith('0:')) return false;
-  try {
-    await readFile(`/sys/dev/block/${mount.deviceNumber}/dev`, 'latin1');
-    return false;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return true;
   }
 }
 

@@ -13,6 +13,7 @@ import {
   sealCheckpoint,
 } from '../../sync/pod/seal-checkpoint.ts';
 import type { Geometry } from '../barrier/bundle.ts';
+import { isPulledOut, pulledOut } from '../device/device.ts';
 import { countDeviceWrites, flushDevice } from '../device/device-writes.ts';
 import { hostFacts } from '../host/host-facts.ts';
 import { hostProcessor } from '../host/host-processor.ts';
@@ -213,15 +214,32 @@ export class Desktop {
     await this.pod.publish();
   }
 
-  /** Locks and unmounts everything: safe to unplug on return. A running session stays, for its next supervisor. */
+  /**
+   * Locks and unmounts everything: safe to unplug on return. A running session stays, for its next supervisor.
+   *
+   * @throws DeskPodError DEVICE_GONE if the drive was pulled out: nothing of it stays on this host then
+   */
   async close(): Promise<void> {
     if (this.#session !== undefined) {
       await this.pod.close();
       return;
     }
-    await this.root.unmount();
-    if (this.#unsealed === undefined) await dropImages(this.#staging);
+    // Without its drive nothing can be unmounted properly, and what waits in memory has no place to go to.
+    if (!(await this.isPulledOut())) {
+      await this.root.unmount();
+      if (this.#unsealed === undefined) await dropImages(this.#staging);
+    }
     await closeDevice(this.#opened);
+  }
+
+  /** What to tell of a failure: that the drive was pulled out, if it was. */
+  async explain(error: unknown): Promise<unknown> {
+    return (await this.isPulledOut()) ? pulledOut(this.#opened.device.path, error) : error;
+  }
+
+  /** True if the drive that the pod is on was pulled out. */
+  isPulledOut(): Promise<boolean> {
+    return isPulledOut(this.#opened.device);
   }
 
   async #startFresh(
@@ -303,12 +321,15 @@ export class Desktop {
   }
 
   async #sealSuspended(figures: SuspendFigures, onProgress: ProgressListener): Promise<CheckpointReport> {
-    const [files, images] = await Promise.allSettled([
+    const [files, images, flushed] = await Promise.allSettled([
       this.root.capture(onProgress),
       this.#captureImages(onProgress),
+      // The layer is resumed on as it is only if it lies on the drive before it is called at rest.
+      flushDevice(this.#opened.vault.dir),
     ]);
     if (files.status === 'rejected') throw files.reason;
     if (images.status === 'rejected') throw images.reason;
+    if (flushed.status === 'rejected') throw flushed.reason;
     const parts = { reason: 'suspend' as const, files: files.value, images: images.value };
     // whoever suspends wants to unplug: what is doubtful is asked later, and the session is kept
     const report = await sealCheckpoint(this.pod, { ...parts, ...figures, ifDoubtful: 'note' });
@@ -318,6 +339,7 @@ export class Desktop {
 
   /** The checkpoint could not be stored: the session goes on from the images that are still in memory. */
   async #goOn(imagesDir: string, reason: unknown, onProgress: ProgressListener): Promise<void> {
+    if (await this.isPulledOut()) return;
     // Once the log has it, the checkpoint is whole, whatever failed after that.
     if (this.pod.state.session.status === 'running') {
       onProgress({ step: 'the checkpoint could not be stored; the session goes on' });

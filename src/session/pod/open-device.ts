@@ -11,7 +11,7 @@ import { devicePodFolder } from '../../sync/pod/pod-folder.ts';
 import { isTwinAt, onlyFollows } from '../../sync/pod/twin.ts';
 import { Repository } from '../../sync/repository/repository.ts';
 import { type BaseHashes, beginBaseHashes } from '../base/base-check.ts';
-import { type MountedDevice, mountDevice } from '../device/device.ts';
+import { abandonDevice, type MountedDevice, mountDevice, pulledOut } from '../device/device.ts';
 import { MARKER_NAME } from '../device/device-content.ts';
 import { findDevicePlace } from '../device/medium.ts';
 import { chooseVault, findVaultKind, type Vault } from '../vault/vault.ts';
@@ -85,18 +85,33 @@ export async function openDevice(
     const notice = await settleMarker(pod, marker, await findDevicePlace(device.path));
     return { device, vault, pod, left, notice, unlockMs, baseHashes };
   } catch (error) {
-    if (left === undefined) for (const step of undo.toReversed()) await step();
-    throw error;
+    if (left !== undefined) throw error;
+    return orPulledOut(device, () => afterwards(() => Promise.reject(error), ...undo.toReversed()));
   }
 }
 
-/** Closes the pod, locks the vault and unmounts the device: on return it is safe to unplug. */
+/**
+ * Closes the pod, locks the vault and unmounts the device: on return it is safe to unplug.
+ *
+ * @throws DeskPodError DEVICE_GONE if the drive was pulled out: nothing of it stays on this host then
+ */
 export async function closeDevice({ device, vault, pod }: OpenedDevice): Promise<void> {
-  await afterwards(
-    () => pod.close(),
-    () => vault.lock(),
-    () => device.unmount(),
+  await orPulledOut(device, () =>
+    afterwards(
+      () => pod.close(),
+      () => vault.lock(),
+      () => device.unmount(),
+    ),
   );
+}
+
+/** What fails because the drive was pulled out says so, and nothing of the device stays on this host. */
+async function orPulledOut<Result>(device: MountedDevice, act: () => Promise<Result>): Promise<Result> {
+  try {
+    return await act();
+  } catch (error) {
+    throw (await abandonDevice(device)) ? pulledOut(device.path, error) : error;
+  }
 }
 
 async function findVault(device: MountedDevice): Promise<Vault> {

@@ -26,6 +26,10 @@ const DISPLAY_TIMEOUT_MS = 10_000;
 /** Operations that only look: they wait for nothing. */
 const READS: ReadonlySet<string> = new Set(['status', 'log', 'checkpoints', 'home-list', 'key-list']);
 const SUSPENDED = { state: 'suspended', text: 'Safe to unplug.' } as const;
+const PULLED_OUT = {
+  state: 'ended',
+  text: 'The drive was pulled out, and the session has ended. Plug it in again and start: all that was saved is there.',
+} as const;
 const ENDED = { state: 'ended', text: 'The session has ended. Safe to unplug.' } as const;
 
 /** Owns a desktop while its session runs. */
@@ -52,7 +56,8 @@ export class Supervisor {
       const run = handler as Operation;
       operations[name] = READS.has(name)
         ? run
-        : (parameters, onProgress) => this.#turns.take(name, (signal) => run(parameters, onProgress, signal));
+        : (parameters, onProgress) =>
+            this.#turns.take(name, (signal) => this.#explained(() => run(parameters, onProgress, signal)));
     }
     const streams: Record<string, StreamOperation> = {
       exec: (request, response) => answerExec(this.#desktop, request, response),
@@ -60,7 +65,9 @@ export class Supervisor {
     for (const [name, read] of Object.entries(streamOperations(browsePod(this.#desktop.pod))))
       streams[name] = this.#reads.serving(read);
     this.#server = await serveSupervisor(socketPath, { operations, streams });
-    this.#watch = setInterval(() => this.#look(), WATCH_INTERVAL_MS);
+    this.#watch = setInterval(() => {
+      this.#look().catch((error: unknown) => tell('watching the session', error));
+    }, WATCH_INTERVAL_MS);
   }
 
   /** Settles when the session has ended and the device is free. */
@@ -90,6 +97,14 @@ export class Supervisor {
       return performance.now() - startedMs;
     } finally {
       display.close();
+    }
+  }
+
+  async #explained<Result>(act: () => Promise<Result>): Promise<Result> {
+    try {
+      return await act();
+    } catch (error) {
+      throw await this.#desktop.explain(error);
     }
   }
 
@@ -167,22 +182,30 @@ export class Supervisor {
     }
   }
 
-  /** A session whose first process has ended by itself: the user logged out, or it was killed. */
-  #look(): void {
+  /**
+   * Notices a session whose first process has ended by itself (the user logged out, or it was killed), and one whose
+   * drive was pulled out: its programs have lost their files, and nothing of it can be saved.
+   */
+  async #look(): Promise<void> {
     const session = this.#desktop.session;
-    if (session === undefined || session === this.#mourned || isAlive(session)) return;
+    if (session === undefined || session === this.#mourned) return;
+    let cause = 'its first process ended by itself';
+    if (isAlive(session)) {
+      if (!(await this.#desktop.isPulledOut())) return;
+      cause = 'its drive was pulled out';
+    }
     this.#mourned = session;
     this.#turns
       .take('mourn', async () => {
         if (this.#desktop.session !== session) return;
         await afterwards(
-          () => this.#desktop.lose('its first process ended by itself'),
+          () => this.#desktop.lose(cause),
           () => this.#finish('ended'),
         );
       })
       .catch((error: unknown) => {
         // A suspend had ended it, and the pod is being freed already.
-        if (!isDeskPodError(error, 'SUPERVISOR_UNREACHABLE')) tell('the session had ended by itself', error);
+        if (!isDeskPodError(error, 'SUPERVISOR_UNREACHABLE')) tell(`the session is lost: ${cause}`, error);
       });
   }
 
@@ -199,6 +222,10 @@ export class Supervisor {
       const doubts = doubt === undefined ? '' : ` But look at your files: ${describeDoubt(doubt)}.`;
       this.#viewer?.tell(how === 'suspended' ? { ...SUSPENDED, text: SUSPENDED.text + doubts } : ENDED);
     } catch (error) {
+      if (isDeskPodError(error, 'DEVICE_GONE')) {
+        this.#viewer?.tell(PULLED_OUT);
+        throw error;
+      }
       const reason = error instanceof Error ? error.message : String(error);
       this.#viewer?.tell({ state: 'ended', text: `Everything is saved, but do not unplug yet: ${reason}` });
       throw error;
