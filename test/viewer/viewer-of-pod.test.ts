@@ -38,7 +38,7 @@ describe('the viewer of a pod', () => {
     return JSON.parse(stdout) as Answer;
   }
 
-  it('shows the session, takes input, and suspends it when it is closed', async () => {
+  it('shows the session, takes input, a live checkpoint or not, and suspends it when it is closed', async () => {
     await deskpod('create', device, '--size', '500M');
     const { viewerUrl } = await deskpod<StartReport & { viewerUrl: string }>('start', device);
     const terminal =
@@ -63,6 +63,13 @@ describe('the viewer of a pod', () => {
       await page.keyboard.type('typed in the page');
       await page.keyboard.press('Enter');
       assert.equal(await until(readTyped, (text) => text !== ''), 'typed in the page');
+      const checkpoint = deskpod('checkpoint', '-d', device);
+      const words = Array.from({ length: 30 }, (_, i) => `word ${i}`).join(' ');
+      await page.keyboard.type(words, { delay: 5 });
+      await page.keyboard.press('Enter');
+      await checkpoint;
+      const [first = '', second = ''] = (await until(readTyped, (text) => text.includes('\n'))).split('\n');
+      assert.deepEqual([first, second], ['typed in the page', words]);
     } finally {
       await browser.close();
     }

@@ -1,5 +1,6 @@
 // The supervisor of one running session: answers for the pod, shows the session, and ends when the session ends.
 import type { Server } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { type Doubt, describeDoubt } from '../../core/checkpoint-doubt.ts';
 import { isDeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
@@ -11,6 +12,7 @@ import { answerOf, type Handlers } from '../operation/pod-operations.ts';
 import { streamOperations } from '../operation/stream-operations.ts';
 import { afterwards } from '../pod/afterwards.ts';
 import type { Desktop } from '../pod/desktop.ts';
+import { openDisplayLink } from '../process/display-link.ts';
 import { isAlive, type ProcessSession } from '../process/processes.ts';
 import { connectToSession } from '../process/session-socket.ts';
 import { openRfb } from '../rfb/client.ts';
@@ -110,10 +112,7 @@ export class Supervisor {
 
   #supervised(): Handlers<SupervisedName> {
     return {
-      checkpoint: (parameters, onProgress) =>
-        this.#withoutViewers('The desktop is being checkpointed.', () =>
-          this.#desktop.checkpoint(onProgress, answerOf(parameters)),
-        ),
+      checkpoint: (parameters, onProgress) => this.#desktop.checkpoint(onProgress, answerOf(parameters)),
       suspend: (_parameters, onProgress) => this.#suspend(onProgress),
       stop: async () => {
         await this.#viewer?.disconnectAll({ state: 'ended', text: 'The session is being ended.' });
@@ -132,9 +131,7 @@ export class Supervisor {
   async #suspend(onProgress: ProgressListener): Promise<CheckpointReport> {
     let report: CheckpointReport;
     try {
-      report = await this.#withoutViewers('The desktop is being suspended.', () =>
-        this.#desktop.suspend(onProgress),
-      );
+      report = await this.#withoutViewers(() => this.#desktop.suspend(onProgress));
     } catch (error) {
       if (this.#desktop.session === undefined) await this.#finish('ended');
       throw error;
@@ -145,9 +142,9 @@ export class Supervisor {
     return { ...report, durableMs: report.durableMs + performance.now() - lockedMs };
   }
 
-  /** No display connection leads out of the session meanwhile; if it still runs afterwards, viewers come back. */
-  async #withoutViewers<Result>(text: string, act: () => Promise<Result>): Promise<Result> {
-    await this.#viewer?.disconnectAll({ state: 'suspending', text });
+  /** What is seen and typed meanwhile would be lost; if the session still runs afterwards, viewers come back. */
+  async #withoutViewers<Result>(act: () => Promise<Result>): Promise<Result> {
+    await this.#viewer?.disconnectAll({ state: 'suspending', text: 'The desktop is being suspended.' });
     try {
       return await act();
     } finally {
@@ -158,7 +155,7 @@ export class Supervisor {
   async #openViewer(): Promise<Viewer> {
     return serveViewer({
       title: this.#desktop.pod.state.name,
-      rfbConnect: () => connectToSession(this.#desktop.session?.rootPid ?? 0, 'rfb'),
+      rfbConnect: () => this.#openDisplay(),
       onClose: () => this.#suspendFromViewer(),
       onSuspend: () => this.#suspendFromViewer(),
     });
@@ -170,6 +167,12 @@ export class Supervisor {
       const reason = error instanceof Error ? error.message : String(error);
       this.#viewer?.tell({ state: 'running', text: `It could not be suspended: ${reason}` });
     });
+  }
+
+  async #openDisplay(): Promise<Duplex> {
+    const session = this.#desktop.session;
+    if (session === undefined) throw new Error('no session runs');
+    return openDisplayLink(session);
   }
 
   async #screenshot(): Promise<Uint8Array> {

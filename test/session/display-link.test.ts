@@ -1,0 +1,104 @@
+// A viewer's link to the display across checkpoints of a session that goes on.
+import assert from 'node:assert/strict';
+import { openDisplayLink } from '../../src/session/process/display-link.ts';
+import { checkpointSession, killSession, type ProcessSession } from '../../src/session/process/processes.ts';
+import { openRfb, type RfbClient } from '../../src/session/rfb/client.ts';
+import { openLab, type SessionLab, shell, UNTIL_WINDOWS_ARE_MANAGED } from './session-fixture.ts';
+
+/** A film of one colour a frame, 24 a second: those of xterm's cube, of which no two are the same. */
+const FILM = `i=0; while :; do printf '\\033[48;5;%dm\\033[2J' $((16 + i % 216)); i=$((i + 1)); sleep 0.0417; done`;
+const CUBE_LEVELS = [0, 95, 135, 175, 215, 255];
+const FRAME_COUNT = 216;
+const RELAYS = 'ls -d $XDG_RUNTIME_DIR/deskpod/display-*; pgrep -f PIPE_TO[_]HOST';
+
+describe('a link to the display', function () {
+  this.timeout(120_000);
+  let lab: SessionLab;
+  let session: ProcessSession;
+  let display: RfbClient;
+  beforeEach(async () => {
+    lab = await openLab();
+    await lab.mount('pod');
+    session = await lab.start('pod');
+    await shell(session, UNTIL_WINDOWS_ARE_MANAGED);
+    display = await openRfb(await openDisplayLink(session), { timeoutMs: 10_000 });
+  });
+  afterEach(async () => {
+    display.close();
+    await lab.close();
+  });
+
+  /** Runs a script in a terminal that covers the screen and has the keyboard. */
+  async function inTerminal(script: string): Promise<void> {
+    const hasFocus = 'xprop -root _NET_ACTIVE_WINDOW | grep -q "0x[1-9a-f]"';
+    await shell(
+      session,
+      `setsid -f xterm -bw 0 +sb -geometry 130x45+0+0 -e sh -c "$0" </dev/null >/dev/null 2>&1
+      until ${hasFocus}; do sleep 0.02; done`.replace('"$0"', `'${script.replaceAll("'", `'\\''`)}'`),
+    );
+  }
+
+  it('loses no key while the session is checkpointed, and nothing of it is resumed', async () => {
+    await inTerminal('stty -icanon; cat > ~/typed');
+    const imagesDir = await lab.imagesDir('one');
+    const whileFrozen = () => lab.copy('pod', 'copy');
+    let isDone = false;
+    const checkpoint = checkpointSession(session, { imagesDir, whileFrozen }).finally(() => {
+      isDone = true;
+    });
+    const words: string[] = [];
+    while (!isDone || words.length < 20) {
+      const word = `${words.length}.`;
+      await display.typeText(word);
+      words.push(word);
+    }
+    await checkpoint;
+    const typed = words.join('');
+    await shell(session, `until [ "$(wc -c < ~/typed)" -ge ${typed.length} ]; do sleep 0.02; done`);
+    assert.equal(await shell(session, 'cat ~/typed'), typed);
+    display.close();
+    await shell(session, `while ${RELAYS}; do sleep 0.02; done`);
+    await killSession(session);
+    await lab.mount('copy');
+    const resumed = await lab.resume('copy', imagesDir);
+    await shell(resumed, `while ${RELAYS}; do sleep 0.02; done`);
+    assert.ok(typed.startsWith(await shell(resumed, 'cat ~/typed')));
+  });
+
+  it('shows a film of 24 frames a second on and on, with no step back', async () => {
+    await inTerminal(FILM);
+    const seen: { readonly frame: number; readonly atMs: number }[] = [];
+    let isDone = false;
+    const watching = display.waitForPixels(({ rgba, width }) => {
+      const frame = frameAt(rgba, (100 * width + 100) * 4);
+      if (frame !== undefined && frame !== seen.at(-1)?.frame) seen.push({ frame, atMs: performance.now() });
+      return isDone && seen.length > 50;
+    }, 60_000);
+    while (seen.length < 24) await display.roundTrip();
+    const startedAtMs = performance.now();
+    const { pauseMs } = await checkpointSession(session, { imagesDir: await lab.imagesDir('one') });
+    const endedAtMs = performance.now();
+    isDone = true;
+    await watching;
+    const steps = seen.slice(1).map(({ frame, atMs }, i) => {
+      const before = seen[i];
+      assert.ok(before !== undefined);
+      return { frames: (frame - before.frame + FRAME_COUNT) % FRAME_COUNT, ms: atMs - before.atMs, atMs };
+    });
+    // A step back would be one of nearly all frames.
+    assert.deepEqual(
+      steps.filter(({ frames }) => frames > FRAME_COUNT / 2),
+      [],
+    );
+    const during = steps.filter(({ atMs, ms }) => atMs > startedAtMs && atMs - ms < endedAtMs);
+    const longestMs = Math.max(...during.map(({ ms }) => ms));
+    assert.ok(longestMs < pauseMs + 1000, `no new frame for ${longestMs} ms, with a pause of ${pauseMs} ms`);
+  });
+});
+
+/** The number of the film's frame that a pixel is of; undefined for another colour. */
+function frameAt(rgba: Uint8Array, at: number): number | undefined {
+  const levels = [0, 1, 2].map((channel) => CUBE_LEVELS.indexOf(rgba[at + channel] ?? 0));
+  if (levels.includes(-1)) return undefined;
+  return levels.reduce((number, level) => number * CUBE_LEVELS.length + level, 0);
+}
