@@ -1,7 +1,6 @@
 // A session from the outside: started once, worked in, suspended, resumed, ended.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { UNTIL_WINDOWS_ARE_MANAGED } from '../session/session-fixture.ts';
 import { DesktopLab } from './desktop-lab.ts';
 
 describe('the session of a desktop pod', () => {
@@ -87,7 +86,6 @@ describe('the session of a desktop pod', () => {
   it('says whether a suspend would succeed, and which program and window is in the way', async () => {
     await lab.start();
     assert.deepEqual((await lab.status()).suspend, { wouldSucceed: true, obstacles: [] });
-    await lab.shell(UNTIL_WINDOWS_ARE_MANAGED);
     const program =
       'open F, ">", "big"; print F "x" x 1048576 for 1 .. 70; close F; open F, "<", "big"; unlink "big"; ' +
       'open G, ">", "made"; close G; sleep 1000 while 1';

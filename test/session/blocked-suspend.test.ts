@@ -19,7 +19,7 @@ import {
   suspendSession,
 } from '../../src/session/process/processes.ts';
 import { run } from '../../src/sync/process.ts';
-import { openLab, type SessionLab, shell, UNTIL_WINDOWS_ARE_MANAGED } from './session-fixture.ts';
+import { openLab, type SessionLab, shell } from './session-fixture.ts';
 import {
   DENIED_OBJECTS,
   LOST_OBJECTS,
@@ -44,7 +44,6 @@ describe('something in the way of a suspend', function () {
     await lab.mount('pod');
     session = await lab.start('pod');
     await session.settled;
-    await shell(session, UNTIL_WINDOWS_ARE_MANAGED);
     imagesDir = await lab.imagesDir('one');
   });
 
@@ -199,7 +198,6 @@ describe('the windows of a session', function () {
     try {
       await lab.mount('pod');
       const session = await lab.start('pod');
-      await shell(session, UNTIL_WINDOWS_ARE_MANAGED);
       await make(session, 'umlauts', 'stay()', 'Größe 5 µm');
       await make(session, 'long', 'stay()', 'x'.repeat(500));
       await untilShown(session, 'Größe 5 µm');

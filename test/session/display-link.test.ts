@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { openDisplayLink } from '../../src/session/process/display-link.ts';
 import { checkpointSession, killSession, type ProcessSession } from '../../src/session/process/processes.ts';
 import { openRfb, type RfbClient } from '../../src/session/rfb/client.ts';
-import { openLab, type SessionLab, shell, UNTIL_WINDOWS_ARE_MANAGED } from './session-fixture.ts';
+import { openLab, type SessionLab, shell } from './session-fixture.ts';
 
 /** A film of one colour a frame, 24 a second: those of xterm's cube, of which no two are the same. */
 const FILM = `i=0; while :; do printf '\\033[48;5;%dm\\033[2J' $((16 + i % 216)); i=$((i + 1)); sleep 0.0417; done`;
@@ -20,7 +20,6 @@ describe('a link to the display', function () {
     lab = await openLab();
     await lab.mount('pod');
     session = await lab.start('pod');
-    await shell(session, UNTIL_WINDOWS_ARE_MANAGED);
     display = await openRfb(await openDisplayLink(session), { timeoutMs: 10_000 });
   });
   afterEach(async () => {

@@ -23,13 +23,6 @@ import { assertNothingLeft } from './leftovers.ts';
 const BASE_FILE = '/var/lib/deskpod/bases/desktop.erofs';
 const MACHINE_ID = '00112233445566778899aabbccddeeff';
 
-/**
- * Waits, as a shell of the session, until the window manager waits for windows: one that comes up while it starts may stay
- * hidden.
- */
-export const UNTIL_WINDOWS_ARE_MANAGED =
-  'until xprop -root _NET_SUPPORTING_WM_CHECK | grep -q 0x && grep -q poll "/proc/$(pgrep -x openbox)/wchan"; do sleep 0.02; done';
-
 /** A folder for sessions of one test, and everything that was started in it. */
 export interface SessionLab {
   readonly dir: string;

@@ -77,6 +77,21 @@ sub startServer {
 
 sub startAgent { return startServer('exec agent', '/usr/bin/perl', "$here/exec-agent.pl", "$run/exec.sock") }
 
+sub startWindowManager {
+    return start('window manager', undef, 'openbox', '--startup', "touch $run/windows-managed");
+}
+
+# A window that comes up while the window manager starts may stay hidden: programs wait for it. They go on without one
+# that does not come up, as they would without one that ended.
+sub awaitWindowManager {
+    my $deadline = time + 10;
+    until (-e "$run/windows-managed") {
+        return note('the window manager is not up yet') if time > $deadline;
+        select undef, undef, undef, 0.005;
+    }
+    return;
+}
+
 sub startDisplay {
     return startServer(
         'display', 'Xvnc', ':1', '-geometry', $geometry, '-depth', '24', '-displayfd', '3',
@@ -93,7 +108,8 @@ eval {
         'bus', 'dbus-daemon', '--session', '--nofork', '--nopidfile', '--print-address=3',
         "--address=$ENV{DBUS_SESSION_BUS_ADDRESS}",
     );
-    start('window manager', undef, 'openbox');
+    startWindowManager();
+    awaitWindowManager();
     my $autostart = "$ENV{HOME}/.config/deskpod/autostart";
     start('autostart', undef, $autostart) if -x $autostart;
     1;
@@ -116,6 +132,6 @@ while (1) {
     next if $name ne 'window manager' && $name ne 'exec agent';
     # These hold no state: the desktop goes on with a new one. A pause keeps one that cannot start from spinning.
     select undef, undef, undef, 0.5;
-    if ($name eq 'window manager') { start($name, undef, 'openbox') }
+    if ($name eq 'window manager') { startWindowManager() }
     else                           { eval { startAgent(); 1 } or note("exec agent: $@") }
 }
