@@ -1,6 +1,6 @@
 // The commands of a tree pod when all is well: what they do, and the shape of what they print for programs.
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LoggedEvent } from '../../src/core/events.ts';
 import type { StatusReport } from '../../src/session/operation/operations.ts';
@@ -149,6 +149,17 @@ describe('a tree pod', () => {
     assert.equal((await lab.program.answer<{ number: number }>(['checkpoint', ...next])).number, 3);
     const { homes } = await lab.program.answer<{ homes: SyncReport[] }>(['sync', ...next]);
     assert.equal(homes[0]?.wentBack, false);
+  });
+
+  it('is restored into memory, which is a folder in /dev and no device', async () => {
+    await lab.bringHome();
+    const dir = await mkdtemp('/dev/shm/deskpod-tree-');
+    try {
+      await lab.program.answer(['restore', '--from', lab.home, '--to', join(dir, 'new', 'pod')]);
+      await assertSameFiles(join(dir, 'new', 'pod'), lab.dir);
+    } finally {
+      await rm(dir, { recursive: true });
+    }
   });
 
   it('is restored with its recovery key when the passphrase is forgotten', async () => {

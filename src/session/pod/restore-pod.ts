@@ -176,7 +176,9 @@ async function isFolderTarget(path: string, sizeBytes: number | undefined): Prom
     return (await lstat(path)).isDirectory();
   } catch (error) {
     if (!isSystemError(error, 'ENOENT')) throw error;
-    return sizeBytes === undefined && !path.startsWith('/dev/');
+    // Of all that is in /dev only /dev/shm holds folders of people.
+    const isDrive = path.startsWith('/dev/') && !path.startsWith('/dev/shm/');
+    return sizeBytes === undefined && !isDrive;
   }
 }
 
