@@ -91,6 +91,7 @@ export class ChunkWriter {
   #onWritten: (() => void)[] = [];
   #failure: { readonly error: unknown } | undefined;
   #number = 0;
+  #hasTaken = false;
   #inlineBytes = 0;
 
   constructor(target: WriteTarget) {
@@ -99,7 +100,7 @@ export class ChunkWriter {
 
   /** Writes a byte string. Resolves when its ids are known; its chunks are stored by {@link flush} at the latest. */
   async write(pieces: Pieces, kind: ContentKind): Promise<WrittenChunks> {
-    this.#check();
+    this.#take();
     const string = ++this.#number;
     const decided: Promise<Decided>[] = [];
     let hand: Hand | undefined;
@@ -141,18 +142,23 @@ export class ChunkWriter {
 
   /** Writes the content of a file; undefined if it could not be read as what it must be. */
   async writeFile(source: FileSource, kind: ContentKind): Promise<WrittenChunks | undefined> {
-    this.#check();
+    this.#take();
     const chunks = await this.#filesOf(kind).read(source);
     return chunks === undefined ? undefined : joined(chunks);
   }
 
   /** Writes the empty string as a chunk. */
   async writeEmpty(kind: ContentKind): Promise<WrittenChunks> {
-    this.#check();
+    this.#take();
     const buffer = await this.#buffers.take();
     const run = { string: ++this.#number, start: 0, end: 0, isLast: true };
     const decided = await this.#cut(this.#hand(0, kind, false), buffer, run, kind);
     return joined([{ ...decided, from: 0, to: 1 }]);
+  }
+
+  /** True if nothing was taken since the last {@link flush}, which did not fail. */
+  get isIdle(): boolean {
+    return !this.#hasTaken && this.#failure === undefined;
   }
 
   /** Stores what was taken. Returns the packs stored since the last flush; they are durable and in the index. */
@@ -167,7 +173,13 @@ export class ChunkWriter {
     this.#check();
     const stored = this.#stored;
     this.#stored = [];
+    this.#hasTaken = false;
     return stored;
+  }
+
+  #take(): void {
+    this.#check();
+    this.#hasTaken = true;
   }
 
   #filesOf(kind: ContentKind): FileBatches {

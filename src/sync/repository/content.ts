@@ -122,6 +122,8 @@ export class Content {
    * this. Nothing may be writing meanwhile.
    */
   discard(): void {
+    // Threads that hold nothing are of use for what comes: their start would take a tenth of a second.
+    if (this.#pending.size === 0 && this.#writer.isIdle) return;
     this.#pending.clear();
     this.#endCrew();
     this.#writer = new ChunkWriter(this.#target);
