@@ -1,7 +1,9 @@
 // runc: makes a session from its bundle and forgets it again.
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { DeskPodError } from '../../core/errors.ts';
 import { ProcessError, run } from '../../sync/process.ts';
+import { statusAt } from '../host/path-status.ts';
 import { missingProgram, type Programs } from '../host/programs.ts';
 import { OutputError, runToFile } from '../host/run-to-file.ts';
 
@@ -36,6 +38,8 @@ export async function runcStart(programs: Programs, sessionId: string, bundleDir
 
 /** Ends whatever of the session still runs under runc, and makes runc forget it. Nothing happens if it is unknown. */
 export async function runcDelete(programs: Programs, sessionId: string): Promise<void> {
+  // It keeps a folder for each. None is there for a session that CRIU made, and asking runc would cost a resume its time.
+  if ((await statusAt(join(RUNC_ROOT, sessionId))) === undefined) return;
   await runc(programs, ['delete', '--force', sessionId]);
 }
 
