@@ -1,5 +1,7 @@
 // What a capture reads, leaves out, notices and refuses.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   appendFileSync,
   linkSync,
@@ -11,9 +13,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setImmediate } from 'node:timers/promises';
 import { isDeskPodError } from '../../src/core/errors.ts';
 import { ManifestDecoder, type ManifestEntry } from '../../src/core/manifest.ts';
+import type { Root } from '../../src/core/root.ts';
 import { type CaptureOptions, captureTree } from '../../src/sync/files/capture.ts';
 import { LevelFileIndex, RACY_MARGIN_MS } from '../../src/sync/files/file-index.ts';
 import { ScanAhead } from '../../src/sync/files/scan-ahead.ts';
@@ -22,6 +26,18 @@ import { makeTempFolder } from './support/temp-folder.ts';
 
 /** A time by which everything that a test has written is long ago. */
 const laterMs = (): number => Date.now() + 10 * RACY_MARGIN_MS;
+
+/** Writes twice through one mapping, before each line that it prints; the second time shows in no time of the file. */
+const MAP_AND_WRITE = `
+import mmap, sys
+file = open(sys.argv[1], 'w+b')
+file.truncate(4096)
+memory = mmap.mmap(file.fileno(), 4096)
+for word in (b'first', b'later'):
+    memory[0:5] = word
+    print(flush=True)
+    sys.stdin.readline()
+`;
 
 const NO_ID = new Uint8Array(32);
 
@@ -38,7 +54,9 @@ describe('a capture', () => {
   afterEach(() => temp.remove());
 
   async function entriesOf(options: CaptureOptions = {}): Promise<ManifestEntry[]> {
-    const { root } = await captureTree(source, content, options);
+    return entriesIn((await captureTree(source, content, options)).root);
+  }
+  async function entriesIn(root: Root): Promise<ManifestEntry[]> {
     const decoder = new ManifestDecoder();
     const entries: ManifestEntry[] = [];
     for await (const piece of content.readRoot(root)) entries.push(...decoder.push(piece));
@@ -290,6 +308,31 @@ describe('a capture', () => {
       assert.equal(await captureAll(Date.now()), 1);
       assert.equal(await captureAll(), 1);
       assert.equal(await captureAll(), 0);
+    });
+
+    it('reads a file again that was mapped when it was read, as what is written to it then tells no time', async () => {
+      const mapping = spawn('python3', ['-c', MAP_AND_WRITE, join(source, 'file')]);
+      try {
+        const written = createInterface({ input: mapping.stdout })[Symbol.asyncIterator]();
+        await written.next();
+        const read = async (): Promise<string> => {
+          const { settle, root } = await captureTree(source, content, { index, startedAtMs: laterMs() });
+          await settle(true);
+          const file = (await entriesIn(root)).find(({ kind }) => kind === 'file');
+          const [id = NO_ID] = file?.chunkIds ?? [];
+          return Buffer.from(await content.readChunk(id)).toString('latin1', 0, 5);
+        };
+        assert.equal(await read(), 'first');
+        mapping.stdin.write('\n');
+        await written.next();
+        assert.equal(await read(), 'later');
+        mapping.stdin.end();
+        await once(mapping, 'close');
+        assert.equal(await captureAll(), 1);
+        assert.equal(await captureAll(), 0);
+      } finally {
+        mapping.kill('SIGKILL');
+      }
     });
 
     it('does not count on a capture that was never settled', async () => {

@@ -140,14 +140,15 @@ export class Desktop {
       const files = await this.root.capture(onProgress);
       return sealCheckpoint(this.pod, { reason: 'files', files, pauseMs: 0, startedMs, ifDoubtful: answer });
     }
-    await this.root.captureAhead(onProgress);
+    const { rootPid } = session;
+    await this.root.captureAhead(onProgress, rootPid);
     const imagesDir = await openImages(this.#staging);
     try {
       let files: CapturedTree | undefined;
       const { pauseMs } = await checkpointSession(session, {
         imagesDir,
         whileFrozen: async (signal) => {
-          files = await this.root.capture(onProgress, signal);
+          files = await this.root.capture(onProgress, { rootPid, signal });
         },
       });
       if (files === undefined) throw new TypeError('a checkpoint without its files');

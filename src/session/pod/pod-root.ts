@@ -5,9 +5,11 @@ import type { ProgressListener } from '../../core/progress.ts';
 import type { Root } from '../../core/root.ts';
 import { restoreTree } from '../../sync/files/restore.ts';
 import { type CapturedTree, captureInto } from '../../sync/pod/seal-checkpoint.ts';
+import { findMappedInodes } from '../../sync/posix/open-writers.ts';
 import { isSystemError, syncFolder } from '../../sync/repository/durable-file.ts';
 import { proveBase } from '../base/base-check.ts';
 import { mountAt, readMounts } from '../host/mount-table.ts';
+import { listSessionTasks } from '../preflight/session-tasks.ts';
 import { endMembers } from '../process/session-members.ts';
 import { endStrayCables } from '../process/stray-cables.ts';
 import { mountLayer, unmount, unmountLayer } from './layer.ts';
@@ -82,10 +84,19 @@ export class PodRoot {
     await this.finishExchange();
   }
 
-  /** Writes the layer's files into packs. */
-  capture(onProgress: ProgressListener, signal?: AbortSignal): Promise<CapturedTree> {
+  /**
+   * Writes the layer's files into packs.
+   *
+   * @param rootPid the first process of the session that may be writing to them, if there is one
+   */
+  capture(
+    onProgress: ProgressListener,
+    { rootPid, signal }: { readonly rootPid?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<CapturedTree> {
     const { content, projections } = this.#opened.pod;
-    const options = { index: projections.files, onProgress };
+    const tasks = () => (rootPid === undefined ? [] : listSessionTasks(rootPid));
+    const findMapped = () => findMappedInodes(tasks().map(({ hostPid }) => hostPid));
+    const options = { index: projections.files, onProgress, findMapped };
     return captureInto(
       content,
       this.layerDir,
@@ -95,8 +106,8 @@ export class PodRoot {
   }
 
   /** Stores what has changed so far, so that the session stands still only for what changes until then. */
-  async captureAhead(onProgress: ProgressListener): Promise<void> {
-    const { settle } = await this.capture(onProgress);
+  async captureAhead(onProgress: ProgressListener, rootPid: number): Promise<void> {
+    const { settle } = await this.capture(onProgress, { rootPid });
     await this.#opened.pod.content.flush();
     await settle(false);
   }

@@ -5,6 +5,7 @@ import { EncodedEntry } from '../../core/encoded-entry.ts';
 import { ManifestEncoder, type ManifestEntry } from '../../core/manifest.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Root } from '../../core/root.ts';
+import { findMappedInodes } from '../posix/open-writers.ts';
 import type { FileSource } from '../workers/messages.ts';
 import { pathBytes } from './byte-path.ts';
 import { type CapturedFile, captureFile } from './capture-file.ts';
@@ -33,6 +34,8 @@ export interface CaptureOptions extends ScanOptions {
   readonly index?: FileIndex;
   /** When the scan starts; now if left out. Only the index needs it. */
   readonly startedAtMs?: number;
+  /** The inodes that programs have mapped to write to; of all programs if left out. Asked once, before a file is read. */
+  readonly findMapped?: () => ReadonlySet<bigint>;
   /** A scan of this tree that has begun already. */
   readonly ahead?: ScanAhead;
   /** Told of every inode as it is found, before it is read. */
@@ -124,6 +127,7 @@ class TreeCapture {
   readonly #options: CaptureOptions;
   readonly #run: FileIndexRun | undefined;
   readonly #readers = new Slots(READERS);
+  #mapped: ReadonlySet<bigint> | undefined;
   readonly #changed: Uint8Array[] = [];
   readonly #mounts: Uint8Array[] = [];
   readonly #encoder = new ManifestEncoder();
@@ -222,6 +226,7 @@ class TreeCapture {
     if (scanned === undefined) return undefined;
     const { kind, sizeBytes, stamp, link } = scanned.inode;
     if (kind !== 'file' || sizeBytes === 0) return { entry: EncodedEntry.of(scanned.entry), stamp, link };
+    this.#mapped ??= (this.#options.findMapped ?? findMappedInodes)();
     const reading = this.#read(scanned);
     reading.catch(ignoreUntilAwaited);
     return reading;
@@ -250,7 +255,10 @@ class TreeCapture {
   #noteRead({ entry, inode, stamp }: CapturedFile): Told {
     this.#readFiles++;
     if (stamp === undefined) this.#changed.push(entry.path);
-    return { entry: EncodedEntry.of(entry), stamp, link: inode.link };
+    // Through memory a program goes on writing without a new time of the file, until the kernel has stored the page. One
+    // that begins to later gives it a time that is too new to be remembered.
+    const isCertain = this.#mapped?.has(inode.ino) !== true;
+    return { entry: EncodedEntry.of(entry), stamp: isCertain ? stamp : undefined, link: inode.link };
   }
 
   /** Puts an inode into the manifest, or nothing if it has vanished. Resolves or returns when it is noted. */

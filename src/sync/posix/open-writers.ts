@@ -12,7 +12,7 @@ export interface OpenFiles {
 const SLASH = 0x2f;
 const WRITABLE_BIT = 0o200;
 /** A line of /proc/PID/maps: addresses, rights, offset, device, inode, path. */
-const SHARED_WRITABLE = /^\S+ .w.s \S+ \S+ \d+ +(\/.*)$/gm;
+const SHARED_WRITABLE = /^\S+ .w.s \S+ \S+ (\d+) +(\/.*)$/gm;
 
 /**
  * Looks through the processes of this host that this one may look into (all, as root; its user's own otherwise). Paths
@@ -22,20 +22,38 @@ export function findOpenWriters(root: string): OpenFiles {
   const prefix = Buffer.from(root === '/' ? root : `${root}/`);
   const mapped = new Map<string, Buffer>();
   const open = new Map<string, Buffer>();
-  for (const pid of readdirSync('/proc')) {
-    const first = pid.charCodeAt(0);
-    if (first < 0x31 || first > 0x39) continue;
+  for (const pid of processes()) {
     for (const path of mappedBy(pid, prefix)) mapped.set(path.toString('latin1'), path);
     for (const path of openedBy(pid, prefix)) open.set(path.toString('latin1'), path);
   }
   return { mapped: [...mapped.values()], open: [...open.values()] };
 }
 
+/**
+ * The inodes that programs have mapped to write to, of `pids` or of all that this process may look into. By their numbers
+ * alone: what a file system in layers says of the device is not what its files themselves do.
+ */
+export function findMappedInodes(pids: Iterable<string | number> = processes()): ReadonlySet<bigint> {
+  const inodes = new Set<bigint>();
+  for (const pid of pids) {
+    const maps = unlessClosed(() => readFileSync(`/proc/${pid}/maps`, 'latin1')) ?? '';
+    for (const [, inode = ''] of maps.matchAll(SHARED_WRITABLE)) inodes.add(BigInt(inode));
+  }
+  return inodes;
+}
+
+function processes(): string[] {
+  return readdirSync('/proc').filter((name) => {
+    const first = name.charCodeAt(0);
+    return first >= 0x31 && first <= 0x39;
+  });
+}
+
 function* mappedBy(pid: string, prefix: Buffer): Generator<Buffer> {
   const maps = unlessClosed(() => readFileSync(`/proc/${pid}/maps`));
   // most map nothing of the tree: its name is looked for before the lines are read
   if (maps === undefined || !maps.includes(prefix)) return;
-  for (const [, path = ''] of maps.toString('latin1').matchAll(SHARED_WRITABLE)) {
+  for (const [, , path = ''] of maps.toString('latin1').matchAll(SHARED_WRITABLE)) {
     const place = Buffer.from(path.replace(/\\012/g, '\n'), 'latin1');
     if (place.subarray(0, prefix.length).equals(prefix)) yield place.subarray(prefix.length);
   }
