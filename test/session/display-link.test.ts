@@ -1,5 +1,7 @@
 // A viewer's link to the display across checkpoints of a session that goes on.
 import assert from 'node:assert/strict';
+import { setImmediate } from 'node:timers/promises';
+import { listSessionTasks } from '../../src/session/preflight/session-tasks.ts';
 import { openDisplayLink } from '../../src/session/process/display-link.ts';
 import { checkpointSession, killSession, type ProcessSession } from '../../src/session/process/processes.ts';
 import { openRfb, type RfbClient } from '../../src/session/rfb/client.ts';
@@ -61,7 +63,39 @@ describe('a link to the display', function () {
     await lab.mount('copy');
     const resumed = await lab.resume('copy', imagesDir);
     await shell(resumed, `while ${RELAYS}; do sleep 0.02; done`);
-    assert.ok(typed.startsWith(await shell(resumed, 'cat ~/typed')));
+    const thenTyped = await shell(resumed, 'cat ~/typed');
+    assert.ok(thenTyped !== '' && typed.startsWith(thenTyped), `"${thenTyped}"`);
+  });
+
+  it('is opened after a checkpoint that is being made, which it is not in the way of', async () => {
+    for (const [i, moment] of ['at once', 'while it stands still'].entries()) {
+      const imagesDir = await lab.imagesDir(`${i}`);
+      const links: Promise<RfbClient>[] = [];
+      const open = async () => openRfb(await openDisplayLink(session), { timeoutMs: 10_000 });
+      const whileFrozen = async (): Promise<void> => {
+        if (moment !== 'at once') links.push(open());
+      };
+      const checkpoint = checkpointSession(session, { imagesDir, whileFrozen });
+      if (moment === 'at once') links.push(open());
+      const { attemptCount } = await checkpoint;
+      assert.equal(attemptCount, 1, moment);
+      for (const link of await Promise.all(links)) {
+        await link.screenshot();
+        link.close();
+      }
+    }
+  });
+
+  it('is opened though a program of the session has stopped the agent', async () => {
+    await shell(
+      session,
+      `setsid -f sh -c 'sleep 0.1; pkill -STOP -f exec-agent.pl' >/dev/null 2>&1 </dev/null`,
+    );
+    const { rootPid } = session;
+    while (!listSessionTasks(rootPid).some(({ state }) => state === 'T')) await setImmediate();
+    const link = await openRfb(await openDisplayLink(session), { timeoutMs: 10_000 });
+    await link.screenshot();
+    link.close();
   });
 
   it('shows a film of 24 frames a second on and on, with no step back', async () => {

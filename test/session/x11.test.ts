@@ -35,7 +35,8 @@ describe('a client of X11', () => {
   it('fails if it is refused, shown no screen, or left in the middle of an answer', async () => {
     const refused = Buffer.alloc(8);
     const noScreen = Buffer.concat([Buffer.from([1, 0, 11, 0, 0, 0, 8, 0]), Buffer.alloc(32)]);
-    for (const bytes of [refused, noScreen, setup().subarray(0, 20)]) {
+    const tooShort = Buffer.from([1, 0, 11, 0, 0, 0, 1, 0, 9, 9, 9, 9]);
+    for (const bytes of [refused, noScreen, tooShort, setup().subarray(0, 20)]) {
       const [stream, display] = duplexPair();
       display.end(bytes);
       await assert.rejects(X11Client.open(stream), isDisplayFailure);

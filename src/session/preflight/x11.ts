@@ -5,6 +5,8 @@ import { displayFault } from '../rfb/fault.ts';
 
 const LITTLE_ENDIAN = 0x6c;
 const PROTOCOL_MAJOR = 11;
+/** Of the answer to it, what comes before anything of variable length. */
+const SETUP_FIXED_BYTES = 32;
 const SETUP_BYTES = 12;
 const MESSAGE_BYTES = 32;
 const WORD_BYTES = 4;
@@ -47,8 +49,10 @@ export class X11Client {
     const head = await source.read(8);
     const body = await source.read(checkedBytes(head.readUInt16LE(6) * WORD_BYTES));
     if (head[0] !== 1) throw displayFault('expected to be let in, was refused', { answer: head[0] });
+    if (body.length < SETUP_FIXED_BYTES)
+      throw displayFault('expected the display to be told, got less', { bytes: body.length });
     // After 32 bytes come the vendor's name, padded, then formats of 8 bytes each, then the first screen.
-    const screen = 32 + padded(body.readUInt16LE(16)) + 8 * (body[21] ?? 0);
+    const screen = SETUP_FIXED_BYTES + padded(body.readUInt16LE(16)) + 8 * (body[21] ?? 0);
     if (screen + WORD_BYTES > body.length) throw displayFault('expected a screen, got none');
     return new X11Client(stream, source, body.readUInt32LE(screen));
   }

@@ -23,6 +23,8 @@ export interface ExecOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The home folder by default. */
   readonly cwd?: string;
+  /** How long the agent may take to start it; 30 s by default. */
+  readonly startTimeoutMs?: number;
 }
 
 /** How a command ended. */
@@ -156,7 +158,7 @@ export async function startCommand(
     }
   };
   try {
-    await awaitStart(START_TIMEOUT_MS);
+    await awaitStart(options.startTimeoutMs ?? START_TIMEOUT_MS);
   } catch (error) {
     socket.destroy();
     throw error;

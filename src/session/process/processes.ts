@@ -13,6 +13,7 @@ import { findObstacles } from '../preflight/preflight.ts';
 import { criuRestore, warmUpCriu } from './criu.ts';
 import { endsWithin } from './deadline.ts';
 import { type CheckpointFigures, type CheckpointOptions, dumpWithRetries, lostSession } from './dump.ts';
+import { DumpGate } from './dump-gate.ts';
 import {
   type CapturedCommand,
   captureCommand,
@@ -31,8 +32,8 @@ import { isSessionSocket } from './session-socket.ts';
 const START_TIMEOUT_MS = 30_000;
 const START_POLL_MS = 10;
 
-/** Sessions that a checkpoint is being made of. */
-const beingDumped = new WeakSet<ProcessSession>();
+/** How long a command that is being started may keep a dump waiting. */
+const COMMAND_START_TIMEOUT_MS = 2000;
 
 /** How long a dump or the end of a session waits for what its start left to be done. */
 const SETTLE_TIMEOUT_MS = 10_000;
@@ -51,6 +52,7 @@ export interface ProcessSession {
   readonly network: NetworkCable | undefined;
   /** Commands that the host runs in it now. */
   readonly commands: Set<SessionCommand>;
+  readonly gate: DumpGate;
   /** Settles when what may come after the start is done (the network), with what did not work. Never rejects. */
   readonly settled: Promise<readonly DeskPodError[]>;
 }
@@ -185,7 +187,7 @@ export async function killSession(session: ProcessSession): Promise<void> {
  * process then.
  */
 export async function foreseeObstacles(session: ProcessSession): Promise<readonly Obstacle[] | undefined> {
-  if (beingDumped.has(session)) return undefined;
+  if (session.gate.isClosed) return undefined;
   const obstacles = await findObstacles(identityOf(session));
   // Viewers and commands of the host let go of the session by themselves.
   return obstacles.filter(({ kind, detail }) => kind !== 'outside-connection' || !isSessionSocket(detail));
@@ -197,7 +199,7 @@ export function isAlive(session: Pick<ProcessSession, 'rootPid' | 'startTicks'>)
 }
 
 /**
- * Starts a command in a session.
+ * Starts a command in a session; after the checkpoint, if one is being made.
  * @throws DeskPodError EXEC_FAILED.
  */
 export async function execInSession(
@@ -205,8 +207,11 @@ export async function execInSession(
   argv: readonly string[],
   options: ExecOptions = {},
 ): Promise<SessionCommand> {
-  const command = await startCommand(session.rootPid, argv, options);
-  session.commands.add(command);
+  const command = await session.gate.start(async () => {
+    const started = await startCommand(session.rootPid, argv, options);
+    session.commands.add(started);
+    return started;
+  });
   const forget = () => session.commands.delete(command);
   command.ended.then(forget, forget);
   return command;
@@ -250,6 +255,7 @@ function describeSession(
     programs,
     network,
     commands: new Set(),
+    gate: new DumpGate(),
     settled,
   };
 }
@@ -291,19 +297,22 @@ async function dumpSession(
     throw new TypeError(`the folder for images is not empty: ${options.imagesDir}`);
   if (!isAlive(session)) throw lostSession(session);
   const startedAtMs = performance.now();
-  beingDumped.add(session);
-  await endsWithin(session.settled, SETTLE_TIMEOUT_MS);
-  await session.network?.unplug();
-  const areHeld = await Promise.all([...session.commands].map((command) => command.hold()));
-  // CRIU does not dump the agent's end of a socket whose other end is gone. Pid 1 starts it again.
-  if (areHeld.includes(false)) await endAgent(session.rootPid);
+  session.gate.close();
   try {
+    await endsWithin(session.settled, SETTLE_TIMEOUT_MS);
+    // An agent that does not answer would keep the start of a command under way.
+    if (!(await endsWithin(session.gate.settled(), COMMAND_START_TIMEOUT_MS)))
+      await endAgent(session.rootPid);
+    await session.network?.unplug();
+    const areHeld = await Promise.all([...session.commands].map((command) => command.hold()));
+    // CRIU does not dump the agent's end of a socket whose other end is gone. Pid 1 starts it again.
+    if (areHeld.includes(false)) await endAgent(session.rootPid);
     return await dumpWithRetries(session, options, leaveRunning, startedAtMs);
   } catch (error) {
     if (isAlive(session)) await reconnect(session);
     throw error;
   } finally {
-    beingDumped.delete(session);
+    session.gate.open();
   }
 }
 
