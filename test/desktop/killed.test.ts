@@ -1,15 +1,15 @@
 // A desktop pod whose supervisor, CRIU or first process is killed: the next command goes on, and nothing saved is lost.
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LoggedEvent } from '../../src/core/events.ts';
 import { endProcess, identifyProcess } from '../../src/session/host/process-identity.ts';
-import { runtimeDir } from '../../src/session/host/runtime.ts';
 import type { StartReport } from '../../src/session/operation/operations.ts';
 import { readSessionNote } from '../../src/session/pod/session-note.ts';
 import type { Running } from '../tree/program.ts';
 import { DesktopLab, until } from './desktop-lab.ts';
+import { runtimeWith } from './odd-runtime.ts';
 
 describe('a desktop pod', () => {
   let lab: DesktopLab;
@@ -246,18 +246,13 @@ function readCommandLine(pid: string): string {
  * runs the first one last.
  */
 async function stoppingRuntime(dir: string): Promise<string> {
-  const made = join(dir, 'runtime');
-  const script = join(made, 'stop.sh');
-  await mkdir(join(made, 'bin'), { recursive: true });
-  for (const name of ['runc', 'mkfs.erofs'])
-    await symlink(join(runtimeDir(), 'bin', name), join(made, 'bin', name));
-  await symlink(join(runtimeDir(), 'versions.json'), join(made, 'versions.json'));
+  const script = join(dir, 'stop.sh');
   const stop = '[ "$CRTOOLS_SCRIPT_ACTION" = post-dump ] || exit 0; kill -STOP $PPID';
   await writeFile(script, `#!/bin/sh\n${stop}\n`, { mode: 0o700 });
-  const criu = join(runtimeDir(), 'bin', 'criu');
-  const run = `[ "$1" = dump ] || exec ${criu} "$@"; shift; exec ${criu} dump --action-script ${script} "$@"`;
-  await writeFile(join(made, 'bin', 'criu'), `#!/bin/sh\n${run}\n`, { mode: 0o700 });
-  return made;
+  return runtimeWith(
+    dir,
+    (criu) => `[ "$1" = dump ] || exec ${criu} "$@"; shift; exec ${criu} dump --action-script ${script} "$@"`,
+  );
 }
 
 /** The CRIUs that dump into a folder. */

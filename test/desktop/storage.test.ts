@@ -7,6 +7,7 @@ import { cleanLeftovers } from '../../src/session/host/leftovers.ts';
 import type { SyncReport } from '../../src/sync/pod/replicate.ts';
 import { run } from '../../src/sync/process.ts';
 import { DesktopLab } from './desktop-lab.ts';
+import { runtimeWith } from './odd-runtime.ts';
 
 describe('a desktop pod', () => {
   let lab: DesktopLab;
@@ -44,6 +45,33 @@ describe('a desktop pod', () => {
     await lab.program.answer(['suspend', ...lab.at()]);
     await lab.start();
     assert.equal((await lab.counter(after.count)).pid, before.pid);
+  });
+
+  it('waits in memory if it can neither be stored nor go on, says so, and is stored by the next start with room', async () => {
+    await lab.create(450);
+    const DESKPOD_RUNTIME = await runtimeWith(
+      lab.dir,
+      (criu) => `[ "$1" != restore ] || exit 1; exec ${criu} "$@"`,
+    );
+    const program = lab.program.with({ env: { DESKPOD_RUNTIME } });
+    await program.answer(['start', lab.image, '--no-view']);
+    await lab.supervisor();
+    await lab.startCounter();
+    const before = await lab.counter();
+    const { deviceDir } = await lab.stage();
+    await run('sh', ['-c', `cat /dev/zero > ${deviceDir}/filling 2>/dev/null; sync -f ${deviceDir}`]);
+    const failed = await program.failure('SUSPEND_FAILED', ['suspend', ...lab.at()]);
+    assert.match(failed.message, /waits in the memory of this computer/);
+    await lab.program.failure('POD_EXISTS', ['create', lab.image]);
+    await run('unshare', [
+      '-m',
+      'sh',
+      '-c',
+      `mount -o loop ${lab.image} /mnt && rm /mnt/filling && umount /mnt`,
+    ]);
+    const { resumedCheckpoint } = await lab.start();
+    assert.equal(resumedCheckpoint, 1);
+    assert.equal((await lab.counter(before.count)).pid, before.pid);
   });
 
   it('takes a package while it runs and while it is suspended, and has it after the next resume', async () => {

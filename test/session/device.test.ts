@@ -1,11 +1,12 @@
 // Mounting and letting go of a device: what is shown, what is refused, and that nothing lingers.
 import assert from 'node:assert/strict';
 import { access, mkdir, open, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { formatDevice, mountDevice, unmountDevice } from '../../src/session/device/device.ts';
 import { isOutOfSpace, reportDeviceFull } from '../../src/session/device/device-full.ts';
 import { findTarget, findUses } from '../../src/session/device/device-target.ts';
 import { findLeftovers } from '../../src/session/host/leftovers.ts';
-import { readMounts } from '../../src/session/host/mount-table.ts';
+import { mountAt, readMounts } from '../../src/session/host/mount-table.ts';
 import { run } from '../../src/sync/process.ts';
 import { DeviceBench, failureOf, holdOpen, kill, MEBIBYTE } from './device-bench.ts';
 
@@ -136,6 +137,21 @@ describe('mountDevice', () => {
     bench.atEnd(() => pulled.unmount());
     assert.match(pulled.repair ?? '', /clean|recover/);
     assert.equal(await readFile(`${pulled.mountDir}/deskpod.pod`, 'utf8'), 'marker');
+  });
+
+  it('lets go of a file system that has given up, says that not all is written, and checks it the next time', async () => {
+    const device = await bench.mounted();
+    await writeFile(`${device.mountDir}/deskpod.pod`, 'marker');
+    await run('sync', ['-f', device.mountDir]);
+    const { source = '' } = mountAt(await readMounts(), device.mountDir) ?? {};
+    await writeFile(`/sys/fs/ext4/${basename(source)}/trigger_fs_error`, 'as if the drive had failed');
+    const failure = await failureOf('MOUNT_FAILED', () => device.unmount());
+    assert.match(failure.message, /not everything could be written/);
+    await requireNothingLeft(device);
+    const mended = await mountDevice(device.path);
+    bench.atEnd(() => mended.unmount());
+    assert.notEqual(mended.repair, undefined);
+    assert.equal(await readFile(`${mended.mountDir}/deskpod.pod`, 'utf8'), 'marker');
   });
 
   it('names the process that has a file open instead of letting go, and lets go later', async () => {

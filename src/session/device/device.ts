@@ -59,6 +59,8 @@ interface Grip {
   isReleased: boolean;
   /** It was released without its drive. */
   isAbandoned: boolean;
+  /** Why not all was written before its unmount. */
+  failure: { readonly error: unknown } | undefined;
 }
 
 const grips = new WeakMap<MountedDevice, Grip>();
@@ -109,7 +111,8 @@ export async function unmountDevice(device: MountedDevice): Promise<void> {
   if (mountAt(await readMounts(), mountDir) !== undefined) {
     const builders = await mountHolders(mountDir);
     if (builders.length > 0) throw inUse(device.path, builders);
-    await flush(device.path, mountDir);
+    // A file system that has given up takes nothing any more, however often it is asked: it is let go of, and then told.
+    grip.failure = await flush(device.path, mountDir).catch((error: unknown) => ({ error }));
     await unmountWhenFree(device.path, mountDir);
   }
   await waitForRelease(device.path, grip);
@@ -120,6 +123,7 @@ export async function unmountDevice(device: MountedDevice): Promise<void> {
     await removeStaging(device.staging);
     grip.lock.release();
   }
+  if (grip.failure !== undefined) throw grip.failure.error;
 }
 
 /** True if the drive of a device that is in use was pulled out. */
@@ -190,7 +194,7 @@ async function leftMount(staging: Staging, target: DeviceTarget): Promise<Mount 
     target.kind === 'block'
       ? left.deviceNumber === target.identity
       : (await loopsOf(target)).some(({ name }) => left.source === `/dev/${name}`);
-  if (isOurs && !left.fsOptions.includes('ro')) return left;
+  if (isOurs && !(await looksGone(left))) return left;
   // The drive behind it is gone, or ext4 stopped writing after an error: nothing more can be saved through it.
   await run('umount', ['--lazy', '--', staging.deviceDir]);
   return undefined;
@@ -242,14 +246,15 @@ async function openMounted(opening: Opening, options: MountOptions): Promise<Mou
     unmount: () => unmountDevice(device),
   };
   const blockName = mount?.source.replace(/^\/dev\//, '') ?? '';
-  grips.set(device, { target, lock, blockName, isReleased: false, isAbandoned: false });
+  grips.set(device, { target, lock, blockName, isReleased: false, isAbandoned: false, failure: undefined });
   return device;
 }
 
 /** `sync -f` is syncfs(2), in a process of its own: it can take seconds, and reports what the kernel could not write. */
-async function flush(path: string, mountDir: string): Promise<void> {
+async function flush(path: string, mountDir: string): Promise<undefined> {
   try {
     await run('sync', ['-f', mountDir]);
+    return undefined;
   } catch (error) {
     throw notAllWritten(path, error);
   }
@@ -301,7 +306,7 @@ async function flushTarget(target: DeviceTarget): Promise<void> {
 
 function notAllWritten(path: string, cause: unknown): DeskPodError {
   return new DeskPodError('MOUNT_FAILED', `${path}: not everything could be written to the device`, {
-    hint: 'keep it plugged in; `dmesg | tail` says what failed',
+    hint: 'See `dmesg | tail` for what failed. What was saved before is on it, and its file system is checked at the next start.',
     details: { path },
     cause,
   });

@@ -102,6 +102,11 @@ export class Desktop {
     return this.#session;
   }
 
+  /** True if all that is left of a session is in this host's memory: it must not be turned off. */
+  get waitsInMemory(): boolean {
+    return this.#unsealed !== undefined;
+  }
+
   /** How long the passphrase took when the device was opened. */
   get unlockMs(): number {
     return this.#opened.unlockMs;
@@ -348,11 +353,8 @@ export class Desktop {
         await this.#runFrom(imagesDir);
       } catch (error) {
         // The images are all that is left of the session: they stay, for the next command to seal.
-        this.#unsealed = reason;
-        throw new AggregateError(
-          [reason, error],
-          'the session could neither be stored nor go on; it waits in memory',
-        );
+        this.#unsealed = waitsInMemory(reason, error);
+        throw this.#unsealed;
       }
     }
     await dropImages(this.#staging);
@@ -413,4 +415,19 @@ export class Desktop {
       hint: 'Start it with `deskpod start`.',
     });
   }
+}
+
+/** The SUSPEND_FAILED of a session of which the images in memory are all there is. */
+function waitsInMemory(reason: unknown, failure: unknown): DeskPodError {
+  const [why, whyNot] = [reason, failure].map((error) =>
+    error instanceof Error ? error.message : `${error}`,
+  );
+  return new DeskPodError(
+    'SUSPEND_FAILED',
+    `the session could neither be stored (${why}) nor go on (${whyNot}); it waits in the memory of this computer`,
+    {
+      hint: 'Keep this computer on and the device plugged in. Make room on the device, or end what is in the way, then run `deskpod start`: it is stored first.',
+      cause: new AggregateError([reason, failure], `${why}; ${whyNot}`),
+    },
+  );
 }

@@ -11,6 +11,7 @@ import { programsIn } from '../host/programs.ts';
 import { listStagings, type Staging } from '../host/staging.ts';
 import { endMembers } from '../process/session-members.ts';
 import { endStrayCables } from '../process/stray-cables.ts';
+import { holdsEndedSession } from './session-images.ts';
 import { readSessionNote } from './session-note.ts';
 
 /** Ends supervisor and session of the pod on a device, and unmounts what they had. A device without a pod is left alone. */
@@ -31,12 +32,12 @@ export async function releaseDevice(devicePath: string): Promise<void> {
 
 /**
  * Unmounts what a create or restore left that was killed, so that the same command can be run again. Where a session
- * runs, or may run, nothing is touched.
+ * runs, or may run, or waits in memory to be sealed, nothing is touched.
  * @throws DeskPodError POD_BUSY if a living process has the device
  */
 export async function releaseUnfinished(devicePath: string): Promise<void> {
   for (const staging of await stagingsOf(devicePath)) {
-    if ((await readSessionNote(staging)) !== undefined) continue;
+    if ((await readSessionNote(staging)) !== undefined || (await holdsEndedSession(staging))) continue;
     if (mountAt(await readMounts(), staging.mergedDir) === undefined) await cleanLeftovers(staging);
   }
 }

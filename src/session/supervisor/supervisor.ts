@@ -32,6 +32,10 @@ const PULLED_OUT = {
   state: 'ended',
   text: 'The drive was pulled out, and the session has ended. Plug it in again and start: all that was saved is there.',
 } as const;
+const WAITS_IN_MEMORY = {
+  state: 'ended',
+  text: 'The session could not be stored, and waits in the memory of this computer. Keep it on and the device plugged in, and start the pod again: it is stored first.',
+} as const;
 const ENDED = { state: 'ended', text: 'The session has ended. Safe to unplug.' } as const;
 
 /** Owns a desktop while its session runs. */
@@ -222,6 +226,10 @@ export class Supervisor {
     try {
       await this.#reads.stop();
       await this.#desktop.close();
+      if (this.#desktop.waitsInMemory) {
+        this.#viewer?.tell(WAITS_IN_MEMORY);
+        return;
+      }
       const doubts = doubt === undefined ? '' : ` But look at your files: ${describeDoubt(doubt)}.`;
       this.#viewer?.tell(how === 'suspended' ? { ...SUSPENDED, text: SUSPENDED.text + doubts } : ENDED);
     } catch (error) {
@@ -230,7 +238,10 @@ export class Supervisor {
         throw error;
       }
       const reason = error instanceof Error ? error.message : String(error);
-      this.#viewer?.tell({ state: 'ended', text: `Everything is saved, but do not unplug yet: ${reason}` });
+      const text = this.#desktop.waitsInMemory
+        ? `${WAITS_IN_MEMORY.text} ${reason}`
+        : `Not all could be let go of, so do not unplug yet: ${reason}`;
+      this.#viewer?.tell({ state: 'ended', text });
       throw error;
     } finally {
       this.#server?.close(() => this.#ended.resolve());

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DeskPodError } from '../../core/errors.ts';
 import { ErrnoError } from '../../sync/posix/libc.ts';
-import { run } from '../../sync/process.ts';
+import { ProcessError, run } from '../../sync/process.ts';
 import { VAULT_NAME } from '../device/device-content.ts';
 import { findHolders, holdersText } from '../device/holders.ts';
 import {
@@ -78,8 +78,11 @@ export class FscryptVault implements Vault {
   async lock(): Promise<void> {
     const policy = this.#policy();
     if (policy === undefined || this.#status(policy.keyIdentifier) === 'absent') return;
-    // The ioctl writes everything out too, but on this thread; with this before it little is left to write.
-    await run('sync', ['-f', this.#mountDir]);
+    // The ioctl writes everything out too, but on this thread; with this before it little is left to write. What a file
+    // system that has given up does not take, its unmount tells: the key must go all the same.
+    await run('sync', ['-f', this.#mountDir]).catch((error: unknown) => {
+      if (!(error instanceof ProcessError)) throw error;
+    });
     const deadline = performance.now() + BUSY_TIMEOUT_MS;
     for (let attempt = 1; !this.#remove(policy.keyIdentifier); attempt += 1) {
       // Names that nobody uses can keep files in memory: let the kernel drop them once, it is a matter of all file systems.
