@@ -13,6 +13,7 @@ import type {
   PodCreated,
   PodEvent,
   RestoreCompleted,
+  RuntimePut,
   VerifyCompleted,
 } from './events.ts';
 import { packsInForce } from './packs-in-force.ts';
@@ -38,6 +39,8 @@ export type Command =
   | { readonly type: 'createPod'; readonly pod: Omit<PodCreated, 'type' | 'v' | 'epoch'> }
   | { readonly type: 'changeKeyring'; readonly keyring: string; readonly generation: number }
   | { readonly type: 'addBase'; readonly name: string; readonly sha256: string; readonly sizeBytes: number }
+  | { readonly type: 'putRuntime'; readonly runtime: Omit<RuntimePut, 'type' | 'v'> }
+  | { readonly type: 'removeRuntime' }
   | { readonly type: 'limitProcessor'; readonly level: ProcessorLevel }
   | { readonly type: 'startSession'; readonly host: HostFacts; readonly processor: Processor }
   | {
@@ -110,6 +113,10 @@ export function decide(state: PodState, command: Command): PodEvent[] {
         { type: 'session.started', v: 1, base: state.base.sha256, host: command.host },
         processorUsed(state, command.processor),
       ];
+    case 'putRuntime':
+      return [{ type: 'runtime.put', v: 1, ...command.runtime }];
+    case 'removeRuntime':
+      return state.runtime === undefined ? [] : [{ type: 'runtime.removed', v: 1 }];
     case 'limitProcessor':
       return [{ type: 'processor.limited', v: 1, level: command.level }];
     case 'resumeSession':

@@ -31,6 +31,8 @@ const VERSIONS: { readonly [type in PodEvent['type']]: number } = {
   'checkpoint.doubted': 1,
   'checkpoint.accepted': 1,
   'mounts.changed': 1,
+  'runtime.put': 1,
+  'runtime.removed': 1,
   'processor.used': 1,
   'processor.limited': 1,
 };

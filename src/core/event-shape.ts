@@ -121,6 +121,8 @@ const SHAPES: Shapes = {
     examples: listOf(text),
   },
   'mounts.changed': { paths: listOf(text) },
+  'runtime.put': { sha256: hash, entrySha256: hash, sizeBytes: count },
+  'runtime.removed': {},
   'processor.used': { machine: text, features: listOf(text) },
   'processor.limited': { level: oneOf<ProcessorLevel>({ 'x86-64-v2': true, 'x86-64-v3': true }) },
   'checkpoint.accepted': { number: count, against: count },

@@ -69,6 +69,24 @@ export interface ProcessorUsed {
   readonly features: readonly string[];
 }
 
+/** The device carries this runtime from now on, in its plain part: what is found there can be compared with it. */
+export interface RuntimePut {
+  readonly type: 'runtime.put';
+  readonly v: 1;
+  /** SHA-256 of the image, hexadecimal. */
+  readonly sha256: string;
+  /** SHA-256 of the script that starts it, hexadecimal. */
+  readonly entrySha256: string;
+  /** Length of the image. */
+  readonly sizeBytes: number;
+}
+
+/** The device carries no runtime any more. */
+export interface RuntimeRemoved {
+  readonly type: 'runtime.removed';
+  readonly v: 1;
+}
+
 /** Sessions of this pod use nothing beyond a level of x86-64. */
 export interface ProcessorLimited {
   readonly type: 'processor.limited';
@@ -330,6 +348,8 @@ export type PodEvent =
   | CheckpointDoubted
   | CheckpointAccepted
   | MountsChanged
+  | RuntimePut
+  | RuntimeRemoved
   | ProcessorUsed
   | ProcessorLimited;
 

@@ -1,6 +1,13 @@
 // The state of a pod: a pure fold of its log.
 import type { Doubt } from './checkpoint-doubt.ts';
-import type { CheckpointSealed, LoggedEvent, PodKind, VerifyCompleted, VerifyDepth } from './events.ts';
+import type {
+  CheckpointSealed,
+  LoggedEvent,
+  PodKind,
+  RuntimePut,
+  VerifyCompleted,
+  VerifyDepth,
+} from './events.ts';
 import { exchangePacks, NO_PACKS, namePacks, type PackState } from './packs-in-force.ts';
 import { bothOf, type Processor, type ProcessorLevel } from './processor.ts';
 
@@ -105,6 +112,8 @@ export interface PodState {
   readonly formerKeyrings: readonly FormerKeyring[];
   /** SHA-256 of the base in use; undefined for a tree pod. */
   readonly base: { readonly sha256: string; readonly name: string; readonly sizeBytes: number } | undefined;
+  /** What the device carries for hosts that have nothing; undefined if it carries no runtime. */
+  readonly runtime: Omit<RuntimePut, 'type' | 'v'> | undefined;
   readonly session: SessionState;
   /** What the processes of the running session need, or of the last one; undefined if that is not known. */
   readonly processor: Processor | undefined;
@@ -145,6 +154,7 @@ export const INITIAL_STATE: PodState = {
   keyring: '',
   formerKeyrings: [],
   base: undefined,
+  runtime: undefined,
   session: { status: 'none' },
   processor: undefined,
   processorLevel: undefined,
@@ -187,6 +197,12 @@ export function evolve(state: PodState, { seq, atMs, event }: LoggedEvent): PodS
       };
     case 'base.added':
       return { ...next, base: { sha256: event.sha256, name: event.name, sizeBytes: event.sizeBytes } };
+    case 'runtime.put': {
+      const { sha256, entrySha256, sizeBytes } = event;
+      return { ...next, runtime: { sha256, entrySha256, sizeBytes } };
+    }
+    case 'runtime.removed':
+      return { ...next, runtime: undefined };
     case 'session.started':
       return { ...next, session: { status: 'running', sinceMs: atMs }, processor: undefined };
     case 'session.resumed': {
@@ -264,6 +280,8 @@ export function evolve(state: PodState, { seq, atMs, event }: LoggedEvent): PodS
         sealed?.images === undefined ? { status: 'none' } : { status: 'suspended', checkpoint };
       return {
         ...standingAt(next, checkpoint),
+        // of the device before
+        runtime: undefined,
         epoch,
         deviceId,
         deviceSeq: seq,

@@ -235,6 +235,20 @@ describe('a decision', () => {
     assert.deepEqual(state.session, { status: 'suspended', checkpoint: 1 });
   });
 
+  it('knows the runtime that was put on the device last, until it is taken away or another device begins', () => {
+    const put = (digit: string): Command => ({
+      type: 'putRuntime',
+      runtime: { sha256: hash(digit), entrySha256: hash('2'), sizeBytes: 9 },
+    });
+    assert.equal(given(CREATE).runtime, undefined);
+    const carrying = [CREATE, ADD_BASE, put('1'), put('3')];
+    assert.deepEqual(given(...carrying).runtime, { sha256: hash('3'), entrySha256: hash('2'), sizeBytes: 9 });
+    assert.equal(given(...carrying, { type: 'removeRuntime' }).runtime, undefined);
+    assert.deepEqual(decide(given(CREATE), { type: 'removeRuntime' }), []);
+    const restore = { url: HOME, deviceId: id('2'), checkpoint: 1, vault: 'luks' } as const;
+    assert.equal(given(...carrying, START, SUSPEND, { type: 'completeRestore', restore }).runtime, undefined);
+  });
+
   it('remembers a branch at a home through acknowledgements, and that home went back until the next one', () => {
     const branch = { deviceId: id('1'), forkSeq: 1 };
     const acknowledged = {
@@ -322,6 +336,8 @@ describe('a decision', () => {
       { type: 'branchAtHome', branch: { url: HOME, deviceId: id('1'), forkSeq: 1 } },
       { type: 'noteReversion', reversion: { url: HOME, seq: 0, acknowledgedSeq: 1 } },
       { type: 'noteMove', place: 'elsewhere' },
+      { type: 'putRuntime', runtime: { sha256: hash('4'), entrySha256: hash('5'), sizeBytes: 9 } },
+      { type: 'removeRuntime' },
       { type: 'forkDevice', fork: { deviceId: id('3'), cause: 'found' } },
       { type: 'recordPackages', packages: ['nano', 'bc'] },
       { type: 'changeKeyring', keyring: hash('2'), generation: 2 },

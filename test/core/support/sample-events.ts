@@ -21,6 +21,8 @@ export const EVENTS: { readonly [T in PodEvent['type']]: Complete<Extract<PodEve
   },
   'keyring.changed': { type: 'keyring.changed', v: 1, keyring: HASH, generation: 2 },
   'base.added': { type: 'base.added', v: 1, name: '', sha256: HASH, sizeBytes: 1 },
+  'runtime.put': { type: 'runtime.put', v: 1, sha256: HASH, entrySha256: HASH, sizeBytes: 1 },
+  'runtime.removed': { type: 'runtime.removed', v: 1 },
   'session.started': { type: 'session.started', v: 1, base: HASH, host: { kernel: '', machine: '' } },
   'session.resumed': {
     type: 'session.resumed',
