@@ -1,5 +1,6 @@
 #!/bin/bash
-# Makes the runtime folder: CRIU, runc and mkfs.erofs, newer than the system's, beside the system and never over it.
+# Makes the runtime folder: CRIU, runc and mkfs.erofs, newer than the system's, beside the system and never over it; and
+# all that a device carries of programs besides, as a host may have none of them.
 #
 # usage: ops/runtime.sh [--check] FOLDER
 #
@@ -14,6 +15,19 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 readonly RELEASE=sid
 readonly PROGRAM_PACKAGES=(criu runc erofs-utils)
+# What a device carries besides: every program that deskpod, CRIU and runc start, with the names that it goes by.
+# ops/runtime-image.ts links them for their place on a host; this machine uses its own.
+readonly CARRIED_PACKAGES=(
+  util-linux mount e2fsprogs coreutils findutils tar gzip rsync openssh-client iproute2 passt cryptsetup-bin dmsetup kmod
+  libstdc++6 libgcc-s1 libatomic1
+)
+readonly CARRIED=(
+  mount umount losetup blkid wipefs nsenter unshare setpriv fallocate
+  mke2fs e2fsck debugfs
+  cat chmod chroot cp dirname env ln mkdir mkfifo mktemp mv readlink rm sleep stat stty sync timeout touch true
+  find tar gzip rsync ssh ip ss passt cryptsetup dmsetup kmod
+)
+readonly CARRIED_LINKS=(mkfs.ext4=mke2fs pasta=passt modprobe=kmod)
 # the oldest that work; src/session/host/runtime.ts has them too
 readonly CRIU_NEEDED=4.2 RUNC_NEEDED=1.3.6 EROFS_NEEDED=1.8
 readonly KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -65,7 +79,7 @@ private_apt() {
 # (python3, perl, iptables) are the host's business.
 library_packages() {
   local -A seen=()
-  local level=("${PROGRAM_PACKAGES[@]}") next package
+  local level=("${PROGRAM_PACKAGES[@]}" "${CARRIED_PACKAGES[@]}") next package
   while ((${#level[@]} > 0)); do
     next=()
     while read -r package; do
@@ -90,6 +104,16 @@ copy_libraries() {
     [[ $path == "$work"/* ]] || fail "$(basename "$program"): $path belongs to the system"
     cp -L "$path" "$new/lib/"
   done < <("$loader" --library-path "$search" --list "$program")
+}
+
+# Copies a program of the archive, with the libraries that it needs.
+copy_program() {
+  local name=$1 folder=$2 found
+  found=$(find "$work/root" -path "$work/root/*bin/$name" -type f | head -n 1)
+  [[ -n $found ]] || fail "the archive's packages have no program $name"
+  cp "$found" "$folder/$name"
+  chmod 0755 "$folder/$name"
+  copy_libraries "$folder/$name"
 }
 
 write_wrapper_through_loader() {
@@ -131,6 +155,7 @@ is_whole() {
     found=$(sed -n 's/.*"'"$name"'":"\([0-9.]*\)".*/\1/p' "$folder/versions.json")
     [[ -n $found ]] && dpkg --compare-versions "$found" ge "$needed" || return 1
   done
+  for program in "${CARRIED[@]}" "${CARRIED_LINKS[@]%%=*}"; do [[ -x $folder/carried/$program ]] || return 1; done
 }
 
 version_of() { "$new/bin/$1" "$2" 2>/dev/null | grep -oE '[0-9]+(\.[0-9]+)+' | head -n 1; }
@@ -159,7 +184,8 @@ main() {
   local packages
   mapfile -t packages < <(library_packages)
   ((${#packages[@]} > 0)) || fail "the index of $RELEASE names no libraries for ${PROGRAM_PACKAGES[*]}"
-  packages+=("${PROGRAM_PACKAGES[@]}")
+  packages+=("${PROGRAM_PACKAGES[@]}" "${CARRIED_PACKAGES[@]}")
+  mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sort -u)
   say "fetching ${#packages[@]} packages"
   (cd "$work/debs" && private_apt apt-get download "${packages[@]}" >/dev/null) || fail "the packages could not be fetched"
   local deb
@@ -172,12 +198,19 @@ main() {
   search=$work/root/usr/lib/$triplet:$work/root/lib/$triplet
   loader_name=$(basename "$(patchelf --print-interpreter "$work/root/usr/sbin/criu")")
   loader=$work/root/usr/lib/$triplet/$loader_name
-  for program in criu runc mkfs.erofs; do
-    cp "$(find "$work/root/usr/bin" "$work/root/usr/sbin" -name "$program" -type f | head -n 1)" "$new/libexec/$program"
-    copy_libraries "$new/libexec/$program"
+  for program in criu runc mkfs.erofs; do copy_program "$program" "$new/libexec"; done
+  mkdir "$new/carried"
+  for program in "${CARRIED[@]}"; do copy_program "$program" "$new/carried"; done
+  for program in "${CARRIED_LINKS[@]}"; do ln -s "${program#*=}" "$new/carried/${program%%=*}"; done
+  # Node's, and what libraries open by themselves
+  for program in 'libstdc++.so.6' libgcc_s.so.1 libatomic.so.1 libdl.so.2 libpthread.so.0 librt.so.1 libm.so.6; do
+    cp -L "$(find "$work/root" -path "$work/root/*lib/$triplet/$program" | head -n 1)" "$new/lib/"
   done
   cp -L "$loader" "$new/lib/$loader_name"
-  (cd "$work/root/usr/share/doc" && for program in */copyright; do cp -L "$program" "$new/doc/${program%/copyright}.copyright"; done)
+  (cd "$work/root/usr/share/doc" && for program in */copyright; do
+    # some are links to another package's that is not here
+    if [[ -r $program ]]; then cp -L "$program" "$new/doc/${program%/copyright}.copyright"; fi
+  done)
 
   # criu must not load the host's plugins or settings: they belong to another criu
   write_wrapper_through_loader criu 'export CRIU_LIBS_DIR="$here/lib/criu"

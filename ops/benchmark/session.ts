@@ -81,7 +81,7 @@ async function onNewPod(
   await writeFile(passphraseFile, `${PASSPHRASE}\n`, { mode: 0o600 });
   const program = new Program(passphraseFile, new AbortController().signal);
   try {
-    await program.json('create', device, '--size', size, '--base', base);
+    await program.json('create', device, '--size', size, '--base', base, '--no-runtime');
     await act({ program, device });
   } finally {
     await releaseDevice(device);

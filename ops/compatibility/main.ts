@@ -89,7 +89,7 @@ async function tryBase(
   const rows: Row[] = [];
   try {
     await haveBase(base, (step) => process.stderr.write(`${step}\n`));
-    await program.json('create', device, '--size', DEVICE_SIZE, '--base', base);
+    await program.json('create', device, '--size', DEVICE_SIZE, '--base', base, '--no-runtime');
     for (const application of applications) {
       const onStep = (step: string): void => void process.stderr.write(`${application.name}: ${step}\n`);
       const row = await tryApplication({ program, device, picturesDir, signal, onStep }, application);

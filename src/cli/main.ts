@@ -35,6 +35,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   log: async () => (await import('./commands/log.ts')).registerLog,
   restore: async () => (await import('./commands/restore.ts')).registerRestore,
   keys: async () => (await import('./commands/keys.ts')).registerKeys,
+  runtime: async () => (await import('./commands/runtime.ts')).registerRuntime,
   doctor: async () => (await import('./commands/doctor.ts')).registerDoctor,
 };
 

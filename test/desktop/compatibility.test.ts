@@ -51,7 +51,7 @@ describe('a trial of an application', () => {
     await writeFile(passphraseFile, 'correct horse battery staple\n');
     const { signal } = new AbortController();
     const program = new Program(passphraseFile, signal);
-    await program.json('create', device, '--size', '800M');
+    await program.json('create', device, '--size', '800M', '--no-runtime');
     bench = { program, device, picturesDir: temp.path, signal, onStep: () => undefined };
   });
   after(async () => {

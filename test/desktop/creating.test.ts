@@ -15,7 +15,7 @@ describe('a desktop pod', () => {
     await lab.close();
   });
 
-  const create = (path: string, ...more: string[]) => ['create', path, ...more];
+  const create = (path: string, ...more: string[]) => ['create', path, '--no-runtime', ...more];
 
   it('is made on a new image file by deskpod create, and tells its state', async () => {
     const created = await lab.program.answer<{ podId: string; recoveryKey: string; sizeBytes: number }>(

@@ -22,7 +22,15 @@ describe('a desktop pod', () => {
     await lab.program.answer(['home', 'add', lab.home, ...lab.at()]);
     await lab.program.answer(['sync', ...lab.at()]);
   };
-  const restore = (to: string, ...more: string[]) => ['restore', '--from', lab.home, '--to', to, ...more];
+  const restore = (to: string, ...more: string[]) => [
+    'restore',
+    '--from',
+    lab.home,
+    '--to',
+    to,
+    '--no-runtime',
+    ...more,
+  ];
 
   it('on a full device is not suspended but goes on, and is suspended when there is room', async () => {
     await lab.create(450);

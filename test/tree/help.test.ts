@@ -12,6 +12,7 @@ const COMMANDS = [
   ...['build', 'list', 'import'].map((name) => ['base', name]),
   ...['add', 'list', 'remove'].map((name) => ['home', name]),
   ['keys', 'list'],
+  ...['check', 'put', 'remove'].map((name) => ['runtime', name]),
 ];
 
 describe('the command line', () => {

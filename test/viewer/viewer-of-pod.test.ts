@@ -39,7 +39,7 @@ describe('the viewer of a pod', () => {
   }
 
   it('shows the session, takes input, a live checkpoint or not, and suspends it when it is closed', async () => {
-    await deskpod('create', device, '--size', '500M');
+    await deskpod('create', device, '--size', '500M', '--no-runtime');
     const { viewerUrl } = await deskpod<StartReport & { viewerUrl: string }>('start', device);
     const terminal =
       'setsid -f xterm -geometry 100x40+0+0 -e sh -c "cat > /tmp/typed" >/dev/null 2>&1 </dev/null';

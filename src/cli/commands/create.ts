@@ -18,6 +18,7 @@ interface CreateOptions {
   readonly name?: string;
   readonly vault?: 'fscrypt' | 'luks';
   readonly cpuBaseline?: ProcessorLevel;
+  readonly runtime: boolean;
   readonly force?: boolean;
   readonly yes?: boolean;
   readonly passphraseFile?: string;
@@ -38,6 +39,7 @@ export function registerCreate(program: Command): void {
         PROCESSOR_LEVELS,
       ),
     )
+    .option('--no-runtime', 'do not put the runtime on it: it needs hosts with deskpod then')
     .option('--force', 'erase what is on the device')
     .option('--yes', 'with --force: do not ask')
     .option('--passphrase-file <file>', 'read the passphrase from a file')
@@ -57,6 +59,7 @@ export function registerCreate(program: Command): void {
               name,
               passphrase,
               base: options.base,
+              carriesRuntime: options.runtime,
               isForced: options.force === true,
               onProgress: output.progress,
               ...(options.size === undefined ? {} : { sizeBytes: options.size }),
@@ -64,8 +67,9 @@ export function registerCreate(program: Command): void {
               ...(options.cpuBaseline === undefined ? {} : { processorLevel: options.cpuBaseline }),
             });
       const sheet = { ...created, podName: name, label: 'recovery key', createdAtMs: Date.now() };
-      const { sizeBytes } = { sizeBytes: undefined, ...created };
-      const size = sizeBytes === undefined ? '' : ` (${formatBytes(sizeBytes)})`;
+      const { sizeBytes, runtimeBytes } = { sizeBytes: undefined, runtimeBytes: 0, ...created };
+      const carried = runtimeBytes === 0 ? '' : `, ${formatBytes(runtimeBytes)} of it the runtime`;
+      const size = sizeBytes === undefined ? '' : ` (${formatBytes(sizeBytes)}${carried})`;
       output.result(
         created,
         [

@@ -28,6 +28,7 @@ interface RestoreOptions extends RestoreFilesOptions {
   readonly to?: string;
   readonly size?: number;
   readonly list?: boolean;
+  readonly runtime: boolean;
   readonly yes?: boolean;
   readonly force?: boolean;
   readonly recoveryKeyFile?: string;
@@ -50,6 +51,7 @@ export function registerRestore(program: Command): void {
     .option('--allow-missing', 'try with what home has, if it lacks some of the pod’s packs')
     .option('--to <device>', 'the new device, image file or folder')
     .option('--size <size>', 'how large to make an image file, such as 8G', parseSize)
+    .option('--no-runtime', 'do not put the runtime on the new device: it needs hosts with deskpod then')
     .option('--list', 'only show what home has')
     .option('--force', 'erase what is on the new device')
     .option('--yes', 'with --force: do not ask')
@@ -77,6 +79,7 @@ export function registerRestore(program: Command): void {
         from: url,
         target: options.to,
         credential: await readCredential(options),
+        carriesRuntime: options.runtime,
         isForced: options.force === true,
         onProgress: output.progress,
         ...(options.pod === undefined ? {} : { podId: options.pod }),

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { DeskPodError } from '../../core/errors.ts';
 import { mendPod } from '../../session/operation/mend-pod.ts';
 import type { VerifyAnswer } from '../../session/operation/verify-pod.ts';
+import { isAsPut } from '../../session/runtime/device-runtime.ts';
 import { fromWireError } from '../../session/supervisor/wire.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
 import { countLeft } from '../../sync/verify/verify-report.ts';
@@ -14,6 +15,7 @@ import { printableLine } from '../printable.ts';
 import { formatBytes, formatDuration, parseDuration, parseShare } from '../units.ts';
 import { absoluteUrl } from './home.ts';
 import { tellHomeCheck } from './home-check.ts';
+import { describeRuntime } from './runtime.ts';
 
 /** So many lost files of a tree are shown to people; machines get all. */
 const SHOWN_MAX = 20;
@@ -135,7 +137,8 @@ function tell(output: Output, answer: VerifyAnswer, { mended, isHealing, isPart 
   output.result({ ...answer, mended, failures: shown, leftCount }, describe(answer, leftCount, isHealing));
   for (const { error } of failures) output.complain(error);
   if (answer.unrecorded !== undefined) output.complain(fromWireError(answer.unrecorded));
-  if (leftCount > 0 || answer.lost.length > 0) throw new ExitStatus(EXIT_STATUS.damaged);
+  const isRuntimeSound = answer.runtime === undefined || isAsPut(answer.runtime);
+  if (leftCount > 0 || answer.lost.length > 0 || !isRuntimeSound) throw new ExitStatus(EXIT_STATUS.damaged);
   if (!answer.isWhole && !isPart) throw new ExitStatus(EXIT_STATUS.partlyDone);
   if (answer.damage.length + mended.length > 0) throw new ExitStatus(EXIT_STATUS.healed);
 }
@@ -160,6 +163,8 @@ function describe(answer: VerifyAnswer, leftCount: number, isHealing: boolean): 
     if (listFault !== undefined)
       lines.push(`  and whatever its list named after that: ${printableLine(listFault)}`);
   }
+  if (answer.runtime !== undefined && answer.runtime.standing !== 'none')
+    lines.push(`  ${describeRuntime(answer.runtime)}`);
   const next = nextStep(answer, leftCount, isHealing);
   return [...lines, ...(next === undefined ? [] : [next])].join('\n');
 }

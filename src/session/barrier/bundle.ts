@@ -1,7 +1,9 @@
 // The OCI bundle of a session: namespaces, rights, mounts and the first process.
 import { mkdir, writeFile } from 'node:fs/promises';
+import { delimiter } from 'node:path';
 import { hiddenOf, type ProcessorLevel } from '../../core/processor.ts';
 import { hostProcessor } from '../host/host-processor.ts';
+import { programFolders } from '../host/programs.ts';
 import { type Account, SESSION_UID, sessionEnvironment } from './environment.ts';
 import { MASKED_PATHS, READONLY_PATHS } from './masked-paths.ts';
 import { processorEnvironment } from './processor-environment.ts';
@@ -125,6 +127,6 @@ function rootHook(mergedDir: string): object {
   return {
     path: '/bin/sh',
     args: ['sh', '-c', script, 'deskpod-root', mergedDir],
-    env: ['PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL=C'],
+    env: [`PATH=${programFolders().join(delimiter)}`, 'LC_ALL=C'],
   };
 }

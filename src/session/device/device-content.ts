@@ -12,11 +12,20 @@ export const VAULT_NAME = 'vault';
 /** The file that holds a LUKS vault. */
 export const VAULT_FILE_NAME = 'vault.luks';
 
+/** The image of the runtime, on a device that carries one. */
+export const RUNTIME_NAME = 'runtime.erofs';
+/** The script that starts it. */
+export const ENTRY_NAME = 'deskpod';
+/** What a file of the runtime is called while it is written. */
+export const UNFINISHED_SUFFIX = '.new';
+
 const EXPECTED = [
   { name: MARKER_NAME, kind: 'file' },
   { name: 'repository', kind: 'folder' },
   { name: VAULT_NAME, kind: 'folder' },
   { name: VAULT_FILE_NAME, kind: 'file' },
+  { name: RUNTIME_NAME, kind: 'file' },
+  { name: ENTRY_NAME, kind: 'file' },
 ] as const;
 
 /**

@@ -4,7 +4,14 @@ import { dirname, resolve } from 'node:path';
 import { DeskPodError } from '../../core/errors.ts';
 import { run } from '../../sync/process.ts';
 import { requireRoot } from '../host/root-rights.ts';
-import { MARKER_NAME, VAULT_FILE_NAME, VAULT_NAME } from './device-content.ts';
+import {
+  ENTRY_NAME,
+  MARKER_NAME,
+  RUNTIME_NAME,
+  UNFINISHED_SUFFIX,
+  VAULT_FILE_NAME,
+  VAULT_NAME,
+} from './device-content.ts';
 import { reportDeviceFull } from './device-full.ts';
 import { type DeviceTarget, describeContents, findTarget, requireUnused } from './device-target.ts';
 import { makeExt4, namesOn, readSuperblock } from './ext4.ts';
@@ -21,7 +28,10 @@ const FILE_SYSTEM_SHARE = 1.04;
 const FILE_SYSTEM_BYTES = 64 * 1024 * 1024; // 64 MiB
 
 /** What is on a device while a pod is being made there. */
-const UNFINISHED: ReadonlySet<string> = new Set(['lost+found', 'repository', VAULT_NAME, VAULT_FILE_NAME]);
+const UNFINISHED: ReadonlySet<string> = new Set([
+  ...['lost+found', 'repository', VAULT_NAME, VAULT_FILE_NAME],
+  ...[RUNTIME_NAME, ENTRY_NAME].flatMap((name) => [name, `${name}${UNFINISHED_SUFFIX}`]),
+]);
 
 /** What {@link formatDevice} formats. */
 export interface FormatRequest {
@@ -31,6 +41,8 @@ export interface FormatRequest {
   readonly sizeBytes?: number;
   /** Bytes that are to be put on it: a device without room for them is refused before it is touched. */
   readonly contentBytes?: number;
+  /** Bytes of the runtime that it is to carry besides; 0 if left out. */
+  readonly runtimeBytes?: number;
   /** Overwrite a pod or whatever else is there. Never overrides that the device is in use or too small. */
   readonly force?: boolean;
 }
@@ -57,7 +69,7 @@ export async function formatDevice(request: FormatRequest): Promise<FormattedDev
     throw new DeskPodError('USAGE', `${request.path}: an image file that is to be made needs a size`, {
       hint: 'give one with --size, such as --size 8G',
     });
-  requireSize(request.path, sizeBytes, request.contentBytes ?? 0);
+  requireSize(request.path, sizeBytes, request);
   if (existing !== undefined) {
     await requireUnused(existing);
     if (request.force !== true) await requireEmpty(existing);
@@ -106,19 +118,28 @@ async function findFolder(path: string): Promise<void> {
   }
 }
 
-function requireSize(path: string, sizeBytes: number, contentBytes: number): void {
-  const contentNeeds = Math.ceil(contentBytes * FILE_SYSTEM_SHARE) + FILE_SYSTEM_BYTES;
-  const neededBytes = Math.max(MINIMUM_DEVICE_BYTES, contentNeeds);
+function requireSize(
+  path: string,
+  sizeBytes: number,
+  { contentBytes = 0, runtimeBytes = 0 }: FormatRequest,
+): void {
+  const neededBytes = deviceBytesFor(contentBytes + runtimeBytes);
   if (sizeBytes >= neededBytes) return;
   const needed = sizeText(neededBytes);
+  const isEnoughWithout = runtimeBytes > 0 && sizeBytes >= deviceBytesFor(contentBytes);
+  const without = isEnoughWithout ? '; or leave the runtime out with --no-runtime' : '';
   throw new DeskPodError(
     'DEVICE_TOO_SMALL',
     `${path}: ${sizeText(sizeBytes)} is too small, this pod needs ${needed}`,
     {
-      hint: `choose a device of at least ${needed}; 8 GiB is comfortable`,
-      details: { path, sizeBytes, neededBytes },
+      hint: `choose a device of at least ${needed}; 8 GiB is comfortable${without}`,
+      details: { path, sizeBytes, neededBytes, runtimeBytes },
     },
   );
+}
+
+function deviceBytesFor(contentBytes: number): number {
+  return Math.max(MINIMUM_DEVICE_BYTES, Math.ceil(contentBytes * FILE_SYSTEM_SHARE) + FILE_SYSTEM_BYTES);
 }
 
 async function requireEmpty(target: DeviceTarget): Promise<void> {

@@ -1,9 +1,9 @@
 // The programs that a host must have, with the Debian package of each; and the versions of those that DeskPod brings along.
 import { access, constants } from 'node:fs/promises';
-import { delimiter, isAbsolute, join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { ProcessError, run } from '../../sync/process.ts';
 import type { HostFact } from './host.ts';
-import { programsIn } from './programs.ts';
+import { programFolders, programsIn } from './programs.ts';
 
 interface WantedProgram {
   readonly name: string;
@@ -32,9 +32,6 @@ const WANTED: readonly WantedProgram[] = [
   { name: 'age', debianPackage: 'age', onlyFor: 'reading a repository without deskpod' },
   { name: 'chromium', debianPackage: 'chromium', onlyFor: 'opening the viewer on a host without a browser' },
 ];
-
-/** Debian's sudo and cron leave these out of PATH. */
-const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 
 /** Facts of the programs. One that only some need is `ok` without being there. */
 export async function examinePrograms(): Promise<HostFact[]> {
@@ -95,8 +92,8 @@ async function examineCriu(program: string): Promise<HostFact> {
 
 async function findProgram(name: string): Promise<string | undefined> {
   if (isAbsolute(name)) return (await isExecutable(name)) ? name : undefined;
-  for (const folder of [...(process.env.PATH ?? '').split(delimiter), ...SYSTEM_FOLDERS]) {
-    if (folder !== '' && (await isExecutable(join(folder, name)))) return join(folder, name);
+  for (const folder of programFolders()) {
+    if (await isExecutable(join(folder, name))) return join(folder, name);
   }
   return undefined;
 }

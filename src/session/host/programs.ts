@@ -1,4 +1,5 @@
 // The programs that run sessions: where they are on this host.
+import { delimiter } from 'node:path';
 import { DeskPodError } from '../../core/errors.ts';
 import { runtimeDir } from './runtime.ts';
 
@@ -14,6 +15,15 @@ export interface Programs {
 /** The programs of a runtime folder, with the system's own pasta. */
 export function programsIn(dir = runtimeDir()): Programs {
   return { criu: `${dir}/bin/criu`, runc: `${dir}/bin/runc`, pasta: 'pasta' };
+}
+
+/** Debian's sudo and cron leave these out of PATH. */
+const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
+
+/** The folders in which programs are looked for: those of PATH, then those that it may lack. */
+export function programFolders(): readonly string[] {
+  const named = (process.env.PATH ?? '/usr/bin:/bin').split(delimiter).filter((folder) => folder !== '');
+  return [...named, ...SYSTEM_FOLDERS];
 }
 
 /** The RUNTIME_MISSING of a program that is not there. */

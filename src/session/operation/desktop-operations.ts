@@ -4,6 +4,7 @@ import type { Desktop } from '../pod/desktop.ts';
 import { installInto } from '../pod/install-into.ts';
 import { describeObstacle } from '../preflight/obstacle.ts';
 import { foreseeObstacles, type ProcessSession } from '../process/processes.ts';
+import { examineRuntime, findRuntimeImage, putRuntime, removeRuntime } from '../runtime/device-runtime.ts';
 import type { OperationName } from './operations.ts';
 import { type Handlers, podOperations, type SessionReport } from './pod-operations.ts';
 
@@ -23,6 +24,12 @@ export function desktopOperations(
   const operations = podOperations(desktop, () => reportSession(desktop.session));
   return {
     ...operations,
+    ...runtimeOperations(desktop),
+    verify: async (parameters, ...others) => {
+      const answer = await operations.verify(parameters, ...others);
+      if (parameters.home !== undefined || parameters.depth !== 'data') return answer;
+      return { ...answer, runtime: await examineRuntime(desktop.deviceDir, desktop.pod.state.runtime) };
+    },
     install: async ({ packages }, onProgress) => ({
       packages: await installInto(desktop, packages, onProgress),
     }),
@@ -33,6 +40,29 @@ export function desktopOperations(
       view: unsupervised,
       screenshot: unsupervised,
     }),
+  };
+}
+
+function runtimeOperations({
+  deviceDir,
+  pod,
+}: Desktop): Handlers<'runtime-check' | 'runtime-put' | 'runtime-remove'> {
+  const examine = () => examineRuntime(deviceDir, pod.state.runtime);
+  return {
+    'runtime-check': examine,
+    'runtime-put': async (_parameters, onProgress) => {
+      const image = await findRuntimeImage();
+      onProgress({ step: 'copying the runtime' });
+      await pod.append({ type: 'putRuntime', runtime: await putRuntime(deviceDir, image) });
+      await pod.publish();
+      return examine();
+    },
+    'runtime-remove': async () => {
+      await removeRuntime(deviceDir);
+      await pod.append({ type: 'removeRuntime' });
+      await pod.publish();
+      return examine();
+    },
   };
 }
 

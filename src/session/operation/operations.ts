@@ -11,6 +11,7 @@ import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
 import type { CheckpointList } from '../../sync/retention/list-checkpoints.ts';
 import type { PruneReport, PruneRequest } from '../../sync/retention/prune-report.ts';
 import type { Obstacle } from '../preflight/obstacle.ts';
+import type { RuntimeReport } from '../runtime/device-runtime.ts';
 import type { WireError } from '../supervisor/wire.ts';
 import type { TwinPlan } from '../twin/add-twin.ts';
 import type { VerifyAnswer, VerifyParameters } from './verify-pod.ts';
@@ -147,6 +148,11 @@ export interface Operations {
     };
   };
   verify: { parameters: VerifyParameters; answer: VerifyAnswer };
+  /** What a desktop's device carries for hosts that have nothing. */
+  'runtime-check': { parameters: object; answer: RuntimeReport };
+  /** This host's takes the place of any other. */
+  'runtime-put': { parameters: object; answer: RuntimeReport };
+  'runtime-remove': { parameters: object; answer: RuntimeReport };
   prune: { parameters: PruneRequest; answer: PruneReport };
   'key-list': {
     parameters: object;

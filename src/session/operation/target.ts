@@ -5,6 +5,7 @@ import { DeskPodError } from '../../core/errors.ts';
 import { TREE_POD_DIR } from '../../sync/pod/pod-folder.ts';
 import type { Staging } from '../host/staging.ts';
 import { readSessionNote } from '../pod/session-note.ts';
+import { isCarried } from '../runtime/entry-script.ts';
 
 /** A pod that was found: around a folder, or on a device. */
 export type Target =
@@ -12,13 +13,19 @@ export type Target =
   | { readonly kind: 'device'; readonly path: string; readonly staging: Staging };
 
 /**
- * The pod at `path`; without one, the tree pod around the current folder, or else the only pod in use on this host.
+ * The pod at `path`; without one, that of the device that this program was started from, the tree pod around the current
+ * folder, or else the only pod in use on this host.
  *
  * @throws DeskPodError USAGE if none or several could be meant; DEVICE_NOT_FOUND or DEVICE_NOT_A_POD for a path that
  * leads to no pod.
  */
 export async function findPod(path: string | undefined): Promise<Target> {
   if (path !== undefined) return findPodAt(resolve(path));
+  if (isCarried()) {
+    const { takeCarrier } = await import('../runtime/carrier.ts');
+    const carrier = await takeCarrier();
+    if (carrier !== undefined) return findPodAt(carrier);
+  }
   if (await isFolder(join(process.cwd(), TREE_POD_DIR))) return { kind: 'tree', dir: process.cwd() };
   const { listStagings } = await import('../host/staging.ts');
   const inUse: Target[] = [];

@@ -6,6 +6,7 @@ import type { Pod } from '../../sync/pod/pod.ts';
 import { verifyDevice } from '../../sync/verify/device-verify.ts';
 import { verifyHomeOf } from '../../sync/verify/home-verify.ts';
 import type { VerifyReport } from '../../sync/verify/verify-report.ts';
+import type { RuntimeReport } from '../runtime/device-runtime.ts';
 import { toWireError, type WireError } from '../supervisor/wire.ts';
 import { withHomesOf } from '../twin/lend-homes.ts';
 
@@ -25,6 +26,8 @@ export interface VerifyParameters {
 /** What `verify` answers: a {@link VerifyReport} whose errors can travel. */
 export interface VerifyAnswer extends Omit<VerifyReport, 'failures' | 'unrecorded'> {
   readonly failures: readonly { readonly place: string; readonly error: WireError }[];
+  /** What a desktop's device carries, if its bytes were to be read. */
+  readonly runtime?: RuntimeReport;
   /** Why the log has no event of this run. */
   readonly unrecorded?: WireError;
 }

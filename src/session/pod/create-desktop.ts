@@ -9,6 +9,7 @@ import { findBase } from '../base/base.ts';
 import { formatDevice, mountDevice } from '../device/device.ts';
 import { findDevicePlace } from '../device/medium.ts';
 import { requireRoot } from '../host/root-rights.ts';
+import { findRuntimeImage, putRuntime } from '../runtime/device-runtime.ts';
 import { chooseVault, preferVaultKind, type VaultKind } from '../vault/vault.ts';
 import { afterwards } from './afterwards.ts';
 import { makeLayer } from './pod-root.ts';
@@ -26,21 +27,33 @@ export interface DesktopPlan {
   readonly vaultKind?: VaultKind;
   /** What its sessions are kept to, so that they go on on computers with this much. */
   readonly processorLevel?: ProcessorLevel;
+  /** The device carries this host's runtime, so that it can be started on hosts that have nothing. */
+  readonly carriesRuntime?: boolean;
   readonly isForced: boolean;
   readonly onProgress: ProgressListener;
   /** scrypt's work factor, if not the safe default. */
   readonly workFactor?: number;
 }
 
+/** A desktop pod that was made. */
+export interface CreatedDesktop extends CreatedPod {
+  /** Of the device. */
+  readonly sizeBytes: number;
+  /** Of the runtime that it carries; 0 without one. */
+  readonly runtimeBytes: number;
+}
+
 /**
  * Makes a desktop pod on a device. Everything that can be refused is looked at before the device is touched.
  *
- * @throws DeskPodError ROOT_NEEDED, BASE_NOT_FOUND, VAULT_UNSUPPORTED, DEVICE_*, POD_EXISTS, TARGET_NOT_EMPTY
+ * @throws DeskPodError ROOT_NEEDED, BASE_NOT_FOUND, RUNTIME_MISSING, VAULT_UNSUPPORTED, DEVICE_*, POD_EXISTS, TARGET_NOT_EMPTY
  */
-export async function createDesktop(plan: DesktopPlan): Promise<CreatedPod & { readonly sizeBytes: number }> {
+export async function createDesktop(plan: DesktopPlan): Promise<CreatedDesktop> {
   const { devicePath, onProgress } = plan;
   requireRoot('making a desktop pod');
   const base = await findBase(plan.base);
+  const runtime = plan.carriesRuntime === true ? await findRuntimeImage() : undefined;
+  const runtimeBytes = runtime?.sizeBytes ?? 0;
   const vaultKind = plan.vaultKind ?? (await preferVaultKind());
   const keyring = await foundKeyring(plan.passphrase, plan.workFactor);
   await releaseUnfinished(devicePath);
@@ -49,6 +62,7 @@ export async function createDesktop(plan: DesktopPlan): Promise<CreatedPod & { r
     path: devicePath,
     force: plan.isForced,
     contentBytes: base.sizeBytes,
+    runtimeBytes,
     ...(plan.sizeBytes === undefined ? {} : { sizeBytes: plan.sizeBytes }),
   });
   const device = await mountDevice(devicePath, { isFresh: true });
@@ -59,11 +73,18 @@ export async function createDesktop(plan: DesktopPlan): Promise<CreatedPod & { r
     await pod.append({ type: 'addBase', name: base.name, sha256, sizeBytes: base.sizeBytes });
     const { processorLevel: level } = plan;
     if (level !== undefined) await pod.append({ type: 'limitProcessor', level });
+    if (runtime !== undefined) {
+      onProgress({ step: 'copying the runtime' });
+      await pod.append({ type: 'putRuntime', runtime: await putRuntime(device.mountDir, runtime) });
+    }
     await makeLayer(vault.dir);
   };
   return afterwards(
     async () => {
-      await vault.create(keyring.secrets.volumeKey, { vaultBytes: 0, plainBytes: base.sizeBytes });
+      await vault.create(keyring.secrets.volumeKey, {
+        vaultBytes: 0,
+        plainBytes: base.sizeBytes + runtimeBytes,
+      });
       const facts = {
         kind: 'desktop' as const,
         name: plan.name,
@@ -73,7 +94,7 @@ export async function createDesktop(plan: DesktopPlan): Promise<CreatedPod & { r
       const pod = await foundPod(devicePodFolder(device.mountDir, vault.dir), keyring, facts, furnish);
       const { podId } = pod.state;
       await pod.close();
-      return { podId, recoveryKey: keyring.recoveryKey, sizeBytes: formatted.sizeBytes };
+      return { podId, recoveryKey: keyring.recoveryKey, sizeBytes: formatted.sizeBytes, runtimeBytes };
     },
     () => vault.lock(),
     () => device.unmount(),

@@ -97,6 +97,11 @@ export class Desktop {
     return this.#opened.pod;
   }
 
+  /** Where the device is mounted: its plain part. */
+  get deviceDir(): string {
+    return this.#opened.device.mountDir;
+  }
+
   /** The running session. */
   get session(): ProcessSession | undefined {
     return this.#session;

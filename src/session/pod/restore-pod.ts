@@ -1,7 +1,7 @@
 // Restoring a pod from home: onto a device for a desktop, into a folder for a tree.
 import { lstat, mkdir, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { DeskPodError } from '../../core/errors.ts';
+import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Home } from '../../sync/home/home.ts';
 import { isTwinUrl, parseHomeUrl } from '../../sync/home/home-url.ts';
@@ -9,7 +9,7 @@ import type { Credential } from '../../sync/keyring/unlock.ts';
 import { inodePlace } from '../../sync/pod/device-place.ts';
 import type { NewDevice } from '../../sync/pod/new-device.ts';
 import { type FetchablePod, requireObjects } from '../../sync/pod/objects-at-home.ts';
-import { foldRecords } from '../../sync/pod/pod.ts';
+import { foldRecords, type Pod } from '../../sync/pod/pod.ts';
 import { devicePodFolder, MARKER_FILE, TREE_POD_DIR, treePodFolder } from '../../sync/pod/pod-folder.ts';
 import { choosePod, rebuildPod } from '../../sync/pod/rebuild.ts';
 import { stageFiles } from '../../sync/pod/staged-files.ts';
@@ -19,6 +19,7 @@ import { isSystemError, syncFolder } from '../../sync/repository/durable-file.ts
 import { formatDevice, mountDevice } from '../device/device.ts';
 import { findDevicePlace } from '../device/medium.ts';
 import { requireRoot } from '../host/root-rights.ts';
+import { findRuntimeImage, putRuntime, type RuntimeImage } from '../runtime/device-runtime.ts';
 import { withSource } from '../twin/restore-source.ts';
 import { isSamePlace } from '../twin/twin-place.ts';
 import { chooseVault, preferVaultKind, type VaultKind, type VaultRoom } from '../vault/vault.ts';
@@ -43,6 +44,8 @@ export interface RestorePlan {
   readonly branch?: string;
   /** Restore what is there, though home lacks some of the pod's packs. */
   readonly allowsMissing?: boolean;
+  /** A device carries this host's runtime then, so that it can be started on hosts that have nothing. */
+  readonly carriesRuntime?: boolean;
   readonly isForced: boolean;
   readonly onProgress: ProgressListener;
 }
@@ -103,38 +106,57 @@ async function restoreDesktop(plan: RestorePlan, source: Source, path: string): 
   const former = foldRecords(surveyed.records).vault;
   const vaultKind = await preferVaultKind(former);
   const { onProgress } = plan;
+  const runtime = plan.carriesRuntime === true ? await findRuntimeOrReason() : undefined;
+  const runtimeBytes = runtime?.image?.sizeBytes ?? 0;
   await releaseUnfinished(path);
   onProgress({ step: `formatting ${path}` });
   await formatDevice({
     path,
     force: plan.isForced,
     contentBytes: surveyed.neededBytes,
+    runtimeBytes,
     ...(plan.sizeBytes === undefined ? {} : { sizeBytes: plan.sizeBytes }),
   });
   const device = await mountDevice(path, { isFresh: true });
   const vault = chooseVault(vaultKind, { mountDir: device.mountDir, stagingId: device.staging.id });
   return afterwards(
     async () => {
-      await vault.create(surveyed.unlocked.keyring.secrets.volumeKey, roomOf(surveyed));
+      await vault.create(surveyed.unlocked.keyring.secrets.volumeKey, roomOf(surveyed, runtimeBytes));
       await makeLayer(vault.dir);
       const folder = devicePodFolder(device.mountDir, vault.dir);
       const place = await findDevicePlace(device.path);
       const files = { dir: layerDirs(vault.dir).upperDir };
       const { startedMs } = source;
+      const furnish = async (pod: Pod): Promise<void> => {
+        if (runtime?.image === undefined) return;
+        onProgress({ step: 'copying the runtime' });
+        await pod.append({ type: 'putRuntime', runtime: await putRuntime(device.mountDir, runtime.image) });
+      };
       const made = await rebuildPod({
         surveyed,
-        ...{ folder, files, vault: vaultKind, place, startedMs, onProgress },
+        ...{ folder, files, vault: vaultKind, place, startedMs, furnish, onProgress },
       });
-      return { ...made, warnings: [...made.warnings, ...weakerVault(former, vaultKind)] };
+      const warnings = [...weakerVault(former, vaultKind), ...(runtime?.warnings ?? [])];
+      return { ...made, warnings: [...made.warnings, ...warnings] };
     },
     () => vault.lock(),
     () => device.unmount(),
   );
 }
 
-function roomOf({ neededBytes, checkpoint }: FetchablePod): VaultRoom {
+function roomOf({ neededBytes, checkpoint }: FetchablePod, runtimeBytes: number): VaultRoom {
   const { fileBytes } = checkpoint.stats;
-  return { vaultBytes: fileBytes, plainBytes: neededBytes - fileBytes };
+  return { vaultBytes: fileBytes, plainBytes: neededBytes - fileBytes + runtimeBytes };
+}
+
+/** What was lost is to come back also where there is no runtime to put beside it. */
+async function findRuntimeOrReason(): Promise<{ image?: RuntimeImage; warnings: string[] }> {
+  try {
+    return { image: await findRuntimeImage(), warnings: [] };
+  } catch (error) {
+    if (!isDeskPodError(error, 'RUNTIME_MISSING')) throw error;
+    return { warnings: [`The device carries no runtime: ${error.message}. ${error.hint ?? ''}`] };
+  }
 }
 
 function weakerVault(former: string, kind: VaultKind): string[] {

@@ -48,6 +48,8 @@ export interface RebuildPlan {
   readonly place: DevicePlace;
   /** When it was asked for, by performance.now(). */
   readonly startedMs: number;
+  /** Puts what else the device is to have, and logs it. */
+  readonly furnish?: (pod: Pod) => Promise<void>;
   readonly onProgress: ProgressListener;
 }
 
@@ -137,6 +139,7 @@ export async function rebuildPod(plan: RebuildPlan): Promise<NewDevice> {
     await takeKeyring(pod, surveyed);
     const restore = { url: home.url, deviceId: newDeviceId(), checkpoint: checkpoint.number, vault };
     await pod.append({ type: 'completeRestore', restore });
+    await plan.furnish?.(pod);
     await pod.publish();
     await files.putInPlace?.(pod, checkpoint.files);
     await writeMarker(folder, pod, placeId(plan.place, pod.secrets.logKey));

@@ -1,8 +1,8 @@
 // The second disk of a guest: Node, the tests of this checkout as one program, and what that finds beside itself.
-import { existsSync } from 'node:fs';
 import { cp, mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { build, type Plugin } from 'esbuild';
+import { withDependencies } from '../../../ops/node-packages.ts';
 import { locateRuntime } from '../../../src/session/host/runtime.ts';
 import { run } from '../../../src/sync/process.ts';
 
@@ -28,16 +28,10 @@ const besideWorker: Plugin = {
   },
 };
 
-/** Of a package.json. */
-interface Needs {
-  readonly dependencies?: Readonly<Record<string, string>>;
-  readonly optionalDependencies?: Readonly<Record<string, string>>;
-}
-
 /** Makes the disk's image of what it gathers in `treeDir`. */
 export async function makeCheckout(treeDir: string, image: string): Promise<void> {
   await mkdir(join(treeDir, 'build'), { recursive: true });
-  const packages = await withDependencies(NATIVE_PACKAGES);
+  const packages = await withDependencies(ROOT, NATIVE_PACKAGES);
   const copied = [...packages].map((name) => `node_modules/${name}`);
   for (const path of ['package.json', 'test/session/guest/boot.sh', ...copied]) {
     await cp(join(ROOT, path), join(treeDir, path), { recursive: true });
@@ -63,20 +57,4 @@ export async function makeCheckout(treeDir: string, image: string): Promise<void
   await cp(dir, join(treeDir, 'runtime'), { recursive: true });
   await run(mkfsErofsPath, ['--quiet', join(treeDir, 'base.erofs'), join(treeDir, 'test')]);
   await run(mkfsErofsPath, ['--quiet', image, treeDir]);
-}
-
-/** Packages of node_modules, and all that they need. */
-async function withDependencies(names: readonly string[]): Promise<Set<string>> {
-  const found = new Set(names);
-  // A set is gone through in the order of its making, what is added on the way included.
-  for (const name of found) {
-    const text = await readFile(join(ROOT, 'node_modules', name, 'package.json'), 'utf8');
-    const { dependencies, optionalDependencies } = JSON.parse(text) as Needs;
-    for (const needed of Object.keys(dependencies ?? {})) found.add(needed);
-    // Of these, those for other machines are not there.
-    for (const needed of Object.keys(optionalDependencies ?? {})) {
-      if (existsSync(join(ROOT, 'node_modules', needed))) found.add(needed);
-    }
-  }
-  return found;
 }

@@ -1,0 +1,168 @@
+// The runtime that a device carries in its plain part, so that a host needs to have nothing: put there, compared, taken away.
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { DeskPodError } from '../../core/errors.ts';
+import type { PodState } from '../../core/state.ts';
+import {
+  isSystemError,
+  publish,
+  syncFolder,
+  writeFully,
+  writeTemporary,
+} from '../../sync/repository/durable-file.ts';
+import { ENTRY_NAME, RUNTIME_NAME, UNFINISHED_SUFFIX } from '../device/device-content.ts';
+import { reportDeviceFull } from '../device/device-full.ts';
+import { ENTRY_SCRIPT } from './entry-script.ts';
+
+/** What the log says of the runtime that a device carries. */
+export type CarriedRuntime = NonNullable<PodState['runtime']>;
+
+/**
+ * How what is found on a device stands to what its log says. `none`: it carries none, and should not. `as-put`: what was
+ * put there. `altered`: something else. `missing`: it is gone, or half of it. `unlisted`: there is one that the log does not
+ * know of.
+ */
+export type RuntimeStanding = 'none' | 'as-put' | 'altered' | 'missing' | 'unlisted';
+
+/** What was found of a device's runtime. */
+export interface RuntimeReport {
+  readonly standing: RuntimeStanding;
+  /** Length of the image that lies there; 0 if there is none. */
+  readonly sizeBytes: number;
+  /** Files of it that are not those that were put there. */
+  readonly altered: readonly string[];
+  /** True if it is the one that this host would put there; undefined if this host has none. */
+  readonly isThisHosts: boolean | undefined;
+}
+
+/** An image of a runtime on this host. */
+export interface RuntimeImage {
+  readonly path: string;
+  readonly sizeBytes: number;
+}
+
+/** The image that `ops/setup` makes of this very program. */
+const OWN_IMAGE = fileURLToPath(new URL('../../../build/runtime.erofs', import.meta.url));
+
+/** This program's own, or the one that it was started from: DESKPOD_RUNTIME_IMAGE. */
+function imagePath(): string {
+  return process.env.DESKPOD_RUNTIME_IMAGE ?? OWN_IMAGE;
+}
+
+/**
+ * The runtime that this host can put on devices.
+ * @throws DeskPodError RUNTIME_MISSING
+ */
+export async function findRuntimeImage(path = imagePath()): Promise<RuntimeImage> {
+  try {
+    return { path, sizeBytes: (await stat(path)).size };
+  } catch (cause) {
+    if (!isSystemError(cause, 'ENOENT')) throw cause;
+    throw new DeskPodError(
+      'RUNTIME_MISSING',
+      `${path}: expected the runtime for devices to carry, got none`,
+      {
+        hint: 'Run ops/setup as root to make it, or leave it out with --no-runtime: the device then needs hosts with DeskPod.',
+        details: { path },
+        cause,
+      },
+    );
+  }
+}
+
+/**
+ * Puts a runtime on a mounted device, in the place of any other. The former one is there whole until the new one is.
+ * @returns what the log is to say of it
+ * @throws DeskPodError DEVICE_FULL; the former one stays then
+ */
+export function putRuntime(mountDir: string, image: RuntimeImage): Promise<CarriedRuntime> {
+  return reportDeviceFull(mountDir, 'the runtime', async () => {
+    const { sha256, sizeBytes } = await replaceFile(
+      join(mountDir, RUNTIME_NAME),
+      0o644,
+      createReadStream(image.path, { highWaterMark: 1024 * 1024 }),
+    );
+    const entry = await replaceFile(join(mountDir, ENTRY_NAME), 0o755, [
+      new TextEncoder().encode(ENTRY_SCRIPT),
+    ]);
+    return { sha256, entrySha256: entry.sha256, sizeBytes };
+  });
+}
+
+/** Takes the runtime of a mounted device away; nothing happens if it has none. */
+export async function removeRuntime(mountDir: string): Promise<void> {
+  for (const name of [ENTRY_NAME, RUNTIME_NAME])
+    for (const suffix of ['', UNFINISHED_SUFFIX])
+      await rm(join(mountDir, `${name}${suffix}`), { force: true });
+  await syncFolder(mountDir);
+}
+
+/** Reads all of a mounted device's runtime, and compares it with what the log says. Nothing of it is run. */
+export async function examineRuntime(
+  mountDir: string,
+  logged: CarriedRuntime | undefined,
+): Promise<RuntimeReport> {
+  const image = await hashFile(join(mountDir, RUNTIME_NAME));
+  const entry = await hashFile(join(mountDir, ENTRY_NAME));
+  const isFound = image !== undefined || entry !== undefined;
+  const altered: string[] = [];
+  if (image !== undefined && image.sha256 !== logged?.sha256) altered.push(RUNTIME_NAME);
+  if (entry !== undefined && entry.sha256 !== logged?.entrySha256) altered.push(ENTRY_NAME);
+  const isWhole = image !== undefined && entry !== undefined;
+  let standing: RuntimeStanding;
+  if (logged === undefined) standing = isFound ? 'unlisted' : 'none';
+  else if (altered.length > 0) standing = 'altered';
+  else standing = isWhole ? 'as-put' : 'missing';
+  const own = await hashFile(imagePath());
+  const isThisHosts = own === undefined ? undefined : own.sha256 === image?.sha256;
+  return { standing, sizeBytes: image?.sizeBytes ?? 0, altered, isThisHosts };
+}
+
+/** True if nothing is on the device, or just what was put there. */
+export function isAsPut({ standing }: RuntimeReport): boolean {
+  return standing === 'none' || standing === 'as-put';
+}
+
+interface Measured {
+  readonly sha256: string;
+  readonly sizeBytes: number;
+}
+
+async function replaceFile(
+  path: string,
+  mode: number,
+  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): Promise<Measured> {
+  const temporary = `${path}${UNFINISHED_SUFFIX}`;
+  const hash = createHash('sha256');
+  let sizeBytes = 0;
+  await rm(temporary, { force: true });
+  await writeTemporary(temporary, async (file) => {
+    await file.chmod(mode);
+    for await (const piece of pieces) {
+      hash.update(piece);
+      await writeFully(file, piece, sizeBytes);
+      sizeBytes += piece.length;
+    }
+  });
+  await publish(temporary, path);
+  return { sha256: hash.digest('hex'), sizeBytes };
+}
+
+async function hashFile(path: string): Promise<Measured | undefined> {
+  const hash = createHash('sha256');
+  let sizeBytes = 0;
+  try {
+    for await (const piece of createReadStream(path, { highWaterMark: 1024 * 1024 })) {
+      hash.update(piece);
+      sizeBytes += piece.length;
+    }
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+  return { sha256: hash.digest('hex'), sizeBytes };
+}
