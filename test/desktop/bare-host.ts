@@ -16,11 +16,12 @@ const FOLDERS = ['proc', 'sys', 'dev', 'run', 'tmp', 'mnt', 'media', 'etc', 'old
 
 /**
  * Makes the root of a bare host in `dir`: programs of this machine's own packages.
+ * @param more packages besides
  * @returns the names of its programs
  */
-export async function makeBareRoot(dir: string): Promise<string[]> {
+export async function makeBareRoot(dir: string, more: readonly string[] = []): Promise<string[]> {
   for (const name of FOLDERS) await mkdir(join(dir, name), { recursive: true });
-  const { stdout } = await run('dpkg', ['-L', ...PACKAGES]);
+  const { stdout } = await run('dpkg', ['-L', ...PACKAGES, ...more]);
   const programs: string[] = [];
   const paths = stdout.split('\n').filter((line) => /^\/(usr\/)?s?bin\/[^/]+$/.test(line));
   for (const path of paths) {

@@ -9,10 +9,8 @@ import type { CheckpointReport } from '../../src/sync/pod/seal-checkpoint.ts';
 import { run } from '../../src/sync/process.ts';
 import { BareHost, makeBareRoot } from './bare-host.ts';
 import { DesktopLab, until } from './desktop-lab.ts';
+import { makeRuntimeImage } from './runtime-image.ts';
 
-const IMAGE_MAKER = fileURLToPath(new URL('../../ops/runtime-image.ts', import.meta.url));
-/** To make the image of the runtime, if the program was changed. */
-const MAKING_TIMEOUT_MS = 180_000;
 /** What a host cannot be without to be called one, and must not have here. */
 const ABSENT = [
   'node',
@@ -35,10 +33,7 @@ describe('a device that carries its runtime', () => {
   let lab: DesktopLab;
   let host: BareHost | undefined;
 
-  before(async function () {
-    this.timeout(MAKING_TIMEOUT_MS);
-    await run(process.execPath, ['--disable-warning=ExperimentalWarning', IMAGE_MAKER]);
-  });
+  before(makeRuntimeImage);
   beforeEach(async () => {
     lab = await DesktopLab.open();
     host = undefined;

@@ -67,6 +67,8 @@ fi
 umount "$places/device"
 "$place/bin/ln" -sfn "$place/program/bin/deskpod" "$places/deskpod"
 exec 9>&-
+# CRIU connects to itself first of all, and nobody else may have set up the host's loopback
+"$place/bin/ip" link set lo up
 export ${CARRIER_VARIABLE}="$here"
 exec "$place/program/bin/deskpod" "$@"
 `;

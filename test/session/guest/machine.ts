@@ -25,18 +25,12 @@ const LEFT_OUT = [
   ],
   ...['randomize_kstack_offset=off', 'hardened_usercopy=off', 'rcupdate.rcu_expedited=1'],
 ];
-const KERNEL_WORDS = [
-  'console=ttyS0',
-  'quiet',
-  'panic=-1',
-  'run=/checkout/test/session/guest/boot.sh',
-  ...LEFT_OUT,
-];
+const KERNEL_WORDS = ['console=ttyS0', 'quiet', 'panic=-1', ...LEFT_OUT];
+/** What runs a suite, on the disk of the checkout. */
+const SUITE_PROGRAM = '/checkout/test/session/guest/boot.sh';
 
-/** What a guest runs, and what it is. */
-export interface Guest {
-  /** Of the suite. */
-  readonly name: string;
+/** What a guest is. */
+interface Machine {
   /** A disk that it may write on, besides its own. */
   readonly disk?: string;
   /** As QEMU names them. */
@@ -44,6 +38,26 @@ export interface Guest {
   readonly memoryMebibytes?: number;
   /** For much work: machine code is made of JavaScript, which costs a few seconds first. */
   readonly isBusy?: boolean;
+}
+
+/** What a guest runs, and what it is. */
+export interface Guest extends Machine {
+  /** Of the suite. */
+  readonly name: string;
+}
+
+/** What a guest begins with. */
+export interface Boot extends Machine {
+  /** A folder for its console and for what its program prints on the second serial line. */
+  readonly dir: string;
+  /** The image of its root; that of its release without one. */
+  readonly root?: string;
+  /** The image of what it finds at /checkout. */
+  readonly checkout: string;
+  /** What the first process after the initrd runs, a script of bash or of what the root has in its place. */
+  readonly program: string;
+  /** More words for the kernel's command line. */
+  readonly words?: readonly string[];
 }
 
 /** What guests have run. */
@@ -59,7 +73,7 @@ export interface GuestRun {
  * Fails, with the last lines of its console, if one did not run every test to its end.
  */
 export async function runInGuests(release: string, guests: readonly Guest[]): Promise<GuestRun> {
-  const guestDir = join(process.env.DESKPOD_GUESTS ?? GUESTS_DIR, release);
+  const guestDir = guestDirOf(release);
   const kernel = await readFile(join(guestDir, 'kernel'), 'utf8').catch((cause: unknown) => {
     throw new Error(`there is no guest in ${guestDir}: run ops/setup --tests`, { cause });
   });
@@ -68,7 +82,7 @@ export async function runInGuests(release: string, guests: readonly Guest[]): Pr
     const checkout = join(dir, 'checkout.erofs');
     await makeCheckout(join(dir, 'checkout'), checkout);
     const told = await Promise.allSettled(
-      guests.map((guest) => runSuite(guestDir, checkout, join(dir, guest.name), guest)),
+      guests.map((guest) => runSuite(release, checkout, join(dir, guest.name), guest)),
     );
     const outcomes = new Map<string, Outcome>();
     for (const result of told) {
@@ -84,20 +98,37 @@ export async function runInGuests(release: string, guests: readonly Guest[]): Pr
   }
 }
 
+/** The folder of the guest of a Debian release. */
+export function guestDirOf(release: string): string {
+  return join(process.env.DESKPOD_GUESTS ?? GUESTS_DIR, release);
+}
+
 /** @param dir where the guest's console and outcomes are kept */
 async function runSuite(
-  guestDir: string,
+  release: string,
   checkout: string,
   dir: string,
-  { name, disk: data, processor = PROCESSOR, memoryMebibytes = 1536, isBusy = false }: Guest,
+  { name, ...machine }: Guest,
 ): Promise<Outcome[]> {
   await mkdir(dir);
+  const words = [`suite=${name}`, ...(machine.isBusy === true ? ['busy'] : [])];
+  await bootGuest(release, { ...machine, dir, checkout, program: SUITE_PROGRAM, words });
+  return readOutcomes(dir);
+}
+
+/**
+ * Boots a guest, and returns when it has turned itself off: what its program printed on the second serial line.
+ * Fails with the last lines of its console if it does not.
+ */
+export async function bootGuest(release: string, boot: Boot): Promise<string> {
+  const { dir, checkout, program, words = [], disk: data } = boot;
+  const { processor = PROCESSOR, memoryMebibytes = 1536, isBusy = false } = boot;
+  const guestDir = guestDirOf(release);
   const disk = (file: string, mode = ',readonly=on') => [
     '-drive',
     `file=${file},format=raw,if=virtio${mode}`,
   ];
   const serial = (name: string) => ['-serial', `file:${join(dir, name)}`];
-  const words = [...KERNEL_WORDS, `suite=${name}`, ...(isBusy ? ['busy'] : [])];
   try {
     await run(
       'qemu-system-x86_64',
@@ -105,7 +136,8 @@ async function runSuite(
         ...[...MACHINE, '-cpu', processor, '-smp', isBusy ? '2' : '1', '-m', `${memoryMebibytes}M`],
         ...['-display', 'none', '-no-reboot', ...serial('console'), ...serial('outcomes')],
         ...['-kernel', join(guestDir, 'vmlinuz'), '-initrd', join(guestDir, 'initrd')],
-        ...['-append', words.join(' '), ...disk(join(guestDir, 'root.erofs')), ...disk(checkout)],
+        ...['-append', [...KERNEL_WORDS, `run=${program}`, ...words].join(' ')],
+        ...[...disk(boot.root ?? join(guestDir, 'root.erofs')), ...disk(checkout)],
         ...(data === undefined ? [] : disk(data, '')),
       ],
       { timeoutMs: TIMEOUT_MS },
@@ -113,7 +145,7 @@ async function runSuite(
   } catch (cause) {
     throw new Error(`the guest could not be run: ${await lastLines(dir)}`, { cause });
   }
-  return readOutcomes(dir);
+  return readFile(join(dir, 'outcomes'), 'utf8');
 }
 
 async function readOutcomes(dir: string): Promise<Outcome[]> {
@@ -132,7 +164,8 @@ async function readOutcomes(dir: string): Promise<Outcome[]> {
   return outcomes;
 }
 
-async function lastLines(dir: string): Promise<string> {
+/** The end of what a guest's console showed. */
+export async function lastLines(dir: string): Promise<string> {
   const console = await readFile(join(dir, 'console'), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return 'it said nothing';
     throw error;
