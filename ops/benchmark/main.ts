@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { measureOverhead } from './overhead.ts';
 import { measureScale } from './scale.ts';
 import { measureSession } from './session.ts';
 import { measureSync } from './sync.ts';
@@ -16,17 +17,19 @@ const { values, positionals } = parseArgs({
   },
 });
 const [what] = positionals;
-const runs = Number(values.runs ?? (what === 'session' ? '10' : '5'));
+const RUNS: Readonly<Record<string, string>> = { session: '10', overhead: '15' };
+const runs = Number(values.runs ?? RUNS[what ?? ''] ?? '5');
 const [revisions, files] = [Number(values.revisions), Number(values.files)];
 const MEASURES: Readonly<Record<string, (place: string, isJson: boolean) => Promise<boolean>>> = {
   sync: (place, isJson) => measureSync(place, { runs, revisions, isJson }),
   session: (place, isJson) => measureSession(place, { runs, isJson }),
+  overhead: (place, isJson) => measureOverhead(place, { runs, isJson }),
   scale: (place, isJson) => measureScale(place, { files, revisions, isJson }),
 };
 const measure = Object.hasOwn(MEASURES, what ?? '') ? MEASURES[what ?? ''] : undefined;
 if (measure === undefined || !(runs >= 1) || !(revisions >= 0) || !(files >= 1)) {
   console.error(
-    'usage: ops/bench sync|session|scale [--json] [--runs COUNT] [--revisions COUNT] [--files COUNT]',
+    'usage: ops/bench sync|session|overhead|scale [--json] [--runs COUNT] [--revisions COUNT] [--files COUNT]',
   );
   process.exit(2);
 }
