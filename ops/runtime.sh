@@ -24,7 +24,7 @@ readonly CARRIED_PACKAGES=(
 readonly CARRIED=(
   mount umount losetup blkid wipefs nsenter unshare setpriv fallocate
   mke2fs e2fsck debugfs
-  cat chmod chroot cp dirname env ln mkdir mkfifo mktemp mv readlink rm sleep stat stty sync timeout touch true
+  cat chmod chroot cp dd dirname env ln mkdir mkfifo mktemp mv readlink rm sleep stat stty sync timeout touch true
   find tar gzip rsync ssh ip ss passt cryptsetup dmsetup kmod
 )
 readonly CARRIED_LINKS=(mkfs.ext4=mke2fs pasta=passt modprobe=kmod)
