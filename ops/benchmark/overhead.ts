@@ -8,7 +8,7 @@ import { findBase } from '../../src/session/base/base.ts';
 import { Desktop } from '../../src/session/pod/desktop.ts';
 import { openDevice } from '../../src/session/pod/open-device.ts';
 import { releaseDevice } from '../../src/session/pod/release.ts';
-import { run } from '../../src/sync/process.ts';
+import { ProcessError, run } from '../../src/sync/process.ts';
 import { Program } from '../user/program.ts';
 import { Findings, type Limit } from './report.ts';
 
@@ -116,32 +116,33 @@ async function prepare(exec: Exec): Promise<void> {
   await exec('sh', `${WORK_DIR}/work.sh`, 'prepare');
 }
 
-/** In a mount and pid namespace, which take the mounts with them, and no other: the host's as it is. */
-const ENTER = `
-set -eu
-root=$1
-shift
-mount -t proc proc "$root/proc"
-mount --rbind /dev "$root/dev"
-mount --rbind /sys "$root/sys"
-exec chroot --userspec=${SHIFTED_ID_START + SESSION_UID}:${SHIFTED_ID_START + SESSION_UID} "$root" env -i "$@"`;
+/** What programs expect of the kernel. A mount namespace for these would hold on to whatever else the host has mounted. */
+const KERNEL_FOLDERS = ['proc', 'dev', 'sys'];
 
 /** Mounts base and layer of a device as a session has them, and runs work in a plain chroot there, as the session's user. */
 async function inRootOf(device: string, act: (exec: Exec) => Promise<void>): Promise<void> {
   const desktop = await Desktop.take(await openDevice(device, { passphrase: PASSPHRASE }), () => undefined);
+  const { mergedDir } = desktop.root;
+  const user = SHIFTED_ID_START + SESSION_UID;
+  const variables = ['PATH=/usr/local/bin:/usr/bin:/bin', 'HOME=/home/user', 'USER=user', 'LANG=C.UTF-8'];
   try {
     await desktop.root.mount();
-    const { mergedDir } = desktop.root;
-    const variables = ['PATH=/usr/local/bin:/usr/bin:/bin', 'HOME=/home/user', 'USER=user', 'LANG=C.UTF-8'];
+    for (const name of KERNEL_FOLDERS)
+      await run('mount', ['--rbind', '--make-rslave', `/${name}`, join(mergedDir, name)]);
     await act(async (...argv) => {
-      const namespaces = ['--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child'];
-      const entered = ['sh', '-c', ENTER, 'enter', mergedDir, ...variables, ...argv];
-      return (await run('unshare', [...namespaces, ...entered])).stdout;
+      const entered = [`--userspec=${user}:${user}`, mergedDir, 'env', '-i', ...variables, ...argv];
+      return (await run('chroot', entered)).stdout;
     });
   } finally {
+    for (const name of KERNEL_FOLDERS)
+      await run('umount', ['--recursive', join(mergedDir, name)]).catch(ifNotMounted);
     await desktop.root.unmount();
     await desktop.close();
   }
+}
+
+function ifNotMounted(error: unknown): void {
+  if (!(error instanceof ProcessError && error.stderrTail.includes('not mounted'))) throw error;
 }
 
 async function haveBase(): Promise<void> {
