@@ -17,7 +17,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 readonly PACKAGES=(
   linux-image-amd64 busybox-static kmod bash dash coreutils findutils grep sed procps util-linux mount
-  cryptsetup-bin dmsetup e2fsprogs rsync libstdc++6 libatomic1 iproute2 tar gzip
+  cryptsetup-bin dmsetup e2fsprogs rsync libstdc++6 libatomic1 iproute2 tar gzip perl-base
 )
 # What tests load, or what the kernel and cryptsetup load for them; with what each of these needs.
 readonly MODULES=(

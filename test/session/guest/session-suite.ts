@@ -1,10 +1,11 @@
 // A session that was suspended on another host: it goes on here, under another kernel and on another processor.
 import assert from 'node:assert/strict';
 import { copyFile, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Desktop } from '../../../src/session/pod/desktop.ts';
 import { openDevice } from '../../../src/session/pod/open-device.ts';
+import { describeBarrier } from '../probes/barrier-suite.ts';
 import type { Register } from '../vault-bench.ts';
 
 /** The guest's third disk. */
@@ -16,22 +17,35 @@ const PATIENCE_MS = 60_000;
 const onProgress = ({ step }: { readonly step: string }): void => console.error(step);
 
 /** Registers the suite. */
-export function describeSession(register: Register = it): void {
+export function describeSession(): void {
   describe('a session that was suspended on another host', () => {
-    register('goes on, and is suspended again', async () => {
-      const desktop = await Desktop.take(await openDevice(DEVICE, CREDENTIAL), onProgress);
-      try {
-        const { resumedCheckpoint } = await desktop.start(START, onProgress);
-        assert.equal(resumedCheckpoint, 1);
-        const homeDir = join(desktop.root.mergedDir, 'home/user');
-        await climbs(join(homeDir, 'count'));
-        await writtenAfter(Date.now(), join(homeDir, 'names'));
-        await copyFile(join(homeDir, 'names'), join(homeDir, 'names-there'));
+    let desktop: Desktop;
+    before(async () => {
+      desktop = await Desktop.take(await openDevice(DEVICE, CREDENTIAL), onProgress);
+    });
+    after(async () => {
+      await desktop?.close();
+    });
+
+    it('goes on', async () => {
+      const { resumedCheckpoint } = await desktop.start(START, onProgress);
+      assert.equal(resumedCheckpoint, 1);
+      const homeDir = join(desktop.root.mergedDir, 'home/user');
+      await climbs(join(homeDir, 'count'));
+      await writtenAfter(Date.now(), join(homeDir, 'names'));
+      await copyFile(join(homeDir, 'names'), join(homeDir, 'names-there'));
+    });
+
+    describeBarrier('the barrier around it', () => {
+      assert.ok(desktop.session !== undefined, 'no session');
+      return { session: desktop.session, stagingDir: dirname(desktop.root.mergedDir) };
+    });
+
+    describe('when it has been used', () => {
+      it('is suspended again', async () => {
         const { number } = await desktop.suspend(onProgress);
         assert.equal(number, 2);
-      } finally {
-        await desktop.close();
-      }
+      });
     });
   });
 }
