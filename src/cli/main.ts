@@ -15,6 +15,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   status: async () => (await import('./commands/status.ts')).registerStatus,
   exec: async () => (await import('./commands/exec.ts')).registerExec,
   install: async () => (await import('./commands/install.ts')).registerInstall,
+  limit: async () => (await import('./commands/limit.ts')).registerLimit,
   checkpoint: async () => (await import('./commands/checkpoint.ts')).registerCheckpoint,
   watch: async () => (await import('./commands/watch.ts')).registerWatch,
   suspend: async () => (await import('./commands/suspend.ts')).registerSuspend,

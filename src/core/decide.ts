@@ -18,6 +18,7 @@ import type {
 } from './events.ts';
 import { packsInForce } from './packs-in-force.ts';
 import { type Processor, type ProcessorLevel, usableOf } from './processor.ts';
+import { type SessionLimits, wrongLimit } from './session-limits.ts';
 import type { Checkpoint, PodState } from './state.ts';
 
 /** What a checkpoint brings along; its number is given by the decision. */
@@ -42,6 +43,7 @@ export type Command =
   | { readonly type: 'putRuntime'; readonly runtime: Omit<RuntimePut, 'type' | 'v'> }
   | { readonly type: 'removeRuntime' }
   | { readonly type: 'limitProcessor'; readonly level: ProcessorLevel }
+  | { readonly type: 'limitSession'; readonly limits: SessionLimits }
   | { readonly type: 'startSession'; readonly host: HostFacts; readonly processor: Processor }
   | {
       readonly type: 'resumeSession';
@@ -119,6 +121,12 @@ export function decide(state: PodState, command: Command): PodEvent[] {
       return state.runtime === undefined ? [] : [{ type: 'runtime.removed', v: 1 }];
     case 'limitProcessor':
       return [{ type: 'processor.limited', v: 1, level: command.level }];
+    case 'limitSession': {
+      const { limits } = command;
+      const wrong = wrongLimit(limits);
+      if (wrong !== undefined) throw new RangeError(`expected another ${wrong}, got ${limits[wrong]}`);
+      return [{ type: 'session.limited', v: 1, ...limits }];
+    }
     case 'resumeSession':
       refuseRunning(state);
       findImages(state, command.checkpoint);

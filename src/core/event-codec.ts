@@ -35,6 +35,7 @@ const VERSIONS: { readonly [type in PodEvent['type']]: number } = {
   'runtime.removed': 1,
   'processor.used': 1,
   'processor.limited': 1,
+  'session.limited': 1,
 };
 
 /** The bytes of an event as a record carries them: UTF-8 JSON. */

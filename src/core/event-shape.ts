@@ -16,6 +16,8 @@ const flag: Check = (value) => typeof value === 'boolean';
 const count: Check = (value) => Number.isSafeInteger(value) && Number(value) >= 0;
 /** Milliseconds, perhaps with a fraction. */
 const duration: Check = (value) => Number.isFinite(value);
+/** More than nothing, perhaps with a fraction. */
+const share: Check = (value) => Number.isFinite(value) && Number(value) > 0;
 const hash: Check = (value) => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
 const id: Check = (value) => typeof value === 'string' && /^[0-9a-f]{32}$/.test(value);
 
@@ -125,6 +127,11 @@ const SHAPES: Shapes = {
   'runtime.removed': {},
   'processor.used': { machine: text, features: listOf(text) },
   'processor.limited': { level: oneOf<ProcessorLevel>({ 'x86-64-v2': true, 'x86-64-v3': true }) },
+  'session.limited': {
+    memoryBytes: maybe(count),
+    processCount: maybe(count),
+    processorCount: maybe(share),
+  },
   'checkpoint.accepted': { number: count, against: count },
 };
 

@@ -2,6 +2,7 @@
 import type { Doubt } from './checkpoint-doubt.ts';
 import type { ProcessorLevel } from './processor.ts';
 import type { Root } from './root.ts';
+import type { SessionLimits } from './session-limits.ts';
 
 /** What a pod contains: a desktop with a session, or just a folder. */
 export type PodKind = 'desktop' | 'tree';
@@ -92,6 +93,12 @@ export interface ProcessorLimited {
   readonly type: 'processor.limited';
   readonly v: 1;
   readonly level: ProcessorLevel;
+}
+
+/** Sessions of this pod use no more of a host from their next start on. All limits are replaced: one left out is none. */
+export interface SessionLimited extends SessionLimits {
+  readonly type: 'session.limited';
+  readonly v: 1;
 }
 
 export interface SessionSuspended {
@@ -351,7 +358,8 @@ export type PodEvent =
   | RuntimePut
   | RuntimeRemoved
   | ProcessorUsed
-  | ProcessorLimited;
+  | ProcessorLimited
+  | SessionLimited;
 
 /** An event with its place in the log and the wall-clock time of its device. */
 export interface LoggedEvent {

@@ -10,6 +10,7 @@ import type {
 } from './events.ts';
 import { exchangePacks, NO_PACKS, namePacks, type PackState } from './packs-in-force.ts';
 import { bothOf, type Processor, type ProcessorLevel } from './processor.ts';
+import type { SessionLimits } from './session-limits.ts';
 
 /** A checkpoint as the state remembers it. */
 export interface Checkpoint extends Omit<CheckpointSealed, 'type' | 'v'> {
@@ -119,6 +120,8 @@ export interface PodState {
   readonly processor: Processor | undefined;
   /** What sessions are kept to. */
   readonly processorLevel: ProcessorLevel | undefined;
+  /** How much of a host sessions may use. */
+  readonly limits: SessionLimits;
   /** Those that were not forgotten, oldest first. */
   readonly checkpoints: readonly Checkpoint[];
   /** Number of the checkpoint that was sealed last, forgotten or not; 0 before the first. */
@@ -158,6 +161,7 @@ export const INITIAL_STATE: PodState = {
   session: { status: 'none' },
   processor: undefined,
   processorLevel: undefined,
+  limits: {},
   checkpoints: [],
   lastCheckpoint: 0,
   reference: 0,
@@ -214,6 +218,10 @@ export function evolve(state: PodState, { seq, atMs, event }: LoggedEvent): PodS
       return { ...next, processor: bothOf(state.processor, event) };
     case 'processor.limited':
       return { ...next, processorLevel: event.level };
+    case 'session.limited': {
+      const { type: _type, v: _v, ...limits } = event;
+      return { ...next, limits };
+    }
     case 'session.suspended':
       return { ...next, session: { status: 'suspended', checkpoint: event.checkpoint } };
     case 'session.stopped':

@@ -53,6 +53,9 @@ const OPTIONAL: { readonly [K in Optional]: true } = {
   'checkpoint.sealed images': true,
   'checkpoint.sealed base': true,
   'checkpoint.doubted number': true,
+  'session.limited memoryBytes': true,
+  'session.limited processCount': true,
+  'session.limited processorCount': true,
 };
 
 describe('docs/FORMAT.md, on events', () => {

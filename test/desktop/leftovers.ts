@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isRunning, type ProcessIdentity } from '../../src/session/host/process-identity.ts';
-import type { Staging } from '../../src/session/host/staging.ts';
+import { type Staging, sessionIdOf } from '../../src/session/host/staging.ts';
 import { mappingName } from '../../src/session/vault/luks-vault.ts';
-import { leftoversIn } from '../session/leftovers.ts';
+import { controlGroupsOf, leftoversIn } from '../session/leftovers.ts';
 
 /** The kernel takes a moment to let go of the last file of an ended process. */
 const DEADLINE_MS = 5000;
@@ -19,6 +19,7 @@ export async function leftoversOf(
     const found = [...(await leftoversIn(dir))];
     for (const staging of stagings) {
       found.push(...(await leftoversIn(staging.dir)));
+      found.push(...(await controlGroupsOf(sessionIdOf(staging))));
       const mapping = `/dev/mapper/${mappingName(staging.id)}`;
       if (existsSync(mapping)) found.push(`mapping: ${mapping}`);
     }

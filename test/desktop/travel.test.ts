@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { hostProcessor } from '../../src/session/host/host-processor.ts';
 import { type Guest, runInGuests } from '../session/guest/machine.ts';
+import { TRAVEL_LIMITS } from '../session/guest/session-suite.ts';
 import { DesktopLab, until } from './desktop-lab.ts';
 
 const RELEASES = (process.env.DESKPOD_GUEST_RELEASES ?? 'trixie').split(' ');
@@ -27,7 +28,7 @@ for (const release of RELEASES) {
     });
 
     it('goes on there with the same processes, and then here again', async () => {
-      await lab.create(800, { processorLevel: 'x86-64-v2' });
+      await lab.create(800, { processorLevel: 'x86-64-v2', limits: TRAVEL_LIMITS });
       await lab.start();
       await lab.startCounter();
       await lab.shell(`setsid sh -c '${NOTE_NAMES}' </dev/null >/dev/null 2>&1 &`);

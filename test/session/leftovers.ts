@@ -1,8 +1,10 @@
 // What a session must not leave on its host: looked for by the folder that everything of it lay in.
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { runcList } from '../../src/session/barrier/runc.ts';
+import { readMounts } from '../../src/session/host/mount-table.ts';
 import { programsIn } from '../../src/session/host/programs.ts';
 import { run } from '../../src/sync/process.ts';
 
@@ -23,6 +25,12 @@ export async function leftoversIn(dir: string): Promise<readonly string[]> {
     ...runc.map(({ id, status }) => `runc: ${id} ${status}`),
     ...(await processesIn(dir)),
   ];
+}
+
+/** The control groups of a session, in every hierarchy of this host. */
+export async function controlGroupsOf(sessionId: string): Promise<readonly string[]> {
+  const mounts = (await readMounts()).filter(({ fsType }) => fsType === 'cgroup' || fsType === 'cgroup2');
+  return mounts.map(({ mountPoint }) => `${mountPoint}/${sessionId}`).filter((dir) => existsSync(dir));
 }
 
 /** Fails with the list unless nothing of the sessions in `dir` is left. */

@@ -88,7 +88,7 @@ export async function openLab(): Promise<SessionLab> {
       const geometry = { width: 800, height: 600 };
       await prepareGuest(mergedDir, MACHINE_ID);
       const account = await readAccount(mergedDir);
-      await writeBundle({ mergedDir, bundleDir, geometry, account, processorLevel: undefined });
+      await writeBundle({ sessionId, mergedDir, bundleDir, geometry, account, processorLevel: undefined });
       const configFile = `${bundleDir}/config.json`;
       const config = JSON.parse(await readFile(configFile, 'utf8'));
       delete config.linux.seccomp;

@@ -5,9 +5,9 @@ import { Program } from './program.ts';
 
 const COMMANDS = [
   [],
-  ...['create', 'start', 'view', 'status', 'exec', 'install', 'checkpoint', 'suspend', 'stop'].map((name) => [
-    name,
-  ]),
+  ...['create', 'start', 'view', 'status', 'exec', 'install', 'limit', 'checkpoint', 'suspend', 'stop'].map(
+    (name) => [name],
+  ),
   ...['sync', 'promote', 'checkpoints', 'prune', 'log', 'restore', 'doctor'].map((name) => [name]),
   ...['build', 'list', 'import'].map((name) => ['base', name]),
   ...['add', 'list', 'remove'].map((name) => ['home', name]),

@@ -7,11 +7,12 @@ import { createDesktop } from '../../session/pod/create-desktop.ts';
 import { createTree } from '../../sync/pod/tree.ts';
 import { confirmErasing } from '../confirm.ts';
 import { contextOf } from '../context.ts';
+import { hasLimitOptions, type LimitOptions, limitsWith, withLimitOptions } from '../limits.ts';
 import { readPassphrase } from '../passphrase.ts';
 import { sheetText } from '../recovery-sheet.ts';
 import { formatBytes, parseSize } from '../units.ts';
 
-interface CreateOptions {
+interface CreateOptions extends LimitOptions {
   readonly tree?: boolean;
   readonly size?: number;
   readonly base: string;
@@ -26,7 +27,7 @@ interface CreateOptions {
 
 /** Adds `deskpod create`. */
 export function registerCreate(program: Command): void {
-  program
+  const create = program
     .command('create')
     .argument('<device>', 'a block device, an image file to be made, or with --tree a folder')
     .option('--tree', 'a pod of a plain folder: no session, no root needed')
@@ -38,7 +39,8 @@ export function registerCreate(program: Command): void {
       new Option('--cpu-baseline <level>', 'let its sessions use no more of a processor').choices(
         PROCESSOR_LEVELS,
       ),
-    )
+    );
+  withLimitOptions(create)
     .option('--no-runtime', 'do not put the runtime on it: it needs hosts with deskpod then')
     .option('--force', 'erase what is on the device')
     .option('--yes', 'with --force: do not ask')
@@ -64,6 +66,7 @@ export function registerCreate(program: Command): void {
               onProgress: output.progress,
               ...(options.size === undefined ? {} : { sizeBytes: options.size }),
               ...(options.vault === undefined ? {} : { vaultKind: options.vault }),
+              ...(hasLimitOptions(options) ? { limits: limitsWith({}, options) } : {}),
               ...(options.cpuBaseline === undefined ? {} : { processorLevel: options.cpuBaseline }),
             });
       const sheet = { ...created, podName: name, label: 'recovery key', createdAtMs: Date.now() };

@@ -4,6 +4,7 @@ import { describeDoubt } from '../../core/checkpoint-doubt.ts';
 import type { HomeReport, StatusReport } from '../../session/operation/operations.ts';
 import { movedText } from '../../sync/pod/marker-file.ts';
 import { contextOf, operateOn, withPodOptions } from '../context.ts';
+import { describeLimits } from '../limits.ts';
 import { formatBytes, formatMoment } from '../units.ts';
 
 /** Adds `deskpod status`. */
@@ -25,6 +26,8 @@ function describeStatus(report: StatusReport): string {
   if (report.kind === 'desktop' && !report.isTwin)
     lines.push(`session     ${describeSession(report.session)}`);
   if (report.suspend !== undefined) lines.push(...describeForecast(report.suspend));
+  const limits = describeLimits(report.limits);
+  if (limits !== undefined) lines.push(`limits      ${limits}`);
   const last = report.lastCheckpoint;
   lines.push(
     `checkpoint  ${last === undefined ? 'none yet' : `${last.number}, ${formatMoment(last.atMs)} (${last.reason})`}`,

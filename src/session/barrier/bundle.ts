@@ -4,6 +4,7 @@ import { delimiter } from 'node:path';
 import { hiddenOf, type ProcessorLevel } from '../../core/processor.ts';
 import { hostProcessor } from '../host/host-processor.ts';
 import { programFolders } from '../host/programs.ts';
+import { controlGroupPath } from './control-group.ts';
 import { type Account, SESSION_UID, sessionEnvironment } from './environment.ts';
 import { MASKED_PATHS, READONLY_PATHS } from './masked-paths.ts';
 import { processorEnvironment } from './processor-environment.ts';
@@ -26,6 +27,7 @@ export interface Geometry {
 
 /** What a bundle is made from. */
 export interface BundleOptions {
+  readonly sessionId: string;
   /** The mounted root file system. */
   readonly mergedDir: string;
   readonly bundleDir: string;
@@ -44,7 +46,7 @@ export async function writeBundle(options: BundleOptions): Promise<void> {
 }
 
 /** The configuration by the OCI runtime specification. */
-function bundleConfig({ mergedDir, geometry, account, processorLevel }: BundleOptions): object {
+function bundleConfig({ sessionId, mergedDir, geometry, account, processorLevel }: BundleOptions): object {
   const ids = [{ containerID: 0, hostID: SHIFTED_ID_START, size: SHIFTED_ID_COUNT }];
   return {
     ociVersion: '1.0.2',
@@ -71,6 +73,7 @@ function bundleConfig({ mergedDir, geometry, account, processorLevel }: BundleOp
     hooks: { createContainer: [rootHook(mergedDir)] },
     linux: {
       namespaces: ['user', 'pid', 'ipc', 'uts', 'mount', 'network'].map((type) => ({ type })),
+      cgroupsPath: controlGroupPath(sessionId),
       uidMappings: ids,
       gidMappings: ids,
       maskedPaths: MASKED_PATHS,

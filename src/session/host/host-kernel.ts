@@ -2,6 +2,7 @@
 import { access, readFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { ProcessError, run } from '../../sync/process.ts';
+import { limitableHere } from '../barrier/control-group.ts';
 import { probeVaultKinds } from '../vault/vault.ts';
 import type { HostFact } from './host.ts';
 
@@ -78,10 +79,10 @@ async function seccomp(): Promise<HostFact> {
 }
 
 async function controlGroups(): Promise<HostFact> {
-  const mounts = await readFile('/proc/self/mounts', 'latin1');
-  const version = / \/sys\/fs\/cgroup cgroup2 /.test(mounts) ? 'version 2' : 'version 1';
-  const isMounted = / cgroup2? /.test(mounts);
-  if (isMounted) return { ...present('control groups'), found: version };
+  const isMounted = / cgroup2? /.test(await readFile('/proc/self/mounts', 'latin1'));
+  const limitable = await limitableHere();
+  const found = limitable.length === 0 ? 'sessions cannot be limited' : `can limit ${limitable.join(', ')}`;
+  if (isMounted) return { ...present('control groups'), found };
   const cure = 'mount -t cgroup2 none /sys/fs/cgroup (kernel option CONFIG_CGROUPS)';
   return { name: 'control groups', ok: false, found: 'not mounted', needed: 'mounted', cure };
 }

@@ -22,6 +22,13 @@ export class OutputError extends Error {
   }
 }
 
+/** How {@link runToFile} runs a program. */
+interface RunOptions {
+  readonly timeoutMs?: number;
+  /** Control groups that it is in from its start on: their files for that. */
+  readonly joins?: readonly string[];
+}
+
 /**
  * Runs a program to its own end, whatever its children do: a session inherits the output of runc, and the half-made
  * processes of a killed CRIU inherit CRIU's. Whoever read a pipe would wait for them.
@@ -31,11 +38,17 @@ export async function runToFile(
   program: string,
   args: readonly string[],
   outputFile: string,
-  options: { readonly timeoutMs?: number } = {},
+  { timeoutMs, joins = [] }: RunOptions = {},
 ): Promise<void> {
-  const script = 'output=$1; shift; exec "$@" >"$output" 2>&1';
+  const script = [
+    'set -e',
+    'output=$1; joins=$2; shift 2',
+    'while [ "$joins" -gt 0 ]; do echo 0 >"$1"; shift; joins=$((joins - 1)); done',
+    'exec "$@" >"$output" 2>&1',
+  ].join('\n');
+  const options = timeoutMs === undefined ? {} : { timeoutMs };
   try {
-    await run('sh', ['-c', script, 'sh', outputFile, program, ...args], options);
+    await run('sh', ['-c', script, 'sh', outputFile, `${joins.length}`, ...joins, program, ...args], options);
   } catch (error) {
     if (!(error instanceof ProcessError)) throw error;
     if (error.exitCode === NOT_FOUND) throw missingProgram(program, error);

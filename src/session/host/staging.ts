@@ -90,6 +90,11 @@ export async function prepareStaging(id: string): Promise<Staging> {
   return staging;
 }
 
+/** What the session of a pod is known by to runc and the kernel. */
+export function sessionIdOf({ id }: Staging): string {
+  return `deskpod-${id}`;
+}
+
 /** The staging folders that exist on this host, in use or left over. */
 export async function listStagings(): Promise<Staging[]> {
   try {

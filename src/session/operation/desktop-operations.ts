@@ -30,6 +30,10 @@ export function desktopOperations(
       if (parameters.home !== undefined || parameters.depth !== 'data') return answer;
       return { ...answer, runtime: await examineRuntime(desktop.deviceDir, desktop.pod.state.runtime) };
     },
+    limit: async ({ limits }) => {
+      await desktop.pod.append({ type: 'limitSession', limits });
+      return {};
+    },
     install: async ({ packages }, onProgress) => ({
       packages: await installInto(desktop, packages, onProgress),
     }),

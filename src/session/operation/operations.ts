@@ -1,6 +1,7 @@
 // What can be asked of an opened pod: the same names and answers in this process and over a supervisor's socket.
 import type { LoggedEvent } from '../../core/events.ts';
 import type { RetentionPolicy } from '../../core/retention.ts';
+import type { SessionLimits } from '../../core/session-limits.ts';
 import type { Checkpoint, HomeState, PodState } from '../../core/state.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
 import type { BranchReport } from '../../sync/pod/branches.ts';
@@ -30,6 +31,8 @@ export interface StatusReport {
   readonly session: PodState['session'];
   /** Host pid of the session's first process, while it runs here. */
   readonly rootPid: number | undefined;
+  /** How much of a host its sessions may use, from their next start on. */
+  readonly limits: SessionLimits;
   /** Whether a suspend would succeed; undefined if no session runs here, or a checkpoint is being made. */
   readonly suspend: SuspendForecast | undefined;
   readonly base: string | undefined;
@@ -114,6 +117,8 @@ export interface Operations {
   };
   suspend: { parameters: object; answer: CheckpointReport };
   stop: { parameters: object; answer: object };
+  /** All limits are replaced, for sessions from the next start on. */
+  limit: { parameters: { readonly limits: SessionLimits }; answer: object };
   install: {
     parameters: { readonly packages: readonly string[] };
     answer: { readonly packages: readonly string[] };

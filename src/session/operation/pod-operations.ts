@@ -163,10 +163,10 @@ function meantBy(pod: Pod, typed: string): Promise<string> {
 }
 
 async function describe(state: PodState, running: SessionReport): Promise<StatusReport> {
-  const { podId, name, kind, deviceId, epoch, vault, seq, session, packages, doubt } = state;
+  const { podId, name, kind, deviceId, epoch, vault, seq, session, packages, doubt, limits } = state;
   const last = state.checkpoints.at(-1);
   return {
-    ...{ podId, name, kind, deviceId, epoch, vault, seq, session, packages, doubt },
+    ...{ podId, name, kind, deviceId, epoch, vault, seq, session, packages, doubt, limits },
     ...running,
     isTwin: false,
     moved: state.moved,

@@ -1,6 +1,7 @@
 // Making a desktop pod: device, keyring, vault, base, empty layer, and last the marker.
 import type { ProcessorLevel } from '../../core/processor.ts';
 import type { ProgressListener } from '../../core/progress.ts';
+import type { SessionLimits } from '../../core/session-limits.ts';
 import { foundKeyring, foundPod } from '../../sync/pod/create-pod.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
 import { devicePodFolder } from '../../sync/pod/pod-folder.ts';
@@ -29,6 +30,8 @@ export interface DesktopPlan {
   readonly processorLevel?: ProcessorLevel;
   /** The device carries this host's runtime, so that it can be started on hosts that have nothing. */
   readonly carriesRuntime?: boolean;
+  /** How much of a host its sessions may use. */
+  readonly limits?: SessionLimits;
   readonly isForced: boolean;
   readonly onProgress: ProgressListener;
   /** scrypt's work factor, if not the safe default. */
@@ -71,12 +74,13 @@ export async function createDesktop(plan: DesktopPlan): Promise<CreatedDesktop> 
     onProgress({ step: `copying the base ${base.name}` });
     const { name: sha256 } = await pod.repository.putObject('bases', { file: base.path });
     await pod.append({ type: 'addBase', name: base.name, sha256, sizeBytes: base.sizeBytes });
-    const { processorLevel: level } = plan;
+    const { processorLevel: level, limits } = plan;
     if (level !== undefined) await pod.append({ type: 'limitProcessor', level });
     if (runtime !== undefined) {
       onProgress({ step: 'copying the runtime' });
       await pod.append({ type: 'putRuntime', runtime: await putRuntime(device.mountDir, runtime) });
     }
+    if (limits !== undefined) await pod.append({ type: 'limitSession', limits });
     await makeLayer(vault.dir);
   };
   return afterwards(

@@ -17,13 +17,14 @@ import { isPulledOut, pulledOut } from '../device/device.ts';
 import { countDeviceWrites, flushDevice } from '../device/device-writes.ts';
 import { hostFacts } from '../host/host-facts.ts';
 import { hostProcessor } from '../host/host-processor.ts';
-import type { Staging } from '../host/staging.ts';
+import { type Staging, sessionIdOf } from '../host/staging.ts';
 import {
   adoptSession,
   checkpointSession,
   killSession,
   type ProcessSession,
   resumeSession,
+  type SessionPlaces,
   startSession,
   suspendSession,
 } from '../process/processes.ts';
@@ -408,9 +409,10 @@ export class Desktop {
     return this.#opened.device.staging;
   }
 
-  get #places(): { sessionId: string; mergedDir: string; bundleDir: string } {
-    const { id, mergedDir, bundleDir } = this.#staging;
-    return { sessionId: `deskpod-${id}`, mergedDir, bundleDir };
+  get #places(): SessionPlaces {
+    const { mergedDir, bundleDir } = this.#staging;
+    const { limits } = this.pod.state;
+    return { sessionId: sessionIdOf(this.#staging), mergedDir, bundleDir, limits };
   }
 
   #requireSession(): ProcessSession {

@@ -7,8 +7,10 @@ import { restoreTree } from '../../sync/files/restore.ts';
 import { type CapturedTree, captureInto } from '../../sync/pod/seal-checkpoint.ts';
 import { findMappedInodes } from '../../sync/posix/open-writers.ts';
 import { isSystemError, syncFolder } from '../../sync/repository/durable-file.ts';
+import { removeControlGroup } from '../barrier/control-group.ts';
 import { proveBase } from '../base/base-check.ts';
 import { mountAt, readMounts } from '../host/mount-table.ts';
+import { sessionIdOf } from '../host/staging.ts';
 import { listSessionTasks } from '../preflight/session-tasks.ts';
 import { endMembers } from '../process/session-members.ts';
 import { endStrayCables } from '../process/stray-cables.ts';
@@ -81,6 +83,7 @@ export class PodRoot {
     if (mountAt(mounts, mergedDir) !== undefined) await endMembers(mergedDir, restoreDir);
     if (mountAt(mounts, restoreDir) !== undefined) await unmount(restoreDir);
     await this.unmount();
+    await removeControlGroup(sessionIdOf(this.#opened.device.staging));
     await this.finishExchange();
   }
 

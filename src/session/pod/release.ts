@@ -2,13 +2,14 @@
 import { existsSync } from 'node:fs';
 import { isDeskPodError } from '../../core/errors.ts';
 import { lockHolder, tryLock } from '../../sync/posix/flock.ts';
+import { removeControlGroup } from '../barrier/control-group.ts';
 import { runcDelete } from '../barrier/runc.ts';
 import { findStaging } from '../device/device.ts';
 import { cleanLeftovers } from '../host/leftovers.ts';
 import { mountAt, readMounts } from '../host/mount-table.ts';
 import { endProcess, identifyProcess, type ProcessIdentity } from '../host/process-identity.ts';
 import { programsIn } from '../host/programs.ts';
-import { listStagings, type Staging } from '../host/staging.ts';
+import { listStagings, type Staging, sessionIdOf } from '../host/staging.ts';
 import { endMembers } from '../process/session-members.ts';
 import { endStrayCables } from '../process/stray-cables.ts';
 import { holdsEndedSession } from './session-images.ts';
@@ -25,7 +26,8 @@ export async function releaseDevice(devicePath: string): Promise<void> {
     if (mountAt(await readMounts(), staging.mergedDir) !== undefined) {
       await endMembers(staging.mergedDir, staging.restoreDir);
     }
-    await runcDelete(programsIn(), `deskpod-${staging.id}`);
+    await runcDelete(programsIn(), sessionIdOf(staging));
+    await removeControlGroup(sessionIdOf(staging));
     await cleanLeftovers(staging);
   }
 }

@@ -146,6 +146,8 @@ export interface RestoreOptions {
   readonly workDir: string;
   /** A private mount of the root file system. */
   readonly rootDir: string;
+  /** Files of the control group that the processes are made in. */
+  readonly joins: readonly string[];
 }
 
 /**
@@ -155,7 +157,7 @@ export interface RestoreOptions {
  */
 export async function criuRestore(
   programs: Programs,
-  { imagesDir, workDir, rootDir }: RestoreOptions,
+  { imagesDir, workDir, rootDir, joins }: RestoreOptions,
 ): Promise<number> {
   await mkdir(workDir, { recursive: true, mode: 0o700 });
   const logFile = `${workDir}/restore.log`;
@@ -165,11 +167,11 @@ export async function criuRestore(
   const loopbackScript = `${workDir}/loopback.sh`;
   await writeFile(loopbackScript, LOOPBACK_SCRIPT, { mode: 0o700 });
   try {
-    await criu(programs, `${workDir}/restore.out`, [
-      'restore',
+    const flags = [
       ...['--images-dir', imagesDir, '--work-dir', workDir, '--log-file', logFile, '--root', rootDir],
       ...['--restore-detached', '--pidfile', pidFile, '--action-script', loopbackScript, ...SHARED_FLAGS],
-    ]);
+    ];
+    await criu(programs, `${workDir}/restore.out`, ['restore', ...flags], joins);
     return Number(await readFile(pidFile, 'utf8'));
   } catch (error) {
     if (!(error instanceof OutputError)) throw error;
@@ -203,6 +205,11 @@ export async function emptyImages(imagesDir: string): Promise<void> {
     await rm(`${imagesDir}/${name}`, { recursive: true, force: true });
 }
 
-function criu(programs: Programs, outputFile: string, args: readonly string[]): Promise<void> {
-  return runToFile(programs.criu, args, outputFile, { timeoutMs: CRIU_TIMEOUT_MS });
+function criu(
+  programs: Programs,
+  outputFile: string,
+  args: readonly string[],
+  joins: readonly string[] = [],
+): Promise<void> {
+  return runToFile(programs.criu, args, outputFile, { timeoutMs: CRIU_TIMEOUT_MS, joins });
 }

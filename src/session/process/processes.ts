@@ -3,7 +3,14 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProcessorLevel } from '../../core/processor.ts';
+import type { SessionLimits } from '../../core/session-limits.ts';
 import { type Geometry, writeBundle } from '../barrier/bundle.ts';
+import {
+  enforceLimits,
+  joiningFiles,
+  makeControlGroup,
+  removeControlGroup,
+} from '../barrier/control-group.ts';
 import { runcDelete, runcStart } from '../barrier/runc.ts';
 import { endProcess, identifyProcess, isRunning, type ProcessIdentity } from '../host/process-identity.ts';
 import { type Programs, programsIn } from '../host/programs.ts';
@@ -66,6 +73,8 @@ export interface SessionPlaces {
   readonly programs?: Programs;
   /** False leaves the session without a network; true by default. */
   readonly hasNetwork?: boolean;
+  /** How much of the host it may use; of no consequence for one that runs already. */
+  readonly limits?: SessionLimits;
 }
 
 /** How a fresh session is started. */
@@ -86,21 +95,25 @@ export interface ResumeOptions extends SessionPlaces {
 
 /**
  * Starts a fresh session in a mounted root file system, and waits until its display takes clients.
- * @throws DeskPodError SESSION_START_FAILED with the end of the session's output in `details`. Nothing is left then.
+ * @throws DeskPodError SESSION_START_FAILED with the end of the session's output in `details`; HOST_UNSUPPORTED if this
+ * host cannot keep it to its limits. Nothing is left then.
  */
 export async function startSession(options: StartOptions): Promise<ProcessSession> {
   const { sessionId, mergedDir, bundleDir, geometry, processorLevel, programs = programsIn() } = options;
-  await runcDelete(programs, sessionId);
+  await forget(programs, sessionId);
   await prepareGuest(mergedDir, options.machineId);
   await writeBundle({
+    sessionId,
     mergedDir,
     bundleDir,
     geometry,
     processorLevel,
     account: await readAccount(mergedDir),
   });
-  const rootPid = await runcStart(programs, sessionId, bundleDir);
+  const group = await makeControlGroup(sessionId, options.limits ?? {});
   try {
+    if (group !== undefined) await enforceLimits(group);
+    const rootPid = await runcStart(programs, sessionId, bundleDir);
     const session = describeSession(options, programs, rootPid, () => [
       // While nobody waits for it: the first dump is then as quick as the next.
       warmUpCriu(programs).then(() => undefined, asWarning),
@@ -108,7 +121,7 @@ export async function startSession(options: StartOptions): Promise<ProcessSessio
     await waitUntilReady(session);
     return session;
   } catch (error) {
-    await runcDelete(programs, sessionId);
+    await forget(programs, sessionId);
     throw error;
   }
 }
@@ -144,7 +157,8 @@ export async function checkpointSession(
 
 /**
  * Makes the session of a checkpoint again, in a root file system with the files of that same checkpoint.
- * @throws DeskPodError RESUME_FAILED. Nothing runs and nothing is mounted at `stagingDir` then.
+ * @throws DeskPodError RESUME_FAILED; HOST_UNSUPPORTED if this host cannot keep it to its limits. Nothing runs and nothing
+ * is mounted at `stagingDir` then.
  */
 export async function resumeSession(
   options: ResumeOptions,
@@ -152,14 +166,19 @@ export async function resumeSession(
   const { sessionId, mergedDir, bundleDir, imagesDir, stagingDir, programs = programsIn() } = options;
   const startedAtMs = performance.now();
   await mkdir(bundleDir, { recursive: true, mode: 0o700 });
-  await runcDelete(programs, sessionId);
-  await bindPrivately(mergedDir, stagingDir);
+  await forget(programs, sessionId);
+  const group = await makeControlGroup(sessionId, options.limits ?? {});
   let rootPid: number;
   try {
-    rootPid = await criuRestore(programs, { imagesDir, workDir: bundleDir, rootDir: stagingDir });
+    await bindPrivately(mergedDir, stagingDir);
+    // CRIU itself is in the group that its processes are to be in: none of them is ever outside. It may need more than they.
+    const joins = group === undefined ? [] : joiningFiles(group);
+    rootPid = await criuRestore(programs, { imagesDir, workDir: bundleDir, rootDir: stagingDir, joins });
+    if (group !== undefined) await enforceLimits(group);
   } catch (error) {
     await endMembers(mergedDir, stagingDir);
     await unmount(stagingDir);
+    await removeControlGroup(sessionId);
     throw error;
   }
   // The session has its own copy of this mount.
@@ -335,7 +354,13 @@ async function endSession(session: ProcessSession): Promise<void> {
   }
   await endsWithin(session.settled, SETTLE_TIMEOUT_MS);
   await session.network?.unplug();
-  await runcDelete(session.programs, session.sessionId);
+  await forget(session.programs, session.sessionId);
+}
+
+/** Takes away what a session that has ended leaves with runc and the kernel. */
+async function forget(programs: Programs, sessionId: string): Promise<void> {
+  await runcDelete(programs, sessionId);
+  await removeControlGroup(sessionId);
 }
 
 function identityOf({

@@ -33,6 +33,13 @@ export const EVENTS: { readonly [T in PodEvent['type']]: Complete<Extract<PodEve
   },
   'processor.used': { type: 'processor.used', v: 1, machine: '', features: [] },
   'processor.limited': { type: 'processor.limited', v: 1, level: 'x86-64-v3' },
+  'session.limited': {
+    type: 'session.limited',
+    v: 1,
+    memoryBytes: 2 ** 31,
+    processCount: 500,
+    processorCount: 1.5,
+  },
   'session.suspended': { type: 'session.suspended', v: 1, checkpoint: 1 },
   'session.stopped': { type: 'session.stopped', v: 1 },
   'session.lost': { type: 'session.lost', v: 1, cause: '' },

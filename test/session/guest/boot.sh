@@ -4,6 +4,7 @@ for dir in /run /tmp /var/tmp; do mount -t tmpfs -o mode=1777 tmpfs "$dir"; done
 mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /dev/shm
+mount -t cgroup2 none /sys/fs/cgroup
 modprobe -a loop tun
 ip link set lo up
 stty -F /dev/ttyS1 raw -echo

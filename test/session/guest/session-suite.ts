@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Desktop } from '../../../src/session/pod/desktop.ts';
 import { openDevice } from '../../../src/session/pod/open-device.ts';
+import { describeLimits } from '../limits-suite.ts';
 import { describeBarrier } from '../probes/barrier-suite.ts';
 import type { Register } from '../vault-bench.ts';
 
@@ -15,6 +16,9 @@ const CREDENTIAL = { passphrase: 'correct horse battery' };
 const START = { choice: 'default', geometry: { width: 1280, height: 800 } } as const;
 const PATIENCE_MS = 60_000;
 const onProgress = ({ step }: { readonly step: string }): void => console.error(step);
+
+/** What that session is kept to. */
+export const TRAVEL_LIMITS = { memoryBytes: 512 * 2 ** 20, processCount: 150, processorCount: 1.5 };
 
 /** Registers the suite. */
 export function describeSession(): void {
@@ -39,6 +43,11 @@ export function describeSession(): void {
     describeBarrier('the barrier around it', () => {
       assert.ok(desktop.session !== undefined, 'no session');
       return { session: desktop.session, stagingDir: dirname(desktop.root.mergedDir) };
+    });
+
+    describeLimits('the limits of it', TRAVEL_LIMITS, () => {
+      assert.ok(desktop.session !== undefined, 'no session');
+      return desktop.session;
     });
 
     describe('when it has been used', () => {
