@@ -28,6 +28,7 @@ describe('formatDevice', () => {
       uuid: formatted.fsUuid,
       label: 'deskpod',
       hasEncryption: true,
+      oddity: undefined,
       isClean: true,
     });
     await run('e2fsck', ['-fn', path]);

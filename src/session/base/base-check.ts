@@ -1,14 +1,19 @@
 // Proving a base before the kernel parses it: its bytes must be those that the log names.
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { DeskPodError } from '../../core/errors.ts';
 import { isSystemError } from '../../sync/repository/durable-file.ts';
+import { openPlainFile } from '../../sync/repository/plain-file.ts';
 import type { Repository } from '../../sync/repository/repository.ts';
 
 const READ_BYTES = 4 << 20;
 
-/** The hashes of bases, by path; reading them may still be under way. */
-export type BaseHashes = ReadonlyMap<string, Promise<string>>;
+/** The hashes of bases, while they are read. */
+export interface BaseHashes {
+  /** By path; undefined for one that is not read. */
+  of(path: string): Promise<string> | undefined;
+  /** Ends the reading: on return no base is open. */
+  stop(): Promise<void>;
+}
 
 /**
  * Begins to read every base of a repository. Which one the pod needs stands in its log, which is still locked while the
@@ -16,14 +21,21 @@ export type BaseHashes = ReadonlyMap<string, Promise<string>>;
  */
 export async function beginBaseHashes(repository: Repository): Promise<BaseHashes> {
   const hashes = new Map<string, Promise<string>>();
+  const stopping = new AbortController();
   for (const name of await repository.listObjects('bases')) {
     const path = repository.objectPath('bases', name);
-    const hash = hashFile(path);
+    const hash = hashFile(path, stopping.signal);
     // Whoever needs this base is told of a failure; the others have no use for it.
     hash.catch(() => undefined);
     hashes.set(path, hash);
   }
-  return hashes;
+  return {
+    of: (path) => hashes.get(path),
+    stop: async () => {
+      stopping.abort();
+      await Promise.allSettled(hashes.values());
+    },
+  };
 }
 
 /**
@@ -31,10 +43,10 @@ export async function beginBaseHashes(repository: Repository): Promise<BaseHashe
  *
  * @throws DeskPodError BASE_NOT_FOUND if the device lacks it, BASE_DAMAGED if its bytes are others
  */
-export async function proveBase(path: string, sha256: string, hashes: BaseHashes = new Map()): Promise<void> {
+export async function proveBase(path: string, sha256: string, hashes?: BaseHashes): Promise<void> {
   let found: string;
   try {
-    found = await (hashes.get(path) ?? hashFile(path));
+    found = await (hashes?.of(path) ?? hashFile(path));
   } catch (cause) {
     if (!isSystemError(cause, 'ENOENT')) throw cause;
     throw new DeskPodError('BASE_NOT_FOUND', `${path}: the device lacks the base of its pod`, {
@@ -50,8 +62,18 @@ export async function proveBase(path: string, sha256: string, hashes: BaseHashes
   });
 }
 
-async function hashFile(path: string): Promise<string> {
+async function hashFile(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
-  for await (const piece of createReadStream(path, { highWaterMark: READ_BYTES })) hash.update(piece);
-  return hash.digest('hex');
+  const file = await openPlainFile({ path, code: 'BASE_DAMAGED', subject: path });
+  try {
+    const piece = Buffer.alloc(READ_BYTES);
+    for (;;) {
+      signal?.throwIfAborted();
+      const { bytesRead } = await file.read(piece, 0, piece.length);
+      if (bytesRead === 0) return hash.digest('hex');
+      hash.update(piece.subarray(0, bytesRead));
+    }
+  } finally {
+    await file.close();
+  }
 }

@@ -166,7 +166,10 @@ async function mountOf({ mountDir }: MountedDevice): Promise<Mount | undefined> 
 
 async function requirePodSuperblock(target: DeviceTarget): Promise<Superblock> {
   const superblock = await readSuperblock(target.path);
-  if (superblock?.label === DEVICE_LABEL && superblock.hasEncryption) return superblock;
+  if (superblock?.label === DEVICE_LABEL && superblock.hasEncryption) {
+    if (superblock.oddity === undefined) return superblock;
+    throw notAPod(target.path, `its ext4 has ${superblock.oddity}, which no pod's has`);
+  }
   const contents = (await describeContents(target.path)) ?? 'no file system';
   throw notAPod(target.path, `expected an ext4 "${DEVICE_LABEL}", found ${contents}`);
 }

@@ -9,6 +9,7 @@ const EXT4_MAGIC = 0xef53;
 const STATE_CLEAN = 1;
 const STATE_ERRORS = 2;
 const INCOMPAT_NEEDS_RECOVERY = 0x4;
+const JOURNAL_INODE = 8;
 const INCOMPAT_ENCRYPT = 0x10000;
 
 /**
@@ -18,12 +19,19 @@ const INCOMPAT_ENCRYPT = 0x10000;
 const FEATURES =
   'none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,64bit,flex_bg,encrypt,sparse_super,large_file,huge_file,dir_nlink,extra_isize,metadata_csum';
 
+/** {@link FEATURES} as bits, and what the kernel sets while it is mounted. */
+const KNOWN_COMPATIBLE = 0x4 | 0x8 | 0x10 | 0x20;
+const KNOWN_INCOMPATIBLE = 0x2 | INCOMPAT_NEEDS_RECOVERY | 0x40 | 0x80 | 0x200 | INCOMPAT_ENCRYPT;
+const KNOWN_READ_ONLY_COMPATIBLE = 0x1 | 0x2 | 0x8 | 0x20 | 0x40 | 0x400;
+
 /** What an ext4 tells about itself. */
 export interface Superblock {
   /** The file system's id, in the usual 8-4-4-4-12 form. */
   readonly uuid: string;
   readonly label: string;
   readonly hasEncryption: boolean;
+  /** What no device of ours has, and would have the kernel do: other features, mount options, a journal elsewhere. */
+  readonly oddity: string | undefined;
   /** It was unmounted properly and no error was seen in it. While it is mounted it is not clean. */
   readonly isClean: boolean;
 }
@@ -40,6 +48,7 @@ export async function readSuperblock(path: string): Promise<Superblock | undefin
     return {
       uuid: uuidText(bytes.subarray(0x68, 0x78)),
       label: bytes.toString('latin1', 0x78, 0x88).replace(/\0.*$/s, ''),
+      oddity: oddityOf(bytes),
       hasEncryption: (incompatible & INCOMPAT_ENCRYPT) !== 0,
       isClean:
         (incompatible & INCOMPAT_NEEDS_RECOVERY) === 0 &&
@@ -96,6 +105,20 @@ export async function namesOn(path: string, folder: '/' | '/repository'): Promis
     .split('\n')
     .map((line) => line.split('/')[5] ?? '')
     .filter((name) => name !== '' && name !== '.' && name !== '..');
+}
+
+function oddityOf(superblock: Buffer): string | undefined {
+  const features = [
+    superblock.readUInt32LE(0x5c) & ~KNOWN_COMPATIBLE,
+    superblock.readUInt32LE(0x60) & ~KNOWN_INCOMPATIBLE,
+    superblock.readUInt32LE(0x64) & ~KNOWN_READ_ONLY_COMPATIBLE,
+  ];
+  if (features.some((bits) => bits !== 0))
+    return `other features (${features.map((bits) => (bits >>> 0).toString(16)).join(' ')})`;
+  if (superblock.subarray(0x200, 0x240).some((byte) => byte !== 0)) return 'mount options of its own';
+  const isJournalInside =
+    superblock.readUInt32LE(0xe0) === JOURNAL_INODE && superblock.readUInt32LE(0xe4) === 0;
+  return isJournalInside ? undefined : 'its journal elsewhere';
 }
 
 function uuidText(bytes: Uint8Array): string {

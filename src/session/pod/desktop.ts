@@ -2,6 +2,7 @@
 import { findCheckpoint } from '../../core/decide.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
+import type { Root } from '../../core/root.ts';
 import type { Checkpoint } from '../../core/state.ts';
 import { restoreTree } from '../../sync/files/restore.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
@@ -287,8 +288,7 @@ export class Desktop {
     const imagesDir = await openImages(this.#staging);
     let resumeMs: number;
     try {
-      const fetched = restoreTree(images, this.pod.content, imagesDir, { overwrite: true });
-      await Promise.all([this.root.mount(), fetched]);
+      await this.#mountWith(images, imagesDir);
       await this.#runFrom(imagesDir);
       resumeMs = performance.now() - startedMs;
       const host = hostFacts();
@@ -306,6 +306,20 @@ export class Desktop {
       await dropImages(this.#staging);
     }
     return { resumedCheckpoint: number, resumeMs, warnings };
+  }
+
+  /** Mounts the root while images are fetched. If one fails the other has ended, too: neither keeps the device busy. */
+  async #mountWith(images: Root, imagesDir: string): Promise<void> {
+    const stopping = new AbortController();
+    const options = { overwrite: true, signal: stopping.signal };
+    const both = [this.root.mount(), restoreTree(images, this.pod.content, imagesDir, options)];
+    try {
+      await Promise.all(both);
+    } catch (error) {
+      stopping.abort();
+      await Promise.allSettled(both);
+      throw error;
+    }
   }
 
   /** The present is sealed first, so that going back can itself be undone. */

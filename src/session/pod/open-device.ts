@@ -32,7 +32,7 @@ export interface OpenedDevice {
   /** How long the passphrase took. */
   readonly unlockMs: number;
   /** Hashes of the bases that were begun while it was worked on. */
-  readonly baseHashes: BaseHashes;
+  readonly baseHashes: BaseHashes | undefined;
   /** The device was a twin, and became the pod just now. */
   readonly promotion?: NewDevice;
 }
@@ -64,7 +64,8 @@ export async function openDevice(
     const isTwin = await isTwinAt(join(device.mountDir, MARKER_NAME));
     if (isTwin && options.onPromotion === undefined) throw onlyFollows(devicePath);
     const repository = await Repository.open(`${device.mountDir}/repository`);
-    const baseHashes = options.willMount === true ? await beginBaseHashes(repository) : new Map();
+    const baseHashes = options.willMount === true ? await beginBaseHashes(repository) : undefined;
+    undo.push(async () => baseHashes?.stop());
     if (isTwin && options.onPromotion !== undefined) {
       const promoted = await promoteDevice(device, credential, options.onPromotion);
       return { device, left, baseHashes, notice: undefined, ...promoted };
@@ -95,9 +96,11 @@ export async function openDevice(
  *
  * @throws DeskPodError DEVICE_GONE if the drive was pulled out: nothing of it stays on this host then
  */
-export async function closeDevice({ device, vault, pod }: OpenedDevice): Promise<void> {
+export async function closeDevice({ device, vault, pod, baseHashes }: OpenedDevice): Promise<void> {
   await orPulledOut(device, () =>
     afterwards(
+      // A base that is still read keeps the device from being let go.
+      async () => baseHashes?.stop(),
       () => pod.close(),
       () => vault.lock(),
       () => device.unmount(),

@@ -1,5 +1,4 @@
 // Unlocking: from the plain part of a pod, and a passphrase or recovery key, to its proven secrets.
-import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { equalBytes, toHex } from '../../core/bytes.ts';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
@@ -8,6 +7,7 @@ import { decodeMarker, type Marker, peekMarker } from '../../core/marker.ts';
 import { hashing } from '../hashing.ts';
 import { type PodFolder, REPOSITORY_FOLDER } from '../pod/pod-folder.ts';
 import { isSystemError } from '../repository/durable-file.ts';
+import { readMarkerFile } from '../repository/plain-file.ts';
 import type { Repository } from '../repository/repository.ts';
 import { unreadableError } from '../storage-failure.ts';
 import {
@@ -85,7 +85,7 @@ async function readMarkerBy(
   decode: (bytes: Uint8Array) => Marker,
 ): Promise<Marker> {
   try {
-    return decode(await readFile(folder.markerFile));
+    return decode(await readMarkerFile(folder.markerFile));
   } catch (cause) {
     if (isDeskPodError(cause, 'MARKER_DAMAGED')) {
       throw new DeskPodError(cause.code, `${folder.markerFile}: ${cause.message}`, {

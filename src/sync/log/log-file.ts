@@ -1,5 +1,5 @@
 // One file of a log: its name and the records in it.
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { DeskPodError } from '../../core/errors.ts';
 import type { Sealing } from '../../core/hashing.ts';
 import {
@@ -10,6 +10,7 @@ import {
   NO_PREVIOUS,
 } from '../../core/record.ts';
 import { isSystemError } from '../repository/durable-file.ts';
+import { readPlainFile } from '../repository/plain-file.ts';
 import { unreadableError } from '../storage-failure.ts';
 
 const NAME = /^(\d{12})\.log$/;
@@ -92,7 +93,7 @@ export async function readLogFile(
 
 async function readBytes(path: string): Promise<Uint8Array> {
   try {
-    return new Uint8Array(await readFile(path));
+    return await readPlainFile({ path, code: 'LOG_DAMAGED', subject: path });
   } catch (error) {
     throw unreadableError(error, 'LOG_DAMAGED', path);
   }

@@ -1,9 +1,10 @@
 // The marker on a device: it follows the log, and tells when the device lies on another medium than it was written on.
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { equalBytes, fromHex, toHex } from '../../core/bytes.ts';
 import { isDeskPodError } from '../../core/errors.ts';
 import { decodeMarker, encodeMarker, type Marker } from '../../core/marker.ts';
 import { publish, writeFully, writeTemporary } from '../repository/durable-file.ts';
+import { readMarkerFile } from '../repository/plain-file.ts';
 import { type DevicePlace, placeId } from './device-place.ts';
 import type { Pod } from './pod.ts';
 import type { PodFolder } from './pod-folder.ts';
@@ -32,7 +33,7 @@ export async function replaceMarker(
 
 /** Writes the marker once more after the device got another id; what it lies on stays as it was. */
 export async function renewMarker(pod: Pod): Promise<void> {
-  const former = decodeMarker(await readFile(pod.folder.markerFile), pod.sealing);
+  const former = decodeMarker(await readMarkerFile(pod.folder.markerFile), pod.sealing);
   await writeMarker(pod.folder, pod, former.placeId);
 }
 

@@ -1,5 +1,4 @@
 // A twin: a device that follows a pod as one of its homes, and whose repository is there to become the pod itself.
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fromHex } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
@@ -8,6 +7,7 @@ import { latestCheckpoint } from '../../core/state.ts';
 import type { FollowedPod } from '../home/twin-home.ts';
 import { type Credential, readMarker, unlockRepository } from '../keyring/unlock.ts';
 import { isSystemError } from '../repository/durable-file.ts';
+import { readMarkerFile } from '../repository/plain-file.ts';
 import { Repository } from '../repository/repository.ts';
 import { withScratchFolder } from '../scratch-folder.ts';
 import { isUnreadable } from '../storage-failure.ts';
@@ -33,7 +33,7 @@ export function newTwinMarker({ state, secrets, sealing }: Pod, place: DevicePla
 /** True if the marker is that of a twin; nothing is proven yet. False if there is no marker, or a damaged or unreadable one. */
 export async function isTwinAt(markerFile: string): Promise<boolean> {
   try {
-    return peekMarker(await readFile(markerFile)).isTwin;
+    return peekMarker(await readMarkerFile(markerFile)).isTwin;
   } catch (error) {
     // whoever opens the pod reads the marker once more, and tells
     if (error instanceof DeskPodError || isSystemError(error, 'ENOENT') || isUnreadable(error)) return false;

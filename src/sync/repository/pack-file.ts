@@ -1,10 +1,11 @@
 // A pack in a repository, opened: its index, and any run of its plaintext.
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { decodePackFooter, decodePackIndex, PACK_FOOTER_BYTES, type PackEntry } from '../../core/pack.ts';
 import { type RandomAccess, SealedFile, type SealedParts } from '../age/age.ts';
 import { unreadableError } from '../storage-failure.ts';
 import { isSystemError } from './durable-file.ts';
+import { openPlainFile } from './plain-file.ts';
 import type { Repository } from './repository.ts';
 
 /** A pack that is open for reading. */
@@ -76,7 +77,7 @@ export class PackFile {
 
 async function openPack(path: string, name: string): Promise<FileHandle> {
   try {
-    return await open(path, 'r');
+    return await openPlainFile({ path, code: 'OBJECT_DAMAGED', subject: `packs/${name}` });
   } catch (cause) {
     if (!isSystemError(cause, 'ENOENT')) throw nameDamage(cause, name);
     throw new DeskPodError('OBJECT_MISSING', `packs/${name}: expected it in the repository, got nothing`, {

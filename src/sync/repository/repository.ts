@@ -1,7 +1,7 @@
 // A repository: immutable objects named by the hash of their bytes, and a head. The same on a device and at home.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { access, readdir, readFile, stat, unlink } from 'node:fs/promises';
+import { access, readdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { toHex } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
@@ -15,6 +15,7 @@ import {
   writeFully,
   writeTemporary,
 } from './durable-file.ts';
+import { readPlainFile } from './plain-file.ts';
 import { removeStale, temporaryName } from './temporary-name.ts';
 
 /** What an object is, and the folder it lies in. */
@@ -36,6 +37,9 @@ export const OBJECT_KINDS = Object.keys(KINDS) as readonly ObjectKind[];
 const HASH_DIGITS = 64;
 const TEMP = 'tmp';
 const HEAD = 'head';
+/** Of what is read before anything is proven, far more than it ever has: a file can claim any length. */
+const HEAD_MOST_BYTES = 2 ** 16;
+const KEYRING_MOST_BYTES = 2 ** 20;
 
 /** The bytes of an object, or the path of a file that holds them. */
 export type ObjectContent = Uint8Array | { readonly file: string };
@@ -244,7 +248,10 @@ export class Repository {
   /** The bytes of the head, or undefined if nothing was ever committed here. Throws HEAD_DAMAGED. */
   async readHead(): Promise<Uint8Array | undefined> {
     try {
-      return new Uint8Array(await readFile(join(this.dir, HEAD)));
+      return await readPlainFile(
+        { path: join(this.dir, HEAD), code: 'HEAD_DAMAGED', subject: 'the head' },
+        HEAD_MOST_BYTES,
+      );
     } catch (error) {
       if (isSystemError(error, 'ENOENT')) return undefined;
       throw unreadableError(error, 'HEAD_DAMAGED', join(this.dir, HEAD));
@@ -260,7 +267,9 @@ export class Repository {
 
   async #read(kind: ObjectKind, name: string): Promise<Uint8Array> {
     try {
-      return new Uint8Array(await readFile(this.objectPath(kind, name)));
+      const mostBytes = kind === 'keyrings' ? KEYRING_MOST_BYTES : undefined;
+      const plain = { path: this.objectPath(kind, name), subject: `${kind}/${name}` };
+      return await readPlainFile({ ...plain, code: 'OBJECT_DAMAGED' }, mostBytes);
     } catch (error) {
       throw missing(kind, name, error);
     }

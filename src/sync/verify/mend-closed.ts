@@ -1,10 +1,10 @@
 // Mending what keeps a pod from being opened at all: its head and its keyring, from a home, without any key.
-import { readFile } from 'node:fs/promises';
 import { equalBytes, toHex } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import { type Head, peekHead } from '../../core/head.ts';
 import { peekMarker } from '../../core/marker.ts';
 import type { Home } from '../home/home.ts';
+import { readMarkerFile } from '../repository/plain-file.ts';
 import { Repository } from '../repository/repository.ts';
 import { isDamage, type ObjectId, objectLabel } from './damage.ts';
 import { healDevice } from './heal-device.ts';
@@ -63,7 +63,7 @@ async function headOf(repository: Repository): Promise<Head | undefined> {
 }
 
 async function bringHead({ markerFile }: ClosedPod, repository: Repository, home: Home): Promise<Head> {
-  const marker = peekMarker(await readFile(markerFile));
+  const marker = peekMarker(await readMarkerFile(markerFile));
   const bytes = await home.head(toHex(marker.podId));
   if (bytes === undefined) {
     throw new DeskPodError('HOME_DAMAGED', `${home.url}: expected a head of this pod, got none`, {
