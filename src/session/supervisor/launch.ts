@@ -1,16 +1,17 @@
 // Starting a supervisor: a process of its own that owns the pod from now on, while the command that asked goes home.
 import { spawn } from 'node:child_process';
-import { mkdir, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
+import { findStaging } from '../device/device.ts';
+import { prepareStaging } from '../host/staging.ts';
 import type { StartReport } from '../operation/operations.ts';
 import type { StartChoice } from '../pod/start-choice.ts';
 import { type AnswerLine, fromWireError, linesOf } from './wire.ts';
 
 const SUPERVISOR = fileURLToPath(new URL('./main.ts', import.meta.url));
-const LOG_DIR = '/run/deskpod';
 const LOG_MAX_BYTES = 1 << 20;
 
 /** What a supervisor is told, through a pipe: the credential is in no argument and no environment. */
@@ -34,8 +35,10 @@ export async function launchSupervisor(
   order: LaunchOrder,
   onProgress: ProgressListener,
 ): Promise<StartReport> {
-  await mkdir(LOG_DIR, { recursive: true, mode: 0o711 });
-  const logFile = await open(`${LOG_DIR}/supervisor.log`, 'a', 0o600);
+  // In the pod's own folder: it goes with that when the device is let go, and stays if that fails.
+  const { privateDir } = await prepareStaging((await findStaging(order.devicePath)).id);
+  const logPath = `${privateDir}/supervisor.log`;
+  const logFile = await open(logPath, 'a', 0o600);
   if ((await logFile.stat()).size > LOG_MAX_BYTES) await logFile.truncate();
   try {
     const child = spawn(process.execPath, [SUPERVISOR], {
@@ -46,9 +49,9 @@ export async function launchSupervisor(
     const { stdin, stdout } = child;
     if (stdin === null || stdout === null) throw new TypeError('a supervisor without pipes');
     const died = new Promise<never>((_resolve, reject) => {
-      child.once('error', (cause) => reject(unreachable('could not be started', cause)));
+      child.once('error', (cause) => reject(unreachable(logPath, 'could not be started', cause)));
       child.once('exit', (status, signal) =>
-        reject(unreachable(`ended early (${signal ?? `status ${status}`})`)),
+        reject(unreachable(logPath, `ended early (${signal ?? `status ${status}`})`)),
       );
     });
     // Its end is only of interest until it has answered.
@@ -75,9 +78,9 @@ async function readAnswer(stdout: NodeJS.ReadableStream, onProgress: ProgressLis
   return new Promise(() => undefined);
 }
 
-function unreachable(what: string, cause?: unknown): DeskPodError {
+function unreachable(logPath: string, what: string, cause?: unknown): DeskPodError {
   return new DeskPodError('SUPERVISOR_UNREACHABLE', `the supervisor ${what}`, {
-    hint: `Run the command again; ${LOG_DIR}/supervisor.log has what it said last.`,
+    hint: `Run the command again; ${logPath} has what it said last.`,
     ...(cause === undefined ? {} : { cause }),
   });
 }
