@@ -227,6 +227,7 @@ async function noisyRuntime(dir: string, calls: string): Promise<string> {
   await mkdir(join(dir, 'bin'), { recursive: true });
   const real = runtimeDir();
   for (const name of ['runc', 'mkfs.erofs']) await symlink(join(real, 'bin', name), join(dir, 'bin', name));
+  await symlink(join(real, 'versions.json'), join(dir, 'versions.json'));
   const criu = join(dir, 'bin/criu');
   await writeFile(criu, `#!/bin/sh\necho "$@" >>${calls}\nexec ${real}/bin/criu "$@"\n`);
   await chmod(criu, 0o755);

@@ -220,6 +220,18 @@ async function mountTarget(
       cause: error,
     });
   }
+  // mount(8) takes what cannot be written read-only, with a warning.
+  if (mountAt(await readMounts(), mountDir)?.fsOptions.includes('ro') === true) {
+    await run('umount', ['--', mountDir]);
+    throw new DeskPodError(
+      'MOUNT_FAILED',
+      `${target.path}: expected a device that can be written to, got a write-protected one`,
+      {
+        hint: 'Look for a switch on the drive, or at the rights of the image file.',
+        details: { path: target.path },
+      },
+    );
+  }
   return repair;
 }
 

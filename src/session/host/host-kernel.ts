@@ -31,6 +31,16 @@ export async function examineKernel(): Promise<HostFact[]> {
   ];
 }
 
+/** Those without which no session starts or goes on. */
+export function examineForSession(): Promise<HostFact[]> {
+  return Promise.all([
+    userNamespaces(),
+    fileSystem('overlay', 'overlay', 'CONFIG_OVERLAY_FS'),
+    fileSystem('EROFS', 'erofs', 'CONFIG_EROFS_FS'),
+    seccomp(),
+  ]);
+}
+
 function kernelVersion(): HostFact {
   const [major = 0, minor = 0] = release()
     .split('.')

@@ -18,6 +18,7 @@ import { isPulledOut, pulledOut } from '../device/device.ts';
 import { countDeviceWrites, flushDevice } from '../device/device-writes.ts';
 import { hostFacts } from '../host/host-facts.ts';
 import { hostProcessor } from '../host/host-processor.ts';
+import { availableMemory, requireHost, requireMemory } from '../host/requirements.ts';
 import { type Staging, sessionIdOf } from '../host/staging.ts';
 import {
   adoptSession,
@@ -123,7 +124,7 @@ export class Desktop {
    * Starts or resumes the session.
    *
    * @throws DeskPodError SESSION_ALREADY_RUNNING, CHECKPOINT_NOT_FOUND, BASE_NOT_FOUND, BASE_DAMAGED,
-   * SESSION_START_FAILED, RESUME_FAILED, PROCESSOR_LACKING; nothing runs and nothing of the session is mounted then
+   * SESSION_START_FAILED, RESUME_FAILED, PROCESSOR_LACKING, HOST_UNSUPPORTED, RUNTIME_MISSING; nothing runs and nothing of the session is mounted then
    */
   async start(asked: StartChoice, onProgress: ProgressListener): Promise<StartedSession> {
     const { state } = this.pod;
@@ -133,10 +134,12 @@ export class Desktop {
       });
     }
     if (this.#unsealed !== undefined) throw this.#unsealed;
+    await requireHost();
     const target = targetOf(state, asked);
     if (target === undefined)
       return this.#startFresh(asked.geometry, onProgress, freshWarnings(state, asked));
     requireProcessor(target, hostProcessor());
+    requireMemory(target.stats.imageBytes, await availableMemory());
     const { session } = state;
     const isAtHand = session.status === 'suspended' && asked.checkpoint === undefined;
     if (isAtHand && !(await this.root.isInUse())) return this.#resume(target.number, onProgress);

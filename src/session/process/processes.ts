@@ -12,6 +12,7 @@ import {
   removeControlGroup,
 } from '../barrier/control-group.ts';
 import { runcDelete, runcStart } from '../barrier/runc.ts';
+import { requireOwnMachine } from '../base/base-machine.ts';
 import { endProcess, identifyProcess, isRunning, type ProcessIdentity } from '../host/process-identity.ts';
 import { type Programs, programsIn } from '../host/programs.ts';
 import { bindPrivately, unmount } from '../pod/layer.ts';
@@ -96,7 +97,7 @@ export interface ResumeOptions extends SessionPlaces {
 /**
  * Starts a fresh session in a mounted root file system, and waits until its display takes clients.
  * @throws DeskPodError SESSION_START_FAILED with the end of the session's output in `details`; HOST_UNSUPPORTED if this
- * host cannot keep it to its limits. Nothing is left then.
+ * host cannot keep it to its limits, or its base is for another processor. Nothing is left then.
  */
 export async function startSession(options: StartOptions): Promise<ProcessSession> {
   const { sessionId, mergedDir, bundleDir, geometry, processorLevel, programs = programsIn() } = options;
@@ -110,6 +111,7 @@ export async function startSession(options: StartOptions): Promise<ProcessSessio
     processorLevel,
     account: await readAccount(mergedDir),
   });
+  await requireOwnMachine(mergedDir);
   const group = await makeControlGroup(sessionId, options.limits ?? {});
   try {
     if (group !== undefined) await enforceLimits(group);

@@ -1,10 +1,11 @@
 // A session that was suspended on another host: it goes on here, under another kernel and on another processor.
 import assert from 'node:assert/strict';
-import { copyFile, readFile, stat } from 'node:fs/promises';
+import { copyFile, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Desktop } from '../../../src/session/pod/desktop.ts';
 import { openDevice } from '../../../src/session/pod/open-device.ts';
+import { run } from '../../../src/sync/process.ts';
 import { describeLimits } from '../limits-suite.ts';
 import { describeBarrier } from '../probes/barrier-suite.ts';
 import type { Register } from '../vault-bench.ts';
@@ -62,16 +63,28 @@ export function describeSession(): void {
 /** Registers what becomes of one that was started on a newer processor. */
 export function describeRefusal(register: Register = it): void {
   describe('a session of a newer processor', () => {
-    register('is refused before anything is touched', async () => {
-      const desktop = await Desktop.take(await openDevice(DEVICE, CREDENTIAL), onProgress);
-      try {
-        const { seq } = desktop.pod.state;
-        await assert.rejects(desktop.start(START, onProgress), { code: 'PROCESSOR_LACKING' });
-        assert.equal(desktop.pod.state.seq, seq);
-      } finally {
-        await desktop.close();
-      }
-    });
+    register(
+      'is refused before anything is touched, and so is any where the kernel lacks something',
+      async () => {
+        const desktop = await Desktop.take(await openDevice(DEVICE, CREDENTIAL), onProgress);
+        try {
+          const { seq } = desktop.pod.state;
+          await assert.rejects(desktop.start(START, onProgress), { code: 'PROCESSOR_LACKING' });
+          const limit = '/proc/sys/user/max_user_namespaces';
+          const former = await readFile(limit, 'latin1');
+          await writeFile(limit, '0');
+          const lacking = (name: RegExp) => ({ code: 'HOST_UNSUPPORTED', message: name });
+          await assert.rejects(desktop.start(START, onProgress), lacking(/lacks user namespaces/));
+          await writeFile(limit, former);
+          await run('modprobe', ['-r', 'overlay']);
+          await writeFile('/proc/sys/kernel/modules_disabled', '1');
+          await assert.rejects(desktop.start(START, onProgress), lacking(/lacks overlay/));
+          assert.equal(desktop.pod.state.seq, seq);
+        } finally {
+          await desktop.close();
+        }
+      },
+    );
   });
 }
 
