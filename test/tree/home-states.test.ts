@@ -206,6 +206,21 @@ describe('a home', () => {
     assert.deepEqual([after.branch, (kept?.seq ?? 0) < after.seq], [kept?.deviceId, true]);
   });
 
+  it('that was taken so, and forgot what that device pruned, has all of the newer one again', async () => {
+    await lab.bringHome();
+    await lab.write('pod', 'a second letter\n');
+    await lab.sync();
+    const older = join(lab.temp, 'older');
+    await replaceByCopy(lab.home, older);
+    await lab.restoreHere('back', {});
+    await replaceByCopy(older, lab.home);
+    await lab.write('pod', 'on the old device\n');
+    await lab.forgetAllButLast('pod');
+    await lab.write('back', 'on the new device\n');
+    assert.match((await lab.report('back')).notices.join(), /kept as the branch/);
+    await lab.requireWholeHome('back');
+  });
+
   it('that lost this pod altogether gets all of it again', async () => {
     await lab.bringHome();
     await rm(join(lab.home, 'pods', lab.podId), { recursive: true });

@@ -80,6 +80,24 @@ describe('a device whose history is a branch, once it is promoted,', () => {
     assert.deepEqual(await branchesAtHome(), [await deviceOf('back')]);
   });
 
+  it('is whole at home, also where the other one has forgotten checkpoints and home has, too', async () => {
+    await lab.write('pod', 'a second letter\n');
+    await lab.sync();
+    await lab.restoreHere('back', {});
+    await lab.write('back', 'on the new device\n');
+    await lab.forgetAllButLast('back');
+    const { notices, sentObjects } = await lab.report('pod');
+    assert.match(
+      notices.join(),
+      /has forgotten checkpoints that this one still has \(1, 2\); it has everything else/,
+    );
+    assert.equal(sentObjects, 0);
+    await promote('pod');
+    await lab.requireWholeHome('pod');
+    assert.equal(await letterAtHome(), 'a second letter\n');
+    assert.equal(await letterAtHome('--branch', await deviceOf('back')), 'on the new device\n');
+  });
+
   it('is said by the program what became of each, and can be promoted back and forth', async () => {
     const back = await replaceAndGoOn();
     await lab.report('pod');

@@ -9,6 +9,8 @@ import { restorePod } from '../../src/session/pod/restore-pod.ts';
 import { fromWireError } from '../../src/session/supervisor/wire.ts';
 import type { SyncReport } from '../../src/sync/pod/replicate.ts';
 import { createTree } from '../../src/sync/pod/tree.ts';
+import { HomeFolder } from '../../src/sync/retention/home-folder.ts';
+import { pruneHomeFolder } from '../../src/sync/retention/prune-home.ts';
 import { Program } from './program.ts';
 
 /** Of every pod that a lab makes. */
@@ -40,6 +42,10 @@ export interface TreeLab {
   restoreTo(name: string): readonly string[];
   /** Restores to `name` in `temp` without the program, from this home or another copy of it. */
   restoreHere(name: string, what: { readonly from?: string; readonly checkpoint?: number }): Promise<void>;
+  /** Lets the pod in a folder of `temp` forget all checkpoints but the last, syncs it, and lets home forget as much. */
+  forgetAllButLast(name: string): Promise<void>;
+  /** Fails unless home has all that the pod in a folder of `temp` consists of, undamaged. */
+  requireWholeHome(name: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -99,6 +105,21 @@ export async function openTreeLab(above: string = tmpdir()): Promise<TreeLab> {
         onProgress: () => undefined,
         ...(checkpoint === undefined ? {} : { checkpoint }),
       });
+    },
+    forgetAllButLast: async (name) => {
+      const there = join(temp, name);
+      const policy = { last: 1 };
+      await operate(there, 'prune', { policy, maxUnused: { share: 0 }, isDryRun: false }, SETTINGS);
+      await syncAll(there);
+      await pruneHomeFolder(new HomeFolder(join(home, 'pods', podId)), podId, {
+        ...{ policy, graceMs: 0, isDryRun: false, onProgress: () => undefined },
+        nowMs: Date.now() + 1_000_000_000, // long after everything there was received
+      });
+    },
+    requireWholeHome: async (name) => {
+      const asked = { home, depth: 'data', isHealing: false, isGivingUp: false } as const;
+      const { damage, faults } = await operate(join(temp, name), 'verify', asked, SETTINGS);
+      assert.deepEqual([damage, faults], [[], []]);
     },
     close: async () => {
       await program.close();

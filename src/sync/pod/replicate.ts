@@ -137,7 +137,7 @@ export async function syncHome(
   const { sentObjects, sentBytes, wireBytes } = await sendObjects(
     { pod, home, onProgress },
     headBytes,
-    standing.seq,
+    displaced === undefined ? standing.seq : 0,
   );
   if (standing.kind === 'main') await moveHead(pod, home, headBytes, homeHead);
   else await addBranchHead(pod, home, headBytes);

@@ -25,7 +25,7 @@ export function describeStanding(
 ): StandingReport {
   switch (standing.kind) {
     case 'behind':
-      return { url, notices: [behindText(url)] };
+      return { url, notices: [behindText(url, standing.forgotten)] };
     case 'branch': {
       const notices = [
         ...(standing.isCopy ? [copyText(deviceId)] : []),
@@ -48,9 +48,13 @@ export function describeStanding(
   }
 }
 
-function behindText(url: string): string {
+function behindText(url: string, forgotten: readonly number[]): string {
+  const has =
+    forgotten.length === 0
+      ? 'and has everything that this one has'
+      : `which has forgotten checkpoints that this one still has (${forgotten.join(', ')}); it has everything else`;
   return (
-    `${url} goes on with another device of this pod, and has everything that this one has. What you do here from now on ` +
+    `${url} goes on with another device of this pod, ${has}. What you do here from now on ` +
     'is kept there as a branch. To go on from where home is, restore it to a new device; to go on from here, deskpod promote.'
   );
 }

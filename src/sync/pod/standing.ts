@@ -15,7 +15,8 @@ import { type Pod, toLoggedEvent } from './pod.ts';
 /** What a device is to a home. */
 export type Standing =
   /**
-   * Home's head is of this log, or home has none. `seq`: up to there home has all of it. `displaces`: it is not. A
+   * Home's head is of this log, or home has none. `seq`: up to there home has all of it. `displaces`: home's head is of
+   * another history, which has this log up to `seq`, but may have pruned what that needs: of objects it says nothing. A
    * `usurper` was fenced, and took home after that had gone back in time; a `predecessor` had home until this device was
    * promoted.
    */
@@ -25,8 +26,8 @@ export type Standing =
    * device goes on under its name.
    */
   | { readonly kind: 'branch'; readonly seq: number; readonly forkSeq: number; readonly isCopy: boolean }
-  /** Home goes on with another history, which has all that this device has. */
-  | { readonly kind: 'behind'; readonly forkSeq: number };
+  /** Home goes on with another history, which has all that this device has but the checkpoints that it has forgotten. */
+  | { readonly kind: 'behind'; readonly forkSeq: number; readonly forgotten: readonly number[] };
 
 /** What happens to a device as such. A history that has nothing else of its own is no branch yet. */
 const HOUSEKEEPING: ReadonlySet<PodEvent['type']> = new Set([
@@ -62,9 +63,10 @@ export async function findStanding(
     // what a copy was forked from goes on with the original, also where that has not been since
     if (known.isClaimed === true || pod.state.forkedSeq <= homeHead.seq)
       return { kind: 'main', seq: homeHead.seq };
-    return asBranch(pod, homeHead.seq, await findOwnBranch(pod, home));
+    return asBranch(pod, { forkSeq: homeHead.seq, theirs: [] }, await findOwnBranch(pod, home));
   }
-  const { forkSeq, theirs } = await findFork(pod, home, homeHead);
+  const fork = await findFork(pod, home, homeHead);
+  const { forkSeq, theirs } = fork;
   if (isUsurped(pod.state, known, homeHead)) return { kind: 'main', seq: forkSeq, displaces: 'usurper' };
   if (known.isClaimed === true && homeHead.epoch < pod.state.epoch)
     return { kind: 'main', seq: forkSeq, displaces: 'predecessor' };
@@ -72,7 +74,7 @@ export async function findStanding(
   const own = await findOwnBranch(pod, home);
   const isNamesake = toHex(homeHead.deviceId) === pod.state.deviceId;
   const isCopy = own.isCopy || isNamesake || (pod.state.deviceSeq <= forkSeq && goOnAsBefore(theirs));
-  return asBranch(pod, forkSeq, { ...own, isCopy });
+  return asBranch(pod, fork, { ...own, isCopy });
 }
 
 /** True if the record that a head names is in the log of `pod`. */
@@ -116,10 +118,22 @@ function proven(pod: Pod, headBytes: Uint8Array): Head | undefined {
   }
 }
 
-async function asBranch(pod: Pod, forkSeq: number, own: OwnBranch): Promise<Standing> {
+async function asBranch(pod: Pod, { forkSeq, theirs }: Fork, own: OwnBranch): Promise<Standing> {
   const since = await pod.events(forkSeq + 1);
   const hasNews = since.some(({ event }) => !HOUSEKEEPING.has(event.type));
-  return hasNews || own.seq > 0 ? { kind: 'branch', forkSeq, ...own } : { kind: 'behind', forkSeq };
+  if (hasNews || own.seq > 0) return { kind: 'branch', forkSeq, ...own };
+  return { kind: 'behind', forkSeq, forgotten: forgottenBy(theirs, pod.state) };
+}
+
+/** Which checkpoints of a device that has sealed none since the fork the other history has given up. */
+function forgottenBy(theirs: readonly LogRecord[], { checkpoints }: PodState): number[] {
+  const given = new Set(
+    theirs.flatMap((record) => {
+      const { event } = toLoggedEvent(record);
+      return event.type === 'checkpoints.forgotten' ? event.numbers : [];
+    }),
+  );
+  return checkpoints.map(({ number }) => number).filter((number) => given.has(number));
 }
 
 interface Fork {
