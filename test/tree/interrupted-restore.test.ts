@@ -1,13 +1,14 @@
 // A restore that was interrupted, and then another one to the same place: nothing of the first gets into the second.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Progress } from '../../src/core/progress.ts';
 import { operate } from '../../src/session/operation/operate.ts';
 import { type RestorePlan, restorePod } from '../../src/session/pod/restore-pod.ts';
 import { createTree } from '../../src/sync/pod/tree.ts';
-import { assertSameFiles, openTreeLab, PASSPHRASE, type TreeLab } from './tree-lab.ts';
+import { assertSameFiles, filesBelow, openTreeLab, PASSPHRASE, type TreeLab } from './tree-lab.ts';
 
 const SETTINGS = { passphrase: async () => PASSPHRASE, onProgress: () => undefined };
 
@@ -75,5 +76,36 @@ describe('a restore to where another one was interrupted', () => {
       );
       assert.deepEqual([damage, faults], [[], []]);
     }
+  });
+
+  it('is told by its note, which the first opening takes away if a kill left it beside the marker', async () => {
+    const note = join(target, '.deskpod', 'restoring');
+    await interrupt({});
+    assert.ok(existsSync(note));
+    await restore({});
+    assert.ok(!existsSync(note));
+    await writeFile(note, '');
+    await operate(target, 'status', {}, SETTINGS);
+    assert.ok(!existsSync(note));
+  });
+
+  it('is no pod whose marker is missing: what was never synced stays, whatever is forced', async () => {
+    await lab.write('pod', 'never synced\n');
+    await rm(join(lab.dir, '.deskpod', 'deskpod.pod'));
+    const [files, objects] = [await filesBelow(lab.dir), await filesBelow(join(lab.dir, '.deskpod'))];
+    for (const isForced of [false, true])
+      await assert.rejects(restore({ target: lab.dir, isForced }), { code: 'POD_EXISTS' });
+    assert.deepEqual(await filesBelow(lab.dir), files);
+    assert.deepEqual(await filesBelow(join(lab.dir, '.deskpod')), objects);
+  });
+
+  it('is no folder of files with an empty folder for a pod', async () => {
+    await mkdir(join(target, '.deskpod'), { recursive: true });
+    await writeFile(join(target, 'letter.txt'), 'of somebody\n');
+    await assert.rejects(restore({}), { code: 'TARGET_NOT_EMPTY' });
+    assert.equal(await readFile(join(target, 'letter.txt'), 'utf8'), 'of somebody\n');
+    await rm(join(target, 'letter.txt'));
+    await restore({});
+    await assertSameFiles(target, lab.dir);
   });
 });

@@ -1,5 +1,5 @@
 // Restoring a pod from home: onto a device for a desktop, into a folder for a tree.
-import { lstat, mkdir, readdir } from 'node:fs/promises';
+import { lstat, mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
@@ -10,12 +10,13 @@ import { inodePlace } from '../../sync/pod/device-place.ts';
 import type { NewDevice } from '../../sync/pod/new-device.ts';
 import { type FetchablePod, requireObjects } from '../../sync/pod/objects-at-home.ts';
 import { foldRecords, type Pod } from '../../sync/pod/pod.ts';
-import { devicePodFolder, MARKER_FILE, TREE_POD_DIR, treePodFolder } from '../../sync/pod/pod-folder.ts';
+import { devicePodFolder, TREE_POD_DIR, treePodFolder } from '../../sync/pod/pod-folder.ts';
 import { choosePod, rebuildPod } from '../../sync/pod/rebuild.ts';
+import { beginRestore, endRestore, requireFreeFolder } from '../../sync/pod/restore-folder.ts';
 import { stageFiles } from '../../sync/pod/staged-files.ts';
 import { surveyPod } from '../../sync/pod/survey.ts';
 import { lockTree } from '../../sync/pod/tree.ts';
-import { isSystemError, syncFolder } from '../../sync/repository/durable-file.ts';
+import { isSystemError } from '../../sync/repository/durable-file.ts';
 import { formatDevice, mountDevice } from '../device/device.ts';
 import { findDevicePlace } from '../device/medium.ts';
 import { requireRoot } from '../host/root-rights.ts';
@@ -55,7 +56,7 @@ export interface RestorePlan {
  * device.
  *
  * @throws DeskPodError POD_NOT_FOUND, BRANCH_NOT_FOUND, USAGE, HOME_*, PASSPHRASE_WRONG, KEYRING_NO_IDENTITY, DEVICE_*, TARGET_NOT_EMPTY,
- * OBJECT_DAMAGED, CHUNK_MISSING, SPACE_EXHAUSTED; home is unchanged then, and the target is no pod
+ * POD_EXISTS, OBJECT_DAMAGED, CHUNK_MISSING, SPACE_EXHAUSTED; home is unchanged then, and the target is no pod
  */
 export async function restorePod(plan: RestorePlan): Promise<NewDevice> {
   const startedMs = performance.now();
@@ -87,15 +88,28 @@ async function restoreTreePod(plan: RestorePlan, source: Source, dir: string): P
   await mkdir(dir, { recursive: true });
   const lock = await lockTree(dir);
   try {
-    // by the pod's folder the same command knows its own unfinished work: no file may come to stay before it
-    await syncFolder(dir);
+    // another command may have made a pod here since
+    await requireFreeFolder(dir, plan.isForced);
+    await beginRestore(dir);
     const place = await inodePlace('folder', join(dir, TREE_POD_DIR));
     const [folder, files] = [treePodFolder(dir), await stageFiles(dir)];
     const { startedMs } = source;
     const { onProgress } = plan;
-    return await rebuildPod({ surveyed, folder, files, vault: 'none', place, startedMs, onProgress });
+    const made = await rebuildPod({ surveyed, folder, files, vault: 'none', place, startedMs, onProgress });
+    return { ...made, warnings: [...made.warnings, ...(await settleFolder(dir))] };
   } finally {
     lock.release();
+  }
+}
+
+/** The pod is whole by now: no drive that fails may make it look as if it were not. */
+async function settleFolder(dir: string): Promise<string[]> {
+  try {
+    await endRestore(dir);
+    return [];
+  } catch (error) {
+    if (!(error instanceof DeskPodError)) throw error;
+    return [`The note of this restore could not be taken away: ${error.message}. Opening the pod does it.`];
   }
 }
 
@@ -202,28 +216,4 @@ async function isFolderTarget(path: string, sizeBytes: number | undefined): Prom
     const isDrive = path.startsWith('/dev/') && !path.startsWith('/dev/shm/');
     return sizeBytes === undefined && !isDrive;
   }
-}
-
-async function requireFreeFolder(dir: string, isForced: boolean): Promise<void> {
-  try {
-    const names = await readdir(dir);
-    const hasPodFolder = names.includes(TREE_POD_DIR);
-    const isPod = hasPodFolder && (await readdir(join(dir, TREE_POD_DIR))).includes(MARKER_FILE);
-    if (isPod && isForced) throw podThere(dir);
-    if (names.length === 0 || isForced || (hasPodFolder && !isPod)) return;
-  } catch (error) {
-    if (isSystemError(error, 'ENOENT')) return;
-    throw error;
-  }
-  throw new DeskPodError('TARGET_NOT_EMPTY', `${dir}: expected an empty folder, or none`, {
-    hint: 'Choose another folder, or give --force to write over what has the same names.',
-  });
-}
-
-/** What that pod has not synced yet is nowhere else. */
-function podThere(dir: string): DeskPodError {
-  return new DeskPodError('POD_EXISTS', `${dir}: holds a pod, and --force does not write over one`, {
-    hint: 'Choose another folder, or move that pod elsewhere first.',
-    details: { dir },
-  });
 }

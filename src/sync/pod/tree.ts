@@ -15,6 +15,7 @@ import { inodePlace } from './device-place.ts';
 import { settleMarker } from './marker-file.ts';
 import { Pod } from './pod.ts';
 import { type PodFolder, TREE_LOCK, TREE_POD_DIR, treePodFolder } from './pod-folder.ts';
+import { endRestore } from './restore-folder.ts';
 import {
   type CapturedTree,
   type CheckpointReport,
@@ -171,6 +172,7 @@ export async function openTree(
     if (await isTwinAt(folder.markerFile)) throw onlyFollows(dir);
     const { keyring } = await unlockRepository(await Repository.open(folder.repositoryDir), credential);
     const marker = await readMarker(folder, keyring);
+    await endRestore(dir);
     const pod = await Pod.open(folder, keyring.secrets);
     try {
       const notice = await settleMarker(pod, marker, await inodePlace('folder', join(dir, TREE_POD_DIR)));
@@ -210,7 +212,7 @@ function lockAt(path: string): FileLock | undefined {
   }
 }
 
-/** Takes away what an interrupted create left. Packs are more than that: they are left alone. */
+/** Takes away what an interrupted create left, or a restore before its first pack. Packs are more than that: they are left alone. */
 async function clearUnfinished(dir: string, folder: PodFolder): Promise<void> {
   const packsDir = join(folder.repositoryDir, 'packs');
   if ((await exists(packsDir)) && (await readdir(packsDir)).length > 0) {
@@ -220,6 +222,7 @@ async function clearUnfinished(dir: string, folder: PodFolder): Promise<void> {
   }
   for (const part of [folder.repositoryDir, folder.logDir, folder.projectionsDir])
     await rm(part, { recursive: true, force: true });
+  await endRestore(dir);
 }
 
 async function requireFolder(dir: string): Promise<void> {
