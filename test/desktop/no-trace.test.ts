@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { connectToSession } from '../../src/session/process/session-socket.ts';
 import { openRfb } from '../../src/session/rfb/client.ts';
 import { run } from '../../src/sync/process.ts';
-import { UNTIL_WINDOWS_ARE_MANAGED } from '../session/session-fixture.ts';
 import { DesktopLab, until } from './desktop-lab.ts';
 import { leftoversOf } from './leftovers.ts';
 
@@ -91,7 +90,6 @@ describe('a pod that was used and unplugged', function () {
 
   /** Types a word into a terminal of the session, as a viewer does. */
   async function type(word: string): Promise<void> {
-    await lab.shell(UNTIL_WINDOWS_ARE_MANAGED);
     await lab.shell(`setsid ${TERMINAL} </dev/null >/dev/null 2>&1 &`);
     await lab.shell(UNTIL_IT_HAS_THE_KEYS);
     const { rootPid } = await lab.status();
