@@ -2,12 +2,13 @@
 import { fromHex } from '../../core/bytes.ts';
 import { HASH_BYTES } from '../../core/hashing.ts';
 import type { Root } from '../../core/root.ts';
-import type { FilePlace, PlacedChunk } from '../files/restore.ts';
+import type { FilePlace, MadeFile, PlacedChunk } from '../files/restore.ts';
 import type { ChunkProof } from '../files/restore-patch.ts';
 import type { MemoryChunkIndex } from '../repository/chunk-index.ts';
 import { refreshChunkIndex } from '../repository/chunk-index-refresh.ts';
 import type { Content } from '../repository/content.ts';
 import type { Repository } from '../repository/repository.ts';
+import type { NewFile } from '../workers/new-files.ts';
 import { proofBy } from './browsed-pod.ts';
 import type { HomePacks } from './home-packs.ts';
 
@@ -51,6 +52,11 @@ export class FetchingContent {
   /** Has a chunk written to a file, if it is here already. */
   place(id: Uint8Array, place: FilePlace): PlacedChunk | undefined {
     return this.#parts.content.place(id, place);
+  }
+
+  /** Has a file made of a chunk, if that is here already. */
+  makeFile(id: Uint8Array, sizeBytes: number, file: NewFile): Promise<MadeFile> | undefined {
+    return this.#parts.content.makeFile(id, sizeBytes, file);
   }
 
   async *readChunks(ids: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {

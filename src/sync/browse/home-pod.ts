@@ -102,6 +102,7 @@ function guided(content: FetchingContent, { checkpoints }: PodState): BrowsedCon
     readChunk: (id) => content.readChunk(id),
     readChunks: (ids) => content.readChunks(ids),
     place: (id, place) => content.place(id, place),
+    makeFile: (id, sizeBytes, file) => content.makeFile(id, sizeBytes, file),
     readRoot: (root: Root) =>
       content.readRootNear(
         root,

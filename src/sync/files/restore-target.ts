@@ -70,6 +70,11 @@ export class RestoreTarget {
     return this.#made.has(parentKeyOf(path));
   }
 
+  /** True if a file needs nothing but content, owner, permissions and time, and others can not come to it meanwhile. */
+  isPlain({ path, mode, xattrs }: ManifestEntry): boolean {
+    return (mode & SPECIAL_BITS) === 0 && xattrs.length === 0 && this.#made.get(parentKeyOf(path)) === true;
+  }
+
   /** Makes a folder that only its owner can enter until {@link describe} says otherwise. */
   makeFolder(path: Uint8Array): void {
     const place = this.place(path);

@@ -7,8 +7,9 @@ import { ManifestDecoder, type ManifestEntry } from '../../core/manifest.ts';
 import { isWithin } from '../../core/path-order.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Root } from '../../core/root.ts';
-import { syncFileSystem } from '../posix/sync.ts';
+import type { NewFile } from '../workers/new-files.ts';
 import { displayPath, pathBytes } from './byte-path.ts';
+import { EarlySync } from './early-sync.ts';
 import { ExistingFiles, type Verdict, type VerdictCounts } from './restore-existing.ts';
 import { writeChunks } from './restore-file.ts';
 import { type ChunkProof, patchFile } from './restore-patch.ts';
@@ -25,7 +26,15 @@ export interface ContentReader {
    * so, or longer than `maxBytes`: then it is read, and what is wrong with it found.
    */
   place?(id: Uint8Array, place: FilePlace): PlacedChunk | undefined;
+  /**
+   * Begins to make a file of one chunk, which is as long as `sizeBytes`; undefined if it is not one to be made so. What
+   * comes of it is told in any case.
+   */
+  makeFile?(id: Uint8Array, sizeBytes: number, file: NewFile): Promise<MadeFile> | undefined;
 }
+
+/** `nothing` is there if it could not be made, whatever the reason; `content` if it is still to be described. */
+export type MadeFile = 'whole' | 'content' | 'nothing';
 
 /** A place in an open file. */
 export interface FilePlace {
@@ -78,6 +87,8 @@ const syncData = promisify(fdatasync);
 /** Files that are written at once: many small ones, so that their chunks are read together, but few long ones. */
 const WRITERS = 128;
 const WRITING_MAX_BYTES = 24 * 1024 * 1024;
+/** Files that are being made elsewhere: enough that every thread has the next ones. */
+const MAKERS = 1024;
 /** What a long file holds in memory at most, about. */
 const FILE_MAX_BYTES = 8 * 1024 * 1024;
 /** Without these bits an owner who is not root can not work in a folder. */
@@ -107,7 +118,8 @@ export async function restoreTree(
 ): Promise<RestoreResult> {
   openTarget(target, options.overwrite ?? false);
   const place = new RestoreTarget(target, options.overwrite ?? false, options.existing !== undefined);
-  const restore = new TreeRestore(place, reader, options);
+  const sync = new EarlySync(target);
+  const restore = new TreeRestore(place, reader, sync, options);
   const decoder = new ManifestDecoder();
   try {
     for await (const piece of reader.readRoot(root)) {
@@ -118,24 +130,26 @@ export async function restoreTree(
       }
     }
     decoder.end();
+    await restore.finish();
   } catch (error) {
     await restore.stop();
     throw error;
   }
-  await restore.finish();
-  await syncFileSystem(target);
+  await sync.finish();
   return restore.result();
 }
 
 class TreeRestore {
   readonly #target: RestoreTarget;
   readonly #reader: ContentReader;
+  readonly #sync: EarlySync;
   readonly #options: RestoreOptions;
   readonly #existing: ExistingFiles | undefined;
   readonly #writing = new Set<Promise<void>>();
   readonly #groups = new Map<number, ManifestEntry>();
   /** Folders that their owner may not enter: closed only at the end, as later hard links lead through them. */
   readonly #closed: ManifestEntry[] = [];
+  #openCount = 0;
   #heldBytes = 0;
   /** Lets the one file that waits look again. */
   #onRoom: (() => void) | undefined;
@@ -147,9 +161,10 @@ class TreeRestore {
   #bytes = 0;
   #writtenBytes = 0;
 
-  constructor(target: RestoreTarget, reader: ContentReader, options: RestoreOptions) {
+  constructor(target: RestoreTarget, reader: ContentReader, sync: EarlySync, options: RestoreOptions) {
     this.#target = target;
     this.#reader = reader;
+    this.#sync = sync;
     this.#options = options;
     const { existing } = options;
     if (existing !== undefined) this.#existing = new ExistingFiles(target, existing.isThorough);
@@ -221,13 +236,15 @@ class TreeRestore {
   async stop(): Promise<void> {
     this.#failure ??= { error: new Error('stopped') };
     await Promise.all(this.#writing);
+    await this.#sync.stop();
   }
 
-  /** Creates the file now, so that names appear in order, and fills it while the next entries are made. */
+  /** Begins a file; it is filled while the next entries are made. */
   async #startFile(entry: ManifestEntry): Promise<void> {
     const heldBytes = Math.min(entry.sizeBytes, FILE_MAX_BYTES);
     while (
-      this.#writing.size >= WRITERS ||
+      this.#openCount >= WRITERS ||
+      this.#writing.size >= MAKERS ||
       (this.#writing.size > 0 && this.#heldBytes + heldBytes > WRITING_MAX_BYTES)
     )
       await new Promise<void>((resolve) => {
@@ -242,11 +259,10 @@ class TreeRestore {
       this.#report();
       return;
     }
-    const patched = verdict === 'patch' ? this.#existing?.openFile(entry.path) : undefined;
-    const fd = patched ?? this.#target.createFile(entry.path);
     const folder = this.#folder;
     if (folder !== undefined) folder.busy++;
-    const writing = (patched === undefined ? this.#fill(fd, entry, verdict) : this.#patch(fd, entry))
+    const making = verdict === 'make' ? this.#beginMaking(entry) : undefined;
+    const writing = (making === undefined ? this.#write(entry, verdict) : this.#finishMaking(entry, making))
       .then(() => this.#leave(folder))
       .catch((error: unknown) => {
         this.#failure ??= { error };
@@ -260,12 +276,42 @@ class TreeRestore {
     this.#writing.add(writing);
   }
 
+  /** Has a thread make the file as a whole, if it is as simple as most; undefined if it is not. */
+  #beginMaking(entry: ManifestEntry): Promise<MadeFile> | undefined {
+    const [id] = entry.chunkIds;
+    const isSimple = entry.chunkIds.length === 1 && !entry.isSparse && entry.hardlinkGroup === 0;
+    if (id === undefined || !isSimple || !this.#target.isPlain(entry)) return undefined;
+    const { mode, uid, gid, mtimeNs } = entry;
+    const file = { place: this.#target.place(entry.path), mode, uid, gid, mtimeNs };
+    return this.#reader.makeFile?.(id, entry.sizeBytes, file);
+  }
+
+  async #finishMaking(entry: ManifestEntry, making: Promise<MadeFile>): Promise<void> {
+    const made = await making;
+    this.#throwIfFailed();
+    if (made === 'nothing') {
+      await this.#write(entry, 'make');
+      return;
+    }
+    if (made === 'content') this.#target.describe(entry);
+    this.#noteWritten(entry.sizeBytes);
+    this.#count('make');
+  }
+
+  async #write(entry: ManifestEntry, verdict: Verdict): Promise<void> {
+    const patched = verdict === 'patch' ? this.#existing?.openFile(entry.path) : undefined;
+    const fd = patched ?? this.#target.createFile(entry.path);
+    this.#openCount++;
+    try {
+      await (patched === undefined ? this.#fill(fd, entry, verdict) : this.#patch(fd, entry));
+    } finally {
+      this.#openCount--;
+    }
+  }
+
   async #fill(fd: number, entry: ManifestEntry, verdict: Verdict): Promise<void> {
     try {
-      await writeChunks(fd, entry, this.#reader, (sizeBytes) => {
-        this.#writtenBytes += sizeBytes;
-        this.#advance(sizeBytes);
-      });
+      await writeChunks(fd, entry, this.#reader, (sizeBytes) => this.#noteWritten(sizeBytes));
       // a file that ends in a hole has its length before its bytes: cut off then, it would seem done to the next run
       if (this.#existing !== undefined && entry.isSparse) await syncData(fd);
     } finally {
@@ -293,6 +339,12 @@ class TreeRestore {
     const verdict = isChanged ? 'replace' : (this.#existing?.judgeDescription(entry) ?? 'describe');
     if (verdict !== 'leave') this.#target.describe(entry);
     this.#count(verdict);
+  }
+
+  #noteWritten(sizeBytes: number): void {
+    this.#writtenBytes += sizeBytes;
+    this.#sync.note(sizeBytes);
+    this.#advance(sizeBytes);
   }
 
   #advance(sizeBytes: number): void {

@@ -6,10 +6,11 @@ import { HASH_BYTES } from '../../core/hashing.ts';
 import { packIndexIds } from '../../core/pack.ts';
 import type { Root } from '../../core/root.ts';
 import { recipientOf } from '../age/age.ts';
-import type { FilePlace, PlacedChunk } from '../files/restore.ts';
+import type { FilePlace, MadeFile, PlacedChunk } from '../files/restore.ts';
 import { hashing } from '../hashing.ts';
 import { Crew } from '../workers/crew.ts';
 import type { FileSource } from '../workers/messages.ts';
+import type { NewFile } from '../workers/new-files.ts';
 import type { ChunkIndex, ChunkLocation } from './chunk-index.ts';
 import { describeUnread, readEntries, refreshChunkIndex } from './chunk-index-refresh.ts';
 import {
@@ -172,6 +173,11 @@ export class Content {
   /** Has a chunk that was flushed written to a file; see `ContentReader`. */
   place(id: Uint8Array, place: FilePlace): PlacedChunk | undefined {
     return this.#reader.place(id, place);
+  }
+
+  /** Has a file made of a chunk that was flushed; see `ContentReader`. */
+  makeFile(id: Uint8Array, sizeBytes: number, file: NewFile): Promise<MadeFile> | undefined {
+    return this.#reader.makeFile(id, sizeBytes, file);
   }
 
   /** The bytes of chunks, one after the other, read ahead. Throws what {@link readChunk} throws. */

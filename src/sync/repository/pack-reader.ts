@@ -3,11 +3,14 @@ import { setImmediate } from 'node:timers';
 import { equalBytes, toHex } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import { encodePackIndex } from '../../core/pack.ts';
-import type { FilePlace, PlacedChunk } from '../files/restore.ts';
+import type { FilePlace, MadeFile, PlacedChunk } from '../files/restore.ts';
 import { hashing } from '../hashing.ts';
 import { decompressInto } from '../workers/compression.ts';
 import type { Crew } from '../workers/crew.ts';
+import type { NewFile } from '../workers/new-files.ts';
 import type { ChunkIndex, ChunkLocation } from './chunk-index.ts';
+import { runsOf } from './chunk-runs.ts';
+import { FileMaking } from './file-making.ts';
 import { OpenPacks } from './open-packs.ts';
 import type { Repository } from './repository.ts';
 
@@ -15,9 +18,6 @@ import type { Repository } from './repository.ts';
 const READ_THREAD_BYTES = 2 * 1024 * 1024;
 /** The same of files that are written: many more will follow. */
 const PLACE_THREAD_BYTES = 512 * 1024;
-/** What a thread reads at once: as much of it as this, and with gaps up to the next. */
-const RUN_BYTES = 1024 * 1024;
-const GAP_BYTES = 64 * 1024;
 /** Small chunks are read with their neighbours: files are restored in about the order in which they were stored. */
 const WINDOW_BYTES = 256 * 1024;
 const WINDOWS_MAX = 16;
@@ -57,11 +57,13 @@ export class PackReader {
   #wanted: Wanted[] = [];
   /** The same of chunks that go to files. */
   #placing: Placing[] = [];
+  readonly #making: FileMaking;
   #number = 0;
 
   constructor(source: PackSource) {
     this.#source = source;
     this.#packs = new OpenPacks(source.repository, source.identity);
+    this.#making = new FileMaking(source.crew, this.#packs);
   }
 
   /**
@@ -90,6 +92,12 @@ export class PackReader {
       this.#placing.push({ id, location, place, resolve });
     });
     return { sizeBytes: location.plainLength, isPlaced };
+  }
+
+  /** Has a file made of a chunk by a thread, as `ContentReader` says it. */
+  makeFile(id: Uint8Array, sizeBytes: number, file: NewFile): Promise<MadeFile> | undefined {
+    const location = this.#source.index.locate(id);
+    return location?.plainLength === sizeBytes ? this.#making.add(id, location, file) : undefined;
   }
 
   #placeAll(): void {
@@ -211,29 +219,6 @@ function remember<T>(cache: Map<string, Promise<T>>, key: string, make: () => Pr
   const [oldest] = cache.keys();
   if (cache.size > WINDOWS_MAX && oldest !== undefined) cache.delete(oldest);
   return made;
-}
-
-/** Chunks of one pack that lie near each other, ascending. */
-function runsOf<T extends { readonly location: ChunkLocation }>(wanted: readonly T[]): T[][] {
-  const sorted = [...wanted].sort(({ location: a }, { location: b }) =>
-    a.pack === b.pack ? a.offset - b.offset : a.pack < b.pack ? -1 : 1,
-  );
-  const runs: T[][] = [];
-  let end = 0;
-  let plainBytes = 0;
-  for (const one of sorted) {
-    const { pack, offset, storedLength, plainLength } = one.location;
-    const run = runs.at(-1);
-    const isNear = run?.[0]?.location.pack === pack && offset >= end && offset - end <= GAP_BYTES;
-    if (run !== undefined && isNear && plainBytes + plainLength <= RUN_BYTES) run.push(one);
-    else {
-      runs.push([one]);
-      plainBytes = 0;
-    }
-    end = offset + storedLength;
-    plainBytes += plainLength;
-  }
-  return runs;
 }
 
 function decompress(id: Uint8Array, stored: Uint8Array, location: ChunkLocation): Uint8Array {

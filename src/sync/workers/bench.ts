@@ -4,6 +4,7 @@ import { HASH_BYTES } from '../../core/hashing.ts';
 import { encodePackIndex, PackBuilder, packIndexEntries } from '../../core/pack.ts';
 import { sealedFileLength, sealPayloadInto } from '../age/age-stream.ts';
 import { hashing } from '../hashing.ts';
+import { type FileFacts, makeFile } from '../posix/new-file.ts';
 import { writeAllSync, writeAroundHoles } from '../posix/sparse.ts';
 import { ChunkReading, ReusedMemory } from './chunk-reading.ts';
 import { compressedBound, compressInto } from './compression.ts';
@@ -19,6 +20,11 @@ import {
   type FinishOrder,
   type KeepAnswer,
   type KeepOrder,
+  MADE,
+  MADE_UNDESCRIBED,
+  type MakeAnswer,
+  type MakeOrder,
+  NOT_MADE,
   type Order,
   type PackHeader,
   type PlaceAnswer,
@@ -30,6 +36,7 @@ import {
   type ToldChunks,
   UNREAD,
 } from './messages.ts';
+import { decodeNewFiles } from './new-files.ts';
 import { provePack } from './proving.ts';
 import { decodeRuns } from './string-runs.ts';
 
@@ -115,6 +122,8 @@ export class Bench {
           return this.#read(order);
         case 'place':
           return this.#place(order);
+        case 'make':
+          return this.#make(order);
         case 'prove':
           return provePack(order, this.#chunkIdKey);
       }
@@ -290,6 +299,29 @@ export class Bench {
       at += plainLength;
     }
     return { type: 'place', number, isPlaced };
+  }
+
+  #make(order: MakeOrder): MakeAnswer {
+    const chunks = [...packIndexEntries(order.chunks)];
+    const plain = this.#placed.take(chunks.reduce((sum, { plainLength }) => sum + plainLength, 0));
+    const made = new Uint8Array(chunks.length);
+    if (!this.#chunks.readInto(plain, order, chunks)) return { type: 'make', number: order.number, made };
+    let at = 0;
+    let i = 0;
+    for (const { cpath, ...facts } of decodeNewFiles(order.files)) {
+      const end = at + (chunks[i]?.plainLength ?? 0);
+      made[i++] = outcomeOf(cpath, plain.subarray(at, end), facts);
+      at = end;
+    }
+    return { type: 'make', number: order.number, made };
+  }
+}
+
+function outcomeOf(cpath: Uint8Array, bytes: Uint8Array, facts: FileFacts): number {
+  try {
+    return makeFile(cpath, bytes, facts) ? MADE : MADE_UNDESCRIBED;
+  } catch {
+    return NOT_MADE; // made again by whoever asked, who is told why it fails
   }
 }
 

@@ -26,6 +26,8 @@ interface Waiting {
 
 /** The threads of one content. Its owner ends it; the process can end at any moment that nothing is under way. */
 export class Crew {
+  /** How many threads there are once they are started. */
+  readonly width = Math.max(1, Math.min(availableParallelism(), WORKERS_MAX));
   readonly #setUp: Omit<SetUp, 'type'>;
   #inline: Hand;
   #threads: Thread[] = [];
@@ -43,8 +45,7 @@ export class Crew {
   /** The thread with the least to do; started if need be. */
   thread(): Hand {
     if (this.#threads.length === 0) {
-      const count = Math.max(1, Math.min(availableParallelism(), WORKERS_MAX));
-      this.#threads = Array.from({ length: count }, () => new Thread(this.#setUp));
+      this.#threads = Array.from({ length: this.width }, () => new Thread(this.#setUp));
     }
     return this.#threads.reduce((best, thread) => (thread.busy < best.busy ? thread : best));
   }

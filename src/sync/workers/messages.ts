@@ -84,6 +84,13 @@ export interface PlaceOrder extends Omit<ReadOrder, 'type'> {
   readonly places: Float64Array;
 }
 
+/** Like {@link ReadOrder}, of chunks that each become a file of its own. */
+export interface MakeOrder extends Omit<ReadOrder, 'type'> {
+  readonly type: 'make';
+  /** Of each chunk its file, encoded: as objects they would take longer to send than to work on. */
+  readonly files: Uint8Array;
+}
+
 /** Read a whole pack: do its bytes bear out its name, and each chunk its id? */
 export interface ProveOrder {
   readonly type: 'prove';
@@ -95,7 +102,15 @@ export interface ProveOrder {
   readonly entries: readonly PackEntry[];
 }
 
-export type Order = CutOrder | CutFilesOrder | KeepOrder | FinishOrder | ReadOrder | PlaceOrder | ProveOrder;
+export type Order =
+  | CutOrder
+  | CutFilesOrder
+  | KeepOrder
+  | FinishOrder
+  | ReadOrder
+  | PlaceOrder
+  | MakeOrder
+  | ProveOrder;
 
 /** The chunks that a batch completes. */
 export interface ToldChunks {
@@ -158,6 +173,19 @@ export interface PlaceAnswer {
   readonly isPlaced: boolean;
 }
 
+/** What became of each file of a {@link MakeOrder}, one byte each. */
+export interface MakeAnswer {
+  readonly type: 'make';
+  readonly number: number;
+  readonly made: Uint8Array;
+}
+
+/** Nothing is there: its chunk is not as it should be, or it could not be written, whatever the reason. */
+export const NOT_MADE = 0;
+export const MADE = 1;
+/** Its content is there, but owner, mode and time are still to be set. */
+export const MADE_UNDESCRIBED = 2;
+
 /** What a pack was found to be. */
 export interface ProveAnswer {
   readonly type: 'prove';
@@ -190,5 +218,6 @@ export type Answer =
   | FinishAnswer
   | ReadAnswer
   | PlaceAnswer
+  | MakeAnswer
   | ProveAnswer
   | FailAnswer;
