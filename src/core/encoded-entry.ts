@@ -8,18 +8,29 @@ const KIND_AT = LENGTH_BYTES;
 const PATH_AT = KIND_AT + 1;
 /** Mode, owner, group and time lie between the path and the length. */
 const SIZE_AFTER_PATH = 2 + 4 + 4 + 8;
+const SIZE_BYTES = 8;
 const RDEV_BYTES = 8;
 const GROUP_AND_FLAGS_BYTES = 5;
 
 /** An entry of a manifest as it stands there: its length in four bytes, then what {@link decodeEntry} reads. */
 export class EncodedEntry {
   readonly bytes: Uint8Array;
-  readonly #view: DataView;
+  readonly path: Uint8Array;
+  /** Where what comes after the path begins. */
+  readonly #restAt: number;
 
   /** `bytes` were encoded before: nothing of them is checked. */
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    let at = PATH_AT;
+    let length = 0;
+    for (let factor = 1; ; factor *= 0x80) {
+      const byte = bytes[at++] ?? 0;
+      length += (byte & 0x7f) * factor;
+      if (byte < 0x80) break;
+    }
+    this.#restAt = at + length;
+    this.path = bytes.subarray(at, this.#restAt);
   }
 
   /** Encodes an entry. RangeError or MANIFEST_DAMAGED for one that could not be read back. */
@@ -28,36 +39,33 @@ export class EncodedEntry {
   }
 
   get kind(): EntryKind {
-    const kind = ENTRY_KINDS[this.#view.getUint8(KIND_AT) - 1];
+    const kind = ENTRY_KINDS[(this.bytes[KIND_AT] ?? 0) - 1];
     if (kind === undefined) throw new RangeError('expected an encoded entry, got other bytes');
     return kind;
   }
 
-  get path(): Uint8Array {
-    const { value, next } = this.#varint(PATH_AT);
-    return this.bytes.subarray(next, next + value);
-  }
-
   /** Length of a file's content. */
   get sizeBytes(): number {
-    return Number(this.#view.getBigUint64(this.#afterPath() + SIZE_AFTER_PATH, true));
+    let sizeBytes = 0;
+    for (let i = SIZE_BYTES - 1; i >= 0; i--)
+      sizeBytes = sizeBytes * 0x100 + (this.bytes[this.#restAt + SIZE_AFTER_PATH + i] ?? 0);
+    return sizeBytes;
   }
 
   /** The chunks of a file's content. */
   get chunkIds(): Uint8Array[] {
-    const target = this.#varint(this.#afterPath() + SIZE_AFTER_PATH + 8 + RDEV_BYTES);
-    let at = target.next + target.value + GROUP_AND_FLAGS_BYTES;
-    const xattrs = this.#varint(at);
-    at = xattrs.next;
+    const target = this.#varint(this.#restAt + SIZE_AFTER_PATH + SIZE_BYTES + RDEV_BYTES);
+    const xattrs = this.#varint(target.next + target.value + GROUP_AND_FLAGS_BYTES);
+    let at = xattrs.next;
     for (let i = 0; i < xattrs.value * 2; i++) {
       const part = this.#varint(at);
       at = part.next + part.value;
     }
     const count = this.#varint(at);
-    return Array.from({ length: count.value }, (_, i) => {
-      const from = count.next + i * HASH_BYTES;
-      return this.bytes.subarray(from, from + HASH_BYTES);
-    });
+    const ids: Uint8Array[] = [];
+    for (let i = 0, from = count.next; i < count.value; i++, from += HASH_BYTES)
+      ids.push(this.bytes.subarray(from, from + HASH_BYTES));
+    return ids;
   }
 
   /** The entry itself. Throws MANIFEST_DAMAGED. */
@@ -67,15 +75,10 @@ export class EncodedEntry {
     );
   }
 
-  #afterPath(): number {
-    const { value, next } = this.#varint(PATH_AT);
-    return next + value;
-  }
-
   #varint(from: number): { readonly value: number; readonly next: number } {
     let value = 0;
     for (let at = from, factor = 1; ; at++, factor *= 0x80) {
-      const byte = this.#view.getUint8(at);
+      const byte = this.bytes[at] ?? 0;
       value += (byte & 0x7f) * factor;
       if (byte < 0x80) return { value, next: at + 1 };
     }

@@ -9,6 +9,7 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -21,6 +22,7 @@ import type { Root } from '../../src/core/root.ts';
 import { type CaptureOptions, captureTree } from '../../src/sync/files/capture.ts';
 import { LevelFileIndex, RACY_MARGIN_MS } from '../../src/sync/files/file-index.ts';
 import { ScanAhead } from '../../src/sync/files/scan-ahead.ts';
+import { makeFifo } from '../../src/sync/posix/nodes.ts';
 import { MemoryContent } from './support/memory-content.ts';
 import { makeTempFolder } from './support/temp-folder.ts';
 
@@ -138,6 +140,16 @@ describe('a capture', () => {
   it('takes over a scan that began before, wherever that has come to', async () => {
     mkdirSync(join(source, 'a'));
     for (let i = 0; i < 600; i++) writeFileSync(join(source, 'a', `${i}`), `${i}`);
+    // one of each sort, before and after what may have been found
+    for (const name of ['0', 'b']) {
+      writeFileSync(join(source, `${name}-setuid`), name, { mode: 0o4711 });
+      linkSync(join(source, `${name}-setuid`), join(source, `${name}-again`));
+      symlinkSync('nowhere', join(source, `${name}-symlink`));
+      makeFifo(join(source, `${name}-fifo`), 0o640);
+      writeFileSync(join(source, `${name}-sparse`), 'end');
+      truncateSync(join(source, `${name}-sparse`), 300_000);
+      utimesSync(join(source, `${name}-sparse`), 0, -12.5);
+    }
     const { root } = await captureTree(source, content);
     for (const turns of [0, 1, 20]) {
       const ahead = new ScanAhead(source, {});

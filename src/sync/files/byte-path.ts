@@ -1,6 +1,6 @@
 // Paths as bytes: names on Linux need not be UTF-8.
 
-const SLASH = Buffer.from('/');
+const SLASH = 0x2f;
 
 /** A path's bytes; a string is taken as UTF-8. */
 export function pathBytes(path: Uint8Array | string): Buffer {
@@ -11,7 +11,12 @@ export function pathBytes(path: Uint8Array | string): Buffer {
 
 /** `folder/relative`, or the folder itself if `relative` is empty. */
 export function joinPath(folder: Uint8Array, relative: Uint8Array): Buffer {
-  return relative.length === 0 ? pathBytes(folder) : Buffer.concat([folder, SLASH, relative]);
+  if (relative.length === 0) return pathBytes(folder);
+  const joined = Buffer.allocUnsafe(folder.length + 1 + relative.length);
+  joined.set(folder);
+  joined[folder.length] = SLASH;
+  joined.set(relative, folder.length + 1);
+  return joined;
 }
 
 /** A path for people: UTF-8, with `\xff` for bytes that are not and for control characters, which could steer a terminal. */

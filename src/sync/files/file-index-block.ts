@@ -6,25 +6,37 @@ import { STAMP_BYTES } from '../posix/statx.ts';
 const VERSION = 2;
 const HEADER_BYTES = 1;
 const GENERATION_BYTES = 4;
+const ENTRY_AT = GENERATION_BYTES + STAMP_BYTES;
 const CHECK_BYTES = 4;
 const LENGTH_BYTES = 4;
 
-/** What is known of one path. */
-export interface KnownPath {
-  /** The capture that noted it. */
-  readonly generation: number;
-  readonly stamp: Uint8Array;
+/** What is known of one path, as it lies in a block. */
+export class KnownPath {
+  readonly bytes: Buffer;
   readonly entry: EncodedEntry;
-  /** All of the above as it lies in a block. */
-  readonly bytes: Uint8Array;
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes;
+    this.entry = new EncodedEntry(bytes.subarray(ENTRY_AT));
+  }
+
+  /** The capture that noted it. */
+  get generation(): number {
+    return this.bytes.readUInt32LE(0);
+  }
+
+  /** True if its stamp is this one; `from` says how much in front of both may differ. */
+  isStamped(stamp: Uint8Array, from: number): boolean {
+    return this.bytes.compare(stamp, from, STAMP_BYTES, GENERATION_BYTES + from, ENTRY_AT) === 0;
+  }
 }
 
 /** The bytes of one path in a block. */
 export function encodeKnown(generation: number, stamp: Uint8Array, entry: EncodedEntry): Uint8Array {
-  const bytes = Buffer.alloc(GENERATION_BYTES + STAMP_BYTES + entry.bytes.length);
+  const bytes = Buffer.alloc(ENTRY_AT + entry.bytes.length);
   bytes.writeUInt32LE(generation);
   bytes.set(stamp, GENERATION_BYTES);
-  bytes.set(entry.bytes, GENERATION_BYTES + STAMP_BYTES);
+  bytes.set(entry.bytes, ENTRY_AT);
   return bytes;
 }
 
@@ -44,15 +56,8 @@ export function decodeBlock(value: Uint8Array): KnownPath[] {
   if (crc32(bytes.subarray(0, end)) !== bytes.readUInt32LE(end)) return [];
   const known: KnownPath[] = [];
   for (let at = HEADER_BYTES; at < end; ) {
-    const stampAt = at + GENERATION_BYTES;
-    const entryAt = stampAt + STAMP_BYTES;
-    const next = entryAt + LENGTH_BYTES + bytes.readUInt32LE(entryAt);
-    known.push({
-      generation: bytes.readUInt32LE(at),
-      stamp: bytes.subarray(stampAt, entryAt),
-      entry: new EncodedEntry(bytes.subarray(entryAt, next)),
-      bytes: bytes.subarray(at, next),
-    });
+    const next = at + ENTRY_AT + LENGTH_BYTES + bytes.readUInt32LE(at + ENTRY_AT);
+    known.push(new KnownPath(bytes.subarray(at, next)));
     at = next;
   }
   return known;

@@ -66,8 +66,7 @@ export function trusted(
   stamp: Uint8Array,
   { runs, ignoresDev }: RunParts,
 ): EncodedEntry | undefined {
-  const from = ignoresDev ? STAMP_DEVICE_BYTES : 0;
-  const isSame = Buffer.compare(known.stamp.subarray(from), stamp.subarray(from)) === 0;
+  const isSame = known.isStamped(stamp, ignoresDev ? STAMP_DEVICE_BYTES : 0);
   return isSame && !runs.open.includes(known.generation) ? known.entry : undefined;
 }
 
@@ -83,4 +82,7 @@ export function* replaceBlock(key: Uint8Array, paths: readonly KnownBytes[]): Ge
 }
 
 /** A path as a block has it. */
-export type KnownBytes = Pick<KnownPath, 'entry' | 'bytes'>;
+export interface KnownBytes {
+  readonly entry: EncodedEntry;
+  readonly bytes: Uint8Array;
+}

@@ -1,10 +1,11 @@
 // A scan that begins while something else is waited for, and is handed to the capture that wants it.
 import { setImmediate } from 'node:timers/promises';
 import { pathBytes } from './byte-path.ts';
+import { InodePages } from './inode-pages.ts';
 import { type ScannedInode, type ScanOptions, scanTree } from './scanner.ts';
 
-/** So many are held at the most, some 30 MB; the rest is scanned when the capture comes to it. */
-const AHEAD_MAX = 20_000;
+/** So many are held at the most, some 10 MB; the rest is scanned when the capture comes to it. */
+const AHEAD_MAX = 50_000;
 const INODES_PER_TURN = 256;
 
 /** Scans until it is asked for what it has. */
@@ -12,7 +13,7 @@ export class ScanAhead {
   /** When it began: what changed later is not taken for known. */
   readonly startedAtMs = Date.now();
   readonly #scan: Generator<ScannedInode>;
-  readonly #found: ScannedInode[] = [];
+  readonly #found = new InodePages();
   readonly #mounts: Uint8Array[] = [];
   #isStopped = false;
   #failure: { readonly error: unknown } | undefined;
@@ -34,11 +35,10 @@ export class ScanAhead {
    */
   *inodes(onMount: (path: Uint8Array) => void): Generator<ScannedInode> {
     this.stop();
-    for (const inode of this.#found) {
+    for (const inode of this.#found.take()) {
       this.#tellMounts(onMount, inode);
       yield inode;
     }
-    this.#found.length = 0;
     if (this.#failure !== undefined) throw this.#failure.error;
     for (const inode of this.#scan) {
       this.#tellMounts(onMount, inode);
@@ -48,11 +48,11 @@ export class ScanAhead {
 
   async #run(): Promise<void> {
     try {
-      while (this.#found.length < AHEAD_MAX && !this.#isStopped) {
+      while (this.#found.count < AHEAD_MAX && !this.#isStopped) {
         const { value, done } = this.#scan.next();
         if (done === true) return;
         this.#found.push(value);
-        if (this.#found.length % INODES_PER_TURN === 0) await setImmediate();
+        if (this.#found.count % INODES_PER_TURN === 0) await setImmediate();
       }
     } catch (error) {
       // whoever takes the inodes is told when it comes there

@@ -16,6 +16,18 @@ const INODE_MARKS = new Set(
   ),
 );
 
+/** What the system tells of an inode beside its stamp. */
+export interface InodeFacts {
+  /** With the kind. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly linkCount: number;
+  readonly rdevMajor: number;
+  readonly rdevMinor: number;
+  readonly isSmallerOnDisk: boolean;
+}
+
 /** One inode under one name, as the scanner came by it; what is costly to read of it is not read yet. */
 export class ScannedInode {
   /** Relative, raw bytes; empty for the root. */
@@ -23,29 +35,30 @@ export class ScannedInode {
   readonly kind: EntryKind;
   /** What tells that the inode has not changed, see {@link StatReader.stamp}. */
   readonly stamp: Uint8Array;
-  /** How many names the inode has, in this tree and elsewhere. */
-  readonly linkCount: number;
-  /** True for a file that takes less space than its length: it may have holes. */
-  readonly mayBeSparse: boolean;
-  readonly #mode: number;
-  readonly #uid: number;
-  readonly #gid: number;
-  readonly #rdevMajor: number;
-  readonly #rdevMinor: number;
+  readonly facts: InodeFacts;
 
-  /** Of what `stats` read last. Many are held at a time, so there is no object in it that need not be. */
-  constructor(path: Uint8Array, stats: StatReader) {
+  constructor(path: Uint8Array, stamp: Uint8Array, facts: InodeFacts) {
     this.path = path;
-    this.kind = kindOf(stats.mode);
-    this.stamp = stats.stamp();
-    this.linkCount = stats.linkCount;
-    this.mayBeSparse = this.kind === 'file' && stats.isSmallerOnDisk;
-    this.#mode = stats.mode & 0o7777;
-    this.#uid = stats.uid;
-    this.#gid = stats.gid;
-    const isDevice = this.kind === 'character-device' || this.kind === 'block-device';
-    this.#rdevMajor = isDevice ? stats.rdevMajor : 0;
-    this.#rdevMinor = isDevice ? stats.rdevMinor : 0;
+    this.kind = kindOf(facts.mode);
+    this.stamp = stamp;
+    this.facts = facts;
+  }
+
+  /** Of what `stats` read last. */
+  static of(path: Uint8Array, stats: StatReader): ScannedInode {
+    const { mode, uid, gid, linkCount, rdevMajor, rdevMinor, isSmallerOnDisk } = stats;
+    const facts = { mode, uid, gid, linkCount, rdevMajor, rdevMinor, isSmallerOnDisk };
+    return new ScannedInode(path, stats.stamp(), facts);
+  }
+
+  /** How many names the inode has, in this tree and elsewhere. */
+  get linkCount(): number {
+    return this.facts.linkCount;
+  }
+
+  /** True for a file that takes less space than its length: it may have holes. */
+  get mayBeSparse(): boolean {
+    return this.kind === 'file' && this.facts.isSmallerOnDisk;
   }
 
   get #told(): Stamp {
@@ -87,14 +100,16 @@ export class ScannedInode {
     return unlessVanished(place, () => {
       const target = this.kind === 'symlink' ? targetOf(place) : NO_BYTES;
       if (target === undefined) return examine(root, this.path);
+      const { mode, uid, gid, rdevMajor, rdevMinor } = this.facts;
+      const isDevice = this.kind === 'character-device' || this.kind === 'block-device';
       const entry = {
         path: this.path,
         kind: this.kind,
-        mode: this.#mode,
-        uid: this.#uid,
-        gid: this.#gid,
-        rdevMajor: this.#rdevMajor,
-        rdevMinor: this.#rdevMinor,
+        mode: mode & PERMISSIONS,
+        uid,
+        gid,
+        rdevMajor: isDevice ? rdevMajor : 0,
+        rdevMinor: isDevice ? rdevMinor : 0,
         mtimeNs: this.mtimeNs,
         sizeBytes: this.sizeBytes,
         target,
@@ -198,7 +213,7 @@ class Places {
       if (hasVanished(error)) return undefined;
       throw unreadable(place.subarray(0, -1), error);
     }
-    return new ScannedInode(path, this.#stats);
+    return ScannedInode.of(path, this.#stats);
   }
 
   /** @throws DeskPodError SOURCE_UNREADABLE */
@@ -257,6 +272,7 @@ export function unreadable(place: Uint8Array, cause: unknown): DeskPodError {
 }
 
 const SLASH = 0x2f;
+const PERMISSIONS = 0o7777;
 const NO_BYTES = new Uint8Array(0);
 const NO_XATTRS: readonly Xattr[] = [];
 

@@ -39,8 +39,8 @@ export class WholeIndexRun implements FileIndexRun {
   #ahead: PassingBlock[] = [];
   #next = 0;
   #isExhausted = false;
-  /** What was found and not remembered again yet. */
-  readonly #found = new Map<EncodedEntry, KnownPath>();
+  /** What was found and not remembered again yet, and where. */
+  readonly #found = new Map<EncodedEntry, { readonly known: KnownPath; readonly block: PassingBlock }>();
   #operations: BlockOperation[] = [];
   #isMarkedOpen = false;
 
@@ -56,6 +56,8 @@ export class WholeIndexRun implements FileIndexRun {
   }
 
   remember(stamp: Uint8Array, entry: EncodedEntry): void | Promise<void> {
+    const found = this.#found.get(entry);
+    if (found !== undefined && this.#keep(entry, found)) return this.#writeIfMuch();
     const key = blockKey(entry.path);
     return this.#reach(key) ? this.#note(key, stamp, entry) : this.#noteLater(key, stamp, entry);
   }
@@ -65,8 +67,17 @@ export class WholeIndexRun implements FileIndexRun {
     await this.#note(key, stamp, entry);
   }
 
+  /** Lets a path stay in the block that it was found in; false if that was left, as it held paths in another order. */
+  #keep(entry: EncodedEntry, { known, block }: { known: KnownPath; block: PassingBlock }): boolean {
+    if (!this.#passing.includes(block)) return false;
+    this.#found.delete(entry);
+    while (this.#passing[0] !== block) this.#leave(this.#passing.shift() as PassingBlock);
+    block.kept.push(known);
+    return true;
+  }
+
   #note(key: Uint8Array, stamp: Uint8Array, entry: EncodedEntry): void | Promise<void> {
-    const known = this.#found.get(entry);
+    const known = this.#found.get(entry)?.known;
     this.#found.delete(entry);
     const block = this.#blockOf(key);
     if (known !== undefined) block.kept.push(known);
@@ -75,11 +86,15 @@ export class WholeIndexRun implements FileIndexRun {
       block.isTouched = true;
       if (block.kept.length >= KEPT_MAX) this.#split(block);
     }
+    return this.#writeIfMuch();
+  }
+
+  #writeIfMuch(): void | Promise<void> {
     return this.#operations.length >= BATCH_OPERATIONS ? this.#write() : undefined;
   }
 
   isOfCheckpoint(entry: EncodedEntry): boolean {
-    const known = this.#found.get(entry);
+    const known = this.#found.get(entry)?.known;
     return known !== undefined && known.generation <= this.#parts.runs.sealed;
   }
 
@@ -115,7 +130,8 @@ export class WholeIndexRun implements FileIndexRun {
   /** What is known under the path; 'more' if that can only be said after reading on. */
   #seek(path: Uint8Array, stamp: Uint8Array): EncodedEntry | undefined | 'more' {
     for (;;) {
-      const { known: paths } = this.#searched;
+      const block = this.#searched;
+      const { known: paths } = block;
       for (; this.#next < paths.length; this.#next++) {
         const known = paths[this.#next];
         const order = known === undefined ? 1 : orderOf(known.entry.path, path);
@@ -123,7 +139,7 @@ export class WholeIndexRun implements FileIndexRun {
         if (order < 0) continue;
         this.#next++;
         const entry = trusted(known, stamp, this.#parts);
-        if (entry !== undefined) this.#found.set(entry, known);
+        if (entry !== undefined) this.#found.set(entry, { known, block });
         return entry;
       }
       const [next] = this.#ahead;

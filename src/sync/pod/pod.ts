@@ -50,14 +50,15 @@ export class Pod {
   }
 
   /**
-   * Opens the pod in `folder`; the caller closes it.
+   * Opens the pod in `folder`; the caller closes it. `opening` are its projections if somebody has begun to open them: the
+   * pod closes them, but he does if this throws.
    *
    * @throws DeskPodError LOG_DAMAGED, EVENT_UNKNOWN, POD_NOT_FOUND, SPACE_EXHAUSTED, TARGET_WRITE_FAILED
    */
-  static async open(folder: PodFolder, secrets: Secrets): Promise<Pod> {
+  static async open(folder: PodFolder, secrets: Secrets, opening?: Promise<Projections>): Promise<Pod> {
     const repository = await Repository.open(folder.repositoryDir);
     const log = await Log.open(folder.logDir, { hashing, logKey: secrets.logKey });
-    return Pod.#openWith(folder, secrets, repository, log);
+    return Pod.#openWith(folder, secrets, { repository, log, ...(opening === undefined ? {} : { opening }) });
   }
 
   /**
@@ -73,18 +74,18 @@ export class Pod {
   ): Promise<Pod> {
     const repository = await Repository.open(folder.repositoryDir);
     const log = new FixedLog(await readChain(repository, secrets, head), refusal);
-    return Pod.#openWith(folder, secrets, repository, log);
+    return Pod.#openWith(folder, secrets, { repository, log });
   }
 
   static async #openWith(
     folder: Omit<PodFolder, 'logDir'>,
     secrets: Secrets,
-    repository: Repository,
-    log: PodLog,
+    parts: { readonly repository: Repository; readonly log: PodLog; readonly opening?: Promise<Projections> },
   ): Promise<Pod> {
+    const { repository, log, opening } = parts;
     let projections: Projections | undefined;
     try {
-      projections = await openProjections(folder.projectionsDir);
+      projections = await (opening ?? openProjections(folder.projectionsDir));
       const state = foldRecords(await log.read());
       // before anything counts on a chunk in one of them
       repository.passOver(state.packs.removed);

@@ -15,6 +15,7 @@ import { inodePlace } from './device-place.ts';
 import { settleMarker } from './marker-file.ts';
 import { Pod } from './pod.ts';
 import { type PodFolder, TREE_LOCK, TREE_POD_DIR, treePodFolder } from './pod-folder.ts';
+import { openProjections, type Projections } from './projections.ts';
 import { endRestore } from './restore-folder.ts';
 import {
   type CapturedTree,
@@ -168,12 +169,16 @@ export async function openTree(
   const place = new SourcePlace(dir);
   const lock = await lockTree(dir);
   const ahead = scansAhead ? new ScanAhead(dir, { isExcluded: isOfPod }) : undefined;
+  let opening: Promise<Projections> | undefined;
   try {
     if (await isTwinAt(folder.markerFile)) throw onlyFollows(dir);
+    // while the passphrase is worked on: there is nothing in them that needs a key
+    opening = openProjections(folder.projectionsDir);
+    opening.catch(ignoreUntilAwaited);
     const { keyring } = await unlockRepository(await Repository.open(folder.repositoryDir), credential);
     const marker = await readMarker(folder, keyring);
     await endRestore(dir);
-    const pod = await Pod.open(folder, keyring.secrets);
+    const pod = await Pod.open(folder, keyring.secrets, opening);
     try {
       const notice = await settleMarker(pod, marker, await inodePlace('folder', join(dir, TREE_POD_DIR)));
       return new Tree(pod, { dir, place, lock, notice, ahead });
@@ -183,9 +188,15 @@ export async function openTree(
     }
   } catch (error) {
     ahead?.stop();
+    const [opened] = await Promise.allSettled([opening]);
+    if (opened?.status === 'fulfilled') await opened.value?.close();
     lock.release();
     throw error;
   }
+}
+
+function ignoreUntilAwaited(): void {
+  // whoever opens the pod awaits it, unless what is asked before fails
 }
 
 /** The lock of the pod around `dir`, whose pod folder is made if it is not there. @throws DeskPodError POD_BUSY */

@@ -145,9 +145,16 @@ export function readNames(fd: number): Buffer[] {
     if (length < 0) throw new ErrnoError('getdents64', lastErrno(), `file descriptor ${fd}`);
     if (length === 0) return names.sort(Buffer.compare);
     for (let at = 0; at < length; at += entries.readUInt16LE(at + 16)) {
-      const name = entries.subarray(at + NAME_AT, entries.indexOf(0, at + NAME_AT));
-      const isDots = name[0] === DOT && (name.length === 1 || (name.length === 2 && name[1] === DOT));
-      if (!isDots) names.push(Buffer.from(name));
+      const start = at + NAME_AT;
+      let end = start + 1;
+      while (entries[end] !== 0) end++;
+      const isDots =
+        entries[start] === DOT && (end === start + 1 || (end === start + 2 && entries[start + 1] === DOT));
+      if (isDots) continue;
+      // names are short: each byte by itself costs less than a call that copies them
+      const name = Buffer.allocUnsafe(end - start);
+      for (let i = 0; i < name.length; i++) name[i] = entries[start + i] as number;
+      names.push(name);
     }
   }
 }
