@@ -80,6 +80,24 @@ describe('a twin on a device', () => {
   const headSeq = (path: string): Promise<number> =>
     onDevice(path, async (dir) => peekHead(await readFile(join(dir, 'repository', 'head'))).seq);
 
+  it('whose marker cannot be read is kept: it may be whole but for that, and the last copy', async () => {
+    await add(twin, { sizeBytes: 200 * MEBIBYTE });
+    const writeMarker = (change: (marker: Buffer) => Buffer): Promise<void> =>
+      onDevice(twin, async (mountDir) => {
+        const path = join(mountDir, 'deskpod.pod');
+        await writeFile(path, change(await readFile(path)));
+      });
+    const open = () => openDevice(twin, CREDENTIAL, { onPromotion: onProgress });
+    await writeMarker((marker) => Buffer.concat([marker.subarray(0, 4), Buffer.of(2), marker.subarray(5)]));
+    const newer = await failureOf('FORMAT_UNKNOWN', open);
+    assert.match(newer.hint ?? '', /newer deskpod/);
+    await writeMarker((marker) => Buffer.alloc(marker.length));
+    const damaged = await failureOf('MARKER_DAMAGED', open);
+    assert.ok(damaged.message.startsWith(`${twin}: `), damaged.message);
+    assert.match(damaged.hint ?? '', /^Keep what is here.*ops\/reader FOLDER\/repository/);
+    assert.doesNotMatch(damaged.hint ?? '', /--force/);
+  });
+
   it('holds marker and repository only, and is free to be unplugged after each sync', async () => {
     await checkpoint('letter.txt', 'Dear reader');
     assert.deepEqual(await add(twin, { sizeBytes: 200 * MEBIBYTE }), { url: `twin://${twin}` });

@@ -61,7 +61,7 @@ export async function openDevice(
   const left = await readSessionNote(device.staging);
   const undo: (() => Promise<void>)[] = [() => device.unmount()];
   try {
-    const isTwin = await isTwinAt(join(device.mountDir, MARKER_NAME));
+    const isTwin = await isTwinAt({ markerFile: join(device.mountDir, MARKER_NAME), place: devicePath });
     if (isTwin && options.onPromotion === undefined) throw onlyFollows(devicePath);
     const repository = await Repository.open(`${device.mountDir}/repository`);
     const baseHashes = options.willMount === true ? await beginBaseHashes(repository) : undefined;
@@ -75,7 +75,7 @@ export async function openDevice(
     const unlockMs = performance.now() - startedMs;
     const vault = await findVault(device);
     const folder = devicePodFolder(device.mountDir, vault.dir);
-    const marker = await readMarker(folder, keyring);
+    const marker = await readMarker({ ...folder, place: devicePath }, keyring);
     if (toHex(marker.podId) !== toHex(keyring.secrets.podId)) {
       throw new DeskPodError('MARKER_DAMAGED', `${devicePath}: marker and keyring are of two pods`);
     }
@@ -122,7 +122,9 @@ async function findVault(device: MountedDevice): Promise<Vault> {
   const kind = await findVaultKind(place);
   if (kind === undefined) {
     throw new DeskPodError('DEVICE_NOT_A_POD', `${device.path}: expected a vault on the device, found none`, {
-      hint: 'Creating or restoring this pod did not finish: do it again with --force.',
+      hint:
+        'Keep what is on it: its packs may be whole. Restore the pod from a home or twin to another device; mounted ' +
+        'read-only at FOLDER, `ops/reader FOLDER/repository` takes the files out.',
     });
   }
   return chooseVault(kind, place);

@@ -37,12 +37,14 @@ export async function withSource<T>(
 async function findTwinPath(from: string): Promise<string | undefined> {
   if (isTwinUrl(from)) return parseHomeUrl(from).path;
   if (!from.startsWith('/')) return undefined;
-  const isTwin = (await isDevice(from)) || (await isTwinAt(join(from, TREE_POD_DIR, MARKER_FILE)));
+  const isTwin =
+    (await isDevice(from)) ||
+    (await isTwinAt({ markerFile: join(from, TREE_POD_DIR, MARKER_FILE), place: from }));
   return isTwin ? from : undefined;
 }
 
 async function requireTwin(dir: string, path: string): Promise<void> {
-  if (await isTwinAt(join(dir, MARKER_FILE))) return;
+  if (await isTwinAt({ markerFile: join(dir, MARKER_FILE), place: path })) return;
   throw new DeskPodError('USAGE', `${path}: expected a home or a twin, got a device in its own right`, {
     hint: `It goes on as it is: \`deskpod start ${path}\`. Files come out of it with \`deskpod restore --into FOLDER -d ${path}\`.`,
     details: { path },

@@ -46,8 +46,12 @@ export interface Unlocked {
 export async function unlockRepository(repository: Repository, credential: Credential): Promise<Unlocked> {
   const headBytes = await repository.readHead();
   if (headBytes === undefined) {
+    const hasPacks = (await repository.listObjects('packs')).length > 0;
     throw new DeskPodError('POD_NOT_FOUND', `${repository.dir}: expected the head of a pod, got none`, {
-      hint: 'Creating or restoring this pod did not finish: do it again with --force.',
+      hint: hasPacks
+        ? 'If a restore to here was interrupted, run it again. If not, keep what is here: `deskpod verify --home URL` ' +
+          'brings the head back.'
+        : 'Creating or restoring this pod did not finish: do it again with --force.',
     });
   }
   const keyringBytes = await repository.readObject('keyrings', toHex(peekHead(headBytes).keyring));
@@ -59,48 +63,61 @@ export async function unlockRepository(repository: Repository, credential: Crede
   return { head, keyring };
 }
 
+/** A marker, and what the user calls the device or folder that it is of; its own path without `place`. */
+export interface MarkerPlace extends Pick<PodFolder, 'markerFile'> {
+  readonly place?: string;
+}
+
 /**
  * The marker of a pod, proven with its secrets.
  *
- * @throws DeskPodError POD_NOT_FOUND, MARKER_DAMAGED
+ * @throws DeskPodError POD_NOT_FOUND, MARKER_DAMAGED, FORMAT_UNKNOWN
  */
 export async function readMarker(
-  folder: Pick<PodFolder, 'markerFile'>,
+  at: MarkerPlace,
   { secrets }: Pick<OpenKeyring, 'secrets'>,
 ): Promise<Marker> {
-  return readMarkerBy(folder, (bytes) => decodeMarker(bytes, { hashing, logKey: secrets.logKey }));
+  return readMarkerBy(at, (bytes) => decodeMarker(bytes, { hashing, logKey: secrets.logKey }));
 }
 
 /**
  * What the marker of a pod says, with nothing proven.
  *
- * @throws DeskPodError POD_NOT_FOUND, MARKER_DAMAGED
+ * @throws DeskPodError POD_NOT_FOUND, MARKER_DAMAGED, FORMAT_UNKNOWN
  */
-export function peekMarkerIn(folder: Pick<PodFolder, 'markerFile'>): Promise<Marker> {
-  return readMarkerBy(folder, peekMarker);
+export function peekMarkerIn(at: MarkerPlace): Promise<Marker> {
+  return readMarkerBy(at, peekMarker);
 }
 
-async function readMarkerBy(
-  folder: Pick<PodFolder, 'markerFile'>,
-  decode: (bytes: Uint8Array) => Marker,
-): Promise<Marker> {
+async function readMarkerBy(at: MarkerPlace, decode: (bytes: Uint8Array) => Marker): Promise<Marker> {
+  const { markerFile, place = markerFile } = at;
   try {
-    return decode(await readMarkerFile(folder.markerFile));
-  } catch (cause) {
-    if (isDeskPodError(cause, 'MARKER_DAMAGED')) {
-      throw new DeskPodError(cause.code, `${folder.markerFile}: ${cause.message}`, {
-        hint:
-          'Bring it back from a copy of this device, or restore the pod from a home or twin. ' +
-          `\`ops/reader ${join(dirname(folder.markerFile), REPOSITORY_FOLDER)}\` takes the files out without it.`,
-        details: cause.details,
-        cause,
-      });
+    return decode(await readMarkerFile(markerFile));
+  } catch (error) {
+    const cause = unreadableError(error, 'MARKER_DAMAGED', 'marker');
+    if (isDeskPodError(cause)) {
+      const hint = cause.code === 'MARKER_DAMAGED' ? keepingHint(at) : cause.hint;
+      const { code, message } = cause;
+      const details = { ...cause.details, path: place };
+      throw new DeskPodError(code, `${place}: ${message}`, { ...(hint && { hint }), details, cause: error });
     }
-    if (!isSystemError(cause, 'ENOENT')) throw unreadableError(cause, 'MARKER_DAMAGED', folder.markerFile);
-    throw new DeskPodError(
-      'POD_NOT_FOUND',
-      `${folder.markerFile}: expected the marker of a pod, got nothing`,
-      { cause },
-    );
+    if (!isSystemError(cause, 'ENOENT')) throw cause;
+    throw new DeskPodError('POD_NOT_FOUND', `${place}: expected the marker of a pod, got nothing`, {
+      hint: `If creating or restoring it did not finish, do the same again. ${keepingHint(at)}`,
+      cause,
+    });
   }
+}
+
+/** All else may be whole, and the last copy: nothing that is said here may cost it. */
+function keepingHint({ markerFile, place }: MarkerPlace): string {
+  const repositoryDir = join(dirname(markerFile), REPOSITORY_FOLDER);
+  const isVisible = place === undefined || repositoryDir.startsWith(`${place}/`);
+  const reader = isVisible
+    ? `\`ops/reader ${repositoryDir}\` takes the files out`
+    : `Mounted read-only at FOLDER, \`ops/reader FOLDER/${REPOSITORY_FOLDER}\` takes the files out`;
+  return (
+    'Keep what is here, it may be whole but for its marker. Bring that back from a copy of this device, or restore the pod ' +
+    `from a home or another twin to another place. ${reader} without it.`
+  );
 }

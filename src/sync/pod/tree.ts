@@ -171,7 +171,7 @@ export async function openTree(
   const ahead = scansAhead ? new ScanAhead(dir, { isExcluded: isOfPod }) : undefined;
   let opening: Promise<Projections> | undefined;
   try {
-    if (await isTwinAt(folder.markerFile)) throw onlyFollows(dir);
+    if (await isTwinAt(folder)) throw onlyFollows(dir);
     // while the passphrase is worked on: there is nothing in them that needs a key
     opening = openProjections(folder.projectionsDir);
     opening.catch(ignoreUntilAwaited);

@@ -1,16 +1,19 @@
 // A twin: a device that follows a pod as one of its homes, and whose repository is there to become the pod itself.
 import { join } from 'node:path';
 import { fromHex } from '../../core/bytes.ts';
-import { DeskPodError } from '../../core/errors.ts';
-import { encodeMarker, peekMarker } from '../../core/marker.ts';
+import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
+import { encodeMarker } from '../../core/marker.ts';
 import { latestCheckpoint } from '../../core/state.ts';
 import type { FollowedPod } from '../home/twin-home.ts';
-import { type Credential, readMarker, unlockRepository } from '../keyring/unlock.ts';
-import { isSystemError } from '../repository/durable-file.ts';
-import { readMarkerFile } from '../repository/plain-file.ts';
+import {
+  type Credential,
+  type MarkerPlace,
+  peekMarkerIn,
+  readMarker,
+  unlockRepository,
+} from '../keyring/unlock.ts';
 import { Repository } from '../repository/repository.ts';
 import { withScratchFolder } from '../scratch-folder.ts';
-import { isUnreadable } from '../storage-failure.ts';
 import { newDeviceId } from './create-pod.ts';
 import { type DevicePlace, placeId } from './device-place.ts';
 import { Pod } from './pod.ts';
@@ -30,13 +33,16 @@ export function newTwinMarker({ state, secrets, sealing }: Pod, place: DevicePla
   );
 }
 
-/** True if the marker is that of a twin; nothing is proven yet. False if there is no marker, or a damaged or unreadable one. */
-export async function isTwinAt(markerFile: string): Promise<boolean> {
+/**
+ * True if the marker is that of a twin; nothing is proven yet. False if there is none.
+ *
+ * @throws DeskPodError MARKER_DAMAGED, FORMAT_UNKNOWN: it might be a twin's, and the last whole copy of its pod
+ */
+export async function isTwinAt(at: MarkerPlace): Promise<boolean> {
   try {
-    return peekMarker(await readMarkerFile(markerFile)).isTwin;
+    return (await peekMarkerIn(at)).isTwin;
   } catch (error) {
-    // whoever opens the pod reads the marker once more, and tells
-    if (error instanceof DeskPodError || isSystemError(error, 'ENOENT') || isUnreadable(error)) return false;
+    if (isDeskPodError(error, 'POD_NOT_FOUND')) return false;
     throw error;
   }
 }
@@ -80,7 +86,7 @@ export async function withTwinPod<T>(
   const repository = await Repository.open(repositoryDir);
   await requireSynced(repository, place);
   const unlocked = await unlockRepository(repository, credential);
-  await readMarker({ markerFile }, unlocked.keyring);
+  await readMarker({ markerFile, place }, unlocked.keyring);
   return withScratchFolder(async (projectionsDir) => {
     const pod = await Pod.openRepository({ markerFile, repositoryDir, projectionsDir }, unlocked, () =>
       onlyFollows(place),
