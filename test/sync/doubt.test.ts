@@ -298,6 +298,29 @@ describe('a checkpoint that looks like a loss', () => {
       assert.deepEqual(tree.pod.state.mounts, []);
     });
 
+    it('is none of what is mounted on an empty folder, which each checkpoint says that it leaves out', async () => {
+      write(['file', 'a folder/beneath/file']);
+      for (const name of ['bound', 'a folder/drive']) mkdirSync(join(dir, name));
+      const first = await tree.checkpoint(SILENT);
+      assert.deepEqual([first.notCrossed, first.warnings], [[], []]);
+      mount('--bind', join(dir, 'a folder', 'beneath'), join(dir, 'bound'));
+      mount('-t', 'tmpfs', 'none', join(dir, 'a folder', 'drive'));
+      write(['a folder/drive/left out', 'a folder/drive/inner/left out']);
+      mount('-t', 'tmpfs', 'none', join(dir, 'a folder', 'drive', 'inner'));
+      for (const fileCount of [3, 3]) {
+        const report = await tree.checkpoint(SILENT);
+        assert.deepEqual([report.notCrossed, report.fileCount], [['a folder/drive'], fileCount]);
+        assert.match(
+          report.warnings.join(),
+          /^left out, .*: a folder\/drive\. .*make a pod .* or unmount it/,
+        );
+        assert.deepEqual(tree.notCrossed().map(String), ['a folder/drive']);
+      }
+      for (const name of ['a folder/drive/inner', 'a folder/drive']) unmount(join(dir, name));
+      assert.deepEqual((await tree.checkpoint(SILENT)).warnings, []);
+      assert.deepEqual(tree.notCrossed(), []);
+    });
+
     it('is not sealed while something is mounted over files, and is when it holds none', async () => {
       write([...documents, 'beneath/file']);
       mkdirSync(join(dir, 'empty'));

@@ -1,11 +1,13 @@
 // The commands of a tree pod when all is well: what they do, and the shape of what they print for programs.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LoggedEvent } from '../../src/core/events.ts';
 import type { StatusReport } from '../../src/session/operation/operations.ts';
 import type { KeyReport } from '../../src/sync/pod/change-keys.ts';
 import type { SyncReport } from '../../src/sync/pod/replicate.ts';
+import type { CheckpointReport } from '../../src/sync/pod/seal-checkpoint.ts';
 import { assertSameFiles, openTreeLab, type TreeLab } from './tree-lab.ts';
 
 const ID = /^[0-9a-f]{32}$/;
@@ -35,6 +37,29 @@ describe('a tree pod', () => {
     const status = await lab.program.answer<StatusReport>(['status', '-d', dir]);
     assert.equal(status.podId, created.podId);
     assert.equal(status.name, 'photos');
+  });
+
+  it('says what its checkpoints leave out, as another file system is mounted there', async function () {
+    if (process.getuid?.() !== 0) this.skip();
+    const drive = join(lab.dir, 'folder', 'drive');
+    await mkdir(drive);
+    execFileSync('mount', ['-t', 'tmpfs', 'none', drive]);
+    try {
+      const told = await lab.program.run(['checkpoint', ...lab.at]);
+      assert.match(told.stdout, /^left out, as other file systems are mounted there: folder\/drive\. /m);
+      const { notCrossed, warnings } = await lab.program.answer<CheckpointReport>(['checkpoint', ...lab.at]);
+      assert.deepEqual([notCrossed, warnings.length], [['folder/drive'], 1]);
+      assert.match(
+        (await lab.program.run(['status', ...lab.at])).stdout,
+        /^mounted +left out, .* folder\/drive\./m,
+      );
+      assert.deepEqual(
+        (await lab.program.answer<StatusReport>(['status', ...lab.at])).notCrossed,
+        notCrossed,
+      );
+    } finally {
+      execFileSync('umount', [drive]);
+    }
   });
 
   it('tells its state, its timeline, its log and its keys', async () => {

@@ -50,6 +50,7 @@ export function describeCheckpoint(report: CheckpointReport): string {
   if (report.changedWhileRead.length > 0) {
     lines.push(`changed while they were read: ${report.changedWhileRead.join(', ')}`);
   }
+  lines.push(...report.warnings);
   if (report.doubt !== undefined) lines.push(describeOpenDoubt(report.doubt));
   return lines.join('\n');
 }

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { describeDoubt } from '../../core/checkpoint-doubt.ts';
 import type { HomeReport, StatusReport } from '../../session/operation/operations.ts';
+import { notCrossedText } from '../../sync/files/inner-mounts.ts';
 import { movedText } from '../../sync/pod/marker-file.ts';
 import { contextOf, operateOn, withPodOptions } from '../context.ts';
 import { describeLimits } from '../limits.ts';
@@ -33,6 +34,7 @@ function describeStatus(report: StatusReport): string {
     `checkpoint  ${last === undefined ? 'none yet' : `${last.number}, ${formatMoment(last.atMs)} (${last.reason})`}`,
   );
   if (report.doubt !== undefined) lines.push(`doubt       ${describeStanding(report.doubt)}`);
+  if (report.notCrossed.length > 0) lines.push(`mounted     ${notCrossedText(report.notCrossed)}`);
   if (report.packages.length > 0) lines.push(`installed   ${report.packages.join(' ')}`);
   if (report.homes.length === 0)
     lines.push('home        none: a lost device takes everything with it; see deskpod home add');

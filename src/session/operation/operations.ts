@@ -40,6 +40,8 @@ export interface StatusReport {
   readonly lastCheckpoint: Pick<Checkpoint, 'number' | 'atMs' | 'reason'> | undefined;
   /** What a person is asked about; with a `number` it was sealed as that checkpoint, without one nothing was. */
   readonly doubt: PodState['doubt'];
+  /** Folders of a tree pod on which other file systems are mounted now: no checkpoint has what is in them. */
+  readonly notCrossed: readonly string[];
   readonly homes: readonly HomeReport[];
   /** When it was found on another medium, and no home has taken its history since. */
   readonly moved: PodState['moved'];

@@ -1,6 +1,7 @@
 // The operations that need no session: the same for tree pods and for desktops.
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Checkpoint, HomeState, PodState } from '../../core/state.ts';
+import { displayPath } from '../../sync/files/byte-path.ts';
 import { rememberHomePassword } from '../../sync/home/home-password.ts';
 import { isTwinUrl } from '../../sync/home/home-url.ts';
 import { addHome } from '../../sync/pod/add-home.ts';
@@ -62,6 +63,8 @@ export type PodOperationName =
 export interface Checkpointable {
   readonly pod: Pod;
   checkpoint(onProgress: ProgressListener, ifDoubtful?: DoubtAnswer): Promise<CheckpointReport>;
+  /** Folders of a tree pod that are left out of checkpoints. */
+  notCrossed?(): readonly Uint8Array[];
 }
 
 /** What `status` says of a session that runs here. */
@@ -76,7 +79,10 @@ export function podOperations(
 ): Handlers<PodOperationName> {
   const { pod } = opened;
   return {
-    status: async () => describe(pod.state, await reportSession()),
+    status: async () => ({
+      ...(await describe(pod.state, await reportSession())),
+      notCrossed: (opened.notCrossed?.() ?? []).map(displayPath),
+    }),
     log: async ({ since }) => ({ events: await pod.events(since) }),
     checkpoints: async ({ policy }) => listCheckpoints(pod.state, policy),
     checkpoint: (parameters, onProgress) => opened.checkpoint(onProgress, answerOf(parameters)),
@@ -162,7 +168,7 @@ function meantBy(pod: Pod, typed: string): Promise<string> {
   );
 }
 
-async function describe(state: PodState, running: SessionReport): Promise<StatusReport> {
+async function describe(state: PodState, running: SessionReport): Promise<Omit<StatusReport, 'notCrossed'>> {
   const { podId, name, kind, deviceId, epoch, vault, seq, session, packages, doubt, limits } = state;
   const last = state.checkpoints.at(-1);
   return {

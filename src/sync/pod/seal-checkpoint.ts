@@ -7,7 +7,7 @@ import type { Root } from '../../core/root.ts';
 import { displayPath } from '../files/byte-path.ts';
 import { type CaptureStats, type ContentWriter, captureTree } from '../files/capture.ts';
 import type { FileIndex } from '../files/file-index.ts';
-import { innerMounts } from '../files/inner-mounts.ts';
+import { innerMounts, notCrossedText } from '../files/inner-mounts.ts';
 import type { ScanAhead } from '../files/scan-ahead.ts';
 import type { ScannedInode } from '../files/scanner.ts';
 import type { Content, ContentKind } from '../repository/content.ts';
@@ -91,6 +91,10 @@ export interface CheckpointReport {
   readonly durableMs: number;
   /** Files that changed while they were read; their state is of a moment within the capture. */
   readonly changedWhileRead: readonly string[];
+  /** Folders on which other file systems are mounted: what lies in them is in no checkpoint. */
+  readonly notCrossed: readonly string[];
+  /** What the user is to be told of it, in sentences. */
+  readonly warnings: readonly string[];
   /** Why it is doubtful, if it was sealed all the same and nobody has accepted it. */
   readonly doubt?: Doubt;
 }
@@ -155,6 +159,7 @@ export async function sealCheckpoint(pod: Pod, parts: CheckpointParts): Promise<
   });
   await pod.publish();
   await files.settle(!isOpen);
+  const notCrossed = files.stats.notCrossed.map(displayPath);
   return {
     number: pod.state.checkpoints.at(-1)?.number ?? 0,
     ...sizes,
@@ -162,6 +167,8 @@ export async function sealCheckpoint(pod: Pod, parts: CheckpointParts): Promise<
     suspendMs: suspendMs ?? 0,
     durableMs: performance.now() - startedMs,
     changedWhileRead: files.stats.changedWhileRead.map(displayPath),
+    notCrossed,
+    warnings: notCrossed.length === 0 ? [] : [notCrossedText(notCrossed)],
     ...(isOpen ? { doubt } : {}),
   };
 }

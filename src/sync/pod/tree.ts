@@ -2,7 +2,9 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DeskPodError } from '../../core/errors.ts';
+import { isWithin } from '../../core/path-order.ts';
 import type { ProgressListener } from '../../core/progress.ts';
+import { foreignMounts } from '../files/inner-mounts.ts';
 import { ScanAhead } from '../files/scan-ahead.ts';
 import { SourcePlace } from '../files/source-place.ts';
 import { type Credential, readMarker, unlockRepository } from '../keyring/unlock.ts';
@@ -137,6 +139,11 @@ export class Tree {
     });
     this.place.requireInPlace();
     return captured;
+  }
+
+  /** Folders in it that no checkpoint looks into, as other file systems are mounted there. */
+  notCrossed(): Uint8Array[] {
+    return foreignMounts(this.dir).filter((path) => !isOfPod(path) && !isWithin(path, TREE_POD_PATH));
   }
 
   /** Closes it. */

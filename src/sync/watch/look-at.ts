@@ -1,4 +1,5 @@
 // Looking at the dirty paths of a tree: what is there now, as a scan of everything would have found it.
+import { equalBytes } from '../../core/bytes.ts';
 import type { DirtyPath } from '../../core/dirty-paths.ts';
 import { isWithin } from '../../core/path-order.ts';
 import { joinPath } from '../files/byte-path.ts';
@@ -44,6 +45,22 @@ export function lookAt(
     parts.push({ path, isWhole: isWhole || isForeign, found });
   }
   return parts;
+}
+
+/** The folders taken as empty after a look: those that were before and were not looked at again, and what `mounts` tells. */
+export function notCrossedAfter(
+  before: readonly Uint8Array[],
+  parts: readonly FoundPart[],
+  mounts: readonly ScannedEntry[],
+): Uint8Array[] {
+  const isSeenAgain = (path: Uint8Array): boolean =>
+    parts.some(
+      (part) =>
+        equalBytes(path, part.path) ||
+        ((part.isWhole || part.found.length === 0) && isWithin(path, part.path)),
+    );
+  const found = new Map(mounts.map(({ entry: { path } }) => [Buffer.from(path).toString('latin1'), path]));
+  return [...before.filter((path) => !isSeenAgain(path)), ...found.values()].sort(Buffer.compare);
 }
 
 /** Everything below a folder of the tree, at most so many. */

@@ -32,6 +32,8 @@ export interface PatchBase {
   readonly entries: ManifestStream;
   /** How many of its files may differ from the last checkpoint that nobody doubts. */
   readonly differingFiles: number;
+  /** What the whole tree takes as empty folders now, see {@link CaptureStats.notCrossed}. */
+  readonly notCrossed: readonly Uint8Array[];
 }
 
 /**
@@ -48,7 +50,7 @@ export async function capturePatch(
     const parts = await capture.read(found);
     for (const part of found) if (!staysBelow(part)) work.run.replace?.(part.path);
     const root = await work.writer.writeRoot(capture.manifest(before.entries, parts));
-    const stats = capture.stats(before.differingFiles);
+    const stats = capture.stats(before);
     return {
       root,
       stats,
@@ -66,7 +68,7 @@ export async function captureAhead(files: readonly ScannedEntry[], work: PatchWo
   const capture = new PatchCapture(work);
   try {
     await capture.read([{ path: new Uint8Array(0), isWhole: false, found: files }]);
-    return capture.stats(0).readFiles;
+    return capture.stats({ differingFiles: 0, notCrossed: [] }).readFiles;
   } catch (error) {
     await work.run.abandon();
     throw error;
@@ -93,17 +95,17 @@ class PatchCapture {
     this.#work = work;
   }
 
-  stats(differingBefore: number): CaptureStats {
+  stats({ differingFiles, notCrossed }: Omit<PatchBase, 'entries'>): CaptureStats {
     return {
       files: this.#files,
       directories: this.#directories,
       entries: this.#entries,
       bytes: this.#bytes,
       readFiles: this.#readFiles,
-      unchangedFiles: Math.max(0, this.#files - this.#freshFiles - differingBefore),
+      unchangedFiles: Math.max(0, this.#files - this.#freshFiles - differingFiles),
       newBytes: this.#work.writer.newBytes,
       changedWhileRead: this.#changed,
-      notCrossed: [],
+      notCrossed,
     };
   }
 

@@ -22,7 +22,7 @@ import { TREE_POD_PATH, type Tree } from '../pod/tree.ts';
 import { BlindSpots, type FoundPart } from './blind-spots.ts';
 import type { GapCause } from './gap-cause.ts';
 import { HeldFileWatch } from './held-files.ts';
-import { lookAt } from './look-at.ts';
+import { lookAt, notCrossedAfter } from './look-at.ts';
 import { capturePatch, type PatchWork } from './patch-capture.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { Surroundings } from './surroundings.ts';
@@ -105,6 +105,11 @@ export class WatchedTree {
 
   get pod(): Pod {
     return this.#tree.pod;
+  }
+
+  /** See {@link Tree.notCrossed}. */
+  notCrossed(): Uint8Array[] {
+    return this.#tree.notCrossed();
   }
 
   /** True if the next checkpoint looks at everything. */
@@ -280,7 +285,8 @@ export class WatchedTree {
       };
       const { files: fileCount, unchangedFiles } = known.stats;
       const entries = readManifest(this.pod.content, known.root);
-      const before = { entries, differingFiles: fileCount - unchangedFiles };
+      const notCrossed = notCrossedAfter(known.stats.notCrossed, parts, mounts);
+      const before = { entries, differingFiles: fileCount - unchangedFiles, notCrossed };
       const files = await capturePatch(before, parts, work);
       const settle = async (isDurable: boolean, isSealed: boolean): Promise<void> => {
         if (!isDurable) return this.#fail(giveBack);

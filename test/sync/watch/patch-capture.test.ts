@@ -31,7 +31,7 @@ describe('a capture of some paths', () => {
       renameSync(...moved);
       const dirty = [{ path: Buffer.from('moved'), isWhole: true }];
       const found = lookAt(Buffer.from(root), dirty, { isExcluded: () => false, onMount: () => undefined });
-      const before = { entries: entriesOf(content, first.root), differingFiles: 0 };
+      const before = { entries: entriesOf(content, first.root), differingFiles: 0, notCrossed: [] };
       const run = await index.beginPart(startedAtMs);
       const patch = await capturePatch(before, found ?? [], {
         root: Buffer.from(root),
@@ -71,7 +71,7 @@ describe('a capture of some paths', () => {
         const found = lookAt(Buffer.from(root), dirty, { isExcluded: () => false, onMount: () => undefined });
         rmSync(join(root, 'a'));
         replace(join(root, 'a'));
-        const before = { entries: entriesOf(content, first.root), differingFiles: 0 };
+        const before = { entries: entriesOf(content, first.root), differingFiles: 0, notCrossed: [] };
         const work = { root: Buffer.from(root), writer: content, run: await index.beginPart(startedAtMs) };
         await assert.rejects(capturePatch(before, found ?? [], work), PatchMismatch);
       } finally {

@@ -73,6 +73,29 @@ describe('a watched tree', () => {
     assert.deepEqual(await gaps(), ['start']);
   }
 
+  it('says at each checkpoint what it leaves out, as something else is mounted there', async function () {
+    if (process.getuid?.() !== 0) this.skip();
+    mkdirSync(join(dir, 'a', 'drive'));
+    execFileSync('mount', ['-t', 'tmpfs', 'none', join(dir, 'a', 'drive')]);
+    const leftOut = async () => (await watched.checkpoint(SILENT)).notCrossed;
+    try {
+      assert.deepEqual(await leftOut(), ['a/drive']);
+      assert.deepEqual(await leftOut(), ['a/drive']);
+      for (const name of ['file', 'a/note']) {
+        appendFileSync(join(dir, name), 'more');
+        assert.deepEqual(await leftOut(), ['a/drive']);
+      }
+      // the folder around it is another one: all in it is looked at again
+      renameSync(join(dir, 'a', 'b'), join(dir, 'a', 'c'));
+      assert.deepEqual(await leftOut(), ['a/drive']);
+      assert.equal(watched.needsScan, false);
+      assert.deepEqual(watched.notCrossed().map(String), ['a/drive']);
+    } finally {
+      execFileSync('umount', [join(dir, 'a', 'drive')]);
+    }
+    assert.deepEqual(await leftOut(), []);
+  });
+
   it('is scanned at first, and not again', async () => {
     assert.equal(watched.needsScan, true);
     assert.deepEqual(await sealed(), await scanned());
