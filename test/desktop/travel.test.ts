@@ -45,13 +45,14 @@ for (const release of RELEASES) {
       assert.ok(there.upSeconds >= names.upSeconds, 'the clock went back');
     });
 
-    it('is refused there before anything is touched, unless it was kept from using more', async function () {
+    it('is refused there before anything is touched, unless it was kept from using more; it starts afresh', async function () {
       if (!hostProcessor().features.includes('avx')) this.skip();
-      await lab.create();
+      await lab.create(800, { limits: TRAVEL_LIMITS });
       await lab.start();
       await lab.program.answer(['suspend', ...lab.at()]);
       await runThere({ name: 'refusal', disk: lab.image, ...OLD_PROCESSOR });
-      const { resumedCheckpoint } = await lab.start();
+      // Afresh it was started there, and stopped.
+      const { resumedCheckpoint } = await lab.start(['--resume']);
       assert.equal(resumedCheckpoint, 1);
     });
 

@@ -36,6 +36,8 @@ export async function makeCheckout(treeDir: string, image: string): Promise<void
   for (const path of ['package.json', 'test/session/guest/boot.sh', ...copied]) {
     await cp(join(ROOT, path), join(treeDir, path), { recursive: true });
   }
+  // The programs of a session, which are found beside the one that starts it.
+  await cp(join(ROOT, 'src/session/process/guest'), join(treeDir, 'build/guest'), { recursive: true });
   await cp(join(ROOT, 'node_modules/node/bin/node'), join(treeDir, 'node/bin/node'));
   // Under emulation, to strip types and to find 200 modules takes longer than all the tests.
   await build({

@@ -8,7 +8,6 @@ import { openDevice } from '../../../src/session/pod/open-device.ts';
 import { run } from '../../../src/sync/process.ts';
 import { describeLimits } from '../limits-suite.ts';
 import { describeBarrier } from '../probes/barrier-suite.ts';
-import type { Register } from '../vault-bench.ts';
 
 /** The guest's third disk. */
 const DEVICE = '/dev/vdc';
@@ -61,30 +60,53 @@ export function describeSession(): void {
 }
 
 /** Registers what becomes of one that was started on a newer processor. */
-export function describeRefusal(register: Register = it): void {
+export function describeRefusal(): void {
   describe('a session of a newer processor', () => {
-    register(
-      'is refused before anything is touched, and so is any where the kernel lacks something',
-      async () => {
-        const desktop = await Desktop.take(await openDevice(DEVICE, CREDENTIAL), onProgress);
-        try {
-          const { seq } = desktop.pod.state;
-          await assert.rejects(desktop.start(START, onProgress), { code: 'PROCESSOR_LACKING' });
-          const limit = '/proc/sys/user/max_user_namespaces';
-          const former = await readFile(limit, 'latin1');
-          await writeFile(limit, '0');
-          const lacking = (name: RegExp) => ({ code: 'HOST_UNSUPPORTED', message: name });
-          await assert.rejects(desktop.start(START, onProgress), lacking(/lacks user namespaces/));
-          await writeFile(limit, former);
-          await run('modprobe', ['-r', 'overlay']);
-          await writeFile('/proc/sys/kernel/modules_disabled', '1');
-          await assert.rejects(desktop.start(START, onProgress), lacking(/lacks overlay/));
-          assert.equal(desktop.pod.state.seq, seq);
-        } finally {
-          await desktop.close();
-        }
-      },
-    );
+    let desktop: Desktop;
+    before(async () => {
+      desktop = await Desktop.take(await openDevice(DEVICE, CREDENTIAL), onProgress);
+    });
+    after(async () => {
+      await desktop?.close();
+    });
+
+    it('is refused before anything is touched', async () => {
+      await assertRefused({ code: 'PROCESSOR_LACKING' });
+    });
+
+    describe('that is started afresh', () => {
+      before(async () => {
+        await desktop.start({ ...START, choice: 'fresh' }, onProgress);
+      });
+      after(() => desktop.stop());
+
+      describeLimits('is kept to its limits', TRAVEL_LIMITS, () => {
+        assert.ok(desktop.session !== undefined, 'no session');
+        return desktop.session;
+      });
+    });
+
+    describe('on a kernel that lacks something', () => {
+      it('is refused without user namespaces', async () => {
+        const limit = '/proc/sys/user/max_user_namespaces';
+        const former = await readFile(limit, 'latin1');
+        await writeFile(limit, '0');
+        await assertRefused({ code: 'HOST_UNSUPPORTED', message: /lacks user namespaces/ });
+        await writeFile(limit, former);
+      });
+
+      it('is refused without overlayfs', async () => {
+        await run('modprobe', ['-r', 'overlay']);
+        await writeFile('/proc/sys/kernel/modules_disabled', '1');
+        await assertRefused({ code: 'HOST_UNSUPPORTED', message: /lacks overlay/ });
+      });
+    });
+
+    async function assertRefused(how: { readonly code: string; readonly message?: RegExp }): Promise<void> {
+      const { seq } = desktop.pod.state;
+      await assert.rejects(desktop.start(START, onProgress), how);
+      assert.equal(desktop.pod.state.seq, seq);
+    }
   });
 }
 
