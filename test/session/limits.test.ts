@@ -62,20 +62,24 @@ describe('a session with limits', function () {
   describe('that has more memory than it may by now', () => {
     it('is not resumed, and is once it may', async () => {
       const { program, image } = lab;
+      const { memoryBytes, processCount } = LIMITS;
+      await desktop.pod.append({ type: 'limitSession', limits: { memoryBytes, processCount } });
       await desktop.start(START, onProgress);
       await captureInSession(session(), ['perl', '-e', HOLD_MEMORY]);
       await desktop.suspend(onProgress);
       await desktop.close();
       isClosed = true;
-      assert.deepEqual(await program.answer(['limit', ...lab.at()]), { limits: LIMITS });
-      await program.answer(['limit', '--memory', '130M', '--cpus', 'none', ...lab.at()]);
+      assert.deepEqual(await program.answer(['limit', ...lab.at()]), {
+        limits: { memoryBytes, processCount },
+      });
+      await program.answer(['limit', '--memory', '130M', '--cpus', '1.5', ...lab.at()]);
       const start = ['start', image, '--no-view'];
       const { message } = await program.failure('RESUME_FAILED', start);
       assert.match(message, /is limited to 130 MiB/);
       await assertNoGroup();
       await program.answer(['limit', '--memory', 'none', ...lab.at()]);
       await lab.start();
-      assert.deepEqual((await lab.status()).limits, { processCount: LIMITS.processCount });
+      assert.deepEqual((await lab.status()).limits, { processCount, processorCount: 1.5 });
       await program.answer(['suspend', ...lab.at()]);
     });
   });
