@@ -1,6 +1,7 @@
 // The program: its grammar, its options, and the exit status at the end.
 import { Command, CommanderError } from 'commander';
 import { DeskPodError } from '../core/errors.ts';
+import { isCarried, RUNTIMES_DIR } from '../session/runtime/entry-script.ts';
 import { storageError } from '../sync/storage-failure.ts';
 import { EXIT_MEANING, EXIT_STATUS, exitStatusOf } from './exit-codes.ts';
 import { ExitStatus } from './exit-status.ts';
@@ -76,7 +77,20 @@ async function main(): Promise<number> {
     const failure = error instanceof CommanderError ? usageError(error) : storageError(error);
     new Output(program.opts<OutputOptions>()).failure(failure);
     return failure instanceof DeskPodError ? exitStatusOf(failure.code) : EXIT_STATUS.failed;
+  } finally {
+    if (isCarried()) await tellOfCarrier(program);
   }
+}
+
+/** Whoever started the program by its path on the device does not find it there again. */
+async function tellOfCarrier(program: Command): Promise<void> {
+  const { takenCarrier } = await import('../session/runtime/carrier.ts');
+  const taken = takenCarrier();
+  if (taken === undefined) return;
+  const { path, mountDir } = taken;
+  new Output(program.opts<OutputOptions>()).note(
+    `${path} is not mounted on ${mountDir} any more. Go on with: ${RUNTIMES_DIR}/deskpod COMMAND -d ${path}`,
+  );
 }
 
 function usageError(error: CommanderError): DeskPodError {

@@ -115,7 +115,13 @@ describe('a device that carries its runtime', () => {
     assert.equal(within.status, 13);
     assert.match(within.stdout, /DEVICE_IN_USE.*\(pid \d+\) with \/mnt/);
     // nothing of that is in the way
-    assert.equal((await bare.shell('/mnt/deskpod --json status', variables)).status, 0);
+    const { status, stderr } = await bare.shell('/mnt/deskpod status', variables);
+    assert.equal(status, 0, stderr);
+    const path = '/media/pod.img';
+    assert.ok(
+      stderr.endsWith(`${path} is not mounted on /mnt any more. Go on with: ${MADE} COMMAND -d ${path}`),
+      stderr,
+    );
   });
 
   it('is found out if the runtime was altered, and mended by the one of this host', async () => {

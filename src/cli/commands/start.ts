@@ -3,7 +3,6 @@ import type { Command } from 'commander';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { operate } from '../../session/operation/operate.ts';
 import { startPod } from '../../session/operation/start-pod.ts';
-import { isCarried, RUNTIMES_DIR } from '../../session/runtime/entry-script.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
 import type { NewDevice } from '../../sync/pod/new-device.ts';
 import { openInBrowser } from '../browser.ts';
@@ -77,7 +76,6 @@ export function registerStart(program: Command): void {
         `${what}; processes after ${formatDuration(report.resumeMs)}, picture after ${formatDuration(report.firstPixelMs)}`,
       ];
       if (viewer !== undefined) lines.push(viewer.url);
-      if (isCarried()) lines.push(`the device can be suspended with: ${RUNTIMES_DIR}/deskpod suspend`);
       output.result(
         { ...report, warnings, ...(viewer === undefined ? {} : { viewerUrl: viewer.url }) },
         [...lines, ...warnings].join('\n'),

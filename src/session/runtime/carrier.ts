@@ -5,8 +5,19 @@ import { findHolders, holdersText, loopDevices } from '../device/holders.ts';
 import { type Mount, mountAt, readMounts } from '../host/mount-table.ts';
 import { CARRIER_VARIABLE } from './entry-script.ts';
 
-/** The device, once it was taken: where it had been mounted says nothing any more. */
-let taken: string | undefined;
+/** A device that was taken off the host's own mount. */
+export interface TakenCarrier {
+  readonly path: string;
+  /** Where the host had it mounted; nothing is there any more. */
+  readonly mountDir: string;
+}
+
+let taken: TakenCarrier | undefined;
+
+/** The device, if {@link takeCarrier} has taken it in this process. */
+export function takenCarrier(): TakenCarrier | undefined {
+  return taken;
+}
 
 /**
  * The device that this program was started from, as a path to open it by; undefined if it was installed on the host. The
@@ -15,7 +26,7 @@ let taken: string | undefined;
  */
 export async function takeCarrier(): Promise<string | undefined> {
   const dir = process.env[CARRIER_VARIABLE];
-  if (dir === undefined || taken !== undefined) return taken;
+  if (dir === undefined || taken !== undefined) return taken?.path;
   const mount = mountAt(await readMounts(), dir);
   if (mount === undefined) {
     throw new DeskPodError('DEVICE_NOT_FOUND', `${dir}: expected a device that is mounted there, got none`, {
@@ -25,7 +36,7 @@ export async function takeCarrier(): Promise<string | undefined> {
   }
   const path = await sourceOf(mount);
   await unmountFromHost(dir);
-  taken = path;
+  taken = { path, mountDir: dir };
   return path;
 }
 
