@@ -112,7 +112,10 @@ export async function unmountDevice(device: MountedDevice): Promise<void> {
     const builders = await mountHolders(mountDir);
     if (builders.length > 0) throw inUse(device.path, builders);
     // A file system that has given up takes nothing any more, however often it is asked: it is let go of, and then told.
-    grip.failure = await flush(device.path, mountDir).catch((error: unknown) => ({ error }));
+    grip.failure = await flush(device.path, mountDir).catch(async (error: unknown) => {
+      grip.isAbandoned = await isPulledOut(device);
+      return { error: grip.isAbandoned ? pulledOut(device.path, error) : error };
+    });
     await unmountWhenFree(device.path, mountDir);
   }
   await waitForRelease(device.path, grip);
