@@ -129,8 +129,14 @@ export async function unmountDevice(device: MountedDevice): Promise<void> {
   if (grip.failure !== undefined) throw grip.failure.error;
 }
 
-/** True if the drive of a device that is in use was pulled out. */
+/** True if the drive of a device that is in use was pulled out. Asks the drive. */
 export async function isPulledOut(device: MountedDevice): Promise<boolean> {
+  const mount = await mountOf(device);
+  return mount !== undefined && (await isDriveGone(mount));
+}
+
+/** Like {@link isPulledOut}, of a drive that the kernel has met with a failure of: cheap enough to be asked all the time. */
+export async function seemsPulledOut(device: MountedDevice): Promise<boolean> {
   const mount = await mountOf(device);
   return mount !== undefined && (await looksGone(mount)) && (await isDriveGone(mount));
 }
@@ -144,7 +150,11 @@ export async function isPulledOut(device: MountedDevice): Promise<boolean> {
 export async function abandonDevice(device: MountedDevice): Promise<boolean> {
   const grip = grips.get(device);
   if (grip === undefined) throw new TypeError(`${device.path}: was not mounted by mountDevice`);
-  if (grip.isReleased) return grip.isAbandoned;
+  if (grip.isReleased) {
+    // What waited in memory for the drive is of no use without it.
+    if (grip.isAbandoned) await cleanLeftovers(device.staging, { isPulledOut: true });
+    return grip.isAbandoned;
+  }
   const mount = await mountOf(device);
   if ((await exists(grip.target.path)) && (mount === undefined || !(await isDriveGone(mount)))) return false;
   grip.isReleased = true;

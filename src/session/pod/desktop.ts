@@ -14,7 +14,7 @@ import {
   sealCheckpoint,
 } from '../../sync/pod/seal-checkpoint.ts';
 import type { Geometry } from '../barrier/bundle.ts';
-import { isPulledOut, pulledOut } from '../device/device.ts';
+import { isPulledOut, pulledOut, seemsPulledOut } from '../device/device.ts';
 import { countDeviceWrites, flushDevice } from '../device/device-writes.ts';
 import { hostFacts } from '../host/host-facts.ts';
 import { hostProcessor } from '../host/host-processor.ts';
@@ -250,12 +250,13 @@ export class Desktop {
 
   /** What to tell of a failure: that the drive was pulled out, if it was. */
   async explain(error: unknown): Promise<unknown> {
-    return (await this.isPulledOut()) ? pulledOut(this.#opened.device.path, error) : error;
+    const { device } = this.#opened;
+    return (await isPulledOut(device)) ? pulledOut(device.path, error) : error;
   }
 
-  /** True if the drive that the pod is on was pulled out. */
+  /** True if the drive that the pod is on was pulled out, and the kernel has noticed. */
   isPulledOut(): Promise<boolean> {
-    return isPulledOut(this.#opened.device);
+    return seemsPulledOut(this.#opened.device);
   }
 
   async #startFresh(
@@ -368,7 +369,7 @@ export class Desktop {
 
   /** The checkpoint could not be stored: the session goes on from the images that are still in memory. */
   async #goOn(imagesDir: string, reason: unknown, onProgress: ProgressListener): Promise<void> {
-    if (await this.isPulledOut()) return;
+    if (await isPulledOut(this.#opened.device)) return;
     // Once the log has it, the checkpoint is whole, whatever failed after that.
     if (this.pod.state.session.status === 'running') {
       onProgress({ step: 'the checkpoint could not be stored; the session goes on' });

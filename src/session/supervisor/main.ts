@@ -1,7 +1,7 @@
 // The supervisor's process: takes its order from stdin, answers once on stdout, and stays until the session ends.
-import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
+import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
-import { findStaging, pulledOut } from '../device/device.ts';
+import { findStaging } from '../device/device.ts';
 import type { StartReport } from '../operation/operations.ts';
 import { Desktop } from '../pod/desktop.ts';
 import { openDevice } from '../pod/open-device.ts';
@@ -57,12 +57,12 @@ async function launch(order: LaunchOrder): Promise<{ supervisor: Supervisor; rep
       },
     };
   } catch (error) {
+    const told = await desktop.explain(error);
     await desktop.close().catch((closing: unknown) => {
-      if (isDeskPodError(closing, 'DEVICE_GONE')) throw pulledOut(devicePath, error);
       // The first failure is the one to tell; whoever opens the pod next frees the device.
       tell('closing after a failure', closing);
     });
-    throw error;
+    throw told;
   }
 }
 
