@@ -9,6 +9,7 @@ import { isDeskPodError } from '../../../src/core/errors.ts';
 import { formatDevice, mountDevice } from '../../../src/session/device/device.ts';
 import { findMapping } from '../../../src/session/device/mapping.ts';
 import { findLeftovers } from '../../../src/session/host/leftovers.ts';
+import { mountAt, readMounts } from '../../../src/session/host/mount-table.ts';
 import { listStagings, stagingOf } from '../../../src/session/host/staging.ts';
 import { releaseUnfinished } from '../../../src/session/pod/release.ts';
 import { mappingName } from '../../../src/session/vault/luks-vault.ts';
@@ -107,9 +108,8 @@ export function describeLuksVault(register: Register = it): void {
           const failure = await failureOf('VAULT_FAILED', () => vault.lock());
           assert.match(failure.message, /not everything could be written/);
           assert.equal(await findMapping(mappingName(place.stagingId)), undefined);
-          await failureOf('MOUNT_FAILED', () => device.unmount());
-          await run('umount', ['--lazy', device.mountDir]);
-          await device.unmount();
+          await failureOf('DEVICE_GONE', () => device.unmount());
+          assert.equal(mountAt(await readMounts(), device.mountDir), undefined);
 
           await plugIn();
           const again = await bench.mount(await findDrive());
