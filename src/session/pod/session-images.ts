@@ -4,7 +4,10 @@ import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DeskPodError } from '../../core/errors.ts';
+import type { ProgressListener } from '../../core/progress.ts';
+import { type CapturedTree, captureInto } from '../../sync/pod/seal-checkpoint.ts';
 import { run } from '../../sync/process.ts';
+import type { Content } from '../../sync/repository/content.ts';
 import { isSystemError } from '../../sync/repository/durable-file.ts';
 import { mountAt, readMounts } from '../host/mount-table.ts';
 import { mountImagesTmpfs, type Staging } from '../host/staging.ts';
@@ -21,6 +24,15 @@ export async function openImages(staging: Staging): Promise<string> {
   await dropImages(staging);
   await mountImagesTmpfs(staging.imagesDir, totalmem());
   return staging.imagesDir;
+}
+
+/** Stores what CRIU has written. */
+export function captureImages(
+  content: Content,
+  { imagesDir }: Staging,
+  onProgress: ProgressListener,
+): Promise<CapturedTree> {
+  return captureInto(content, imagesDir, 'images', { onProgress });
 }
 
 /** Gives the memory back, with whatever is in it. */

@@ -1,0 +1,153 @@
+// A suspend: from the processes that are saved in memory to the checkpoint that lies on the drive, also if it was interrupted.
+import { DeskPodError } from '../../core/errors.ts';
+import type { ProgressListener } from '../../core/progress.ts';
+import { type CheckpointReport, sealCheckpoint } from '../../sync/pod/seal-checkpoint.ts';
+import { isPulledOut } from '../device/device.ts';
+import { countDeviceWrites, flushDevice } from '../device/device-writes.ts';
+import type { Staging } from '../host/staging.ts';
+import { suspendSession } from '../process/processes.ts';
+import type { LiveSession } from './live-session.ts';
+import type { OpenedDevice } from './open-device.ts';
+import type { PodRoot } from './pod-root.ts';
+import {
+  captureImages,
+  dropImages,
+  holdsEndedSession,
+  noteSessionEnds,
+  openImages,
+} from './session-images.ts';
+
+/** What a suspend took until its processes were gone. */
+interface SuspendFigures {
+  readonly pauseMs: number;
+  readonly suspendMs: number;
+  readonly startedMs: number;
+}
+
+/** Puts the session of a pod to rest. */
+export class Suspension {
+  readonly #opened: OpenedDevice;
+  readonly #root: PodRoot;
+  readonly #live: LiveSession;
+  #unsealed: unknown;
+
+  constructor(opened: OpenedDevice, root: PodRoot, live: LiveSession) {
+    this.#opened = opened;
+    this.#root = root;
+    this.#live = live;
+  }
+
+  /** Why the images of a session that was ended by its suspend could not be sealed yet: they stay in memory. */
+  get unsealed(): unknown {
+    return this.#unsealed;
+  }
+
+  /**
+   * Checkpoints the session and ends it. If the checkpoint cannot be stored (a full device), the session goes on from
+   * the images that are still in memory.
+   *
+   * @throws DeskPodError SUSPEND_FAILED, SESSION_NOT_RUNNING, SPACE_EXHAUSTED: the session goes on
+   */
+  async suspend(onProgress: ProgressListener): Promise<CheckpointReport> {
+    const session = this.#live.require();
+    const startedMs = performance.now();
+    this.#opened.pod.content.discard();
+    const { mountDir } = this.#opened.device;
+    const writtenBefore = await countDeviceWrites(mountDir);
+    const imagesDir = await openImages(this.#staging);
+    onProgress({ step: 'saving the processes' });
+    let figures: SuspendFigures;
+    try {
+      const whileFrozen = () => noteSessionEnds(this.#staging);
+      const { pauseMs } = await suspendSession(session, { imagesDir, whileFrozen });
+      figures = { pauseMs, suspendMs: performance.now() - startedMs, startedMs };
+    } catch (error) {
+      await dropImages(this.#staging);
+      throw error;
+    }
+    await this.#live.forget();
+    let report: CheckpointReport;
+    try {
+      onProgress({ step: 'storing the checkpoint' });
+      report = await this.#seal(figures, onProgress);
+    } catch (error) {
+      await this.#goOn(imagesDir, error, onProgress);
+      throw error;
+    }
+    await dropImages(this.#staging);
+    // A LUKS vault is a file system of its own: what waits in it goes to the device's first.
+    await flushDevice(this.#opened.vault.dir);
+    await flushDevice(mountDir);
+    return { ...report, deviceBytes: (await countDeviceWrites(mountDir)) - writtenBefore };
+  }
+
+  async #seal(figures: SuspendFigures, onProgress: ProgressListener): Promise<CheckpointReport> {
+    const [files, images, flushed] = await Promise.allSettled([
+      this.#root.capture(onProgress),
+      captureImages(this.#opened.pod.content, this.#staging, onProgress),
+      // The layer is resumed on as it is only if it lies on the drive before it is called at rest.
+      flushDevice(this.#opened.vault.dir),
+    ]);
+    if (files.status === 'rejected') throw files.reason;
+    if (images.status === 'rejected') throw images.reason;
+    if (flushed.status === 'rejected') throw flushed.reason;
+    const parts = { reason: 'suspend' as const, files: files.value, images: images.value };
+    // whoever suspends wants to unplug: what is doubtful is asked later, and the session is kept
+    const report = await sealCheckpoint(this.#opened.pod, { ...parts, ...figures, ifDoubtful: 'note' });
+    await this.#root.markAtRest();
+    return report;
+  }
+
+  /** The checkpoint could not be stored: the session goes on from the images that are still in memory. */
+  async #goOn(imagesDir: string, reason: unknown, onProgress: ProgressListener): Promise<void> {
+    if (await isPulledOut(this.#opened.device)) return;
+    // Once the log has it, the checkpoint is whole, whatever failed after that.
+    if (this.#opened.pod.state.session.status === 'running') {
+      onProgress({ step: 'the checkpoint could not be stored; the session goes on' });
+      try {
+        await this.#live.goOnFrom(imagesDir);
+      } catch (error) {
+        // The images are all that is left of the session: they stay, for the next command to seal.
+        this.#unsealed = waitsInMemory(reason, error);
+        throw this.#unsealed;
+      }
+    }
+    await dropImages(this.#staging);
+  }
+
+  /** The log says that a session runs, and none does: its suspend is finished, or it is noted as lost. */
+  async settle(onProgress: ProgressListener): Promise<void> {
+    if (!(await holdsEndedSession(this.#staging))) {
+      await this.#opened.pod.append({ type: 'loseSession', cause: 'its host or its device went away' });
+      return;
+    }
+    onProgress({ step: 'finishing the suspend that was interrupted' });
+    try {
+      await this.#seal({ pauseMs: 0, suspendMs: 0, startedMs: performance.now() }, onProgress);
+    } catch (error) {
+      // What asks nothing of the session goes on: a full device must still be able to sync.
+      const reason = error instanceof Error ? error.message : String(error);
+      onProgress({ step: `it could not be finished, and waits in memory: ${reason}` });
+      this.#unsealed = error;
+    }
+  }
+
+  get #staging(): Staging {
+    return this.#opened.device.staging;
+  }
+}
+
+/** The SUSPEND_FAILED of a session of which the images in memory are all there is. */
+function waitsInMemory(reason: unknown, failure: unknown): DeskPodError {
+  const [why, whyNot] = [reason, failure].map((error) =>
+    error instanceof Error ? error.message : `${error}`,
+  );
+  return new DeskPodError(
+    'SUSPEND_FAILED',
+    `the session could neither be stored (${why}) nor go on (${whyNot}); it waits in the memory of this computer`,
+    {
+      hint: 'Keep this computer on and the device plugged in. Make room on the device, or end what is in the way, then run `deskpod start`: it is stored first.',
+      cause: new AggregateError([reason, failure], `${why}; ${whyNot}`),
+    },
+  );
+}
