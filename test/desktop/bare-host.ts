@@ -29,11 +29,17 @@ export async function makeBareRoot(dir: string, more: readonly string[] = []): P
     programs.push(path);
   }
   for (const library of await librariesOf(programs)) await copyFile(library, dir);
-  await symlink('dash', join(dir, 'bin/sh')).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error;
-  });
+  // Debian 13's packages have everything below /usr.
+  for (const name of ['bin', 'sbin']) await symlinkIfNone(`usr/${name}`, join(dir, name));
+  await symlinkIfNone('dash', join(dir, 'bin/sh'));
   await writeFile(join(dir, 'etc/passwd'), 'root:x:0:0:root:/:/bin/sh\n');
   return programs.map((path) => basename(path));
+}
+
+async function symlinkIfNone(target: string, path: string): Promise<void> {
+  await symlink(target, path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
 }
 
 /** Follows links of the folders above: `/bin` is one on a merged system, and none in the copy. */

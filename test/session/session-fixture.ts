@@ -34,7 +34,11 @@ export interface SessionLab {
   start(name: string): Promise<ProcessSession>;
   /** Starts a session that may make every call and has the real /dev/tty, as the profile keeps it from others. */
   startUnfiltered(name: string): Promise<ProcessSession>;
-  resume(name: string, imagesDir: string): Promise<ProcessSession & { readonly restoreMs: number }>;
+  resume(
+    name: string,
+    imagesDir: string,
+    options?: { readonly hasNetwork?: boolean },
+  ): Promise<ProcessSession & { readonly restoreMs: number }>;
   /** An empty folder for images, in memory. */
   imagesDir(name: string): Promise<string>;
   /** Ends and unmounts everything, then fails if anything is left on the host. */
@@ -103,8 +107,9 @@ export async function openLab(): Promise<SessionLab> {
       sessions.push(session);
       return session;
     },
-    resume: async (name, imagesDir) => {
-      const session = await resumeSession({ ...places(name), imagesDir, stagingDir: `${dir}/${name}/bind` });
+    resume: async (name, imagesDir, options = {}) => {
+      const stagingDir = `${dir}/${name}/bind`;
+      const session = await resumeSession({ ...places(name), imagesDir, stagingDir, ...options });
       sessions.push(session);
       return session;
     },

@@ -20,9 +20,12 @@ export function identifyProcess(pid: number): ProcessIdentity | undefined {
   // The name, in parentheses, may hold spaces and parentheses itself: the fields count from the last one.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const state = fields[0];
+  const threadCount = Number(fields[17]);
   const startTicks = Number(fields[19]);
-  // A zombie has ended; somebody has only not asked for its exit code yet.
-  if (state === 'Z' || state === 'X' || !Number.isSafeInteger(startTicks)) return undefined;
+  if (state === 'X' || !Number.isSafeInteger(startTicks)) return undefined;
+  // A zombie has ended; somebody has only not asked for its exit code yet. Not so one with other threads: what they have
+  // open, locks too, they hold until the last has come out of the kernel.
+  if (state === 'Z' && threadCount <= 1) return undefined;
   return { pid, startTicks };
 }
 

@@ -41,10 +41,13 @@ const SHARED_FLAGS = [
  */
 const STOP_TIMEOUT = ['--timeout', '5'];
 
-/** Sockets that listen on the loopback are bound again later in the restore, so it must be up by then. */
+/**
+ * Sockets that listen on the loopback are bound again later in the restore, so it must be up by then. CRIU runs the script
+ * without a standard input: nsenter of util-linux 2.41 stays where it is if what it opens becomes descriptor 0.
+ */
 const LOOPBACK_SCRIPT = `#!/bin/sh
 [ "$CRTOOLS_SCRIPT_ACTION" = setup-namespaces ] || exit 0
-exec nsenter --target "$CRTOOLS_INIT_PID" --net ip link set lo up
+exec nsenter --target "$CRTOOLS_INIT_PID" --net ip link set lo up </dev/null
 `;
 
 /** How {@link criuDump} works. */

@@ -84,6 +84,8 @@ function pastaArgs(rootPid: number, pidFile: string): readonly string[] {
     // be by default: services of the host that listen there only stay out of reach.
     ...['-t', 'none', '-u', 'none', '-T', 'none', '-U', 'none', '--no-map-gw'],
     ...['--dns-forward', NAME_SERVER],
+    // The session is none that has a name in a file system. Newer ones would look for it in a folder that they cannot read.
+    '--no-netns-quit',
     ...['--userns', `/proc/${rootPid}/ns/user`, '--netns', `/proc/${rootPid}/ns/net`],
   ];
 }
