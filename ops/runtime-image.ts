@@ -27,6 +27,7 @@ import { DeskPodError, isDeskPodError } from '../src/core/errors.ts';
 import { locateRuntime, type Runtime } from '../src/session/host/runtime.ts';
 import { RUNTIMES_DIR } from '../src/session/runtime/entry-script.ts';
 import { run } from '../src/sync/process.ts';
+import { linkProgram } from './link-programs.ts';
 import { withDependencies } from './node-packages.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
@@ -59,9 +60,12 @@ async function isFresh({ dir }: Runtime): Promise<boolean> {
   if (made === undefined) return false;
   const sources = [
     join(dir, 'versions.json'),
-    ...['build/deskpod.js', 'node_modules/.package-lock.json', 'ops/runtime-image.ts'].map((name) =>
-      join(ROOT, name),
-    ),
+    ...[
+      'build/deskpod.js',
+      'node_modules/.package-lock.json',
+      'ops/runtime-image.ts',
+      'ops/link-programs.ts',
+    ].map((name) => join(ROOT, name)),
     ...(await filesIn(join(ROOT, 'display'))),
     ...(await filesIn(join(ROOT, 'src/session/process/guest'))),
   ];
@@ -114,10 +118,7 @@ async function makeImage({ dir, mkfsErofsPath }: Runtime, tree: string, image: s
   for (const name of ['runc', 'mkfs.erofs'])
     await rename(join(tree, 'libexec', name), join(tree, 'bin', name));
   const programs = [...(await filesIn(join(tree, 'bin'))), ...(await filesIn(join(tree, 'libexec')))];
-  for (const path of programs) {
-    const search = ['--force-rpath', '--set-rpath', `${place}/lib`];
-    await run('patchelf', ['--set-interpreter', `${place}/lib/${loader}`, ...search, path]);
-  }
+  for (const path of programs) await linkProgram(path, `${place}/lib/${loader}`, `${place}/lib`);
   await writeScript(join(tree, 'bin/criu'), [
     '# Runs the CRIU of this runtime, with neither plugins nor settings of the host.',
     `export CRIU_LIBS_DIR=${place}/lib/criu`,

@@ -19,6 +19,8 @@ const OLD_PROCESSOR = { processor: 'SandyBridge,-avx', memoryMebibytes: 3072, is
 
 /** What its owner does there, after what any system does at its start. What commands answer goes to the second serial line. */
 const PROGRAM = `
+set -e
+trap 'echo o >/proc/sysrq-trigger; while :; do :; done' EXIT
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin DESKPOD_PASSPHRASE_FILE=/checkout/passphrase
 for folder in /run /tmp; do mount -t tmpfs tmpfs "$folder"; done
 mount -t devpts -o X-mount.mkdir devpts /dev/pts
@@ -32,8 +34,6 @@ from=$(count)
 until to=$(count) && [ "$to" -gt "$from" ]; do :; done
 echo "{\\"from\\":$from,\\"to\\":$to}" >/dev/ttyS1
 /run/deskpod-runtime/deskpod --json suspend >/dev/ttyS1
-echo o >/proc/sysrq-trigger
-while :; do :; done
 `;
 
 for (const release of RELEASES) {
