@@ -4,8 +4,20 @@ import { mkdir, open, readdir, readFile, stat, writeFile } from 'node:fs/promise
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeskPodError } from '../../src/core/errors.ts';
 import { isMountPoint, layerMountPoints, mountLayer, unmountLayer } from '../../src/session/pod/layer.ts';
+import { readXattrs, setXattr } from '../../src/sync/posix/xattr.ts';
 import { leftoversIn } from './leftovers.ts';
 import { openLab, type SessionLab } from './session-fixture.ts';
+
+const ORIGIN = Buffer.from('trusted.overlay.origin');
+
+/** Gives a folder of the layer the mark of another inode of the base than the one that it belongs to. */
+function makeForeign(path: string): void {
+  const origin = readXattrs(path).find(({ name }) => Buffer.from(name).equals(ORIGIN));
+  assert.ok(origin !== undefined);
+  const foreign = Buffer.from(origin.value);
+  foreign.writeUInt8(foreign.readUInt8(foreign.length - 1) ^ 0xff, foreign.length - 1);
+  setXattr(path, ORIGIN, foreign);
+}
 
 describe('a layer', function () {
   this.timeout(60_000);
@@ -54,6 +66,16 @@ describe('a layer', function () {
     await assert.rejects(mountLayer(places), (error) => isDeskPodError(error, 'MOUNT_FAILED'));
     await assert.rejects(mountLayer({ ...places, upperDir: `${lab.dir}/a,b` }), TypeError);
     assert.equal(await isMountPoint(layerMountPoints(places.stagingDir).mergedDir), false);
+  });
+
+  it('that was mounted under another kernel, to which the base has another file handle, is mounted here', async () => {
+    const { mergedDir } = await lab.mount('pod');
+    await writeFile(`${mergedDir}/etc/note`, 'written there');
+    await lab.unmount('pod');
+    for (const path of [`${lab.dir}/pod/upper`, `${lab.dir}/pod/upper/etc`]) makeForeign(path);
+    await lab.mount('pod');
+    assert.equal(await readFile(`${mergedDir}/etc/note`, 'utf8'), 'written there');
+    assert.match(await readFile(`${mergedDir}/etc/os-release`, 'utf8'), /Debian/);
   });
 
   it('that another overlay uses is not mounted a second time: the device is in use', async () => {

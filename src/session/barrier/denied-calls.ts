@@ -7,6 +7,8 @@ const CLONE_THREAD = 0x10000;
 const CLONE_NEWUSER = 0x10000000;
 const MFD_HUGETLB = 0x4;
 const MAP_HUGETLB = 0x40000;
+const MAP_TYPE = 0xf;
+const MAP_DROPPABLE = 0x8;
 const SHM_HUGETLB = 0o4000;
 const S_IFMT = 0o170000;
 const S_IFCHR = 0o020000;
@@ -218,6 +220,15 @@ export const DENIED_CALLS: readonly DeniedCalls[] = [
     errno: 'ENOMEM',
     arguments: [{ index: 3, mask: MAP_HUGETLB, values: [MAP_HUGETLB] }],
     reason: 'a host must have set some aside: the session would not come back on another',
+  },
+  {
+    what: 'memory that the kernel may drop',
+    names: ['mmap'],
+    errno: 'EINVAL',
+    arguments: [{ index: 3, mask: MAP_TYPE, values: [MAP_DROPPABLE] }],
+    reason:
+      'Linux has it since 6.11: a session with it would not come back on an older kernel. The C library keeps random ' +
+      'numbers in it, and without it asks the kernel for each',
   },
   {
     what: 'shared memory of huge pages',

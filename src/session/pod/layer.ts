@@ -1,10 +1,11 @@
 // The pod's root file system: a read-only base under the writable layer, joined by overlayfs.
 import { chmod, chown, mkdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { DeskPodError } from '../../core/errors.ts';
+import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { ProcessError, run } from '../../sync/process.ts';
 import { SHIFTED_ID_START } from '../barrier/bundle.ts';
 import { mountAt, readMounts } from '../host/mount-table.ts';
+import { forgetBase } from './layer-marks.ts';
 
 /** How long an unmount waits for the last file of an ended session to be closed by the kernel. */
 const UNMOUNT_TIMEOUT_MS = 5000;
@@ -65,7 +66,12 @@ export async function mountLayer(places: LayerPlaces): Promise<MountedLayer> {
       'nodev',
       'nosuid',
     ];
-    await mountOverlay(options, places, layer.mergedDir);
+    const mountOn = () => mountOverlay(options, places, layer.mergedDir);
+    await mountOn().catch(async (error: unknown) => {
+      if (!isOfAnotherKernel(error)) throw error;
+      await forgetBase(places.upperDir, places.workDir);
+      await mountOn();
+    });
   } catch (error) {
     await unmountLayer(places.stagingDir);
     throw error;
@@ -151,6 +157,11 @@ async function mountOverlay(
     }
     await delay(MOUNT_RETRY_MS);
   }
+}
+
+/** What overlayfs says if it finds the base under another file handle than the one that it noted. */
+function isOfAnotherKernel(error: unknown): boolean {
+  return isDeskPodError(error, 'MOUNT_FAILED') && /stale file handle/i.test(String(error.details.output));
 }
 
 async function mount(args: readonly string[]): Promise<void> {

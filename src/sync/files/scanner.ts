@@ -285,7 +285,12 @@ function hasVanished(error: unknown): boolean {
 function portableXattrs(place: Uint8Array): readonly Xattr[] {
   const xattrs = readXattrs(place);
   if (xattrs.length === 0) return NO_XATTRS;
-  return xattrs.filter(({ name }) => !INODE_MARKS.has(Buffer.from(name).toString()));
+  return xattrs.filter(({ name }) => !isInodeMark(name));
+}
+
+/** True for the name of an attribute that overlayfs notes about an inode of a layer below, see above. */
+export function isInodeMark(name: Uint8Array): boolean {
+  return INODE_MARKS.has(Buffer.from(name).toString());
 }
 
 /** Where a symlink leads; undefined if the place has become something else. */
