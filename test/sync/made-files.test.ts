@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import type { MadeFile } from '../../src/sync/files/restore.ts';
+import type { MadeFile } from '../../src/sync/files/content-reader.ts';
 import { createKeyring } from '../../src/sync/keyring/keyring-file.ts';
 import { MemoryChunkIndex } from '../../src/sync/repository/chunk-index.ts';
 import { Content } from '../../src/sync/repository/content.ts';

@@ -4,7 +4,7 @@ import type { LoggedEvent } from '../../core/events.ts';
 import type { ManifestEntry } from '../../core/manifest.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { PodState } from '../../core/state.ts';
-import type { ContentReader } from '../files/restore.ts';
+import type { ContentReader } from '../files/content-reader.ts';
 import type { ChunkProof } from '../files/restore-patch.ts';
 import { hashing } from '../hashing.ts';
 import type { Pod } from '../pod/pod.ts';

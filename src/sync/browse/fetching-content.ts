@@ -2,7 +2,7 @@
 import { fromHex } from '../../core/bytes.ts';
 import { HASH_BYTES } from '../../core/hashing.ts';
 import type { Root } from '../../core/root.ts';
-import type { FilePlace, MadeFile, PlacedChunk } from '../files/restore.ts';
+import type { FilePlace, MadeFile, PlacedChunk } from '../files/content-reader.ts';
 import type { ChunkProof } from '../files/restore-patch.ts';
 import type { MemoryChunkIndex } from '../repository/chunk-index.ts';
 import { refreshChunkIndex } from '../repository/chunk-index-refresh.ts';

@@ -3,7 +3,7 @@ import { ManifestDecoder, type ManifestEntry } from '../../core/manifest.ts';
 import type { ManifestStream } from '../../core/manifest-diff.ts';
 import { comparePaths, isWithin } from '../../core/path-order.ts';
 import type { Root } from '../../core/root.ts';
-import type { ContentReader } from '../files/restore.ts';
+import type { ContentReader } from '../files/content-reader.ts';
 
 /** What reading a manifest needs. */
 export type ManifestReader = Pick<ContentReader, 'readRoot'>;

@@ -91,13 +91,13 @@ export class ExistingFiles {
     }
   }
 
-  /** Counts what was done. */
-  count(verdict: Exclude<Verdict, 'patch'>): void {
+  /** Counts what was done; a patch counts as what came of it. */
+  count(verdict: Verdict): void {
     const { counts } = this;
     if (verdict === 'make') counts.made++;
     else if (verdict === 'replace') counts.replaced++;
     else if (verdict === 'describe') counts.described++;
-    else counts.left++;
+    else if (verdict === 'leave') counts.left++;
   }
 }
 

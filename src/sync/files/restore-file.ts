@@ -4,7 +4,7 @@ import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { ManifestEntry } from '../../core/manifest.ts';
 import { writeAllSync, writeAroundHoles } from '../posix/sparse.ts';
 import { displayPath } from './byte-path.ts';
-import type { ContentReader } from './restore.ts';
+import type { ContentReader } from './content-reader.ts';
 import { writeFailure } from './restore-target.ts';
 
 /** Chunks of one file that are under way at once; neighbours are read together. */

@@ -2,7 +2,7 @@
 import { fstatSync, ftruncateSync, read } from 'node:fs';
 import { promisify } from 'node:util';
 import type { ManifestEntry } from '../../core/manifest.ts';
-import type { ContentReader } from './restore.ts';
+import type { ContentReader } from './content-reader.ts';
 import { writeChunkAt, wrongLength } from './restore-file.ts';
 import { writeFailure } from './restore-target.ts';
 

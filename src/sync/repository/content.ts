@@ -6,7 +6,7 @@ import { HASH_BYTES } from '../../core/hashing.ts';
 import { packIndexIds } from '../../core/pack.ts';
 import type { Root } from '../../core/root.ts';
 import { recipientOf } from '../age/age.ts';
-import type { FilePlace, MadeFile, PlacedChunk } from '../files/restore.ts';
+import type { FilePlace, MadeFile, PlacedChunk } from '../files/content-reader.ts';
 import { hashing } from '../hashing.ts';
 import { Crew } from '../workers/crew.ts';
 import type { FileSource } from '../workers/messages.ts';

@@ -1,7 +1,7 @@
 // Makes files of one chunk each on threads: many with one order, as most files are short.
 import { setImmediate } from 'node:timers';
 import { encodePackIndex } from '../../core/pack.ts';
-import type { MadeFile } from '../files/restore.ts';
+import type { MadeFile } from '../files/content-reader.ts';
 import type { Crew } from '../workers/crew.ts';
 import { MADE, MADE_UNDESCRIBED } from '../workers/messages.ts';
 import { encodeNewFile, type NewFile } from '../workers/new-files.ts';

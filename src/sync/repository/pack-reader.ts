@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers';
 import { equalBytes, toHex } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import { encodePackIndex } from '../../core/pack.ts';
-import type { FilePlace, MadeFile, PlacedChunk } from '../files/restore.ts';
+import type { FilePlace, MadeFile, PlacedChunk } from '../files/content-reader.ts';
 import { hashing } from '../hashing.ts';
 import { decompressInto } from '../workers/compression.ts';
 import type { Crew } from '../workers/crew.ts';

@@ -4,7 +4,7 @@ import { toHex } from '../../../src/core/bytes.ts';
 import { DeskPodError } from '../../../src/core/errors.ts';
 import type { Root } from '../../../src/core/root.ts';
 import type { ContentWriter } from '../../../src/sync/files/capture.ts';
-import type { ContentReader } from '../../../src/sync/files/restore.ts';
+import type { ContentReader } from '../../../src/sync/files/content-reader.ts';
 
 const CHUNK_BYTES = 100_000;
 

@@ -1,0 +1,140 @@
+// The walk of a restore: makes one entry after the other, in the manifest's order.
+import { DeskPodError } from '../../core/errors.ts';
+import type { ManifestEntry } from '../../core/manifest.ts';
+import { displayPath } from './byte-path.ts';
+import type { ContentReader } from './content-reader.ts';
+import type { EarlySync } from './early-sync.ts';
+import { ExistingFiles, type Verdict } from './restore-existing.ts';
+import { OpenFolders } from './restore-folders.ts';
+import type { RestoreOptions, RestoreResult } from './restore-request.ts';
+import { RestoreTally } from './restore-tally.ts';
+import { type RestoreTarget, writeFailure } from './restore-target.ts';
+import { FileWriting } from './restore-writing.ts';
+
+/** Makes entries in a target. Who walks ends it with {@link finish}, or after a failure with {@link stop}. */
+export class RestoreWalk {
+  readonly #target: RestoreTarget;
+  readonly #signal: AbortSignal | undefined;
+  readonly #existing: ExistingFiles | undefined;
+  readonly #folders: OpenFolders;
+  readonly #tally: RestoreTally;
+  readonly #writing: FileWriting;
+  /** The first name of each inode that has several. */
+  readonly #groups = new Map<number, ManifestEntry>();
+
+  constructor(target: RestoreTarget, reader: ContentReader, sync: EarlySync, options: RestoreOptions) {
+    const { existing, signal } = options;
+    this.#target = target;
+    this.#signal = signal;
+    this.#folders = new OpenFolders(target);
+    this.#tally = new RestoreTally(options);
+    if (existing !== undefined) this.#existing = new ExistingFiles(target, existing.isThorough);
+    this.#writing = new FileWriting({
+      ...{ target, reader, sync, folders: this.#folders, tally: this.#tally },
+      ...(this.#existing === undefined || existing === undefined
+        ? {}
+        : { existing: { files: this.#existing, proof: existing.proof } }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+  }
+
+  result(): RestoreResult {
+    return {
+      ...this.#tally.counts(),
+      ...(this.#existing === undefined ? {} : { verdicts: this.#existing.counts }),
+      notRestored: this.#target.notRestored,
+    };
+  }
+
+  /** Makes the next entry; a file's content may still be on its way when this returns. */
+  async add(entry: ManifestEntry, isPassage = false): Promise<void> {
+    this.#writing.throwIfFailed();
+    this.#signal?.throwIfAborted();
+    this.#tally.addEntry(entry.kind);
+    this.#folders.leaveFor(entry.path);
+    if (entry.kind === 'directory') {
+      this.#addFolder(entry, isPassage);
+      return;
+    }
+    const first = this.#groups.get(entry.hardlinkGroup);
+    if (first !== undefined) {
+      this.#addName(first, entry);
+      return;
+    }
+    if (entry.kind === 'file') await this.#addFile(entry);
+    else if (!this.#addNode(entry)) return; // a device that is not there has no further names
+    if (entry.hardlinkGroup !== 0) this.#groups.set(entry.hardlinkGroup, { ...entry, chunkIds: [] });
+  }
+
+  /** Waits for everything under way and sets what must be set last. */
+  async finish(): Promise<void> {
+    await this.#writing.finish();
+    this.#folders.finish();
+  }
+
+  /** Waits until no file is open any more, after a failure. */
+  stop(): Promise<void> {
+    return this.#writing.stop();
+  }
+
+  #addFolder(entry: ManifestEntry, isPassage: boolean): void {
+    const verdict = this.#judge(entry, isPassage);
+    const isKept = isPassage && verdict === 'leave';
+    if (!isKept) {
+      this.#target.makeFolder(entry.path);
+      this.#existing?.count(verdict);
+    }
+    this.#folders.enter(entry, isKept);
+  }
+
+  /** A further name of an inode. */
+  #addName(first: ManifestEntry, entry: ManifestEntry): void {
+    if (first.kind !== entry.kind) throw kindDiffers(first, entry);
+    const verdict = this.#judge(entry, false, first.path);
+    if (verdict !== 'leave') this.#target.link(first.path, entry.path);
+    this.#existing?.count(verdict);
+  }
+
+  /** Begins a file; it is filled while the next entries are made. */
+  async #addFile(entry: ManifestEntry): Promise<void> {
+    await this.#writing.room(entry.sizeBytes);
+    const verdict = this.#judge(entry);
+    if (verdict !== 'leave' && verdict !== 'describe') {
+      this.#writing.begin(entry, verdict);
+      return;
+    }
+    if (verdict === 'describe') this.#target.describe(entry);
+    this.#existing?.count(verdict);
+    this.#tally.addContent(entry.sizeBytes);
+  }
+
+  /** What is neither file nor folder. False if it could not be made. */
+  #addNode(entry: ManifestEntry): boolean {
+    const verdict = this.#judge(entry);
+    const isThere = verdict === 'leave' || verdict === 'describe' || this.#target.makeNode(entry);
+    if (!isThere) return false;
+    if (verdict !== 'leave') this.#target.describe(entry);
+    this.#existing?.count(verdict);
+    return true;
+  }
+
+  /** What becomes of an entry, or of a further name of the inode that `first` names. */
+  #judge(entry: ManifestEntry, isPassage = false, first?: Uint8Array): Verdict {
+    if (this.#existing === undefined) return 'make';
+    try {
+      return first === undefined
+        ? this.#existing.judge(entry, isPassage)
+        : this.#existing.judgeLink(first, entry);
+    } catch (error) {
+      throw writeFailure(entry.path, error);
+    }
+  }
+}
+
+function kindDiffers(first: ManifestEntry, entry: ManifestEntry): DeskPodError {
+  const { kind } = first;
+  return new DeskPodError(
+    'MANIFEST_DAMAGED',
+    `${displayPath(entry.path)}: expected a ${kind} like its other name, got a ${entry.kind}`,
+  );
+}
