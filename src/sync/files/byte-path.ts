@@ -9,6 +9,11 @@ export function pathBytes(path: Uint8Array | string): Buffer {
     : Buffer.from(path.buffer, path.byteOffset, path.length);
 }
 
+/** One character for each byte: equal paths, equal keys. */
+export function pathKey(path: Uint8Array): string {
+  return pathBytes(path).toString('latin1');
+}
+
 /** `folder/relative`, or the folder itself if `relative` is empty. */
 export function joinPath(folder: Uint8Array, relative: Uint8Array): Buffer {
   if (relative.length === 0) return pathBytes(folder);

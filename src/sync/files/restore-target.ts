@@ -18,7 +18,7 @@ import { makeDevice, makeFifo, makeSocket } from '../posix/nodes.ts';
 import { setMtimeNs } from '../posix/times.ts';
 import { readXattrs, removeXattr, setXattr } from '../posix/xattr.ts';
 import { storageError, systemCodeOf } from '../storage-failure.ts';
-import { displayPath, joinPath, pathBytes } from './byte-path.ts';
+import { displayPath, joinPath, pathBytes, pathKey } from './byte-path.ts';
 
 /** What a user without root's rights, or a file system without the feature, could not be given back. */
 export interface NotRestored {
@@ -87,7 +87,7 @@ export class RestoreTarget {
       this.#clear(path, place);
       mkdirSync(place, 0o700);
       // such as a default ACL, which the folder above hands down
-      this.#made.set(keyOf(path), readXattrs(place).length === 0);
+      this.#made.set(pathKey(path), readXattrs(place).length === 0);
     });
   }
 
@@ -253,10 +253,6 @@ export function writeFailure(path: Uint8Array, error: unknown): DeskPodError {
     ...context,
     hint,
   });
-}
-
-function keyOf(path: Uint8Array): string {
-  return pathBytes(path).toString('latin1');
 }
 
 /** The key of the folder that a path lies in. */

@@ -1,7 +1,7 @@
 // Paths whose changes no watch on folders tells of: an inode's other names, and what something is mounted on.
 import { lstatSync } from 'node:fs';
 import type { DirtyPath } from '../../core/dirty-paths.ts';
-import { joinPath } from '../files/byte-path.ts';
+import { joinPath, pathKey } from '../files/byte-path.ts';
 import { RACY_MARGIN_MS } from '../files/file-index.ts';
 import type { ScannedEntry, ScannedInode } from '../files/scanner.ts';
 
@@ -71,8 +71,8 @@ export class BlindSpots {
       for (const { inode } of found)
         if (inode.link !== undefined && this.#names.has(inode.link)) links.add(inode.link);
     }
-    const byPath = new Map(parts.map((part) => [keyOf(part.path), part]));
-    return this.#namesOf(links).filter((path) => !isReplaced(byPath, keyOf(path)));
+    const byPath = new Map(parts.map((part) => [pathKey(part.path), part]));
+    return this.#namesOf(links).filter((path) => !isReplaced(byPath, pathKey(path)));
   }
 
   #namesOf(links: ReadonlySet<string>): Uint8Array[] {
@@ -99,7 +99,7 @@ export class BlindSpots {
 
   /** Takes over what was found, no later than `atMs`, in the place of what was known there. */
   update(parts: readonly FoundPart[], atMs: number): void {
-    const byPath = new Map(parts.map((part) => [keyOf(part.path), part]));
+    const byPath = new Map(parts.map((part) => [pathKey(part.path), part]));
     for (const key of [...this.#spots.keys()]) if (isReplaced(byPath, key)) this.#remove(key);
     for (const { found } of parts) for (const { inode, entry } of found) this.see(entry.path, inode, atMs);
   }
@@ -107,7 +107,7 @@ export class BlindSpots {
   #add(path: Uint8Array, { ino, ctimeNs }: ScannedInode, atMs: number, link: string | undefined): void {
     if (this.isTooMany) return;
     const isRacy = ctimeNs > BigInt(Math.floor(atMs) - RACY_MARGIN_MS) * 1_000_000n;
-    const key = keyOf(path);
+    const key = pathKey(path);
     this.#remove(key);
     this.#spots.set(key, { path, link, ino, ctimeNs, isRacy });
     if (link !== undefined) this.#names.set(link, (this.#names.get(link) ?? 0) + 1);
@@ -131,8 +131,4 @@ function isReplaced(parts: ReadonlyMap<string, FoundPart>, path: string): boolea
     if (above !== undefined && (above.isWhole || above.found[0]?.entry.kind !== 'directory')) return true;
     if (end <= 0) return false;
   }
-}
-
-function keyOf(path: Uint8Array): string {
-  return Buffer.from(path.buffer, path.byteOffset, path.length).toString('latin1');
 }

@@ -1,7 +1,7 @@
 // The watches of a tree: one for each folder, and the paths that their events are about.
 import { closeSync, lstatSync, readdirSync } from 'node:fs';
 import { DirtyPaths } from '../../core/dirty-paths.ts';
-import { joinPath } from '../files/byte-path.ts';
+import { joinPath, pathKey } from '../files/byte-path.ts';
 import { INOTIFY, Inotify, type InotifyEvent } from '../posix/inotify.ts';
 import type { GapCause } from './gap-cause.ts';
 
@@ -49,7 +49,7 @@ export class FolderWatches {
   /** Watches nothing until {@link open}. `excluded` are paths in the tree. */
   constructor(root: Uint8Array, excluded: readonly Uint8Array[]) {
     this.#root = Buffer.from(root);
-    this.#excluded = new Set(excluded.map((path) => keyOf(path)));
+    this.#excluded = new Set(excluded.map((path) => pathKey(path)));
   }
 
   /** What can be waited for; undefined while nothing is watched. */
@@ -175,8 +175,8 @@ export class FolderWatches {
 
   #handleNamed(folder: Folder, mask: number, name: Buffer): void {
     const path = childPath(folder, name);
-    if (this.#excluded.has(keyOf(path))) return;
-    const key = keyOf(name);
+    if (this.#excluded.has(pathKey(path))) return;
+    const key = pathKey(name);
     const isFolder = (mask & INOTIFY.isFolder) !== 0;
     if ((mask & NAMED) !== 0) {
       this.#mark(pathOf(folder), false);
@@ -207,7 +207,7 @@ export class FolderWatches {
     const waiting = first === undefined ? [] : [first];
     for (let folder = waiting.pop(), count = 1; folder !== undefined; folder = waiting.pop(), count++) {
       for (const below of this.#foldersIn(folder)) {
-        const added = folder.folders.has(keyOf(below)) ? undefined : this.#addOne(folder, below);
+        const added = folder.folders.has(pathKey(below)) ? undefined : this.#addOne(folder, below);
         if (added !== undefined) waiting.push(added);
       }
       if (count % FOLDERS_PER_PULL === 0) this.#pull();
@@ -217,20 +217,20 @@ export class FolderWatches {
 
   #addOne(parent: Folder | undefined, name: Buffer): Folder | undefined {
     const path = parent === undefined ? name : childPath(parent, name);
-    if (this.#inotify === undefined || this.#excluded.has(keyOf(path))) return undefined;
+    if (this.#inotify === undefined || this.#excluded.has(pathKey(path))) return undefined;
     const place = joinPath(this.#root, path);
     try {
       // another file system's content is not of this tree
       if (lstatSync(place, { bigint: true }).dev !== this.#identity.dev) return undefined;
       const watch = this.#inotify.watch(place);
       const folder: Folder = { parent, name, watch, folders: new Map() };
-      parent?.folders.set(keyOf(name), folder);
-      this.#unwatched.delete(keyOf(path));
+      parent?.folders.set(pathKey(name), folder);
+      this.#unwatched.delete(pathKey(path));
       this.#byWatch.set(watch, [...(this.#byWatch.get(watch) ?? []), folder]);
       return folder;
     } catch (error) {
       if (codeOf(error) === 'ENOSPC' || codeOf(error) === undefined) throw error;
-      if (!hasVanished(error)) this.#unwatched.add(keyOf(path));
+      if (!hasVanished(error)) this.#unwatched.add(pathKey(path));
       return undefined;
     }
   }
@@ -242,14 +242,14 @@ export class FolderWatches {
       return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
-      if (!hasVanished(error)) this.#unwatched.add(keyOf(path));
+      if (!hasVanished(error)) this.#unwatched.add(pathKey(path));
       return [];
     }
   }
 
   /** A folder is at its place no more: its watches end, unless the folder is known at another place, too. */
   #leave(folder: Folder): void {
-    folder.parent?.folders.delete(keyOf(folder.name));
+    folder.parent?.folders.delete(pathKey(folder.name));
     const waiting = [folder];
     for (let each = waiting.pop(); each !== undefined; each = waiting.pop()) {
       waiting.push(...each.folders.values());
@@ -267,7 +267,7 @@ export class FolderWatches {
 
   #unmarkUnwatched(path: Buffer): void {
     if (this.#unwatched.size === 0) return;
-    const [key, below] = [keyOf(path), `${keyOf(path)}/`];
+    const [key, below] = [pathKey(path), `${pathKey(path)}/`];
     for (const each of this.#unwatched)
       if (each === key || each.startsWith(below)) this.#unwatched.delete(each);
   }
@@ -315,9 +315,4 @@ function pathOf(folder: Folder): Buffer {
 
 function childPath(folder: Folder, name: Buffer): Buffer {
   return folder.parent === undefined ? name : joinPath(pathOf(folder), name);
-}
-
-/** One character for each byte. */
-function keyOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }

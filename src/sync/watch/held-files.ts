@@ -1,6 +1,6 @@
 // Files that programs hold: what is written to them through memory, no watch tells of, and often no time of the file.
 import { type BigIntStats, lstatSync } from 'node:fs';
-import { joinPath } from '../files/byte-path.ts';
+import { joinPath, pathKey } from '../files/byte-path.ts';
 import { RACY_MARGIN_MS } from '../files/file-index.ts';
 import { findOpenWriters } from '../posix/open-writers.ts';
 
@@ -39,7 +39,7 @@ export class HeldFileWatch {
     for (const path of found.open.filter((each) => !this.#isExcluded(each))) {
       const now = this.#stats(path);
       if (now === undefined) continue; // a name that is gone: its file is in no manifest
-      const key = path.toString('latin1');
+      const key = pathKey(path);
       const former = this.#open.get(key);
       const isSame = former?.ino === now.ino && former.ctimeNs === now.ctimeNs && !former.isRacy;
       if (!isSame) dirty.push(path);
@@ -49,8 +49,7 @@ export class HeldFileWatch {
     this.#open = open;
     const mapped = new Map<string, Uint8Array>();
     for (const path of found.mapped)
-      if (!this.#isExcluded(path) && this.#stats(path) !== undefined)
-        mapped.set(path.toString('latin1'), path);
+      if (!this.#isExcluded(path) && this.#stats(path) !== undefined) mapped.set(pathKey(path), path);
     const unsure = [...new Map([...this.#mapped, ...mapped]).values()];
     this.#mapped = mapped;
     return { dirty, unsure };

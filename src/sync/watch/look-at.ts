@@ -2,7 +2,7 @@
 import { equalBytes } from '../../core/bytes.ts';
 import type { DirtyPath } from '../../core/dirty-paths.ts';
 import { isWithin } from '../../core/path-order.ts';
-import { joinPath } from '../files/byte-path.ts';
+import { joinPath, pathKey } from '../files/byte-path.ts';
 import { examine, type ScannedEntry, scanTree } from '../files/scanner.ts';
 import type { FoundPart } from './blind-spots.ts';
 
@@ -59,7 +59,7 @@ export function notCrossedAfter(
         equalBytes(path, part.path) ||
         ((part.isWhole || part.found.length === 0) && isWithin(path, part.path)),
     );
-  const found = new Map(mounts.map(({ entry: { path } }) => [Buffer.from(path).toString('latin1'), path]));
+  const found = new Map(mounts.map(({ entry: { path } }) => [pathKey(path), path]));
   return [...before.filter((path) => !isSeenAgain(path)), ...found.values()].sort(Buffer.compare);
 }
 
@@ -74,7 +74,7 @@ function* below(
   const mounts = new Set<string>();
   const scan = scanTree(joinPath(root, folder), {
     isExcluded: (path) => isExcluded(inTree(path)),
-    onMount: (path) => mounts.add(Buffer.from(path).toString('latin1')),
+    onMount: (path) => mounts.add(pathKey(path)),
   });
   let count = 0;
   for (const inode of scan) {
@@ -84,7 +84,7 @@ function* below(
     const scanned = inode.examine(joinPath(root, folder));
     if (scanned === undefined) continue;
     const found = { inode, entry: { ...scanned.entry, path: inTree(path) } };
-    if (mounts.delete(Buffer.from(path).toString('latin1'))) onMount(found);
+    if (mounts.delete(pathKey(path))) onMount(found);
     yield found;
   }
 }

@@ -13,6 +13,7 @@ import {
   timer,
 } from 'rxjs';
 import type { DirtyPath, DirtyPaths } from '../../core/dirty-paths.ts';
+import { pathKey } from '../files/byte-path.ts';
 
 /** How long a path must be left alone at first: longer than its times leave doubt whether it has changed again. */
 const QUIET_MIN_MS = 3000;
@@ -66,5 +67,5 @@ export class QuietPaths {
 }
 
 function keyOf({ path, isWhole }: DirtyPath): string {
-  return `${isWhole ? 'whole' : 'alone'} ${Buffer.from(path).toString('latin1')}`;
+  return `${isWhole ? 'whole' : 'alone'} ${pathKey(path)}`;
 }

@@ -2,6 +2,7 @@
 import type { DirtyPath } from '../../core/dirty-paths.ts';
 import { isDeskPodError } from '../../core/errors.ts';
 import { PatchMismatch } from '../../core/manifest-patch.ts';
+import { pathKey } from '../files/byte-path.ts';
 import type { Pod } from '../pod/pod.ts';
 import { writerInto } from '../pod/seal-checkpoint.ts';
 import { type LookOptions, lookAt } from './look-at.ts';
@@ -65,8 +66,6 @@ export class ReadAhead {
       }
     });
     const files = parts.flatMap(({ found }) => found).filter(({ entry }) => entry.kind === 'file');
-    return [
-      ...new Map(files.map((file) => [Buffer.from(file.entry.path).toString('latin1'), file])).values(),
-    ];
+    return [...new Map(files.map((file) => [pathKey(file.entry.path), file])).values()];
   }
 }

@@ -2,6 +2,7 @@
 import { readSync } from 'node:fs';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { DirtyPaths } from '../../core/dirty-paths.ts';
+import { pathKey } from '../files/byte-path.ts';
 import { waitReadable } from '../posix/inotify.ts';
 import { FolderWatches } from './folder-watches.ts';
 import type { DirtyKeys, WatchOrder, WatchReport, WatchRequest } from './watch-messages.ts';
@@ -90,7 +91,7 @@ function keysOf(dirty: DirtyPaths, limit = Number.POSITIVE_INFINITY): DirtyKeys 
   const [alone, whole]: [string[], string[]] = [[], []];
   for (const { path, isWhole } of dirty.inOrder()) {
     if (alone.length + whole.length >= limit) break;
-    (isWhole ? whole : alone).push(Buffer.from(path).toString('latin1'));
+    (isWhole ? whole : alone).push(pathKey(path));
   }
   return { alone, whole };
 }
