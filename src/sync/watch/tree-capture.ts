@@ -143,8 +143,8 @@ export class TreeCapture {
     try {
       const mounts: ScannedEntry[] = [];
       const parts = this.#lookAtAll(taken, known, mounts);
-      if (parts === undefined) return this.#refuse('many');
-      if (!known.spots.hasAllNames(parts)) return this.#refuse('links');
+      if (parts === undefined) return this.#refuse('many', taken);
+      if (!known.spots.hasAllNames(parts)) return this.#refuse('links', taken);
       const isUnsure = (path: Uint8Array): boolean => unsure.has(pathKey(path));
       const run = doubting(await pod.projections.files.beginPart(atMs), isUnsure);
       const work: PatchWork = {
@@ -204,7 +204,9 @@ export class TreeCapture {
     return { files, settle };
   }
 
-  async #refuse(cause: GapCause): Promise<undefined> {
+  /** Everything is to be looked at instead; what is unsure is then read again, too. */
+  async #refuse(cause: GapCause, taken?: TakenHints): Promise<undefined> {
+    if (taken !== undefined) this.#hints.giveBack({ unsure: taken.unsure });
     await this.#hints.doubtAlso(cause);
     return undefined;
   }

@@ -166,6 +166,27 @@ describe('a watched tree', () => {
     await assertPatched();
   });
 
+  it('has what a program writes through memory also when everything has to be looked at', async () => {
+    const now = Date.now;
+    // so that no file changed too shortly ago to be known
+    Date.now = () => now() + 60_000;
+    try {
+      await watched.close();
+      watched = await WatchedTree.start(await openTree(dir, { passphrase: PASSPHRASE }));
+      await sealed();
+      const writer = startWriter(join(dir, 'file'));
+      children.push(writer.child);
+      await writer.step();
+      await sealed();
+      await writer.step(); // the page is dirty already: no time of the file changes
+      linkSync(join(dir, 'other'), join(dir, 'a', 'name'));
+      assert.deepEqual(await sealed(), await scanned());
+      assert.deepEqual(await gaps(), ['start', 'start', 'links']);
+    } finally {
+      Date.now = now;
+    }
+  });
+
   it('stores what has changed ahead of the checkpoint, which then has nothing to read', async () => {
     await sealed();
     const before = watched.pod.state.packs;
