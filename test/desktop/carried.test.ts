@@ -7,8 +7,9 @@ import type { StartReport } from '../../src/session/operation/operations.ts';
 import type { RuntimeReport } from '../../src/session/runtime/device-runtime.ts';
 import type { CheckpointReport } from '../../src/sync/pod/seal-checkpoint.ts';
 import { run } from '../../src/sync/process.ts';
+import { until } from '../session/until.ts';
 import { BareHost, makeBareRoot } from './bare-host.ts';
-import { DesktopLab, until } from './desktop-lab.ts';
+import { DesktopLab } from './desktop-lab.ts';
 import { makeRuntimeImage } from './runtime-image.ts';
 
 /** What a host cannot be without to be called one, and must not have here. */

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { findStaging } from '../../src/session/device/device.ts';
 import { cleanLeftovers } from '../../src/session/host/leftovers.ts';
 import {
@@ -16,12 +15,12 @@ import type { StartReport, StatusReport } from '../../src/session/operation/oper
 import { createDesktop, type DesktopPlan } from '../../src/session/pod/create-desktop.ts';
 import { readSessionNote } from '../../src/session/pod/session-note.ts';
 import { lockHolder } from '../../src/sync/posix/flock.ts';
+import { until } from '../session/until.ts';
 import { Program } from '../tree/program.ts';
 import { leftoversOf } from './leftovers.ts';
 
 const PASSPHRASE = 'correct horse battery';
 const MEBIBYTE = 2 ** 20;
-const PATIENCE_MS = 30_000;
 
 /** A folder of one test with a desktop pod in it. */
 export class DesktopLab {
@@ -156,12 +155,4 @@ export class DesktopLab {
     await rm(this.dir, { recursive: true, force: true });
     assert.deepEqual(left, []);
   }
-}
-
-/** Waits until a condition holds; fails when it does not in time. */
-export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const deadline = performance.now() + PATIENCE_MS; performance.now() < deadline; await delay(10)) {
-    if (await holds()) return;
-  }
-  assert.fail('it did not come to pass in time');
 }

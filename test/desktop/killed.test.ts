@@ -7,8 +7,9 @@ import type { LoggedEvent } from '../../src/core/events.ts';
 import { endProcess, identifyProcess } from '../../src/session/host/process-identity.ts';
 import type { StartReport } from '../../src/session/operation/operations.ts';
 import { readSessionNote } from '../../src/session/pod/session-note.ts';
+import { until } from '../session/until.ts';
 import type { Running } from '../tree/program.ts';
-import { DesktopLab, until } from './desktop-lab.ts';
+import { DesktopLab } from './desktop-lab.ts';
 import { runtimeWith } from './odd-runtime.ts';
 
 describe('a desktop pod', () => {

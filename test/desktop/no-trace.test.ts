@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { connectToSession } from '../../src/session/process/session-socket.ts';
 import { openRfb } from '../../src/session/rfb/client.ts';
 import { run } from '../../src/sync/process.ts';
-import { DesktopLab, until } from './desktop-lab.ts';
+import { until } from '../session/until.ts';
+import { DesktopLab } from './desktop-lab.ts';
 import { leftoversOf } from './leftovers.ts';
 
 /** Where programs leave files: in memory, temporary, of root, of services. The test's own folder is in one of them. */

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import type { LoggedEvent } from '../../src/core/events.ts';
 import { identifyProcess, isRunning, type ProcessIdentity } from '../../src/session/host/process-identity.ts';
 import { afterwards } from '../../src/session/pod/afterwards.ts';
-import { DesktopLab, until } from './desktop-lab.ts';
+import { until } from '../session/until.ts';
+import { DesktopLab } from './desktop-lab.ts';
 import { PulledDrive } from './pulled-drive.ts';
 
 describe('a drive that is pulled out', () => {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { cleanLeftovers } from '../../src/session/host/leftovers.ts';
 import type { SyncReport } from '../../src/sync/pod/replicate.ts';
 import { run } from '../../src/sync/process.ts';
+import { onDrive } from '../session/device-bench.ts';
 import { DesktopLab } from './desktop-lab.ts';
 import { runtimeWith } from './odd-runtime.ts';
 
@@ -71,12 +72,7 @@ describe('a desktop pod', () => {
     const failed = await program.failure('SUSPEND_FAILED', ['suspend', ...lab.at()]);
     assert.match(failed.message, /waits in the memory of this computer/);
     await lab.program.failure('POD_EXISTS', ['create', lab.image]);
-    await run('unshare', [
-      '-m',
-      'sh',
-      '-c',
-      `mount -o loop ${lab.image} /mnt && rm /mnt/filling && umount /mnt`,
-    ]);
+    await onDrive(lab.image, 'rm filling');
     const { resumedCheckpoint } = await lab.start();
     assert.equal(resumedCheckpoint, 1);
     assert.equal((await lab.counter(before.count)).pid, before.pid);

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { hostProcessor } from '../../src/session/host/host-processor.ts';
 import { type Guest, runInGuests } from '../session/guest/machine.ts';
 import { TRAVEL_LIMITS } from '../session/guest/session-suite.ts';
-import { DesktopLab, until } from './desktop-lab.ts';
+import { until } from '../session/until.ts';
+import { DesktopLab } from './desktop-lab.ts';
 
 const RELEASES = (process.env.DESKPOD_GUEST_RELEASES ?? 'trixie').split(' ');
 /** To start a desktop, and to emulate a machine in which it goes on. */

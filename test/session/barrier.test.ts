@@ -16,10 +16,11 @@ import {
 } from '../../src/session/process/processes.ts';
 import { connectToSession } from '../../src/session/process/session-socket.ts';
 import { run } from '../../src/sync/process.ts';
-import { DesktopLab, until } from '../desktop/desktop-lab.ts';
+import { DesktopLab } from '../desktop/desktop-lab.ts';
 import { asHostRoot, CALLS, describeBarrier, type Guarded, tryCalls } from './probes/barrier-suite.ts';
 import { VISIBLE_FILES } from './probes/inward.ts';
 import { openLab, type SessionLab, shell } from './session-fixture.ts';
+import { until } from './until.ts';
 
 const KERNEL_FOLDERS = ['dev', 'proc', 'sys'];
 /** Of the desktops of tests. */

@@ -12,7 +12,8 @@ import { addHome } from '../../src/sync/pod/add-home.ts';
 import { listBranches } from '../../src/sync/pod/branches.ts';
 import { type SyncReport, syncHome } from '../../src/sync/pod/replicate.ts';
 import { run } from '../../src/sync/process.ts';
-import { DeviceBench, MEBIBYTE } from './device-bench.ts';
+import { READER } from '../tree/reader-program.ts';
+import { DeviceBench, failureOf, MEBIBYTE, onDrive } from './device-bench.ts';
 
 const PASSPHRASE = 'a pod that was copied';
 const CREDENTIAL = { passphrase: PASSPHRASE };
@@ -55,7 +56,7 @@ describe('a desktop’s device', () => {
       await desktop.close();
     }
   };
-  const restore = (target: string, more: { readonly branch?: string } = {}) =>
+  const restore = (target: string, more: { readonly branch?: string; readonly isForced?: boolean } = {}) =>
     restorePod({
       ...{
         from: home,
@@ -88,6 +89,27 @@ describe('a desktop’s device', () => {
     assert.equal(await letterOn('main.img'), 'from the original');
     await restore('branch.img', { branch: copy.branch ?? '' });
     assert.equal(await letterOn('branch.img'), 'from the copy');
+  });
+
+  it('that has lost its marker is kept, and the pod comes back by each way that is told', async () => {
+    await onDrive(bench.path('pod.img'), 'mv deskpod.pod kept');
+    const { hint } = await failureOf('DEVICE_NOT_A_POD', () => letterOn('pod.img'));
+    assert.match(hint ?? '', /^Keep what is here.*from a copy.*from a home.*ops\/reader FOLDER\/repository/);
+    assert.match(hint ?? '', /Only if .* did not finish, do that again with --force\.$/);
+    await writeFile(bench.path('passphrase'), PASSPHRASE);
+    const key = ['--passphrase-file', bench.path('passphrase')];
+    const words = [READER, 'repository', ...key, '--into', bench.path('read')];
+    await onDrive(bench.path('pod.img'), words.join(' '), 'loop,ro');
+    assert.equal(await readFile(bench.path(`read/${LETTER}`), 'utf8'), 'before');
+    await onDrive(bench.path('pod.img'), 'mv kept deskpod.pod');
+    assert.equal(await letterOn('pod.img'), 'before');
+
+    await onDrive(bench.path('pod.img'), 'rm deskpod.pod');
+    await restore('new.img');
+    assert.equal(await letterOn('new.img'), 'before');
+    await failureOf('TARGET_NOT_EMPTY', () => restore('pod.img'));
+    await restore('pod.img', { isForced: true });
+    assert.equal(await letterOn('pod.img'), 'before');
   });
 
   it('that a restore replaced is a branch when it turns up, and what the new one has stays as it is', async () => {

@@ -9,6 +9,7 @@ import { type DeskPodError, type ErrorCode, isDeskPodError } from '../../src/cor
 import { type MountedDevice, mountDevice } from '../../src/session/device/device.ts';
 import { formatDevice } from '../../src/session/device/device-format.ts';
 import { run } from '../../src/sync/process.ts';
+import { until } from './until.ts';
 
 export const MEBIBYTE = 1024 * 1024;
 
@@ -63,6 +64,14 @@ export class DeviceBench {
     for (const ending of this.#endings.reverse()) await ending();
     await rm(this.dir, { recursive: true, force: true });
   }
+}
+
+/** Runs a shell's script in the plain part of a pod's image, as somebody who has the drive. */
+export async function onDrive(image: string, script: string, mountOptions = 'loop'): Promise<void> {
+  // In a mount namespace of its own: it is in no other one, and ends with the script.
+  const words = ['--mount', 'sh', '-ec', `mount -o "$2" "$1" /mnt; cd /mnt; ${script}`, 'sh'];
+  await run('unshare', [...words, image, mountOptions]);
+  await until(async () => (await run('losetup', ['-j', image])).stdout === '');
 }
 
 /** A process that has a file open; it runs once it has said so. */

@@ -101,8 +101,10 @@ describe('mountDevice', () => {
 
   it('refuses a device without a marker and lets it go again', async () => {
     const path = await bench.image();
-    await failureOf('DEVICE_NOT_A_POD', () => mountDevice(path));
+    const { hint } = await failureOf('DEVICE_NOT_A_POD', () => mountDevice(path));
     assert.deepEqual(await findUses(await findTarget(path)), []);
+    assert.match(hint ?? '', /did not finish: do the same again/);
+    await formatDevice({ path });
   });
 
   const hostile: [string, (mountDir: string) => Promise<unknown>][] = [
@@ -122,6 +124,7 @@ describe('mountDevice', () => {
       await device.unmount();
       const failure = await failureOf('DEVICE_NOT_A_POD', () => mountDevice(device.path));
       assert.match(failure.message, /deskpod\.pod|repository|vault/);
+      assert.match(failure.hint ?? '', /keep it, but do not mount it\. Restore the pod from a home/);
       await requireNothingLeft(device);
     });
   }

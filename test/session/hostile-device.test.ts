@@ -9,7 +9,8 @@ import { Desktop } from '../../src/session/pod/desktop.ts';
 import { openDevice } from '../../src/session/pod/open-device.ts';
 import { restoreTree } from '../../src/sync/files/restore.ts';
 import { run } from '../../src/sync/process.ts';
-import { DesktopLab, until } from '../desktop/desktop-lab.ts';
+import { DesktopLab } from '../desktop/desktop-lab.ts';
+import { onDrive } from './device-bench.ts';
 
 /** Of the desktops of tests. */
 const CREDENTIAL = { passphrase: 'correct horse battery' };
@@ -95,11 +96,12 @@ describe('a suspended pod on a drive that was in other hands', function () {
   for (const [what, files, disguise, ...codes] of DISGUISES) {
     it(`is refused if ${what}`, async () => {
       const put = `put() { ${disguise}; }`;
-      await changeDrive(`${put}; for file in ${files}; do mv "$file" "$file.was"; put "$file"; done`);
+      await onDrive(lab.image, `${put}; for file in ${files}; do mv "$file" "$file.was"; put "$file"; done`);
       try {
         await assertRefused(codes);
       } finally {
-        await changeDrive(
+        await onDrive(
+          lab.image,
           'find . -name "*.was" | while read -r was; do path=$(dirname "$was")/$(basename "$was" .was); rm -r "$path"; mv "$was" "$path"; done',
         );
       }
@@ -108,7 +110,8 @@ describe('a suspended pod on a drive that was in other hands', function () {
 
   for (const [what, files, codes] of FLIPS) {
     it(`is refused if one bit of ${what} was changed`, async () => {
-      const flip = () => changeDrive(`for file in ${files}; do perl -e '${FLIP_BIT}' "$file" 0.5; done`);
+      const flip = () =>
+        onDrive(lab.image, `for file in ${files}; do perl -e '${FLIP_BIT}' "$file" 0.5; done`);
       await flip();
       try {
         await assertRefused(codes);
@@ -167,7 +170,7 @@ describe('a suspended pod on a drive that was in other hands', function () {
     });
     assert.ok(refused.length > FLIP_COUNT / 4, `only ${refused.length} of ${FLIP_COUNT} were noticed`);
     for (const { path, share } of [refused[0], refused.at(-1)].filter((each) => each !== undefined)) {
-      const flip = () => changeDrive(`perl -e '${FLIP_BIT}' ${path} ${share}`);
+      const flip = () => onDrive(lab.image, `perl -e '${FLIP_BIT}' ${path} ${share}`);
       await flip();
       await assertRefused([...PACKS_REFUSED, 'CHUNK_DAMAGED', 'PACK_DAMAGED', 'MANIFEST_DAMAGED']);
       await flip();
@@ -209,16 +212,6 @@ describe('a suspended pod on a drive that was in other hands', function () {
     } finally {
       await desktop.close();
     }
-  }
-
-  /** Changes what lies in the plain part, as somebody who has the drive. */
-  async function changeDrive(script: string): Promise<void> {
-    const dir = join(lab.dir, 'drive');
-    await mkdir(dir, { recursive: true });
-    // In a mount namespace of its own: it is in no other one, and ends with the script.
-    const words = ['--mount', 'sh', '-ec', `mount -o loop "$1" "$2"; cd "$2"; ${script}`, 'sh'];
-    await run('unshare', [...words, lab.image, dir]);
-    await until(async () => (await run('losetup', ['-j', lab.image])).stdout === '');
   }
 });
 

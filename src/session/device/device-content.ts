@@ -3,6 +3,8 @@ import type { Stats } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeskPodError } from '../../core/errors.ts';
+import { keepingHint } from '../../sync/pod/lost-marker.ts';
+import { REPOSITORY_FOLDER } from '../../sync/pod/pod-folder.ts';
 import { mountAt, readMounts } from '../host/mount-table.ts';
 
 /** The marker that makes an ext4 a pod's device. */
@@ -21,7 +23,7 @@ export const UNFINISHED_SUFFIX = '.new';
 
 const EXPECTED = [
   { name: MARKER_NAME, kind: 'file' },
-  { name: 'repository', kind: 'folder' },
+  { name: REPOSITORY_FOLDER, kind: 'folder' },
   { name: VAULT_NAME, kind: 'folder' },
   { name: VAULT_FILE_NAME, kind: 'file' },
   { name: RUNTIME_NAME, kind: 'file' },
@@ -40,31 +42,54 @@ export async function checkDeviceContent(
   needsMarker: boolean,
 ): Promise<void> {
   const root = await lstat(mountDir);
+  let hasMarker = false;
   for (const { name, kind } of EXPECTED) {
     const found = await statusOf(join(mountDir, name));
-    if (found === undefined) {
-      if (name === MARKER_NAME && needsMarker) throw notAPod(path, `it has no ${MARKER_NAME}`);
-      continue;
-    }
+    if (found === undefined) continue;
+    if (name === MARKER_NAME) hasMarker = true;
     if (kind === 'file' ? !found.isFile() : !found.isDirectory()) {
-      throw notAPod(path, `${name} is ${kindOf(found)}, expected a ${kind}`);
+      throw changedPod(path, `${name} is ${kindOf(found)}, expected a ${kind}`);
     }
     if (kind === 'file' && found.nlink > 1)
-      throw notAPod(path, `${name} has ${found.nlink} names, expected one`);
+      throw changedPod(path, `${name} has ${found.nlink} names, expected one`);
     if (found.dev === root.dev) continue;
     // A LUKS vault that a killed process left open is mounted right there.
     const isOpenVault =
       name === VAULT_NAME && mountAt(await readMounts(), join(mountDir, name)) !== undefined;
-    if (!isOpenVault) throw notAPod(path, `${name} lies on another file system`);
+    if (!isOpenVault) throw changedPod(path, `${name} lies on another file system`);
   }
+  if (needsMarker && !hasMarker) throw await withoutMarker(path, mountDir);
 }
 
 /** The error for a device that holds something, but no pod: `path: holds no pod: reason`. */
-export function notAPod(path: string, reason: string): DeskPodError {
+export function notAPod(
+  path: string,
+  reason: string,
+  hint = 'choose another device, or make a pod on this one with `deskpod create`',
+): DeskPodError {
   return new DeskPodError('DEVICE_NOT_A_POD', `${path}: holds no pod: ${reason}`, {
-    hint: 'choose another device, or make a pod on this one with `deskpod create`',
+    hint,
     details: { path, reason },
   });
+}
+
+/** The error for a device of a pod on which something is as no pod has it: others have had it, or it is damaged. */
+export function changedPod(path: string, reason: string): DeskPodError {
+  return notAPod(
+    path,
+    reason,
+    'DeskPod has not made it so: keep it, but do not mount it. Restore the pod from a home or twin to another device. Only if ' +
+      'nothing on this one matters, `deskpod create --force` makes a new pod of it.',
+  );
+}
+
+/** With a head, all but the marker may be whole. Without one, no pod has come to be yet, and nothing is lost by beginning again. */
+async function withoutMarker(path: string, mountDir: string): Promise<DeskPodError> {
+  const hasHead = (await statusOf(join(mountDir, REPOSITORY_FOLDER, 'head'))) !== undefined;
+  const hint = hasHead
+    ? `${keepingHint({ markerFile: join(mountDir, MARKER_NAME), place: path })} Only if creating or restoring it did not finish, do that again with --force.`
+    : 'What was to make a pod or a twin of it did not finish: do the same again.';
+  return notAPod(path, `it has no ${MARKER_NAME}`, hint);
 }
 
 async function statusOf(path: string): Promise<Stats | undefined> {

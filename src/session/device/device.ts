@@ -10,7 +10,7 @@ import { cleanLeftovers } from '../host/leftovers.ts';
 import { type Mount, mountAt, readMounts } from '../host/mount-table.ts';
 import { requireRoot } from '../host/root-rights.ts';
 import { prepareStaging, removeStaging, type Staging, stagingOf } from '../host/staging.ts';
-import { checkDeviceContent, notAPod } from './device-content.ts';
+import { changedPod, checkDeviceContent, notAPod } from './device-content.ts';
 import { DEVICE_LABEL } from './device-format.ts';
 import { type DeviceTarget, describeContents, findTarget, loopsOf, requireUnused } from './device-target.ts';
 import { preenExt4, readSuperblock, type Superblock } from './ext4.ts';
@@ -181,7 +181,7 @@ async function requirePodSuperblock(target: DeviceTarget): Promise<Superblock> {
   const superblock = await readSuperblock(target.path);
   if (superblock?.label === DEVICE_LABEL && superblock.hasEncryption) {
     if (superblock.oddity === undefined) return superblock;
-    throw notAPod(target.path, `its ext4 has ${superblock.oddity}, which no pod's has`);
+    throw changedPod(target.path, `its ext4 has ${superblock.oddity}, which no pod's has`);
   }
   const contents = (await describeContents(target.path)) ?? 'no file system';
   throw notAPod(target.path, `expected an ext4 "${DEVICE_LABEL}", found ${contents}`);

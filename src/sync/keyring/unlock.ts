@@ -1,11 +1,10 @@
 // Unlocking: from the plain part of a pod, and a passphrase or recovery key, to its proven secrets.
-import { dirname, join } from 'node:path';
 import { equalBytes, toHex } from '../../core/bytes.ts';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { decodeHead, type Head, peekHead } from '../../core/head.ts';
 import { decodeMarker, type Marker, peekMarker } from '../../core/marker.ts';
 import { hashing } from '../hashing.ts';
-import { type PodFolder, REPOSITORY_FOLDER } from '../pod/pod-folder.ts';
+import { keepingHint, type MarkerPlace } from '../pod/lost-marker.ts';
 import { isSystemError } from '../repository/durable-file.ts';
 import { readMarkerFile } from '../repository/plain-file.ts';
 import type { Repository } from '../repository/repository.ts';
@@ -63,11 +62,6 @@ export async function unlockRepository(repository: Repository, credential: Crede
   return { head, keyring };
 }
 
-/** A marker, and what the user calls the device or folder that it is of; its own path without `place`. */
-export interface MarkerPlace extends Pick<PodFolder, 'markerFile'> {
-  readonly place?: string;
-}
-
 /**
  * The marker of a pod, proven with its secrets.
  *
@@ -107,17 +101,4 @@ async function readMarkerBy(at: MarkerPlace, decode: (bytes: Uint8Array) => Mark
       cause,
     });
   }
-}
-
-/** All else may be whole, and the last copy: nothing that is said here may cost it. */
-function keepingHint({ markerFile, place }: MarkerPlace): string {
-  const repositoryDir = join(dirname(markerFile), REPOSITORY_FOLDER);
-  const isVisible = place === undefined || repositoryDir.startsWith(`${place}/`);
-  const reader = isVisible
-    ? `\`ops/reader ${repositoryDir}\` takes the files out`
-    : `Mounted read-only at FOLDER, \`ops/reader FOLDER/${REPOSITORY_FOLDER}\` takes the files out`;
-  return (
-    'Keep what is here, it may be whole but for its marker. Bring that back from a copy of this device, or restore the pod ' +
-    `from a home or another twin to another place. ${reader} without it.`
-  );
 }

@@ -5,17 +5,12 @@ import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { encodeMarker } from '../../core/marker.ts';
 import { latestCheckpoint } from '../../core/state.ts';
 import type { FollowedPod } from '../home/twin-home.ts';
-import {
-  type Credential,
-  type MarkerPlace,
-  peekMarkerIn,
-  readMarker,
-  unlockRepository,
-} from '../keyring/unlock.ts';
+import { type Credential, peekMarkerIn, readMarker, unlockRepository } from '../keyring/unlock.ts';
 import { Repository } from '../repository/repository.ts';
 import { withScratchFolder } from '../scratch-folder.ts';
 import { newDeviceId } from './create-pod.ts';
 import { type DevicePlace, placeId } from './device-place.ts';
+import type { MarkerPlace } from './lost-marker.ts';
 import { Pod } from './pod.ts';
 import { MARKER_FILE, REPOSITORY_FOLDER } from './pod-folder.ts';
 
