@@ -1,18 +1,11 @@
 // The runtime that a device carries in its plain part, so that a host needs to have nothing: put there, compared, taken away.
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DeskPodError } from '../../core/errors.ts';
 import type { PodState } from '../../core/state.ts';
-import {
-  isSystemError,
-  publish,
-  syncFolder,
-  writeFully,
-  writeTemporary,
-} from '../../sync/repository/durable-file.ts';
+import { isSystemError, publish, syncFolder, writeTemporary } from '../../sync/repository/durable-file.ts';
+import { type HashedBytes, hashFile, piecesOf, writeHashed } from '../../sync/repository/hashed-file.ts';
 import { ENTRY_NAME, RUNTIME_NAME, UNFINISHED_SUFFIX } from '../device/device-content.ts';
 import { reportDeviceFull } from '../device/device-full.ts';
 import { ENTRY_SCRIPT } from './entry-script.ts';
@@ -83,7 +76,7 @@ export function putRuntime(mountDir: string, image: RuntimeImage): Promise<Carri
     const { sha256, sizeBytes } = await replaceFile(
       join(mountDir, RUNTIME_NAME),
       0o644,
-      createReadStream(image.path, { highWaterMark: 1024 * 1024 }),
+      piecesOf(image.path),
     );
     const entry = await replaceFile(join(mountDir, ENTRY_NAME), 0o755, [
       new TextEncoder().encode(ENTRY_SCRIPT),
@@ -105,8 +98,8 @@ export async function examineRuntime(
   mountDir: string,
   logged: CarriedRuntime | undefined,
 ): Promise<RuntimeReport> {
-  const image = await hashFile(join(mountDir, RUNTIME_NAME));
-  const entry = await hashFile(join(mountDir, ENTRY_NAME));
+  const image = await hashIfThere(join(mountDir, RUNTIME_NAME));
+  const entry = await hashIfThere(join(mountDir, ENTRY_NAME));
   const isFound = image !== undefined || entry !== undefined;
   const altered: string[] = [];
   if (image !== undefined && image.sha256 !== logged?.sha256) altered.push(RUNTIME_NAME);
@@ -116,7 +109,7 @@ export async function examineRuntime(
   if (logged === undefined) standing = isFound ? 'unlisted' : 'none';
   else if (altered.length > 0) standing = 'altered';
   else standing = isWhole ? 'as-put' : 'missing';
-  const own = await hashFile(imagePath());
+  const own = await hashIfThere(imagePath());
   const isThisHosts = own === undefined ? undefined : own.sha256 === image?.sha256;
   return { standing, sizeBytes: image?.sizeBytes ?? 0, altered, isThisHosts };
 }
@@ -126,43 +119,26 @@ export function isAsPut({ standing }: RuntimeReport): boolean {
   return standing === 'none' || standing === 'as-put';
 }
 
-interface Measured {
-  readonly sha256: string;
-  readonly sizeBytes: number;
-}
-
 async function replaceFile(
   path: string,
   mode: number,
   pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-): Promise<Measured> {
+): Promise<HashedBytes> {
   const temporary = `${path}${UNFINISHED_SUFFIX}`;
-  const hash = createHash('sha256');
-  let sizeBytes = 0;
   await rm(temporary, { force: true });
-  await writeTemporary(temporary, async (file) => {
+  const written = await writeTemporary(temporary, async (file) => {
     await file.chmod(mode);
-    for await (const piece of pieces) {
-      hash.update(piece);
-      await writeFully(file, piece, sizeBytes);
-      sizeBytes += piece.length;
-    }
+    return writeHashed(file, pieces);
   });
   await publish(temporary, path);
-  return { sha256: hash.digest('hex'), sizeBytes };
+  return written;
 }
 
-async function hashFile(path: string): Promise<Measured | undefined> {
-  const hash = createHash('sha256');
-  let sizeBytes = 0;
+async function hashIfThere(path: string): Promise<HashedBytes | undefined> {
   try {
-    for await (const piece of createReadStream(path, { highWaterMark: 1024 * 1024 })) {
-      hash.update(piece);
-      sizeBytes += piece.length;
-    }
+    return await hashFile(path);
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return undefined;
     throw error;
   }
-  return { sha256: hash.digest('hex'), sizeBytes };
 }

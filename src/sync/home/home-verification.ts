@@ -1,8 +1,7 @@
 // Checking the objects in a folder against their names, without any key.
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { hashFile, isNamedBy } from '../repository/hashed-file.ts';
 import { OBJECT_KINDS } from '../repository/repository.ts';
 import { isUnreadable, storageError } from '../storage-failure.ts';
 import type { HomeVerification, TransferOptions } from './home.ts';
@@ -22,16 +21,13 @@ export async function hashObjects(
   for (const [index, object] of objects.entries()) {
     signal?.throwIfAborted();
     const place = join(repositoryDir, object);
-    const hash = createHash('sha256');
-    let isRead = true;
+    let isWhole = false;
     try {
-      for await (const piece of createReadStream(place, { highWaterMark: 1024 * 1024 })) hash.update(piece);
+      isWhole = isNamedBy(object, (await hashFile(place)).sha256);
     } catch (error) {
       if (!isUnreadable(error)) throw storageError(error, place);
-      isRead = false;
     }
-    const isNamed = /([0-9a-f]{64})(\.[a-z]+)?$/.exec(object)?.[1] === hash.digest('hex');
-    if (!isRead || !isNamed) damaged.push(object);
+    if (!isWhole) damaged.push(object);
     doneBytes += (await stat(place)).size;
     onProgress?.({ step: 'verifying', doneBytes, doneFiles: index + 1, totalFiles: objects.length });
   }

@@ -28,16 +28,17 @@ export async function makeFolder(folderPath: string): Promise<boolean> {
   }
 }
 
-/** Writes a file, whole and synced, under a temporary name that must not exist. Removes it again if that fails. */
-export async function writeTemporary(
+/** Writes a file, whole and synced, under a temporary name that must not exist. Removes it again if that fails. Gives what `write` gives. */
+export async function writeTemporary<Result>(
   path: string,
-  write: (file: FileHandle) => Promise<void>,
-): Promise<void> {
+  write: (file: FileHandle) => Promise<Result>,
+): Promise<Result> {
   try {
     const file = await open(path, 'wx', 0o644);
     try {
-      await write(file);
+      const result = await write(file);
       await file.sync();
+      return result;
     } finally {
       await file.close();
     }

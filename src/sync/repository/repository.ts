@@ -1,6 +1,4 @@
 // A repository: immutable objects named by the hash of their bytes, and a head. The same on a device and at home.
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { access, readdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { toHex } from '../../core/bytes.ts';
@@ -15,6 +13,7 @@ import {
   writeFully,
   writeTemporary,
 } from './durable-file.ts';
+import { hashFile, piecesOf, writeHashed } from './hashed-file.ts';
 import { readPlainFile } from './plain-file.ts';
 import { removeStale, temporaryName } from './temporary-name.ts';
 
@@ -123,16 +122,10 @@ export class Repository {
       await this.#publish(temporary, kind, name);
       return { name, sizeBytes: content.length, isNew: true };
     }
-    const hash = createHash('sha256');
-    let sizeBytes = 0;
-    await writeTemporary(temporary, async (file) => {
-      for await (const piece of createReadStream(content.file, { highWaterMark: 1024 * 1024 })) {
-        hash.update(piece);
-        await writeFully(file, piece, sizeBytes);
-        sizeBytes += piece.length;
-      }
-    });
-    const name = objectName(kind, hash.digest('hex'), options);
+    const { sha256, sizeBytes } = await writeTemporary(temporary, (file) =>
+      writeHashed(file, piecesOf(content.file)),
+    );
+    const name = objectName(kind, sha256, options);
     const isNew = !(await this.hasObject(kind, name));
     await this.#publish(temporary, kind, name);
     return { name, sizeBytes, isNew };
@@ -165,19 +158,10 @@ export class Repository {
 
   /** Reads an object's file from end to end, in constant memory. Throws OBJECT_MISSING or OBJECT_DAMAGED. */
   async verifyObject(kind: ObjectKind, name: string): Promise<{ sizeBytes: number }> {
-    const path = this.objectPath(kind, name);
-    const hash = createHash('sha256');
-    let sizeBytes = 0;
-    try {
-      for await (const piece of createReadStream(path, { highWaterMark: 1024 * 1024 })) {
-        hash.update(piece);
-        sizeBytes += piece.length;
-      }
-    } catch (error) {
+    const { sha256, sizeBytes } = await hashFile(this.objectPath(kind, name)).catch((error: unknown) => {
       throw missing(kind, name, error);
-    }
-    const actual = hash.digest('hex');
-    if (actual !== name.slice(-HASH_DIGITS)) throw damaged(kind, name, actual);
+    });
+    if (sha256 !== name.slice(-HASH_DIGITS)) throw damaged(kind, name, sha256);
     return { sizeBytes };
   }
 

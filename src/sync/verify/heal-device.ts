@@ -1,12 +1,11 @@
 // Healing the device: what is damaged or missing here comes from a home, proven by its name before it takes its place.
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, open, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Home } from '../home/home.ts';
 import { isSystemError, makeFolder, publish } from '../repository/durable-file.ts';
+import { hashFile } from '../repository/hashed-file.ts';
 import type { Repository } from '../repository/repository.ts';
 import { temporaryName } from '../repository/temporary-name.ts';
 import { storageError } from '../storage-failure.ts';
@@ -102,7 +101,7 @@ async function fetchBatch(
 /** Gives a file its place if its bytes bear out the name. False if it did not come, or is not the one. */
 async function moveIn(repository: Repository, id: ObjectId, file: string): Promise<boolean> {
   try {
-    if ((await hashFile(file)) !== id.name.slice(-64)) return false;
+    if ((await hashFile(file)).sha256 !== id.name.slice(-64)) return false;
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return false;
     throw error;
@@ -112,12 +111,6 @@ async function moveIn(repository: Repository, id: ObjectId, file: string): Promi
   await makeFolder(dirname(path));
   await publish(file, path);
   return true;
-}
-
-async function hashFile(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const piece of createReadStream(path, { highWaterMark: 1024 * 1024 })) hash.update(piece);
-  return hash.digest('hex');
 }
 
 async function syncFile(path: string): Promise<void> {

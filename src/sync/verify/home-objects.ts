@@ -1,10 +1,9 @@
 // The objects that a home holds of a pod, checked against their names without any key: where they lie, or fetched.
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Home, TransferOptions } from '../home/home.ts';
 import { isSystemError } from '../repository/durable-file.ts';
+import { hashFile, isNamedBy } from '../repository/hashed-file.ts';
 import { withScratchFolder } from '../scratch-folder.ts';
 
 /** What is fetched at once takes so much room here, or as much as its largest object. */
@@ -76,13 +75,11 @@ function* batches(present: ReadonlyMap<string, number>): Generator<string[]> {
 }
 
 async function bearsItsName(file: string, object: string): Promise<boolean> {
-  const hash = createHash('sha256');
   try {
-    for await (const piece of createReadStream(file, { highWaterMark: 1024 * 1024 })) hash.update(piece);
+    return isNamedBy(object, (await hashFile(file)).sha256);
   } catch (error) {
     // what home named and did not send is not there in full
     if (isSystemError(error, 'ENOENT')) return false;
     throw error;
   }
-  return /([0-9a-f]{64})(\.[a-z]+)?$/.exec(object)?.[1] === hash.digest('hex');
 }
