@@ -2,20 +2,17 @@
 import assert from 'node:assert/strict';
 import { cp, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { locateRuntime } from '../../src/session/host/runtime.ts';
 import type { StartReport } from '../../src/session/operation/operations.ts';
 import type { CheckpointReport } from '../../src/sync/pod/seal-checkpoint.ts';
 import { run } from '../../src/sync/process.ts';
-import { bootGuest, guestDirOf, lastLines } from '../session/guest/machine.ts';
+import { makeErofs } from '../session/erofs-image.ts';
+import { bootGuest, GUEST_RELEASES, guestDirOf, lastLines, OLD_MACHINE } from '../session/guest/machine.ts';
 import { makeBareRoot } from './bare-host.ts';
 import { DesktopLab } from './desktop-lab.ts';
 import { makeRuntimeImage } from './runtime-image.ts';
 
-const RELEASES = (process.env.DESKPOD_GUEST_RELEASES ?? 'trixie').split(' ');
 /** To start a desktop, and to emulate a machine in which it goes on. */
 const TIMEOUT_MS = 600_000;
-/** It has x86-64-v2 and XSAVE, and nothing beyond that. */
-const OLD_PROCESSOR = { processor: 'SandyBridge,-avx', memoryMebibytes: 3072, isBusy: true };
 
 /** What its owner does there, after what any system does at its start. What commands answer goes to the second serial line. */
 const PROGRAM = `
@@ -36,7 +33,7 @@ echo "{\\"from\\":$from,\\"to\\":$to}" >/dev/ttyS1
 /run/deskpod-runtime/deskpod --json suspend >/dev/ttyS1
 `;
 
-for (const release of RELEASES) {
+for (const release of GUEST_RELEASES) {
   describe(`a device that carries its runtime, under the kernel of Debian ${release}`, function () {
     this.timeout(TIMEOUT_MS);
     let lab: DesktopLab;
@@ -74,10 +71,10 @@ for (const release of RELEASES) {
       await cp(join(lab.dir, 'passphrase'), join(checkoutDir, 'passphrase'));
       await writeFile(join(checkoutDir, 'boot.sh'), PROGRAM);
       const image = { root: join(dir, 'root.erofs'), checkout: join(dir, 'checkout.erofs') };
-      await pack(await makeRoot(join(dir, 'root')), image.root);
-      await pack(checkoutDir, image.checkout);
+      await makeErofs(await makeRoot(join(dir, 'root')), image.root);
+      await makeErofs(checkoutDir, image.checkout);
       const told = await bootGuest(release, {
-        ...{ dir, ...image, disk: lab.image, program: '/checkout/boot.sh', ...OLD_PROCESSOR },
+        ...{ dir, ...image, disk: lab.image, program: '/checkout/boot.sh', ...OLD_MACHINE },
       });
       const answers = told.split('\n').filter((line) => line.trim() !== '');
       assert.equal(answers.length, 3, `${told}${await lastLines(dir)}`);
@@ -101,9 +98,4 @@ for (const release of RELEASES) {
       return rootDir;
     }
   });
-}
-
-async function pack(dir: string, image: string): Promise<void> {
-  const { mkfsErofsPath } = await locateRuntime();
-  await run(mkfsErofsPath, ['--quiet', image, dir]);
 }

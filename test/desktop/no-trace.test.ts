@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { connectToSession } from '../../src/session/process/session-socket.ts';
 import { openRfb } from '../../src/session/rfb/client.ts';
 import { run } from '../../src/sync/process.ts';
+import { inTerminal } from '../session/terminal.ts';
 import { until } from '../session/until.ts';
 import { DesktopLab } from './desktop-lab.ts';
 import { leftoversOf } from './leftovers.ts';
@@ -17,9 +18,7 @@ const PLACES = '/run /tmp /dev/shm /var/tmp /var/lib /var/log /var/crash /var/sp
 const LARGEST = '-300M';
 
 /** What is typed goes to a file; the program stays. */
-const TERMINAL = `xterm -e sh -c 'touch ~/ready; read word; echo "$word" >~/typed; sleep infinity'`;
-const UNTIL_IT_HAS_THE_KEYS =
-  'until [ -e ~/ready ] && xprop -root _NET_ACTIVE_WINDOW | grep -q "0x[1-9a-f]"; do sleep 0.02; done';
+const NOTE_WORD = 'touch ~/ready; read word; echo "$word" >~/typed; sleep infinity';
 
 /** Puts a word into a file, an argument, the environment and memory of a program that stays, and of one that crashes. */
 const USE = [
@@ -91,8 +90,7 @@ describe('a pod that was used and unplugged', function () {
 
   /** Types a word into a terminal of the session, as a viewer does. */
   async function type(word: string): Promise<void> {
-    await lab.shell(`setsid ${TERMINAL} </dev/null >/dev/null 2>&1 &`);
-    await lab.shell(UNTIL_IT_HAS_THE_KEYS);
+    await lab.shell(`${inTerminal(NOTE_WORD)}; until [ -e ~/ready ]; do sleep 0.02; done`);
     const { rootPid } = await lab.status();
     assert.ok(rootPid !== undefined);
     const display = await openRfb(await connectToSession(rootPid, 'rfb'), { timeoutMs: 20_000 });

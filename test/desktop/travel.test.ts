@@ -1,23 +1,20 @@
 // A session that travels: suspended here, it goes on in a guest with another kernel and an older processor, and back here.
 import assert from 'node:assert/strict';
 import { hostProcessor } from '../../src/session/host/host-processor.ts';
-import { type Guest, runInGuests } from '../session/guest/machine.ts';
+import { GUEST_RELEASES, type Guest, OLD_MACHINE, runInGuests } from '../session/guest/machine.ts';
 import { TRAVEL_LIMITS } from '../session/guest/session-suite.ts';
 import { until } from '../session/until.ts';
 import { DesktopLab } from './desktop-lab.ts';
 
-const RELEASES = (process.env.DESKPOD_GUEST_RELEASES ?? 'trixie').split(' ');
 /** To start a desktop, and to emulate a machine in which it goes on. */
 const TIMEOUT_MS = 600_000;
-/** It has x86-64-v2 and XSAVE, and nothing beyond that. */
-const OLD_PROCESSOR = { processor: 'SandyBridge,-avx', memoryMebibytes: 3072, isBusy: true };
 
 /** What a program may have looked up, again and again: how long the machine is up, and what it is called. */
 const NOTE_NAMES =
   'while :; do cat /proc/uptime /etc/hostname /etc/machine-id /proc/sys/kernel/random/boot_id >~/names.new; ' +
   'mv ~/names.new ~/names; sleep 0.1; done';
 
-for (const release of RELEASES) {
+for (const release of GUEST_RELEASES) {
   describe(`a session that travels to the kernel of Debian ${release} and an older processor`, function () {
     this.timeout(TIMEOUT_MS);
     let lab: DesktopLab;
@@ -37,7 +34,7 @@ for (const release of RELEASES) {
       const before = await lab.counter();
       const names = await namesIn('~/names');
       await lab.program.answer(['suspend', ...lab.at()]);
-      await runThere({ name: 'session', disk: lab.image, ...OLD_PROCESSOR });
+      await runThere({ name: 'session', disk: lab.image, ...OLD_MACHINE });
       const { resumedCheckpoint } = await lab.start();
       assert.equal(resumedCheckpoint, 2);
       assert.equal((await lab.counter(before.count)).pid, before.pid);
@@ -51,7 +48,7 @@ for (const release of RELEASES) {
       await lab.create(800, { limits: TRAVEL_LIMITS });
       await lab.start();
       await lab.program.answer(['suspend', ...lab.at()]);
-      await runThere({ name: 'refusal', disk: lab.image, ...OLD_PROCESSOR });
+      await runThere({ name: 'refusal', disk: lab.image, ...OLD_MACHINE });
       // Afresh it was started there, and stopped.
       const { resumedCheckpoint } = await lab.start(['--resume']);
       assert.equal(resumedCheckpoint, 1);

@@ -2,8 +2,6 @@
 import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { locateRuntime } from '../../src/session/host/runtime.ts';
-import { createDesktop } from '../../src/session/pod/create-desktop.ts';
 import { Desktop } from '../../src/session/pod/desktop.ts';
 import { openDevice } from '../../src/session/pod/open-device.ts';
 import { restorePod } from '../../src/session/pod/restore-pod.ts';
@@ -28,13 +26,7 @@ describe('a desktop’s device', () => {
   beforeEach(async () => {
     bench = await DeviceBench.open();
     home = bench.path('home');
-    await mkdir(bench.path('tree'));
-    await writeFile(bench.path('tree/base'), 'what all sessions share');
-    const { mkfsErofsPath } = await locateRuntime();
-    await run(mkfsErofsPath, ['--quiet', bench.path('base.erofs'), bench.path('tree')]);
-    const plan = { name: 'desk', passphrase: PASSPHRASE, base: bench.path('base.erofs'), workFactor: 2 };
-    const place = { devicePath: bench.path('pod.img'), sizeBytes: 192 * MEBIBYTE, isForced: false };
-    podId = (await createDesktop({ ...plan, ...place, vaultKind: 'fscrypt', onProgress: QUIET })).podId;
+    podId = await bench.pod('pod.img', { passphrase: PASSPHRASE, sizeBytes: 192 * MEBIBYTE });
     await goOn('pod.img', 'before');
   });
   afterEach(() => bench.close());

@@ -2,13 +2,15 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DeskPodError, type ErrorCode, isDeskPodError } from '../../src/core/errors.ts';
 import { type MountedDevice, mountDevice } from '../../src/session/device/device.ts';
 import { formatDevice } from '../../src/session/device/device-format.ts';
+import { createDesktop } from '../../src/session/pod/create-desktop.ts';
 import { run } from '../../src/sync/process.ts';
+import { makeErofs } from './erofs-image.ts';
 import { until } from './until.ts';
 
 export const MEBIBYTE = 1024 * 1024;
@@ -24,6 +26,16 @@ export class DeviceBench {
 
   static async open(): Promise<DeviceBench> {
     return new DeviceBench(await mkdtemp(join(tmpdir(), 'deskpod-device-')));
+  }
+
+  /** Opens one for `body`, and closes it whatever happens there. */
+  static async use(body: (bench: DeviceBench) => Promise<void>): Promise<void> {
+    const bench = await DeviceBench.open();
+    try {
+      await body(bench);
+    } finally {
+      await bench.close();
+    }
   }
 
   path(name: string): string {
@@ -45,6 +57,26 @@ export class DeviceBench {
     const device = await mountDevice(path, { isFresh: true });
     this.atEnd(() => device.unmount());
     return device;
+  }
+
+  /**
+   * A desktop pod on a new image file, with a base that holds no system: it can be opened and checkpointed, but not started.
+   * Gives its id.
+   */
+  async pod(
+    name: string,
+    plan: { readonly passphrase: string; readonly sizeBytes: number },
+  ): Promise<string> {
+    const base = this.path('base.erofs');
+    const baseDir = this.path('base');
+    await mkdir(baseDir, { recursive: true });
+    await writeFile(join(baseDir, 'name'), 'what all sessions share');
+    await makeErofs(baseDir, base);
+    const created = await createDesktop({
+      ...{ devicePath: this.path(name), name: 'desk', base, workFactor: 2, isForced: false },
+      ...{ onProgress: () => undefined, ...plan },
+    });
+    return created.podId;
   }
 
   /** A block device: a loop device on a new file. */

@@ -1,11 +1,10 @@
 // A viewer's link to the display across checkpoints of a session that goes on.
 import assert from 'node:assert/strict';
-import { setImmediate } from 'node:timers/promises';
-import { listSessionTasks } from '../../src/session/preflight/session-tasks.ts';
 import { openDisplayLink } from '../../src/session/process/display-link.ts';
 import { checkpointSession, killSession, type ProcessSession } from '../../src/session/process/processes.ts';
 import { openRfb, type RfbClient } from '../../src/session/rfb/client.ts';
-import { openLab, type SessionLab, shell } from './session-fixture.ts';
+import { openLab, type SessionLab, shell, untilStopped } from './session-fixture.ts';
+import { inTerminal } from './terminal.ts';
 
 /** A film of one colour a frame, 24 a second: those of xterm's cube, of which no two are the same. */
 const FILM = `i=0; while :; do printf '\\033[48;5;%dm\\033[2J' $((16 + i % 216)); i=$((i + 1)); sleep 0.0417; done`;
@@ -22,25 +21,18 @@ describe('a link to the display', function () {
     lab = await openLab();
     await lab.mount('pod');
     session = await lab.start('pod');
-    display = await openRfb(await openDisplayLink(session), { timeoutMs: 10_000 });
+    display = await openDisplay();
   });
   afterEach(async () => {
     display.close();
     await lab.close();
   });
 
-  /** Runs a script in a terminal that covers the screen and has the keyboard. */
-  async function inTerminal(script: string): Promise<void> {
-    const hasFocus = 'xprop -root _NET_ACTIVE_WINDOW | grep -q "0x[1-9a-f]"';
-    await shell(
-      session,
-      `setsid -f xterm -bw 0 +sb -geometry 130x45+0+0 -e sh -c "$0" </dev/null >/dev/null 2>&1
-      until ${hasFocus}; do sleep 0.02; done`.replace('"$0"', `'${script.replaceAll("'", `'\\''`)}'`),
-    );
-  }
+  const openDisplay = async (): Promise<RfbClient> =>
+    openRfb(await openDisplayLink(session), { timeoutMs: 10_000 });
 
   it('loses no key while the session is checkpointed, and nothing of it is resumed', async () => {
-    await inTerminal('stty -icanon; cat > ~/typed');
+    await shell(session, inTerminal('stty -icanon; cat > ~/typed'));
     const imagesDir = await lab.imagesDir('one');
     const whileFrozen = () => lab.copy('pod', 'copy');
     let isDone = false;
@@ -71,12 +63,11 @@ describe('a link to the display', function () {
     for (const [i, moment] of ['at once', 'while it stands still'].entries()) {
       const imagesDir = await lab.imagesDir(`${i}`);
       const links: Promise<RfbClient>[] = [];
-      const open = async () => openRfb(await openDisplayLink(session), { timeoutMs: 10_000 });
       const whileFrozen = async (): Promise<void> => {
-        if (moment !== 'at once') links.push(open());
+        if (moment !== 'at once') links.push(openDisplay());
       };
       const checkpoint = checkpointSession(session, { imagesDir, whileFrozen });
-      if (moment === 'at once') links.push(open());
+      if (moment === 'at once') links.push(openDisplay());
       const { attemptCount } = await checkpoint;
       assert.equal(attemptCount, 1, moment);
       for (const link of await Promise.all(links)) {
@@ -91,15 +82,14 @@ describe('a link to the display', function () {
       session,
       `setsid -f sh -c 'sleep 0.1; pkill -STOP -f exec-agent.pl' >/dev/null 2>&1 </dev/null`,
     );
-    const { rootPid } = session;
-    while (!listSessionTasks(rootPid).some(({ state }) => state === 'T')) await setImmediate();
-    const link = await openRfb(await openDisplayLink(session), { timeoutMs: 10_000 });
+    await untilStopped(session);
+    const link = await openDisplay();
     await link.screenshot();
     link.close();
   });
 
   it('shows a film of 24 frames a second on and on, with no step back', async () => {
-    await inTerminal(FILM);
+    await shell(session, inTerminal(FILM));
     const seen: { readonly frame: number; readonly atMs: number }[] = [];
     let isDone = false;
     const watching = display.waitForPixels(({ rgba, width }) => {

@@ -1,13 +1,12 @@
 // LUKS vaults, where there is dm-crypt: guests with a Debian kernel run the suites, each of its tests is one here.
 import assert from 'node:assert/strict';
-import { type GuestRun, runInGuests } from './guest/machine.ts';
+import { GUEST_RELEASES, type GuestRun, runInGuests } from './guest/machine.ts';
 import { titleOf } from './guest/outcome.ts';
 import { VAULT_SUITES } from './guest/suites.ts';
 
-const RELEASES = (process.env.DESKPOD_GUEST_RELEASES ?? 'trixie').split(' ');
 const BOOT_TIMEOUT_MS = 480_000;
 
-for (const release of RELEASES) {
+for (const release of GUEST_RELEASES) {
   describe(`in a guest with the kernel of Debian ${release}`, () => {
     let guest: GuestRun;
     let asked = 0;

@@ -7,6 +7,7 @@ import { runcStart } from '../../src/session/barrier/runc.ts';
 import { identifyProcess } from '../../src/session/host/process-identity.ts';
 import { programsIn } from '../../src/session/host/programs.ts';
 import { type MountedLayer, mountLayer, unmountLayer } from '../../src/session/pod/layer.ts';
+import { listSessionTasks } from '../../src/session/preflight/session-tasks.ts';
 import { prepareGuest, readAccount } from '../../src/session/process/guest-files.ts';
 import {
   adoptSession,
@@ -19,6 +20,7 @@ import {
 import { isReady, readSessionOutput } from '../../src/session/process/session-output.ts';
 import { run } from '../../src/sync/process.ts';
 import { assertNothingLeft } from './leftovers.ts';
+import { until } from './until.ts';
 
 const BASE_FILE = '/var/lib/deskpod/bases/desktop.erofs';
 const MACHINE_ID = '00112233445566778899aabbccddeeff';
@@ -132,6 +134,11 @@ export async function shell(session: ProcessSession, script: string): Promise<st
   const { stdout, stderr, exitCode } = await captureInSession(session, ['sh', '-c', script]);
   assert.equal(exitCode, 0, `${script}: ${stderr}`);
   return stdout.replace(/\n$/, '');
+}
+
+/** Waits until a program of the session is stopped. The host looks itself: it may be the agent, which answers no more. */
+export function untilStopped({ rootPid }: ProcessSession): Promise<void> {
+  return until(() => listSessionTasks(rootPid).some(({ state }) => state === 'T'));
 }
 
 /** Without what overlayfs remembers of the old file system. */

@@ -1,7 +1,5 @@
 // A session that stops its own exec agent: no checkpoint waits for an answer that never comes.
 import assert from 'node:assert/strict';
-import { readdir, readFile } from 'node:fs/promises';
-import { setTimeout as delay } from 'node:timers/promises';
 import { isDeskPodError } from '../../src/core/errors.ts';
 import type { SessionCommand } from '../../src/session/process/exec.ts';
 import {
@@ -12,7 +10,7 @@ import {
   type ProcessSession,
   suspendSession,
 } from '../../src/session/process/processes.ts';
-import { openLab, type SessionLab } from './session-fixture.ts';
+import { openLab, type SessionLab, untilStopped } from './session-fixture.ts';
 
 const FEW_SECONDS_MS = 10_000;
 
@@ -31,7 +29,7 @@ describe('a session whose exec agent does not answer', function () {
       '-c',
       'kill -STOP $(pgrep -o -f exec-agent.pl); sleep 1000',
     ]);
-    await untilAgentStops(lab.dir);
+    await untilStopped(session);
   });
 
   afterEach(async () => {
@@ -67,16 +65,3 @@ describe('a session whose exec agent does not answer', function () {
     assert.equal(isAlive(resumed), false);
   });
 });
-
-/** The agent cannot be asked any more: the host looks itself. */
-async function untilAgentStops(dir: string): Promise<void> {
-  const read = (path: string) => readFile(path, 'utf8').catch(() => '');
-  for (const deadline = performance.now() + 5000; performance.now() < deadline; await delay(20)) {
-    for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-      if (!/^[^ ]*perl\0.*exec-agent\.pl/.test(await read(`/proc/${pid}/cmdline`))) continue;
-      if (!(await read(`/proc/${pid}/mountinfo`)).includes(dir)) continue;
-      if (/^State:\s+T/m.test(await read(`/proc/${pid}/status`))) return;
-    }
-  }
-  assert.fail('the agent does not stop');
-}

@@ -8,11 +8,9 @@ import { peekHead } from '../../src/core/head.ts';
 import { findStaging, formatDevice, mountDevice } from '../../src/session/device/device.ts';
 import { findTarget, findUses } from '../../src/session/device/device-target.ts';
 import { endProcess, identifyProcess } from '../../src/session/host/process-identity.ts';
-import { locateRuntime } from '../../src/session/host/runtime.ts';
 import { desktopOperations } from '../../src/session/operation/desktop-operations.ts';
 import { type OperateOptions, operate } from '../../src/session/operation/operate.ts';
 import type { SyncOutcome } from '../../src/session/operation/operations.ts';
-import { createDesktop } from '../../src/session/pod/create-desktop.ts';
 import { Desktop } from '../../src/session/pod/desktop.ts';
 import { openDevice } from '../../src/session/pod/open-device.ts';
 import { restorePod } from '../../src/session/pod/restore-pod.ts';
@@ -23,6 +21,7 @@ import { DeviceBench, failureOf, MEBIBYTE } from './device-bench.ts';
 
 const PASSPHRASE = 'correct horse battery';
 const CREDENTIAL = { passphrase: PASSPHRASE };
+const NEW_POD = { passphrase: PASSPHRASE, sizeBytes: 400 * MEBIBYTE };
 const onProgress = (): void => undefined;
 const SETTINGS: OperateOptions = { passphrase: async () => PASSPHRASE, onProgress };
 
@@ -35,20 +34,12 @@ describe('a twin on a device', () => {
   beforeEach(async () => {
     bench = await DeviceBench.open();
     [image, twin] = [bench.path('pod.img'), bench.path('twin.img')];
-    await makePod(image);
+    await bench.pod('pod.img', NEW_POD);
     await openPod();
   });
   afterEach(async () => {
     await bench.close();
   });
-
-  const makePod = async (devicePath: string): Promise<void> => {
-    await mkdir(bench.path('tree'), { recursive: true });
-    const base = bench.path('base.erofs');
-    await run((await locateRuntime()).mkfsErofsPath, ['--quiet', base, bench.path('tree')]);
-    const plan = { devicePath, name: 'desk', passphrase: PASSPHRASE, base, workFactor: 2 };
-    await createDesktop({ ...plan, sizeBytes: 400 * MEBIBYTE, isForced: false, onProgress });
-  };
 
   /** Opens the pod; it is closed at the end, at the latest. */
   const openPod = async (): Promise<void> => {
@@ -245,7 +236,7 @@ describe('a twin on a device', () => {
       what: 'the device of another pod',
       code: 'POD_EXISTS',
       prepare: async () => {
-        await makePod(twin);
+        await bench.pod('twin.img', NEW_POD);
         return twin;
       },
     },
@@ -292,7 +283,7 @@ describe('a twin on a device', () => {
     await add(twin, { sizeBytes: 140 * MEBIBYTE });
     await checkpoint('letter.txt', 'Dear reader');
     await sync();
-    await makePod(bench.path('other.img'));
+    await bench.pod('other.img', NEW_POD);
     await rename(bench.path('other.img'), twin);
     assert.deepEqual(codes(await sync()), ['HOME_FOREIGN']);
     await failureOf('POD_EXISTS', () => add());

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { withDependencies } from '../../../ops/node-packages.ts';
 import { locateRuntime } from '../../../src/session/host/runtime.ts';
-import { run } from '../../../src/sync/process.ts';
+import { makeErofs } from '../erofs-image.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 /** Machine code: it lies beside the program that was built of everything else. */
@@ -55,8 +55,7 @@ export async function makeCheckout(treeDir: string, image: string): Promise<void
       js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
     },
   });
-  const { dir, mkfsErofsPath } = await locateRuntime();
-  await cp(dir, join(treeDir, 'runtime'), { recursive: true });
-  await run(mkfsErofsPath, ['--quiet', join(treeDir, 'base.erofs'), join(treeDir, 'test')]);
-  await run(mkfsErofsPath, ['--quiet', image, treeDir]);
+  await cp((await locateRuntime()).dir, join(treeDir, 'runtime'), { recursive: true });
+  await makeErofs(join(treeDir, 'test'), join(treeDir, 'base.erofs'));
+  await makeErofs(treeDir, image);
 }

@@ -25,7 +25,7 @@ const onProgress = (): void => undefined;
 export function describeLuksPod(register: Register = it): void {
   describe('a pod on a LUKS vault', () => {
     register('is made, checkpointed, synced, and restored onto a LUKS vault again', () =>
-      withBench(async (bench) => {
+      DeviceBench.use(async (bench) => {
         const [image, home] = [bench.path('pod.img'), bench.path('home')];
         await createDesktop({ ...planFor(image), sizeBytes: DEVICE_BYTES });
         const desktop = await Desktop.take(await openDevice(image, CREDENTIAL), onProgress);
@@ -72,7 +72,7 @@ export function describeLuksPod(register: Register = it): void {
     register(
       'has a twin that becomes the pod on a LUKS vault of its own, also after that was interrupted',
       () =>
-        withBench(async (bench) => {
+        DeviceBench.use(async (bench) => {
           const [image, twin] = [bench.path('pod.img'), bench.path('twin.img')];
           await createDesktop({ ...planFor(image), sizeBytes: DEVICE_BYTES });
           const desktop = await Desktop.take(await openDevice(image, CREDENTIAL), onProgress);
@@ -116,13 +116,4 @@ function planFor(devicePath: string) {
 
 function codeOf(error: NodeJS.ErrnoException): string | undefined {
   return error.code;
-}
-
-async function withBench(body: (bench: DeviceBench) => Promise<void>): Promise<void> {
-  const bench = await DeviceBench.open();
-  try {
-    await body(bench);
-  } finally {
-    await bench.close();
-  }
 }

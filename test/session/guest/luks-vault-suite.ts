@@ -91,7 +91,7 @@ export function describeLuksVault(register: Register = it): void {
     register(
       'is closed when its drive is pulled out, says that not all was written, opens when it is back',
       () =>
-        withBench(async (bench) => {
+        DeviceBench.use(async (bench) => {
           await run('modprobe', ['sd_mod']);
           await run('modprobe', ['scsi_debug', `dev_size_mb=${DRIVE_MEBIBYTES}`, 'delay=0']);
           const drive = await findDrive();
@@ -120,15 +120,6 @@ export function describeLuksVault(register: Register = it): void {
         }),
     );
   });
-}
-
-async function withBench(body: (bench: DeviceBench) => Promise<void>): Promise<void> {
-  const bench = await DeviceBench.open();
-  try {
-    await body(bench);
-  } finally {
-    await bench.close();
-  }
 }
 
 /** Puts noise over blocks of a container; the answer puts back what was there. */

@@ -29,6 +29,12 @@ const KERNEL_WORDS = ['console=ttyS0', 'quiet', 'panic=-1', ...LEFT_OUT];
 /** What runs a suite, on the disk of the checkout. */
 const SUITE_PROGRAM = '/checkout/test/session/guest/boot.sh';
 
+/** The Debian releases whose kernels the tests are run under. */
+export const GUEST_RELEASES = (process.env.DESKPOD_GUEST_RELEASES ?? 'trixie').split(' ');
+
+/** For a desktop, on an old processor: it has x86-64-v2 and XSAVE, and nothing beyond that. */
+export const OLD_MACHINE: Machine = { processor: 'SandyBridge,-avx', memoryMebibytes: 3072, isBusy: true };
+
 /** What a guest is. */
 interface Machine {
   /** A disk that it may write on, besides its own. */
