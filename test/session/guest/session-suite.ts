@@ -1,8 +1,7 @@
 // A session that was suspended on another host: it goes on here, under another kernel and on another processor.
 import assert from 'node:assert/strict';
-import { copyFile, readFile, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { copyFile, readFile, stat, watch, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { Desktop } from '../../../src/session/pod/desktop.ts';
 import { openDevice } from '../../../src/session/pod/open-device.ts';
 import { run } from '../../../src/sync/process.ts';
@@ -111,18 +110,24 @@ export function describeRefusal(): void {
 }
 
 async function writtenAfter(atMs: number, file: string): Promise<void> {
-  for (const deadlineMs = performance.now() + PATIENCE_MS; (await stat(file)).mtimeMs <= atMs; ) {
-    assert.ok(performance.now() < deadlineMs, `${file} is not written any more`);
-    await delay(100);
-  }
+  await untilWritten(file, async () => (await stat(file)).mtimeMs > atMs);
 }
 
 /** Waits until the number after the process id in a file is a higher one. */
 async function climbs(file: string): Promise<void> {
   const count = async (): Promise<number> => Number((await readFile(file, 'utf8')).split(' ')[1]);
   const first = await count();
-  for (const deadlineMs = performance.now() + PATIENCE_MS; (await count()) <= first; ) {
-    assert.ok(performance.now() < deadlineMs, `it stands at ${first}`);
-    await delay(100);
+  await untilWritten(file, async () => (await count()) > first);
+}
+
+/** Waits for a file that is replaced again and again to be as it is meant. */
+async function untilWritten(file: string, isMeant: () => Promise<boolean>): Promise<void> {
+  const signal = AbortSignal.timeout(PATIENCE_MS);
+  try {
+    for await (const { filename } of watch(dirname(file), { signal }))
+      if (filename === basename(file) && (await isMeant())) return;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    assert.fail(`${file} is not written any more: ${await readFile(file, 'utf8')}`);
   }
 }
