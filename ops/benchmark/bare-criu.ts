@@ -1,15 +1,18 @@
 // CRIU by itself, as someone would call it by hand: what a session's checkpoint is measured against.
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readDumpStats } from '../../src/session/process/criu-stats.ts';
-import { run } from '../../src/sync/process.ts';
+import { ProcessError, run } from '../../src/sync/process.ts';
 
 const CRIU = join(process.env.DESKPOD_RUNTIME ?? '/var/lib/deskpod/runtime', 'bin', 'criu');
 /** What a session of ours needs of CRIU to be dumped at all. */
 const FLAGS = [
   ...['--file-locks', '--ext-unix-sk', '--tcp-close', '--external', 'mnt[]:m', '--manage-cgroups=ignore'],
-  ...['--link-remap', '--empty-ns', 'net', '--ghost-limit', '64M', '-v0'],
+  ...['--skip-in-flight', '--link-remap', '--empty-ns', 'net', '--ghost-limit', '64M', '-v0'],
 ];
+
+/** What is in the way of a dump and passes by itself is gone after a few of them. */
+const ATTEMPTS = 10;
 
 /** What a dump took. */
 export interface BareDump {
@@ -18,8 +21,22 @@ export interface BareDump {
   readonly imageBytes: number;
 }
 
-/** Dumps the session of the host's process `rootPid` into `dir`, a new folder on a tmpfs; it goes on. */
+/**
+ * Dumps the session of the host's process `rootPid` into `dir`, a new folder on a tmpfs; it goes on. An attempt that failed,
+ * as something was in the way, does not count.
+ */
 export async function bareDump(rootPid: number, dir: string): Promise<BareDump> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await dumpOnce(rootPid, dir);
+    } catch (error) {
+      if (!(error instanceof ProcessError) || attempt === ATTEMPTS) throw error;
+      await rm(dir, { recursive: true });
+    }
+  }
+}
+
+async function dumpOnce(rootPid: number, dir: string): Promise<BareDump> {
   await mkdir(dir);
   const startedMs = performance.now();
   await run(CRIU, [
