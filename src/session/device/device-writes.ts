@@ -20,6 +20,13 @@ export async function countDeviceWrites(mountDir: string): Promise<number> {
   }
 }
 
+/** Writes everything of a vault, and then of the device that it lies on: a LUKS vault is a file system of its own. */
+export async function flushFully(vaultDir: string, mountDir: string): Promise<void> {
+  const [vault, device] = await Promise.all([stat(vaultDir), stat(mountDir)]);
+  if (vault.dev !== device.dev) await flushDevice(vaultDir);
+  await flushDevice(mountDir);
+}
+
 /** Writes everything that waits in memory to the device under `mountDir`. */
 export async function flushDevice(mountDir: string): Promise<void> {
   await run('sync', ['-f', mountDir]);

@@ -3,9 +3,9 @@ import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import { type CheckpointReport, sealCheckpoint } from '../../sync/pod/seal-checkpoint.ts';
 import { isPulledOut } from '../device/device.ts';
-import { countDeviceWrites, flushDevice } from '../device/device-writes.ts';
+import { countDeviceWrites, flushDevice, flushFully } from '../device/device-writes.ts';
 import type { Staging } from '../host/staging.ts';
-import { suspendSession } from '../process/processes.ts';
+import { forgetSession, suspendSession } from '../process/processes.ts';
 import type { LiveSession } from './live-session.ts';
 import type { OpenedDevice } from './open-device.ts';
 import type { PodRoot } from './pod-root.ts';
@@ -51,7 +51,10 @@ export class Suspension {
   async suspend(onProgress: ProgressListener): Promise<CheckpointReport> {
     const session = this.#live.require();
     const startedMs = performance.now();
-    this.#opened.pod.content.discard();
+    const { content } = this.#opened.pod;
+    content.discard();
+    // Its threads are there when the processes are saved, which keeps one of the processors busy.
+    content.prepare();
     const { mountDir } = this.#opened.device;
     const writtenBefore = await countDeviceWrites(mountDir);
     const imagesDir = await openImages(this.#staging);
@@ -66,18 +69,21 @@ export class Suspension {
       throw error;
     }
     await this.#live.forget();
+    // The kernel takes its time for both, and needs no processor for it. A root that is held by a program of the host is
+    // unmounted once more, and told of, when the device is closed.
+    const clearing = Promise.allSettled([forgetSession(session), this.#root.unmount()]);
     let report: CheckpointReport;
     try {
       onProgress({ step: 'storing the checkpoint' });
       report = await this.#seal(figures, onProgress);
     } catch (error) {
+      await clearing;
       await this.#goOn(imagesDir, error, onProgress);
       throw error;
     }
-    await dropImages(this.#staging);
-    // A LUKS vault is a file system of its own: what waits in it goes to the device's first.
-    await flushDevice(this.#opened.vault.dir);
-    await flushDevice(mountDir);
+    const [forgotten] = await clearing;
+    await Promise.all([dropImages(this.#staging), flushFully(this.#opened.vault.dir, mountDir)]);
+    if (forgotten.status === 'rejected') throw forgotten.reason;
     return { ...report, deviceBytes: (await countDeviceWrites(mountDir)) - writtenBefore };
   }
 
@@ -105,6 +111,7 @@ export class Suspension {
     if (this.#opened.pod.state.session.status === 'running') {
       onProgress({ step: 'the checkpoint could not be stored; the session goes on' });
       try {
+        await this.#root.mount();
         await this.#live.goOnFrom(imagesDir);
       } catch (error) {
         // The images are all that is left of the session: they stay, for the next command to seal.

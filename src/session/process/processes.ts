@@ -129,7 +129,8 @@ export async function startSession(options: StartOptions): Promise<ProcessSessio
 }
 
 /**
- * Checkpoints a session and ends it. If it throws, the session goes on, with its network.
+ * Checkpoints a session and ends it; what is left of it to be taken away, {@link forgetSession} does. If it throws, the
+ * session goes on, with its network.
  * Clients of its display must have gone before: CRIU does not dump half a connection.
  * @throws DeskPodError SUSPEND_FAILED, or SESSION_LOST if the session ended; whatever `whileFrozen` threw.
  */
@@ -139,7 +140,7 @@ export async function suspendSession(
 ): Promise<CheckpointFigures> {
   const figures = await dumpSession(session, options, false);
   for (const command of session.commands) command.abandon();
-  await endSession(session);
+  await endProcesses(session);
   return figures;
 }
 
@@ -197,10 +198,16 @@ export function adoptSession(options: SessionPlaces & { readonly rootPid: number
   return describeSession(options, options.programs ?? programsIn(), options.rootPid, dropKept);
 }
 
+/** Takes away what a session that has ended leaves with runc and the kernel. Nothing happens if nothing is left. */
+export async function forgetSession({ programs, sessionId }: ProcessSession): Promise<void> {
+  await forget(programs, sessionId);
+}
+
 /** Ends a session at once, with all its processes; nothing happens if it has ended. */
 export async function killSession(session: ProcessSession): Promise<void> {
   for (const command of session.commands) command.abandon();
-  await endSession(session);
+  await endProcesses(session);
+  await forgetSession(session);
 }
 
 /**
@@ -346,7 +353,7 @@ async function reconnect(session: ProcessSession): Promise<void> {
   ]);
 }
 
-async function endSession(session: ProcessSession): Promise<void> {
+async function endProcesses(session: ProcessSession): Promise<void> {
   // The kernel ends everything in the session's pid namespace together with its pid 1.
   if (!(await endProcess(identityOf(session)))) {
     throw new DeskPodError('SESSION_LOST', `process ${session.rootPid} of the session does not end`, {
@@ -356,10 +363,8 @@ async function endSession(session: ProcessSession): Promise<void> {
   }
   await endsWithin(session.settled, SETTLE_TIMEOUT_MS);
   await session.network?.unplug();
-  await forget(session.programs, session.sessionId);
 }
 
-/** Takes away what a session that has ended leaves with runc and the kernel. */
 async function forget(programs: Programs, sessionId: string): Promise<void> {
   await runcDelete(programs, sessionId);
   await removeControlGroup(sessionId);

@@ -135,6 +135,11 @@ export class Content {
     return this.#damagedPacks;
   }
 
+  /** Starts the threads for much work that will come: their start takes a tenth of a second. */
+  prepare(): void {
+    this.#crew.thread();
+  }
+
   /** True if the repository holds a chunk, or the next flush will store it. */
   hasChunk(id: Uint8Array): boolean {
     return this.#index.has(id) || (this.#pending.size > 0 && this.#pending.has(keyOf(id)));
