@@ -56,6 +56,20 @@ describe('a desktop pod', () => {
     assert.equal((await lab.counter(after.count)).pid, before.pid);
   });
 
+  it('on a device that takes no more files is not suspended but goes on, though no root could be mounted there', async () => {
+    await lab.create(320);
+    await lab.start();
+    await lab.startCounter();
+    const before = await lab.counter();
+    await lab.shell('mkdir ~/filling && cd ~/filling && perl -e \'$n = 1; $n++ while open F, ">$n"\'');
+    await lab.program.failure('SPACE_EXHAUSTED', ['suspend', ...lab.at()]);
+    assert.equal((await lab.status()).session.status, 'running');
+    await lab.shell('rm -r ~/filling');
+    const after = await lab.counter(0);
+    assert.equal(after.pid, before.pid);
+    await lab.program.answer(['suspend', ...lab.at()]);
+  });
+
   it('waits in memory if it can neither be stored nor go on, says so, and is stored by the next start with room', async () => {
     await lab.create(450);
     const DESKPOD_RUNTIME = await runtimeWith(

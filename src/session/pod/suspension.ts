@@ -69,20 +69,23 @@ export class Suspension {
       throw error;
     }
     await this.#live.forget();
-    // The kernel takes its time for both, and needs no processor for it. A root that is held by a program of the host is
-    // unmounted once more, and told of, when the device is closed.
-    const clearing = Promise.allSettled([forgetSession(session), this.#root.unmount()]);
+    // runc and the kernel take their time for it, and need no processor. The root stays mounted until the checkpoint lies on
+    // the drive: a drive that takes nothing more, not even the empty folder that overlayfs makes, could not be mounted again.
+    const forgetting = Promise.allSettled([forgetSession(session)]);
     let report: CheckpointReport;
     try {
       onProgress({ step: 'storing the checkpoint' });
       report = await this.#seal(figures, onProgress);
     } catch (error) {
-      await clearing;
+      await forgetting;
       await this.#goOn(imagesDir, error, onProgress);
       throw error;
     }
-    const [forgotten] = await clearing;
+    const [forgotten] = await forgetting;
+    // A root that is held by a program of the host is unmounted once more, and told of, when the device is closed.
+    const unmounting = Promise.allSettled([this.#root.unmount()]);
     await Promise.all([dropImages(this.#staging), flushFully(this.#opened.vault.dir, mountDir)]);
+    await unmounting;
     if (forgotten.status === 'rejected') throw forgotten.reason;
     return { ...report, deviceBytes: (await countDeviceWrites(mountDir)) - writtenBefore };
   }
@@ -111,7 +114,6 @@ export class Suspension {
     if (this.#opened.pod.state.session.status === 'running') {
       onProgress({ step: 'the checkpoint could not be stored; the session goes on' });
       try {
-        await this.#root.mount();
         await this.#live.goOnFrom(imagesDir);
       } catch (error) {
         // The images are all that is left of the session: they stay, for the next command to seal.
