@@ -27,8 +27,10 @@ export class Hints {
   readonly #held: HeldFileWatch;
   #dirty = new DirtyPaths();
   #unsure = new Set<string>();
-  /** Why what is known is not enough; each is in the log. */
+  /** Why what is known is not enough; each is in the log, or {@link #unlogged}. */
   readonly #doubts = new Set<GapCause>();
+  /** Doubts that are still to be logged: the drive may have been full. */
+  readonly #unlogged = new Set<GapCause>();
   /** Causes that were there when it was last asked: one that lasts is logged once. */
   #lasting: ReadonlySet<GapCause> = new Set();
   /** Changes happen here that no event tells of. */
@@ -73,11 +75,15 @@ export class Hints {
   /** Notes why everything is to be looked at; a cause that was there the last time, too, is in the log. */
   async doubt(causes: readonly GapCause[]): Promise<void> {
     for (const cause of new Set(causes)) {
-      if (!this.#doubts.has(cause) && !this.#lasting.has(cause))
-        await this.#pod.append({ type: 'noteGap', cause });
+      if (!this.#doubts.has(cause) && !this.#lasting.has(cause)) this.#unlogged.add(cause);
       this.#doubts.add(cause);
     }
     this.#lasting = new Set(causes);
+    // last: what was missed is doubted even if it cannot be logged
+    for (const cause of this.#unlogged) {
+      await this.#pod.append({ type: 'noteGap', cause });
+      this.#unlogged.delete(cause);
+    }
   }
 
   /** Notes one more cause beside those of the last look. */

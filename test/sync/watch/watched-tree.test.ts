@@ -96,6 +96,36 @@ describe('a watched tree', () => {
     assert.deepEqual(await leftOut(), []);
   });
 
+  it('looks again at what a drive that was full kept it from looking at', async function () {
+    if (process.getuid?.() !== 0) this.skip();
+    const [former, drive] = [watched, join(temp.path, 'drive')];
+    mkdirSync(drive);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16M', 'none', drive]);
+    try {
+      dir = join(drive, 'tree');
+      mkdirSync(dir);
+      for (const name of ['file', 'other']) writeFileSync(join(dir, name), name);
+      await createTree({ dir, name: 'papers', passphrase: PASSPHRASE, workFactor: 2 });
+      watched = await WatchedTree.start(await openTree(dir, { passphrase: PASSPHRASE }));
+      await sealed();
+      appendFileSync(join(dir, 'other'), 'more');
+      linkSync(join(dir, 'file'), join(dir, 'second'));
+      assert.throws(() => writeFileSync(join(drive, 'filling'), Buffer.alloc(16 * 2 ** 20)));
+      const fillLog = async (): Promise<void> => {
+        for (;;) await watched.pod.append({ type: 'noteGap', cause: 'clock' });
+      };
+      await expectCode('SPACE_EXHAUSTED', fillLog);
+      await expectCode('SPACE_EXHAUSTED', sealed);
+      rmSync(join(drive, 'filling'));
+      assert.deepEqual(await sealed(), await scanned());
+      assert.equal((await gaps()).at(-1), 'links');
+    } finally {
+      if (watched !== former) await watched.close();
+      watched = former;
+      execFileSync('umount', [drive]);
+    }
+  });
+
   it('is scanned at first, and not again', async () => {
     assert.equal(watched.needsScan, true);
     assert.deepEqual(await sealed(), await scanned());
