@@ -7,6 +7,7 @@ import type { LoggedEvent } from '../../src/core/events.ts';
 import { endProcess, identifyProcess } from '../../src/session/host/process-identity.ts';
 import type { StartReport } from '../../src/session/operation/operations.ts';
 import { readSessionNote } from '../../src/session/pod/session-note.ts';
+import { lockHolder } from '../../src/sync/posix/flock.ts';
 import { until } from '../session/until.ts';
 import type { Running } from '../tree/program.ts';
 import { DesktopLab } from './desktop-lab.ts';
@@ -116,9 +117,12 @@ describe('a desktop pod', () => {
     const before = await lab.counter();
     await lab.program.answer(['suspend', ...lab.at()]);
     for (const moment of [/^resuming checkpoint/, /^$/]) {
-      const { privateDir, imagesDir } = await lab.stage();
+      const { privateDir, imagesDir, lockFile } = await lab.stage();
       const start = lab.program.start(['start', lab.image, '--no-view']);
-      if (moment.source === '^$') await until(() => existsSync(join(imagesDir, 'inventory.img')));
+      // the start before it may have left images, too
+      const isRestoring = () =>
+        existsSync(join(imagesDir, 'inventory.img')) && lockHolder(lockFile) !== undefined;
+      if (moment.source === '^$') await until(isRestoring);
       else await start.progress(({ step }) => moment.test(step));
       if (existsSync(privateDir)) await lab.killSupervisor();
       await start.ended;
