@@ -5,6 +5,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cleanLeftovers } from '../../src/session/host/leftovers.ts';
 import type { SyncReport } from '../../src/sync/pod/replicate.ts';
+import type { CheckpointReport } from '../../src/sync/pod/seal-checkpoint.ts';
 import { run } from '../../src/sync/process.ts';
 import { onDrive } from '../session/device-bench.ts';
 import { DesktopLab } from './desktop-lab.ts';
@@ -87,6 +88,25 @@ describe('a desktop pod', () => {
     assert.match(failed.message, /waits in the memory of this computer/);
     await lab.program.failure('POD_EXISTS', ['create', lab.image]);
     await onDrive(lab.image, 'rm filling');
+    const { resumedCheckpoint } = await lab.start();
+    assert.equal(resumedCheckpoint, 1);
+    assert.equal((await lab.counter(before.count)).pid, before.pid);
+  });
+
+  it('is suspended though runc does not forget its session, and says so', async () => {
+    await lab.create(450);
+    const DESKPOD_RUNTIME = await runtimeWith(
+      lab.dir,
+      (runc) => `case "$*" in *" delete "*) echo "no, thanks" >&2; exit 1;; esac; exec ${runc} "$@"`,
+      'runc',
+    );
+    const program = lab.program.with({ env: { DESKPOD_RUNTIME } });
+    await program.answer(['start', lab.image, '--no-view']);
+    await lab.supervisor();
+    await lab.startCounter();
+    const before = await lab.counter();
+    const { warnings } = await program.answer<CheckpointReport>(['suspend', ...lab.at()]);
+    assert.match(warnings.join(), /no, thanks/);
     const { resumedCheckpoint } = await lab.start();
     assert.equal(resumedCheckpoint, 1);
     assert.equal((await lab.counter(before.count)).pid, before.pid);

@@ -86,8 +86,9 @@ export class Suspension {
     const unmounting = Promise.allSettled([this.#root.unmount()]);
     await Promise.all([dropImages(this.#staging), flushFully(this.#opened.vault.dir, mountDir)]);
     await unmounting;
-    if (forgotten.status === 'rejected') throw forgotten.reason;
-    return { ...report, deviceBytes: (await countDeviceWrites(mountDir)) - writtenBefore };
+    const warnings = [...report.warnings];
+    if (forgotten.status === 'rejected') warnings.push(notForgotten(forgotten.reason));
+    return { ...report, warnings, deviceBytes: (await countDeviceWrites(mountDir)) - writtenBefore };
   }
 
   async #seal(figures: SuspendFigures, onProgress: ProgressListener): Promise<CheckpointReport> {
@@ -144,6 +145,11 @@ export class Suspension {
   get #staging(): Staging {
     return this.#opened.device.staging;
   }
+}
+
+function notForgotten(reason: unknown): string {
+  const why = reason instanceof Error ? reason.message : String(reason);
+  return `The session is suspended, but not all that it left on this computer could be taken away: ${why}. Its next start here tries again.`;
 }
 
 /** The SUSPEND_FAILED of a session of which the images in memory are all there is. */
