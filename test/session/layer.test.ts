@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isDeskPodError } from '../../src/core/errors.ts';
 import { isMountPoint, layerMountPoints, mountLayer, unmountLayer } from '../../src/session/pod/layer.ts';
 import { readXattrs, setXattr } from '../../src/sync/posix/xattr.ts';
+import { run } from '../../src/sync/process.ts';
 import { leftoversIn } from './leftovers.ts';
 import { openLab, type SessionLab } from './session-fixture.ts';
 
@@ -76,6 +77,19 @@ describe('a layer', function () {
     await lab.mount('pod');
     assert.equal(await readFile(`${mergedDir}/etc/note`, 'utf8'), 'written there');
     assert.match(await readFile(`${mergedDir}/etc/os-release`, 'utf8'), /Debian/);
+  });
+
+  it('is not mounted where overlayfs would do without file handles, and nothing stays mounted', async () => {
+    const podDir = `${lab.dir}/pod`;
+    await mkdir(podDir);
+    await run('mount', ['-t', 'ramfs', 'deskpod-test', podDir]);
+    try {
+      await assert.rejects(lab.mount('pod'), (error) => isDeskPodError(error, 'HOST_UNSUPPORTED'));
+      const { mergedDir, baseDir } = layerMountPoints(`${podDir}/stage`);
+      assert.deepEqual([await isMountPoint(mergedDir), await isMountPoint(baseDir)], [false, false]);
+    } finally {
+      await run('umount', [podDir]);
+    }
   });
 
   it('that another overlay uses is not mounted a second time: the device is in use', async () => {

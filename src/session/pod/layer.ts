@@ -1,5 +1,5 @@
 // The pod's root file system: a read-only base under the writable layer, joined by overlayfs.
-import { chmod, chown, mkdir } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { ProcessError, run } from '../../sync/process.ts';
@@ -40,7 +40,7 @@ export function layerMountPoints(stagingDir: string): MountedLayer {
 
 /**
  * Mounts base and layer. On failure nothing stays mounted.
- * @throws DeskPodError MOUNT_FAILED; DEVICE_IN_USE if another overlay still uses the layer after 2 s.
+ * @throws DeskPodError MOUNT_FAILED; HOST_UNSUPPORTED if this kernel gives no file handles of them; DEVICE_IN_USE if another overlay still uses the layer after 2 s.
  */
 export async function mountLayer(places: LayerPlaces): Promise<MountedLayer> {
   for (const path of [places.upperDir, places.workDir, places.stagingDir]) requirePlainPath(path);
@@ -72,6 +72,7 @@ export async function mountLayer(places: LayerPlaces): Promise<MountedLayer> {
       await forgetBase(places.upperDir, places.workDir);
       await mountOn();
     });
+    await requireHandles(layer.mergedDir);
   } catch (error) {
     await unmountLayer(places.stagingDir);
     throw error;
@@ -157,6 +158,31 @@ async function mountOverlay(
     }
     await delay(MOUNT_RETRY_MS);
   }
+}
+
+/**
+ * Overlayfs does without file handles where a file system below gives none (EROFS before Linux 5.19). Then it also marks the
+ * layer as if it belonged to no base, and a later kernel would show folders that are in both without the base's part.
+ */
+async function requireHandles(mergedDir: string): Promise<void> {
+  const options = mountAt(await readMounts(), mergedDir)?.fsOptions ?? [];
+  const areOn = await Promise.all(['index', 'nfs_export'].map((name) => isInForce(name, options)));
+  if (areOn.every((isOn) => isOn)) return;
+  throw new DeskPodError(
+    'HOST_UNSUPPORTED',
+    `${mergedDir}: this kernel gives no file handles of base and layer`,
+    {
+      hint: 'This needs Linux 5.19 or newer: start the pod on a host with Debian 12 or later.',
+      details: { mergedDir, options },
+    },
+  );
+}
+
+/** Of what it does by default overlayfs does not tell. */
+async function isInForce(name: string, options: readonly string[]): Promise<boolean> {
+  if (options.includes(`${name}=on`)) return true;
+  const isDefault = (await readFile(`/sys/module/overlay/parameters/${name}`, 'latin1')).startsWith('Y');
+  return isDefault && !options.includes(`${name}=off`);
 }
 
 /** What overlayfs says if it finds the base under another file handle than the one that it noted. */
