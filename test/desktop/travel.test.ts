@@ -1,7 +1,13 @@
 // A session that travels: suspended here, it goes on in a guest with another kernel and an older processor, and back here.
 import assert from 'node:assert/strict';
 import { hostProcessor } from '../../src/session/host/host-processor.ts';
-import { GUEST_RELEASES, type Guest, OLD_MACHINE, runInGuests } from '../session/guest/machine.ts';
+import {
+  GUEST_RELEASES,
+  type Guest,
+  OLD_MACHINE,
+  runInGuests,
+  TRAVEL_RELEASES,
+} from '../session/guest/machine.ts';
 import { TRAVEL_LIMITS } from '../session/guest/session-suite.ts';
 import { until } from '../session/until.ts';
 import { DesktopLab } from './desktop-lab.ts';
@@ -14,7 +20,7 @@ const NOTE_NAMES =
   'while :; do cat /proc/uptime /etc/hostname /etc/machine-id /proc/sys/kernel/random/boot_id >~/names.new; ' +
   'mv ~/names.new ~/names; sleep 0.1; done';
 
-for (const release of GUEST_RELEASES) {
+for (const release of TRAVEL_RELEASES) {
   describe(`a session that travels to the kernel of Debian ${release} and an older processor`, function () {
     this.timeout(TIMEOUT_MS);
     let lab: DesktopLab;
@@ -43,16 +49,17 @@ for (const release of GUEST_RELEASES) {
       assert.ok(there.upSeconds >= names.upSeconds, 'the clock went back');
     });
 
-    it('is refused there before anything is touched, unless it was kept from using more; it starts afresh', async function () {
-      if (!hostProcessor().features.includes('avx')) this.skip();
-      await lab.create(800, { limits: TRAVEL_LIMITS });
-      await lab.start();
-      await lab.program.answer(['suspend', ...lab.at()]);
-      await runThere({ name: 'refusal', disk: lab.image, ...OLD_MACHINE });
-      // Afresh it was started there, and stopped.
-      const { resumedCheckpoint } = await lab.start(['--resume']);
-      assert.equal(resumedCheckpoint, 1);
-    });
+    if (GUEST_RELEASES.includes(release))
+      it('is refused there before anything is touched, unless it was kept from using more; it starts afresh', async function () {
+        if (!hostProcessor().features.includes('avx')) this.skip();
+        await lab.create(800, { limits: TRAVEL_LIMITS });
+        await lab.start();
+        await lab.program.answer(['suspend', ...lab.at()]);
+        await runThere({ name: 'refusal', disk: lab.image, ...OLD_MACHINE });
+        // Afresh it was started there, and stopped.
+        const { resumedCheckpoint } = await lab.start(['--resume']);
+        assert.equal(resumedCheckpoint, 1);
+      });
 
     async function namesIn(file: string): Promise<{ names: readonly string[]; upSeconds: number }> {
       const [upSeconds, ...names] = (await lab.shell(`cat ${file}`)).split('\n');

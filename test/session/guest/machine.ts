@@ -29,8 +29,13 @@ const KERNEL_WORDS = ['console=ttyS0', 'quiet', 'panic=-1', ...LEFT_OUT];
 /** What runs a suite, on the disk of the checkout. */
 const SUITE_PROGRAM = '/checkout/test/session/guest/boot.sh';
 
+const CHOSEN_RELEASES = process.env.DESKPOD_GUEST_RELEASES?.split(' ');
+
 /** The Debian releases whose kernels the tests are run under. */
-export const GUEST_RELEASES = (process.env.DESKPOD_GUEST_RELEASES ?? 'trixie').split(' ');
+export const GUEST_RELEASES: readonly string[] = CHOSEN_RELEASES ?? ['trixie'];
+
+/** Those under whose kernels a session goes on: every one that hosts may have. */
+export const TRAVEL_RELEASES: readonly string[] = CHOSEN_RELEASES ?? ['bookworm', 'trixie'];
 
 /** For a desktop, on an old processor: it has x86-64-v2 and XSAVE, and nothing beyond that. */
 export const OLD_MACHINE: Machine = { processor: 'SandyBridge,-avx', memoryMebibytes: 3072, isBusy: true };
