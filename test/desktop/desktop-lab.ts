@@ -15,6 +15,7 @@ import type { StartReport, StatusReport } from '../../src/session/operation/oper
 import { createDesktop, type DesktopPlan } from '../../src/session/pod/create-desktop.ts';
 import { readSessionNote } from '../../src/session/pod/session-note.ts';
 import { lockHolder } from '../../src/sync/posix/flock.ts';
+import { type Counted, START_COUNTER } from '../session/counter.ts';
 import { until } from '../session/until.ts';
 import { Program } from '../tree/program.ts';
 import { leftoversOf } from './leftovers.ts';
@@ -121,15 +122,13 @@ export class DesktopLab {
 
   /** Starts a shell in the session that counts in a variable, and shows the count in a file. */
   async startCounter(): Promise<void> {
-    await this.shell(
-      'setsid sh -c \'i=0; while :; do i=$((i+1)); echo "$$ $i" > ~/count.new; mv ~/count.new ~/count; sleep 0.05; done\' </dev/null >/dev/null 2>&1 &',
-    );
+    await this.shell(START_COUNTER);
     await until(async () => (await this.shell('cat ~/count 2>/dev/null || true')) !== '');
   }
 
   /** The process that counts, and how far it is; waits until it has gone on beyond `past`. */
-  async counter(past = 0, image = this.image): Promise<{ readonly pid: number; readonly count: number }> {
-    let found = { pid: 0, count: 0 };
+  async counter(past = 0, image = this.image): Promise<Counted> {
+    let found: Counted = { pid: 0, count: 0 };
     await until(async () => {
       const [pid = 0, count = 0] = (await this.shell('cat ~/count', image)).split(' ').map(Number);
       found = { pid, count };

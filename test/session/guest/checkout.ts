@@ -1,6 +1,6 @@
 // The second disk of a guest: Node, the tests of this checkout as one program, and what that finds beside itself.
 import { cp, mkdir, readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { withDependencies } from '../../../ops/node-packages.ts';
 import { locateRuntime } from '../../../src/session/host/runtime.ts';
@@ -28,8 +28,12 @@ const besideWorker: Plugin = {
   },
 };
 
-/** Makes the disk's image of what it gathers in `treeDir`. */
-export async function makeCheckout(treeDir: string, image: string): Promise<void> {
+/** Makes the disk's image of what it gathers in `treeDir`, with more files at its top. */
+export async function makeCheckout(
+  treeDir: string,
+  image: string,
+  files: readonly string[] = [],
+): Promise<void> {
   await mkdir(join(treeDir, 'build'), { recursive: true });
   const packages = await withDependencies(ROOT, NATIVE_PACKAGES);
   const copied = [...packages].map((name) => `node_modules/${name}`);
@@ -56,6 +60,7 @@ export async function makeCheckout(treeDir: string, image: string): Promise<void
     },
   });
   await cp((await locateRuntime()).dir, join(treeDir, 'runtime'), { recursive: true });
+  for (const file of files) await cp(file, join(treeDir, basename(file)));
   await makeErofs(join(treeDir, 'test'), join(treeDir, 'base.erofs'));
   await makeErofs(treeDir, image);
 }

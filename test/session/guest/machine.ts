@@ -82,8 +82,14 @@ export interface GuestRun {
 /**
  * Boots the guest of a Debian release once for each suite, all at the same time; each runs its suite and turns itself off.
  * Fails, with the last lines of its console, if one did not run every test to its end.
+ *
+ * @param files what they find in /checkout besides
  */
-export async function runInGuests(release: string, guests: readonly Guest[]): Promise<GuestRun> {
+export async function runInGuests(
+  release: string,
+  guests: readonly Guest[],
+  files: readonly string[] = [],
+): Promise<GuestRun> {
   const guestDir = guestDirOf(release);
   const kernel = await readFile(join(guestDir, 'kernel'), 'utf8').catch((cause: unknown) => {
     throw new Error(`there is no guest in ${guestDir}: run ops/setup --tests`, { cause });
@@ -91,7 +97,7 @@ export async function runInGuests(release: string, guests: readonly Guest[]): Pr
   const dir = await mkdtemp(join(tmpdir(), 'deskpod-guest-'));
   try {
     const checkout = join(dir, 'checkout.erofs');
-    await makeCheckout(join(dir, 'checkout'), checkout);
+    await makeCheckout(join(dir, 'checkout'), checkout, files);
     const told = await Promise.allSettled(
       guests.map((guest) => runSuite(release, checkout, join(dir, guest.name), guest)),
     );
@@ -107,6 +113,14 @@ export async function runInGuests(release: string, guests: readonly Guest[]): Pr
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
+}
+
+/** Boots one guest, whose suite must pass. */
+export async function passInGuest(release: string, guest: Guest, files?: readonly string[]): Promise<void> {
+  const { kernel, outcomes } = await runInGuests(release, [guest], files);
+  assert.ok(outcomes.size > 0);
+  for (const { title, failure } of outcomes.values())
+    if (failure !== undefined) assert.fail(`Linux ${kernel}: ${title}: ${failure}`);
 }
 
 /** The folder of the guest of a Debian release. */

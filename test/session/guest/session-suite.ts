@@ -1,20 +1,13 @@
 // A session that was suspended on another host: it goes on here, under another kernel and on another processor.
 import assert from 'node:assert/strict';
-import { copyFile, readFile, stat, watch, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { Desktop } from '../../../src/session/pod/desktop.ts';
-import { openDevice } from '../../../src/session/pod/open-device.ts';
+import { copyFile, readFile, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Desktop } from '../../../src/session/pod/desktop.ts';
 import { run } from '../../../src/sync/process.ts';
+import { counted, untilWritten } from '../counter.ts';
 import { describeLimits } from '../limits-suite.ts';
 import { describeBarrier } from '../probes/barrier-suite.ts';
-
-/** The guest's third disk. */
-const DEVICE = '/dev/vdc';
-/** Of the desktops of tests. */
-const CREDENTIAL = { passphrase: 'correct horse battery' };
-const START = { choice: 'default', geometry: { width: 1280, height: 800 } } as const;
-const PATIENCE_MS = 60_000;
-const onProgress = ({ step }: { readonly step: string }): void => console.error(step);
+import { onProgress, START, takeDesktop } from './guest-desktop.ts';
 
 /** What that session is kept to. */
 export const TRAVEL_LIMITS = { memoryBytes: 512 * 2 ** 20, processCount: 150, processorCount: 1.5 };
@@ -24,7 +17,7 @@ export function describeSession(): void {
   describe('a session that was suspended on another host', () => {
     let desktop: Desktop;
     before(async () => {
-      desktop = await Desktop.take(await openDevice(DEVICE, CREDENTIAL), onProgress);
+      desktop = await takeDesktop();
     });
     after(async () => {
       await desktop?.close();
@@ -34,7 +27,8 @@ export function describeSession(): void {
       const { resumedCheckpoint } = await desktop.start(START, onProgress);
       assert.equal(resumedCheckpoint, 1);
       const homeDir = join(desktop.root.mergedDir, 'home/user');
-      await climbs(join(homeDir, 'count'));
+      const count = join(homeDir, 'count');
+      await counted(count, (await counted(count)).count);
       await writtenAfter(Date.now(), join(homeDir, 'names'));
       await copyFile(join(homeDir, 'names'), join(homeDir, 'names-there'));
     });
@@ -63,7 +57,7 @@ export function describeRefusal(): void {
   describe('a session of a newer processor', () => {
     let desktop: Desktop;
     before(async () => {
-      desktop = await Desktop.take(await openDevice(DEVICE, CREDENTIAL), onProgress);
+      desktop = await takeDesktop();
     });
     after(async () => {
       await desktop?.close();
@@ -111,23 +105,4 @@ export function describeRefusal(): void {
 
 async function writtenAfter(atMs: number, file: string): Promise<void> {
   await untilWritten(file, async () => (await stat(file)).mtimeMs > atMs);
-}
-
-/** Waits until the number after the process id in a file is a higher one. */
-async function climbs(file: string): Promise<void> {
-  const count = async (): Promise<number> => Number((await readFile(file, 'utf8')).split(' ')[1]);
-  const first = await count();
-  await untilWritten(file, async () => (await count()) > first);
-}
-
-/** Waits for a file that is replaced again and again to be as it is meant. */
-async function untilWritten(file: string, isMeant: () => Promise<boolean>): Promise<void> {
-  const signal = AbortSignal.timeout(PATIENCE_MS);
-  try {
-    for await (const { filename } of watch(dirname(file), { signal }))
-      if (filename === basename(file) && (await isMeant())) return;
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    assert.fail(`${file} is not written any more: ${await readFile(file, 'utf8')}`);
-  }
 }

@@ -3,6 +3,7 @@
 import type { Register } from '../vault-bench.ts';
 import { describeVaultContract } from '../vault-contract.ts';
 import { describeLuksPod } from './luks-pod-suite.ts';
+import { describeLuksSession } from './luks-session-suite.ts';
 import { describeLuksVault } from './luks-vault-suite.ts';
 import { describeRefusal, describeSession } from './session-suite.ts';
 
@@ -17,8 +18,12 @@ export const VAULT_SUITES: Suites = {
   },
 };
 
-/** Those of a device that another host has used. */
-export const SESSION_SUITES: Suites = { session: describeSession, refusal: describeRefusal };
+/** Those of a session on a disk of the guest's own, or of a device that another host has used. */
+const SESSION_SUITES: Suites = {
+  'luks-session': describeLuksSession,
+  session: describeSession,
+  refusal: describeRefusal,
+};
 
 /** All of them. */
 export const SUITES: Suites = { ...VAULT_SUITES, ...SESSION_SUITES };
