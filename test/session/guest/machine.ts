@@ -34,8 +34,8 @@ const CHOSEN_RELEASES = process.env.DESKPOD_GUEST_RELEASES?.split(' ');
 /** The Debian releases whose kernels the tests are run under. */
 export const GUEST_RELEASES: readonly string[] = CHOSEN_RELEASES ?? ['trixie'];
 
-/** Those under whose kernels a session goes on: every one that hosts may have. */
-export const TRAVEL_RELEASES: readonly string[] = CHOSEN_RELEASES ?? ['bookworm', 'trixie'];
+/** Those to whose kernels a session travels that has the host's runtime; one that its device carries goes to the others. */
+export const TRAVEL_RELEASES: readonly string[] = CHOSEN_RELEASES ?? ['bookworm'];
 
 /** For a desktop, on an old processor: it has x86-64-v2 and XSAVE, and nothing beyond that. */
 export const OLD_MACHINE: Machine = { processor: 'SandyBridge,-avx', memoryMebibytes: 3072, isBusy: true };
