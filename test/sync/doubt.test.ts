@@ -19,6 +19,7 @@ import { gzipSync } from 'node:zlib';
 import { judgeCheckpoints } from '../../src/core/checkpoint-retention.ts';
 import { type DeskPodError, isDeskPodError } from '../../src/core/errors.ts';
 import { createTree, openTree, type Tree } from '../../src/sync/pod/tree.ts';
+import { describeAsRoot, itAsRoot } from '../as-root.ts';
 import { makeTempFolder } from './support/temp-folder.ts';
 
 const PASSPHRASE = 'correct horse battery';
@@ -250,8 +251,7 @@ describe('a checkpoint that looks like a loss', () => {
     assert.deepEqual((await question()).details.causes, ['gone']);
   });
 
-  it('stops at a folder that another user may not read', async function () {
-    if (process.getuid?.() !== 0) return this.skip();
+  itAsRoot('stops at a folder that another user may not read', async () => {
     write(documents);
     await tree.checkpoint(SILENT);
     await tree.close();
@@ -272,11 +272,7 @@ describe('a checkpoint that looks like a loss', () => {
     tree = await openTree(dir, { passphrase: PASSPHRASE });
   });
 
-  describe('because of a mount', () => {
-    beforeEach(function () {
-      if (process.getuid?.() !== 0) this.skip();
-    });
-
+  describeAsRoot('because of a mount', () => {
     it('is not sealed while what was bound into the tree is not', async () => {
       const elsewhere = join(temp.path, 'elsewhere');
       const place = join(dir, 'bound here');

@@ -8,6 +8,7 @@ import type { StatusReport } from '../../src/session/operation/operations.ts';
 import type { KeyReport } from '../../src/sync/pod/change-keys.ts';
 import type { SyncReport } from '../../src/sync/pod/replicate.ts';
 import type { CheckpointReport } from '../../src/sync/pod/seal-checkpoint.ts';
+import { itAsRoot } from '../as-root.ts';
 import { assertSameFiles, openTreeLab, type TreeLab } from './tree-lab.ts';
 
 const ID = /^[0-9a-f]{32}$/;
@@ -39,8 +40,7 @@ describe('a tree pod', () => {
     assert.equal(status.name, 'photos');
   });
 
-  it('says what its checkpoints leave out, as another file system is mounted there', async function () {
-    if (process.getuid?.() !== 0) this.skip();
+  itAsRoot('says what its checkpoints leave out, as another file system is mounted there', async () => {
     const drive = join(lab.dir, 'folder', 'drive');
     await mkdir(drive);
     execFileSync('mount', ['-t', 'tmpfs', 'none', drive]);

@@ -23,6 +23,7 @@ import { createTree, openTree } from '../../../src/sync/pod/tree.ts';
 import { makeFifo } from '../../../src/sync/posix/nodes.ts';
 import { setXattr } from '../../../src/sync/posix/xattr.ts';
 import { WatchedTree } from '../../../src/sync/watch/watched-tree.ts';
+import { itAsRoot } from '../../as-root.ts';
 import { expectCode } from '../expect-code.ts';
 import { makeTempFolder } from '../support/temp-folder.ts';
 
@@ -73,8 +74,7 @@ describe('a watched tree', () => {
     assert.deepEqual(await gaps(), ['start']);
   }
 
-  it('says at each checkpoint what it leaves out, as something else is mounted there', async function () {
-    if (process.getuid?.() !== 0) this.skip();
+  itAsRoot('says at each checkpoint what it leaves out, as something else is mounted there', async () => {
     mkdirSync(join(dir, 'a', 'drive'));
     execFileSync('mount', ['-t', 'tmpfs', 'none', join(dir, 'a', 'drive')]);
     const leftOut = async () => (await watched.checkpoint(SILENT)).notCrossed;
@@ -96,8 +96,7 @@ describe('a watched tree', () => {
     assert.deepEqual(await leftOut(), []);
   });
 
-  it('looks again at what a drive that was full kept it from looking at', async function () {
-    if (process.getuid?.() !== 0) this.skip();
+  itAsRoot('looks again at what a drive that was full kept it from looking at', async () => {
     const [former, drive] = [watched, join(temp.path, 'drive')];
     mkdirSync(drive);
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16M', 'none', drive]);
@@ -278,8 +277,7 @@ describe('a watched tree', () => {
     assert.equal(details.noiseCount, 33);
   });
 
-  it('says once in the log what it cannot read on schedule, and goes on when it can', async function () {
-    if (process.getuid?.() !== 0) return this.skip();
+  itAsRoot('says once in the log what it cannot read on schedule, and goes on when it can', async () => {
     await sealed();
     const onSchedule = { reason: 'schedule', isOptional: true, ifDoubtful: 'stop' } as const;
     execFileSync('chown', ['-R', '65534:65534', temp.path]);
