@@ -7,8 +7,8 @@ import { readXattrs, removeXattr } from '../../sync/posix/xattr.ts';
 /**
  * Makes a layer forget the file handles of its base. EROFS gives others in Linux 6.1 than in later kernels: mounted there,
  * the base is taken for a stranger, and a folder that is in both shows the layer's part alone. The base is the one that the
- * log names, which was proven. A layer that was restored has no marks either; all that is lost is that names of one inode of
- * the base stay names of one inode when it is written to.
+ * log names, which was proven. A layer that was restored has no marks either; what is lost is that several names of one inode
+ * of the base are one file: of one that was written to, the other names show again what the base has.
  *
  * @param workDir overlayfs's own folder, which is made anew
  */
