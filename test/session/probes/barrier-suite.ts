@@ -145,8 +145,11 @@ interface Call {
   readonly errno: number;
 }
 
-/** Arguments with which the kernel itself would have nothing against a call; all others are 0. */
-const FIRST_ARGUMENTS: Readonly<Record<string, number>> = { seccomp: 1, pidfd_open: 1 };
+/** Arguments with which the kernel itself would have nothing of the kind against a call; all others are 0. */
+const ARGUMENTS: Readonly<Record<string, readonly number[]>> = {
+  ...{ seccomp: [1], pidfd_open: [1] },
+  mmap: [0, 4096, 3, 0, -1],
+};
 
 /** Every call of the table, with each of the arguments that its row names. */
 export const CALLS: readonly Call[] = DENIED_CALLS.flatMap(({ names, errno, arguments: matches }) =>
@@ -160,7 +163,8 @@ export const CALLS: readonly Call[] = DENIED_CALLS.flatMap(({ names, errno, argu
 );
 
 function argumentsOf(name: string, matches: DeniedCalls['arguments']): readonly (readonly number[])[] {
-  const nothing = [FIRST_ARGUMENTS[name] ?? 0, 0, 0, 0, 0, 0];
+  const given = ARGUMENTS[name] ?? [];
+  const nothing = Array.from({ length: 6 }, (_, i) => given[i] ?? 0);
   if (matches === undefined) return [nothing];
   return matches.flatMap((match) => {
     const values = 'atLeast' in match ? [match.atLeast, match.atLeast + 22] : match.values;
