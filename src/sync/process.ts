@@ -64,7 +64,7 @@ export class ProcessError extends Error {
 
   constructor(program: string, args: readonly string[], cwd: string | undefined, failure: ExecaError) {
     const stderrTail = tail(failure.stderr);
-    const notFound = failure.code === 'ENOENT' && failure.exitCode === undefined && isFolder(cwd);
+    const notFound = failure.exitCode === undefined && isFolder(cwd) && isMissing(program, cwd, failure);
     super(`${program}: ${describe(failure, notFound)}${stderrTail === '' ? '' : `: ${stderrTail.trim()}`}`, {
       cause: failure,
     });
@@ -209,6 +209,11 @@ function eachLine(stream: Readable | null, onLine: (line: string) => void): void
   };
   stream.on('data', (bytes: Buffer) => take(decoder.write(bytes)));
   stream.on('end', () => take(`${decoder.end()}\n`));
+}
+
+/** Looking for a name, the system tells of the folder in PATH that this user may not look into, if there is one. */
+function isMissing(program: string, cwd: string | undefined, { code }: ExecaError): boolean {
+  return code === 'ENOENT' || (code === 'EACCES' && !program.includes('/') && cwd === undefined);
 }
 
 function describe(failure: ExecaError, notFound: boolean): string {

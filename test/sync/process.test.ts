@@ -1,6 +1,10 @@
 // Programs as DeskPod starts them.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, readFileSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { ProcessError, run, spawnDetached } from '../../src/sync/process.ts';
 
 describe('a program', () => {
@@ -48,6 +52,30 @@ describe('a program', () => {
     await assert.rejects(run('deskpod-no-such-program'), isNotFound(true));
     await assert.rejects(spawnDetached('deskpod-no-such-program'), isNotFound(true));
     await assert.rejects(run('true', [], { cwd: '/no/such/folder' }), isNotFound(false));
+  });
+
+  it('that is not there is told also by a user who may not look into a folder of PATH', () => {
+    const module = fileURLToPath(new URL('../../src/sync/process.ts', import.meta.url));
+    const program = `
+      const { run } = await import(${JSON.stringify(module)});
+      await run('deskpod-no-such-program').catch(({ notFound }) => console.log(notFound));`;
+    const closed = mkdtempSync(join(tmpdir(), 'closed-'));
+    try {
+      chmodSync(closed, 0o000);
+      const powerless =
+        process.getuid?.() === 0 ? ['setpriv', '--bounding-set', '-dac_override,-dac_read_search', '--'] : [];
+      const [command = '', ...args] = [
+        ...powerless,
+        process.execPath,
+        '--input-type=module',
+        '--eval',
+        program,
+      ];
+      const env = { ...process.env, PATH: `${closed}:${process.env.PATH}` };
+      assert.equal(execFileSync(command, args, { encoding: 'utf8', env }), 'true\n');
+    } finally {
+      rmdirSync(closed);
+    }
   });
 
   it('is ended when its time is over or its signal aborts', async () => {
