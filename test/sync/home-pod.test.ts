@@ -11,6 +11,7 @@ import {
   rmSync,
   statSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -61,7 +62,11 @@ describe('a pod at home', () => {
       await addHome(tree.pod, home);
       for (const number of [1, 2, 3, 4]) {
         writeFileSync(join(dir, `bulk-${number}`), randomBytes(BULK_BYTES));
-        writeFileSync(join(dir, 'docs', `note-${number}`), `note ${number}\n`);
+        const note = join(dir, 'docs', `note-${number}`);
+        writeFileSync(note, `note ${number}\n`);
+        // written right after the checkpoint before, by the clock that stamps files, which lags behind
+        const sealedMs = tree.pod.state.checkpoints.at(-1)?.atMs;
+        if (sealedMs !== undefined) utimesSync(note, (sealedMs - 5) / 1000, (sealedMs - 5) / 1000);
         await tree.checkpoint(() => undefined);
       }
       for (const outcome of await syncHomes(tree.pod, undefined, () => undefined))

@@ -113,6 +113,12 @@ function guided(content: FetchingContent, { checkpoints }: PodState): BrowsedCon
   };
 }
 
+/**
+ * How much the kernel's times of files may lag behind its clock: a tick. A checkpoint takes longer than that from reading a
+ * file to its seal.
+ */
+const TICK_MS = 10;
+
 /** A file's content most likely came with the first checkpoint after the file was written. */
 function expectFile(
   content: FetchingContent,
@@ -120,8 +126,8 @@ function expectFile(
   { kind, mtimeNs }: ManifestEntry,
 ): void {
   if (kind !== 'file') return;
-  const mtimeMs = Number(mtimeNs / 1_000_000n);
-  const likely = checkpoints.find(({ atMs }) => atMs >= mtimeMs) ?? checkpoints.at(-1);
+  const writtenMs = Number(mtimeNs / 1_000_000n) + TICK_MS;
+  const likely = checkpoints.find(({ atMs }) => atMs >= writtenMs) ?? checkpoints.at(-1);
   if (likely !== undefined) content.expectNear(likely.seq);
 }
 
