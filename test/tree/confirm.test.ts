@@ -27,8 +27,10 @@ describe('--force over an image file that something is on', () => {
     const before = await readFile(image);
     const restore = ['restore', '--from', lab.home, '--to', image, '--force'];
     const twin = ['home', 'add', image, '--force', ...lab.at];
+    // as a user has it, whose PATH does not lead to the programs that look at drives
+    const program = lab.program.with({ env: { PATH: '/usr/bin:/bin' } });
     for (const command of [restore, ['create', image, '--force'], twin]) {
-      const { message, hint, details } = await lab.program.failure('USAGE', command);
+      const { message, hint, details } = await program.failure('USAGE', command);
       assert.match(message, /ext4 "photos"/);
       assert.match(hint ?? '', /--yes/);
       assert.deepEqual(details, { path: image, contents: 'ext4 "photos"' });
