@@ -84,8 +84,11 @@ export class Suspension {
     const [forgotten] = await forgetting;
     // A root that is held by a program of the host is unmounted once more, and told of, when the device is closed.
     const unmounting = Promise.allSettled([this.#root.unmount()]);
-    await Promise.all([dropImages(this.#staging), flushFully(this.#opened.vault.dir, mountDir)]);
-    await unmounting;
+    try {
+      await Promise.all([dropImages(this.#staging), flushFully(this.#opened.vault.dir, mountDir)]);
+    } finally {
+      await unmounting;
+    }
     const warnings = [...report.warnings];
     if (forgotten.status === 'rejected') warnings.push(notForgotten(forgotten.reason));
     return { ...report, warnings, deviceBytes: (await countDeviceWrites(mountDir)) - writtenBefore };
