@@ -8,6 +8,7 @@ import { type ErrorCode, isDeskPodError } from '../../src/core/errors.ts';
 import type { Home } from '../../src/sync/home/home.ts';
 import { openRsyncHome } from '../../src/sync/home/rsync-home.ts';
 import { headAt, POD, writeKeyring, writeObject } from './support/home-contract.ts';
+import { killAll } from './support/kill-all.ts';
 import { startRsyncd } from './support/loopback-rsyncd.ts';
 import { type LoopbackSshd, startSshd } from './support/loopback-sshd.ts';
 import { makeTempFolder } from './support/temp-folder.ts';
@@ -172,7 +173,7 @@ describe('a fault of a home', () => {
         onProgress: ({ doneBytes = 0 }) => {
           if (isCut || doneBytes === 0) return;
           isCut = true;
-          for (const pid of programsOf(sshd.pid, /^sshd/)) process.kill(pid, 'SIGKILL');
+          killAll(programsOf(sshd.pid, /^sshd/));
         },
       });
       await saysPlainly(push, 'HOME_UNREACHABLE', /interrupted/);
@@ -202,7 +203,7 @@ describe('a fault of a home', () => {
       onProgress: ({ doneBytes = 0 }) => {
         if (isKilled || doneBytes < 12_000_000) return;
         isKilled = true;
-        for (const pid of programsOf(process.pid, /^rsync$/)) process.kill(pid, 'SIGKILL');
+        killAll(programsOf(process.pid, /^rsync$/));
       },
     });
     await assert.rejects(push, (error) => isDeskPodError(error, 'HOME_UNREACHABLE'));

@@ -6,6 +6,7 @@ import { isDeskPodError } from '../../src/core/errors.ts';
 import { parseHomeUrl } from '../../src/sync/home/home-url.ts';
 import { openRsyncHome } from '../../src/sync/home/rsync-home.ts';
 import { descendants, describeHome, POD, writeObject } from './support/home-contract.ts';
+import { killAll } from './support/kill-all.ts';
 import { type LoopbackSshd, startSshd, unusedPort } from './support/loopback-sshd.ts';
 import { makeTempFolder } from './support/temp-folder.ts';
 
@@ -97,10 +98,7 @@ describe('a home in a folder', () => {
     const push = home.push(repository, POD, objects, {
       onProgress: ({ doneBytes = 0 }) => {
         if (killed > 0 || doneBytes === 0) return;
-        for (const pid of descendants('rsync')) {
-          process.kill(pid, 'SIGKILL');
-          killed++;
-        }
+        killed = killAll(descendants('rsync'));
       },
     });
     await assert.rejects(push, (error) => isDeskPodError(error, 'HOME_UNREACHABLE'));
