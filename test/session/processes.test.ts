@@ -287,7 +287,7 @@ describe('a session', function () {
     await lab.unmount('pod');
   });
 
-  it('loses its network for a checkpoint and has it again afterwards', async () => {
+  it('has a network if its host has one, also after its cable was pulled', async () => {
     await lab.mount('pod');
     const session = await lab.start('pod');
     const warnings = await session.settled;
@@ -300,12 +300,10 @@ describe('a session', function () {
       warnings.map(({ code }) => code),
       route === '' ? ['NETWORK_FAILED'] : [],
     );
-    assert.equal(plugged === 'lo ', route === '');
+    assert.equal(plugged, route === '' ? 'lo ' : 'eth0 lo ');
     await session.network?.unplug();
     assert.equal(await interfaces(), 'lo ');
     await session.network?.plug();
-    assert.equal(await interfaces(), plugged);
-    await checkpointSession(session, { imagesDir: await lab.imagesDir('live') });
     assert.equal(await interfaces(), plugged);
   });
 });

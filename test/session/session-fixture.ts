@@ -15,6 +15,7 @@ import {
   killSession,
   type ProcessSession,
   resumeSession,
+  type SessionPlaces,
   startSession,
 } from '../../src/session/process/processes.ts';
 import { isReady, readSessionOutput } from '../../src/session/process/session-output.ts';
@@ -25,6 +26,9 @@ import { until } from './until.ts';
 const BASE_FILE = '/var/lib/deskpod/bases/desktop.erofs';
 const MACHINE_ID = '00112233445566778899aabbccddeeff';
 
+/** Which network a session has; the host's by default. */
+type NetworkOptions = Pick<SessionPlaces, 'hasNetwork' | 'programs'>;
+
 /** A folder for sessions of one test, and everything that was started in it. */
 export interface SessionLab {
   readonly dir: string;
@@ -33,13 +37,13 @@ export interface SessionLab {
   /** Copies a layer as a restore to a new device writes it. */
   copy(from: string, to: string): Promise<void>;
   unmount(name: string): Promise<void>;
-  start(name: string): Promise<ProcessSession>;
+  start(name: string, options?: NetworkOptions): Promise<ProcessSession>;
   /** Starts a session that may make every call and has the real /dev/tty, as the profile keeps it from others. */
   startUnfiltered(name: string): Promise<ProcessSession>;
   resume(
     name: string,
     imagesDir: string,
-    options?: { readonly hasNetwork?: boolean },
+    options?: NetworkOptions,
   ): Promise<ProcessSession & { readonly restoreMs: number }>;
   /** An empty folder for images, in memory. */
   imagesDir(name: string): Promise<string>;
@@ -80,9 +84,10 @@ export async function openLab(): Promise<SessionLab> {
       await unmountLayer(`${dir}/${name}/stage`);
       mounted.delete(name);
     },
-    start: async (name) => {
+    start: async (name, options = {}) => {
       const session = await startSession({
         ...places(name),
+        ...options,
         geometry: { width: 800, height: 600 },
         machineId: MACHINE_ID,
       });

@@ -35,7 +35,7 @@ export const ABSENT_DEVICES: readonly ProfileDevice[] = [
   { path: '/dev/fuse', reason: "CRIU cannot checkpoint a FUSE inside a session, nor its server's end" },
   { path: '/dev/dri', reason: "a GPU's driver keeps state that no checkpoint holds" },
   { path: '/dev/nvidia0', reason: "a GPU's driver keeps state that no checkpoint holds" },
-  { path: '/dev/net/tun', reason: 'the network is given from outside, and is pulled before a checkpoint' },
+  { path: '/dev/net/tun', reason: 'the network is given from outside' },
   { path: '/dev/kvm', reason: 'a virtual machine lives in the kernel, where no checkpoint reaches' },
   { path: '/dev/snd', reason: "sound is the host's" },
   {

@@ -7,6 +7,7 @@ import { GHOST_LIMIT_MEBIBYTES, type ObstacleKind } from '../preflight/obstacle-
 import { readCriuProblem } from './criu-problems.ts';
 import { type DumpStats, readDumpStats } from './criu-stats.ts';
 import { openFreezeHook } from './freeze-hook.ts';
+import { RESTORE_NETWORK_SCRIPT } from './restore-network.ts';
 import { endStrayDump } from './session-members.ts';
 
 /** A session must not stand still for ever because CRIU does: ended, it lets the session go on. */
@@ -25,7 +26,7 @@ const SHARED_FLAGS = [
   'mnt[]:m',
   '--manage-cgroups=ignore',
   '--link-remap',
-  // The network namespace is made anew, with the loopback that LOOPBACK_SCRIPT brings up: nothing else in it lasts. Saves
+  // The network namespace is made anew, with the loopback that RESTORE_NETWORK_SCRIPT brings up: nothing else in it lasts. Saves
   // running ip and iptables half a dozen times while the session stands still, and a host without iptables will do.
   '--empty-ns',
   'net',
@@ -40,15 +41,6 @@ const SHARED_FLAGS = [
  * waits in the kernel may never follow.
  */
 const STOP_TIMEOUT = ['--timeout', '5'];
-
-/**
- * Sockets that listen on the loopback are bound again later in the restore, so it must be up by then. CRIU runs the script
- * without a standard input: nsenter of util-linux 2.41 stays where it is if what it opens becomes descriptor 0.
- */
-const LOOPBACK_SCRIPT = `#!/bin/sh
-[ "$CRTOOLS_SCRIPT_ACTION" = setup-namespaces ] || exit 0
-exec nsenter --target "$CRTOOLS_INIT_PID" --net ip link set lo up </dev/null
-`;
 
 /** How {@link criuDump} works. */
 export interface DumpOptions {
@@ -167,12 +159,12 @@ export async function criuRestore(
   const pidFile = `${workDir}/restore.pid`;
   // CRIU does not overwrite a pid file.
   for (const path of [logFile, pidFile, `${workDir}/stats-restore`]) await rm(path, { force: true });
-  const loopbackScript = `${workDir}/loopback.sh`;
-  await writeFile(loopbackScript, LOOPBACK_SCRIPT, { mode: 0o700 });
+  const networkScript = `${workDir}/restore-network.sh`;
+  await writeFile(networkScript, RESTORE_NETWORK_SCRIPT, { mode: 0o700 });
   try {
     const flags = [
       ...['--images-dir', imagesDir, '--work-dir', workDir, '--log-file', logFile, '--root', rootDir],
-      ...['--restore-detached', '--pidfile', pidFile, '--action-script', loopbackScript, ...SHARED_FLAGS],
+      ...['--restore-detached', '--pidfile', pidFile, '--action-script', networkScript, ...SHARED_FLAGS],
     ];
     await criu(programs, `${workDir}/restore.out`, ['restore', ...flags], joins);
     return Number(await readFile(pidFile, 'utf8'));

@@ -48,7 +48,7 @@ export interface DumpedSession {
 }
 
 /**
- * Dumps a session from which no connection leads out any more. CRIU's log of the last attempt stays in `bundleDir`.
+ * Dumps a session of whose unix sockets none is connected to the host any more. CRIU's log of the last attempt stays in `bundleDir`.
  * @param leaveRunning false ends the session when its images are written.
  * @param startedAtMs when the checkpoint began, by performance.now().
  * @throws DeskPodError SUSPEND_FAILED, with `obstacles` in its details, if the session goes on; SESSION_LOST if it ended;

@@ -1,4 +1,4 @@
-// The session's way out: pasta, outside the session, gives it the host's network while it is plugged in.
+// The session's way out: pasta, outside the session, gives it the host's network while it runs, checkpoints included.
 import { readFile, rm } from 'node:fs/promises';
 import { DeskPodError } from '../../core/errors.ts';
 import { ProcessError, run } from '../../sync/process.ts';
@@ -7,6 +7,9 @@ import type { Programs } from '../host/programs.ts';
 
 /** Where the session asks for names, the same on every host: pasta passes the question to the host's own resolver. */
 export const NAME_SERVER = '169.254.1.1';
+
+/** What the session calls its interface, the same on every host: sockets are bound to it by name. */
+export const INTERFACE = 'eth0';
 
 const PLUG_TIMEOUT_MS = 10_000;
 
@@ -18,7 +21,7 @@ export interface NetworkCable {
    * either way.
    */
   plug(): Promise<DeskPodError | undefined>;
-  /** Pulls the cable: the interface is gone, connections will end. Nothing happens if it is not plugged in. */
+  /** Pulls the cable: connections will end. Nothing happens if it is not plugged in. */
   unplug(): Promise<void>;
 }
 
@@ -79,7 +82,7 @@ function pastaArgs(rootPid: number, pidFile: string): readonly string[] {
     ...['--pid', pidFile],
     // Root is needed to enter the session's namespaces.
     ...['--runas', '0:0'],
-    '--config-net',
+    ...['--config-net', '--ns-ifname', INTERFACE],
     // No port is forwarded, in neither direction; and the gateway's address is not the host's loopback, as it would
     // be by default: services of the host that listen there only stay out of reach.
     ...['-t', 'none', '-u', 'none', '-T', 'none', '-U', 'none', '--no-map-gw'],

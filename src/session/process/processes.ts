@@ -331,7 +331,6 @@ async function dumpSession(
     // An agent that does not answer would keep the start of a command under way.
     if (!(await endsWithin(session.gate.settled(), COMMAND_START_TIMEOUT_MS)))
       await endAgent(session.rootPid);
-    await session.network?.unplug();
     const areHeld = await Promise.all([...session.commands].map((command) => command.hold()));
     // CRIU does not dump the agent's end of a socket whose other end is gone. Pid 1 starts it again.
     if (areHeld.includes(false)) await endAgent(session.rootPid);
@@ -344,7 +343,7 @@ async function dumpSession(
   }
 }
 
-/** After a checkpoint the session has its network and the host's commands again. */
+/** After a checkpoint the session has the host's commands again, and a network if it had none. */
 async function reconnect(session: ProcessSession): Promise<void> {
   await Promise.all([
     session.network?.plug(),
