@@ -1,8 +1,7 @@
 // The content of a pod: byte strings of any length, held as chunks in the packs of a repository.
-import { fromHex, toHex } from '../../core/bytes.ts';
+import { toHex } from '../../core/bytes.ts';
 import { gearTable } from '../../core/chunker.ts';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
-import { HASH_BYTES } from '../../core/hashing.ts';
 import { packIndexIds } from '../../core/pack.ts';
 import type { Root } from '../../core/root.ts';
 import { recipientOf } from '../age/age.ts';
@@ -23,6 +22,7 @@ import {
 } from './chunk-writer.ts';
 import { PackReader } from './pack-reader.ts';
 import type { Repository } from './repository.ts';
+import { StringReader } from './string-reader.ts';
 
 export type { ContentKind } from './chunk-writer.ts';
 
@@ -33,11 +33,6 @@ export interface ContentSecrets {
   readonly chunkerKey: Uint8Array;
 }
 
-/** How many chunks are read ahead of the one that is wanted. */
-const READ_AHEAD = 16;
-/** More levels than any length needs: a root that claims more is forged. */
-const DEPTH_MAX = 8;
-
 /** Writes and reads content. Writers and readers may run side by side. The caller closes it. */
 export class Content {
   readonly #repository: Repository;
@@ -45,6 +40,7 @@ export class Content {
   readonly #secrets: ContentSecrets;
   readonly #crew: Crew;
   readonly #reader: PackReader;
+  readonly #strings = new StringReader((id) => this.readChunk(id));
   readonly #target: WriteTarget;
   /** Chunks that were given to a writer and are not in the index yet. */
   readonly #pending = new Set<string>();
@@ -186,47 +182,23 @@ export class Content {
   }
 
   /** The bytes of chunks, one after the other, read ahead. Throws what {@link readChunk} throws. */
-  async *readChunks(ids: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    const ahead: Promise<Uint8Array>[] = [];
-    try {
-      for await (const id of ids) {
-        const chunk = this.readChunk(id);
-        // whoever takes it is told; until then its failure is not an unhandled one
-        chunk.catch(() => undefined);
-        ahead.push(chunk);
-        const next = ahead.length > READ_AHEAD ? ahead.shift() : undefined;
-        if (next !== undefined) yield await next;
-      }
-      for (let next = ahead.shift(); next !== undefined; next = ahead.shift()) yield await next;
-    } finally {
-      await Promise.allSettled(ahead);
-    }
+  readChunks(ids: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    return this.#strings.readChunks(ids);
   }
 
   /** The byte string under a root. Throws what {@link readChunk} throws, and MANIFEST_DAMAGED for a wrong length. */
-  async *readRoot(root: Root): AsyncGenerator<Uint8Array> {
-    let sizeBytes = 0;
-    for await (const chunk of this.readChunks(this.rootChunks(root))) {
-      sizeBytes += chunk.length;
-      if (chunk.length > 0) yield chunk;
-    }
-    if (sizeBytes !== root.sizeBytes) {
-      const text = `root ${root.id}: expected ${root.sizeBytes} bytes, got ${sizeBytes}`;
-      throw new DeskPodError('MANIFEST_DAMAGED', text);
-    }
+  readRoot(root: Root): AsyncGenerator<Uint8Array> {
+    return this.#strings.readRoot(root);
   }
 
   /** The ids of the chunks that are the byte string under a root, in order; the lists above them are read. */
-  async *rootChunks(root: Root): AsyncGenerator<Uint8Array> {
-    if (!Number.isInteger(root.depth) || root.depth < 0 || root.depth > DEPTH_MAX) {
-      throw new DeskPodError(
-        'MANIFEST_DAMAGED',
-        `root ${root.id}: expected a depth to ${DEPTH_MAX}, got ${root.depth}`,
-      );
-    }
-    let ids: Iterable<Uint8Array> | AsyncIterable<Uint8Array> = [fromHex(root.id)];
-    for (let level = 0; level < root.depth; level++) ids = idsOf(this.readChunks(ids), root.id);
-    yield* ids;
+  rootChunks(root: Root): AsyncGenerator<Uint8Array> {
+    return this.#strings.rootChunks(root);
+  }
+
+  /** The same content, for whoever looks whether the index is right: a chunk is sought only where it says. */
+  get asIndexed(): StringReader {
+    return new StringReader((id) => this.#reader.read(id));
   }
 
   /**
@@ -285,21 +257,4 @@ function keyOf(id: Uint8Array): string {
 /** Ids as bytes, in pieces of a few thousand ids. */
 function* idPieces(ids: readonly Uint8Array[]): Generator<Uint8Array> {
   for (let from = 0; from < ids.length; from += 4096) yield Buffer.concat(ids.slice(from, from + 4096));
-}
-
-/** Bytes as ids: an id may begin in one chunk and end in the next. */
-async function* idsOf(chunks: AsyncIterable<Uint8Array>, root: string): AsyncGenerator<Uint8Array> {
-  let rest: Uint8Array = new Uint8Array(0);
-  for await (const chunk of chunks) {
-    const bytes: Uint8Array = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    let at = 0;
-    for (; at + HASH_BYTES <= bytes.length; at += HASH_BYTES) yield bytes.subarray(at, at + HASH_BYTES);
-    rest = bytes.subarray(at);
-  }
-  if (rest.length > 0) {
-    throw new DeskPodError(
-      'MANIFEST_DAMAGED',
-      `root ${root}: expected whole chunk ids, got ${rest.length} bytes more`,
-    );
-  }
 }

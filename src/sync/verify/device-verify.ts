@@ -13,6 +13,7 @@ import { Crew } from '../workers/crew.ts';
 import { type DamagedObject, isDamage, type ObjectId, objectLabel } from './damage.ts';
 import { giveUpPacks } from './give-up.ts';
 import { type Healed, type HealFailure, healDevice } from './heal-device.ts';
+import { walkByIndex } from './indexed-walk.ts';
 import { KnownChunks } from './known-chunks.ts';
 import { type LostTree, nameLosses, treesOf } from './losses.ts';
 import { ManifestWalk } from './manifest-walk.ts';
@@ -58,7 +59,6 @@ class DeviceVerify {
   readonly #times: VerifiedTimes;
   readonly #crew: Crew;
   readonly #startedMs = performance.now();
-  #known = new KnownChunks();
   /** Of the damaged packs, the chunks that are whole nevertheless. */
   readonly #wholeChunks = new Map<string, readonly PackEntry[]>();
   readonly #damage = new Map<string, FoundDamage>();
@@ -83,10 +83,17 @@ class DeviceVerify {
     this.#plan.onProgress({ step: 'checking the log' });
     await this.#checkHistory();
     await this.#checkSmallObjects();
-    await this.#checkContent();
+    const { content, state } = this.#pod;
+    // the threads read packs meanwhile
+    const isAllIndexed = walkByIndex(content, state.checkpoints.flatMap(treesOf));
+    try {
+      await this.#checkContent();
+    } finally {
+      await isAllIndexed;
+    }
     await this.#checkIndex();
     await this.#heal();
-    const lost = await this.#findLosses();
+    const lost = (await isAllIndexed) && this.#isIndexBorneOut() ? [] : await this.#findLosses();
     await this.#giveUp();
     const report = {
       place: 'device',
@@ -191,7 +198,6 @@ class DeviceVerify {
     const source = { repository, index: projections.chunks, identity: secrets.identity, crew: this.#crew };
     const checked = await checkPack(source, name, isRead);
     const id: ObjectId = { kind: 'packs', name };
-    for (const entry of checked.entries) this.#known.add(entry.id);
     if (checked.isIndexCorrected) this.#corrected.add(name);
     if (checked.damage === undefined) {
       this.#indexedCounts.set(name, checked.indexedCount);
@@ -321,21 +327,30 @@ class DeviceVerify {
     await refreshChunkIndex(projections.chunks, repository, secrets.identity);
   }
 
-  /** Chunks that were taken for whole before their pack was read. */
-  async #forgetDamaged(): Promise<void> {
+  /** True if the packs were found to hold what the chunk index says, and nothing had to be mended for that. */
+  #isIndexBorneOut(): boolean {
+    const indexed = [...this.#pod.projections.chunks.packs()];
+    const isUntouched = this.#damage.size === 0 && this.#corrected.size === 0;
+    return isUntouched && indexed.every((name) => this.#indexedCounts.has(name));
+  }
+
+  /** The chunks that packs hold whole, as far as they were looked at. */
+  async #wholeOnes(): Promise<KnownChunks> {
     const { repository, secrets } = this.#pod;
-    this.#known = new KnownChunks();
+    const known = new KnownChunks();
     for (const name of await repository.listObjects('packs')) {
       const entries = this.#wholeChunks.get(name) ?? (await readEntries(repository, name, secrets.identity));
-      for (const { id } of entries) this.#known.add(id);
+      for (const { id } of entries) known.add(id);
     }
+    return known;
   }
 
   async #findLosses(): Promise<LostTree[]> {
     const { content, state } = this.#pod;
     const trees = state.checkpoints.flatMap(treesOf);
     for (let round = 1; ; round++) {
-      const walk = new ManifestWalk(content, this.#known);
+      const known = await this.#wholeOnes();
+      const walk = new ManifestWalk(content, known);
       const lacking: typeof trees = [];
       const suspects = new Set<string>();
       for (const [index, tree] of trees.entries()) {
@@ -348,12 +363,11 @@ class DeviceVerify {
       for (const name of fresh) await this.#checkPack(name, true);
       if (fresh.some((name) => this.#wholeChunks.has(name)) && round < ROUNDS_MAX) {
         await this.#heal();
-        await this.#forgetDamaged();
         continue;
       }
       const lost: LostTree[] = [];
       for (const { checkpoint, tree, root } of lacking)
-        lost.push({ checkpoint, tree, ...(await nameLosses(content, this.#known, root)) });
+        lost.push({ checkpoint, tree, ...(await nameLosses(content, known, root)) });
       return lost;
     }
   }

@@ -3,7 +3,7 @@ import { equalBytes, toHex } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import { MANIFEST_START, type ManifestPlace, readManifestRun } from '../../core/manifest-run.ts';
 import type { Root } from '../../core/root.ts';
-import type { Content } from '../repository/content.ts';
+import type { StringReader } from '../repository/string-reader.ts';
 import { isDamage } from './damage.ts';
 import type { KnownChunks } from './known-chunks.ts';
 
@@ -33,11 +33,11 @@ interface KnownRun {
  * thousand checkpoints of a tree that hardly changes take little more than one.
  */
 export class ManifestWalk {
-  readonly #content: Content;
-  readonly #known: KnownChunks;
+  readonly #content: Pick<StringReader, 'rootChunks' | 'readChunk'>;
+  readonly #known: Pick<KnownChunks, 'has'>;
   readonly #runs = new Map<string, KnownRun>();
 
-  constructor(content: Content, known: KnownChunks) {
+  constructor(content: Pick<StringReader, 'rootChunks' | 'readChunk'>, known: Pick<KnownChunks, 'has'>) {
     this.#content = content;
     this.#known = known;
   }
