@@ -35,8 +35,13 @@ export class ChunkTable {
     for (let at = 4; at + PACK_INDEX_ENTRY_BYTES <= index.length; at += PACK_INDEX_ENTRY_BYTES) {
       const { offset, storedLength, plainLength, isCompressed } = packIndexEntryAt(view, at);
       const entry = this.#entryOf(index, at);
-      const last = isCompressed ? plainLength + COMPRESSED : plainLength;
-      this.#fieldsOf(entry).set([pack, offset, storedLength, last]);
+      // written one by one: a view or an array for each would take longer than the rest
+      const fields = this.#fields[entry >>> PAGE_BITS] as Uint32Array;
+      const field = (entry & PAGE_MASK) * FIELDS;
+      fields[field] = pack;
+      fields[field + 1] = offset;
+      fields[field + 2] = storedLength;
+      fields[field + 3] = isCompressed ? plainLength + COMPRESSED : plainLength;
     }
   }
 
@@ -77,10 +82,9 @@ export class ChunkTable {
       this.#ids.push(new Uint8Array(PAGE_ENTRIES * HASH_BYTES));
       this.#fields.push(new Uint32Array(PAGE_ENTRIES * FIELDS));
     }
-    this.#ids[entry >>> PAGE_BITS]?.set(
-      bytes.subarray(at, at + HASH_BYTES),
-      (entry & PAGE_MASK) * HASH_BYTES,
-    );
+    const ids = this.#ids[entry >>> PAGE_BITS] as Uint8Array;
+    const to = (entry & PAGE_MASK) * HASH_BYTES;
+    for (let i = 0; i < HASH_BYTES; i++) ids[to + i] = bytes[at + i] as number;
     if (this.#count * 2 > this.#slots.length) this.#spread();
     else this.#place(entry);
     return entry;
@@ -117,6 +121,6 @@ export class ChunkTable {
 }
 
 function hashAt(bytes: Uint8Array, at: number): number {
-  const [a = 0, b = 0, c = 0, d = 0] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
-  return a | (b << 8) | (c << 16) | (d << 24);
+  const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
+  return low | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24);
 }
