@@ -7,6 +7,7 @@ import type {
   DeviceForked,
   DevicePromoted,
   HomeBranched,
+  HomeEquipped,
   HomeReverted,
   HostFacts,
   ObjectHealed,
@@ -70,6 +71,8 @@ export type Command =
     }
   | { readonly type: 'noteReversion'; readonly reversion: Omit<HomeReverted, 'type' | 'v'> }
   | { readonly type: 'branchAtHome'; readonly branch: Omit<HomeBranched, 'type' | 'v'> }
+  | { readonly type: 'equipHome'; readonly equipment: Omit<HomeEquipped, 'type' | 'v'> }
+  | { readonly type: 'stripHome'; readonly url: string }
   | { readonly type: 'noteMove'; readonly place: string }
   | { readonly type: 'forkDevice'; readonly fork: Omit<DeviceForked, 'type' | 'v'> }
   | { readonly type: 'promoteDevice'; readonly promotion: Omit<DevicePromoted, 'type' | 'v'> }
@@ -192,6 +195,12 @@ export function decide(state: PodState, command: Command): PodEvent[] {
     case 'branchAtHome':
       requireHome(state, command.branch.url);
       return [{ type: 'home.branched', v: 1, ...command.branch }];
+    case 'equipHome':
+      requireHome(state, command.equipment.url);
+      return [{ type: 'home.equipped', v: 1, ...command.equipment }];
+    case 'stripHome':
+      requireHome(state, command.url);
+      return [{ type: 'home.stripped', v: 1, url: command.url }];
     case 'noteMove':
       return [{ type: 'device.moved', v: 1, place: command.place }];
     case 'forkDevice':

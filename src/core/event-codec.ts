@@ -19,6 +19,8 @@ const VERSIONS: { readonly [type in PodEvent['type']]: number } = {
   'home.acknowledged': 1,
   'home.reverted': 1,
   'home.branched': 1,
+  'home.equipped': 1,
+  'home.stripped': 1,
   'device.moved': 1,
   'device.forked': 1,
   'device.promoted': 1,

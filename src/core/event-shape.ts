@@ -85,6 +85,8 @@ const SHAPES: Shapes = {
   'home.acknowledged': { url: text, seq: count, recordHash: hash, sentBytes: count },
   'home.reverted': { url: text, seq: count, acknowledgedSeq: count },
   'home.branched': { url: text, deviceId: id, forkSeq: count },
+  'home.equipped': { url: text, deviceId: id, sha256: hash, entrySha256: hash, sizeBytes: count },
+  'home.stripped': { url: text },
   'device.moved': { place: text },
   'device.forked': { deviceId: id, cause: oneOf<DeviceForked['cause']>({ asked: true, found: true }) },
   'device.promoted': { deviceId: id, epoch: count, urls: listOf(text) },

@@ -82,6 +82,25 @@ export interface RuntimePut {
   readonly sizeBytes: number;
 }
 
+/** A twin carries this runtime from now on, in its plain part. */
+export interface HomeEquipped {
+  readonly type: 'home.equipped';
+  readonly v: 1;
+  readonly url: string;
+  /** Of the twin, as its marker says: by this it knows what it carries, wherever it lies when it is started. */
+  readonly deviceId: string;
+  readonly sha256: string;
+  readonly entrySha256: string;
+  readonly sizeBytes: number;
+}
+
+/** A twin carries no runtime any more. */
+export interface HomeStripped {
+  readonly type: 'home.stripped';
+  readonly v: 1;
+  readonly url: string;
+}
+
 /** The device carries no runtime any more. */
 export interface RuntimeRemoved {
   readonly type: 'runtime.removed';
@@ -343,6 +362,8 @@ export type PodEvent =
   | HomeAcknowledged
   | HomeReverted
   | HomeBranched
+  | HomeEquipped
+  | HomeStripped
   | DeviceMoved
   | DeviceForked
   | DevicePromoted

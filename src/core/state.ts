@@ -33,6 +33,17 @@ export interface HomeState {
   readonly revertedSeq?: number;
   /** There from a promotion on until home has taken this device's head. */
   readonly isClaimed?: true;
+  /** What a twin carries for hosts that have nothing; absent if it carries no runtime. */
+  readonly runtime?: TwinRuntime;
+}
+
+/** What a device carries for hosts that have nothing. */
+export type CarriedRuntime = Omit<RuntimePut, 'type' | 'v'>;
+
+/** The runtime of a twin. */
+export interface TwinRuntime extends CarriedRuntime {
+  /** Of the twin that it was put on. */
+  readonly deviceId: string;
 }
 
 /** A branch at a home. */
@@ -114,7 +125,7 @@ export interface PodState {
   /** SHA-256 of the base in use; undefined for a tree pod. */
   readonly base: { readonly sha256: string; readonly name: string; readonly sizeBytes: number } | undefined;
   /** What the device carries for hosts that have nothing; undefined if it carries no runtime. */
-  readonly runtime: Omit<RuntimePut, 'type' | 'v'> | undefined;
+  readonly runtime: CarriedRuntime | undefined;
   readonly session: SessionState;
   /** What the processes of the running session need, or of the last one; undefined if that is not known. */
   readonly processor: Processor | undefined;
@@ -249,9 +260,9 @@ export function evolve(state: PodState, { seq, atMs, event }: LoggedEvent): PodS
       return { ...next, homes: state.homes.filter((home) => home.url !== event.url) };
     case 'home.acknowledged': {
       const { url, seq: acknowledgedSeq, recordHash } = event;
-      const homes = mapHome(state, url, ({ branch }) => {
+      const homes = mapHome(state, url, ({ branch, runtime }) => {
         const acknowledged = { url, seq: acknowledgedSeq, recordHash, atMs };
-        return branch === undefined ? acknowledged : { ...acknowledged, branch };
+        return { ...acknowledged, ...(branch && { branch }), ...(runtime && { runtime }) };
       });
       return { ...next, homes, moved: undefined };
     }
@@ -269,6 +280,12 @@ export function evolve(state: PodState, { seq, atMs, event }: LoggedEvent): PodS
         })),
       };
     }
+    case 'home.equipped': {
+      const { type: _type, v: _v, url, ...runtime } = event;
+      return { ...next, homes: mapHome(state, url, (home) => ({ ...home, runtime })) };
+    }
+    case 'home.stripped':
+      return { ...next, homes: mapHome(state, event.url, ({ runtime: _, ...home }) => home) };
     case 'device.moved':
       return { ...next, moved: { atMs, place: event.place } };
     case 'device.forked':

@@ -63,14 +63,17 @@ describe('a device that carries its runtime', () => {
     host = await BareHost.boot(root, lab.dir);
     return host;
   };
-  const plugIn = async (): Promise<void> => {
-    assert.equal((await host?.shell('mount -o loop /media/pod.img /mnt'))?.status, 0);
+  const plugIn = async (name = 'pod.img'): Promise<void> => {
+    assert.equal((await host?.shell(`mount -o loop /media/${name} /mnt`))?.status, 0);
   };
   const variables = { DESKPOD_PASSPHRASE_FILE: '/media/passphrase' };
 
-  it('starts, suspends and resumes by itself on a host with a shell and util-linux only', async function () {
+  it('starts and suspends by itself on a host with a shell and util-linux only; lost, its twin goes on there', async function () {
     this.timeout(90_000);
     await lab.create(800, { carriesRuntime: true });
+    const twin = join(lab.dir, 'twin.img');
+    await lab.program.answer(['home', 'add', twin, '--size', '1G', ...lab.at()]);
+    await lab.stage(twin);
     const bare = await bootBareHost();
     for (const name of ABSENT) assert.equal((await bare.shell(`command -v ${name}`)).status, 127, name);
     const count = async (): Promise<{ pid: number; count: number }> => {
@@ -95,12 +98,19 @@ describe('a device that carries its runtime', () => {
     const { stdout: loops } = await run('losetup', ['--list', '--noheadings', '--output', 'BACK-FILE']);
     assert.ok(!loops.includes(lab.image), loops);
 
-    await plugIn();
-    const resumed = await bare.answer<StartReport>('/mnt/deskpod --json start --no-view', variables);
-    assert.equal(resumed.resumedCheckpoint, 1);
+    await lab.program.answer(['sync', ...lab.at()]);
+    await rename(lab.image, join(lab.dir, 'lost.img'));
+    await plugIn('twin.img');
+    const resumed = await bare.answer<StartReport>(
+      '/mnt/deskpod --json start --promote --no-view',
+      variables,
+    );
+    assert.deepEqual([resumed.promotion?.epoch, resumed.resumedCheckpoint], [2, 1]);
     await until(async () => (await count()).count > before.count);
     assert.equal((await count()).pid, before.pid);
     await bare.answer(`${MADE} --json suspend`, variables);
+    const { standing } = await lab.program.answer<RuntimeReport>(['runtime', 'check', ...lab.at(twin)]);
+    assert.equal(standing, 'as-put');
   });
 
   it('says who still stands in it, and who may not start it', async () => {

@@ -91,7 +91,8 @@ describe('a twin on a device', () => {
 
   it('holds marker and repository only, and is free to be unplugged after each sync', async () => {
     await checkpoint('letter.txt', 'Dear reader');
-    assert.deepEqual(await add(twin, { sizeBytes: 200 * MEBIBYTE }), { url: `twin://${twin}` });
+    const added = await add(twin, { sizeBytes: 200 * MEBIBYTE });
+    assert.deepEqual(added, { url: `twin://${twin}`, warnings: [] });
     assert.deepEqual(codes(await sync()), [undefined]);
     assert.deepEqual(await findUses(await findTarget(twin)), []);
     const names = await onDevice(twin, (dir) => readdir(dir));
@@ -228,6 +229,103 @@ describe('a twin on a device', () => {
     assert.deepEqual(codes(homes), ['HOME_AWAY']);
     assert.equal(desktop.pod.state.homes[0]?.seq, 0);
     await desktop.checkpoint(onProgress);
+  });
+
+  /** What this host would put on devices: no program, but bytes as good as those of one for all that does not run it. */
+  const hostHas = async (image: Uint8Array | undefined): Promise<void> => {
+    const path = bench.path('runtime.erofs');
+    const former = process.env.DESKPOD_RUNTIME_IMAGE;
+    process.env.DESKPOD_RUNTIME_IMAGE = path;
+    bench.atEnd(async () => {
+      if (former === undefined) delete process.env.DESKPOD_RUNTIME_IMAGE;
+      else process.env.DESKPOD_RUNTIME_IMAGE = former;
+    });
+    await (image === undefined ? rm(path, { force: true }) : writeFile(path, image));
+  };
+  const putOnDevice = () => desktopOperations(desktop)['runtime-put']({}, onProgress);
+  const warnings = (outcomes: readonly SyncOutcome[]): string =>
+    outcomes.flatMap((outcome) => ('error' in outcome ? [outcome.error.code] : outcome.warnings)).join();
+
+  it('carries a runtime as the device does, of the host that syncs, also when it is the pod', async () => {
+    const [first, second] = [randomBytes(3 * MEBIBYTE), randomBytes(3 * MEBIBYTE)];
+    await hostHas(first);
+    await putOnDevice();
+    await checkpoint('letter.txt', 'Dear reader');
+    const { url } = await add(twin, { sizeBytes: 200 * MEBIBYTE });
+    const carried = () =>
+      onDevice(twin, async (dir) => {
+        const names = (await readdir(dir)).filter((name) => /deskpod$|runtime/.test(name));
+        if (names.length === 0) return undefined;
+        assert.deepEqual(names.sort(), ['deskpod', 'runtime.erofs']);
+        const [entry, image] = [await stat(join(dir, 'deskpod')), join(dir, 'runtime.erofs')];
+        assert.equal(entry.mode & 0o777, 0o755);
+        return { bytes: await readFile(image), inode: (await stat(image)).ino };
+      });
+    const asked = { home: url, depth: 'structure', isGivingUp: false } as const;
+    const verify = (isHealing: boolean) =>
+      desktopOperations(desktop).verify({ ...asked, isHealing }, onProgress);
+    const made = await carried();
+    assert.deepEqual(made?.bytes, first);
+    await sync();
+    await checkpoint('letter.txt', 'Dear reader,');
+    assert.deepEqual(codes(await sync()), [undefined]);
+    assert.deepEqual(await carried(), made); // it was not copied again
+
+    await hostHas(second);
+    const { seq } = desktop.pod.state;
+    await sync();
+    assert.deepEqual((await carried())?.bytes, second);
+    const types = (await desktop.pod.events(seq + 1)).map(({ event }) => event.type);
+    assert.ok(types.includes('home.equipped') && !types.includes('runtime.put'), types.join());
+
+    await onDevice(twin, (dir) => writeFile(join(dir, 'deskpod'), '#!/bin/sh\necho gotcha\n'));
+    assert.equal((await verify(false)).runtime?.standing, 'altered');
+    const healed = await verify(true);
+    assert.deepEqual([healed.runtime?.standing, healed.healedFaults.length], ['as-put', 1]);
+
+    await desktopOperations(desktop)['runtime-remove']({}, onProgress);
+    await sync();
+    assert.deepEqual([await carried(), (await verify(true)).runtime?.standing], [undefined, 'none']);
+    await putOnDevice();
+    await sync();
+    const { standing } = await operate(twin, 'runtime-check', {}, SETTINGS);
+    assert.equal(standing, 'as-put');
+
+    await desktop.close();
+    const opened = await openDevice(twin, CREDENTIAL, { onPromotion: onProgress });
+    const promoted = await Desktop.take(opened, onProgress);
+    try {
+      const check = desktopOperations(promoted)['runtime-check'];
+      assert.equal((await check({}, onProgress)).standing, 'as-put');
+    } finally {
+      await promoted.close();
+    }
+  });
+
+  it('keeps its runtime where the host has none, and loses it to what the pod itself needs room for', async () => {
+    const image = randomBytes(60 * MEBIBYTE);
+    await hostHas(image);
+    await putOnDevice();
+    await checkpoint('letter.txt', 'Dear reader');
+    await add(twin, { sizeBytes: 140 * MEBIBYTE });
+    assert.equal(warnings(await sync()), '');
+    const names = () => onDevice(twin, (dir) => readdir(dir));
+    assert.ok((await names()).includes('runtime.erofs'));
+    await hostHas(undefined);
+    await checkpoint('letter.txt', 'Dear reader,');
+    assert.match(warnings(await sync()), /keeps the runtime that it has: .*ops\/setup/);
+    await hostHas(image);
+    // it fits only where the runtime lies, and its files would not
+    await checkpoint('noise', randomBytes(65 * MEBIBYTE));
+    const { seq } = desktop.pod.state;
+    assert.match(
+      warnings(await sync()),
+      /carries no runtime, .*too little room.*too little room to be started/,
+    );
+    assert.ok(!(await names()).includes('runtime.erofs'));
+    const types = (await desktop.pod.events(seq + 1)).map(({ event }) => event.type);
+    assert.deepEqual(types, ['home.stripped', 'home.acknowledged']);
+    assert.equal((await operate(twin, 'status', {}, SETTINGS)).lastCheckpoint?.number, 3);
   });
 
   const refusals: { what: string; code: ErrorCode; prepare: () => Promise<string> }[] = [

@@ -34,6 +34,7 @@ const FROZEN: Readonly<Record<string, string>> = {
   'v1-branches': 'cc2906747b82b5cfd0fb0f0d905870dd8ebbf4eeb5d9d2a82ae7b2f3f69dbd5c',
   'v1-complete': '268568dd149c53540380c9442901aa8931bbeee52411dcf3c6b24c798e198e93',
   'v1-doubts': '0c0c57da3d716aff37e02915402999725ba06cd99d2198837365753ee6061b4c',
+  'v1-equipment': 'ab1720e3c71eeb24fe20be541422eea5349be2fbfd0dfdf476f18fce60bd912c',
   'v1-inventory': 'b39709daf0849482382f297adf78cc8b458dd65b76d2ac2056600dfa4a07e9c4',
   'v1-runtimes': '5256b4f9f532457bf8fd7a8931abb3e2df19e02ab027a86a59568f8b57200c96',
   'v1-processors': 'b68e3b202797c8ea90c27484a6d4ed07d116f343ee50fe8478e019601d432477',

@@ -99,8 +99,11 @@ async function addTwin(path: string, options: AddOptions, command: Command): Pro
   const answer = await operateOn(command, 'home-add', { url: path, twin });
   contextOf(command).output.result(
     answer,
-    `${path} is a twin of this pod now (${answer.url}); deskpod sync fills it\n` +
+    [
+      `${path} is a twin of this pod now (${answer.url}); deskpod sync fills it`,
       `When this device is lost: deskpod start ${path}`,
+      ...answer.warnings,
+    ].join('\n'),
   );
 }
 

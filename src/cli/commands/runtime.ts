@@ -37,7 +37,8 @@ export function registerRuntime(program: Command): void {
 
 /** What is to be known of a device's runtime, in sentences. */
 export function describeRuntime({ standing, sizeBytes, altered, isThisHosts }: RuntimeReport): string {
-  const again = '`deskpod runtime put` replaces it by the one of this host.';
+  const again =
+    '`deskpod runtime put` replaces it by the one of this host; on a twin `deskpod verify -d POD --home TWIN` does.';
   switch (standing) {
     case 'none':
       return 'the device carries no runtime';

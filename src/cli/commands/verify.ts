@@ -140,11 +140,12 @@ function tell(output: Output, answer: VerifyAnswer, { mended, isHealing, isPart 
   const isRuntimeSound = answer.runtime === undefined || isAsPut(answer.runtime);
   if (leftCount > 0 || answer.lost.length > 0 || !isRuntimeSound) throw new ExitStatus(EXIT_STATUS.damaged);
   if (!answer.isWhole && !isPart) throw new ExitStatus(EXIT_STATUS.partlyDone);
-  if (answer.damage.length + mended.length > 0) throw new ExitStatus(EXIT_STATUS.healed);
+  if (answer.damage.length + answer.healedFaults.length + mended.length > 0)
+    throw new ExitStatus(EXIT_STATUS.healed);
 }
 
 function describe(answer: VerifyAnswer, leftCount: number, isHealing: boolean): string {
-  const { damage, faults, correctedPacks, lost } = answer;
+  const { damage, faults, healedFaults, correctedPacks, lost } = answer;
   const lines = [summary(answer)];
   for (const { kind, name, text, healedFrom, isGivenUp } of damage) {
     const left = isGivenUp === true ? 'given up; the rest of it was copied' : 'NOT HEALED';
@@ -152,6 +153,7 @@ function describe(answer: VerifyAnswer, leftCount: number, isHealing: boolean): 
     lines.push(`  ${kind}/${name}: ${printableLine(text)}: ${printableLine(outcome)}`);
   }
   for (const fault of faults) lines.push(`  ${printableLine(fault)}`);
+  for (const fault of healedFaults) lines.push(`  ${printableLine(fault)}: written anew`);
   if (correctedPacks.length > 0)
     lines.push(`  the index of chunks was wrong about ${correctedPacks.length} packs, and is right again`);
   for (const { checkpoint, tree, files, listFault } of lost) {
@@ -173,7 +175,7 @@ function summary({ place, depth, isWhole, damage, ...report }: VerifyAnswer): st
   const where = place === 'device' ? 'the device' : place;
   const read = `${report.objectCount} objects, ${formatBytes(report.readBytes)} read in ${formatDuration(report.durationMs)}`;
   const part = isWhole ? '' : '; not all of it was read';
-  const found = damage.length + report.faults.length;
+  const found = damage.length + report.faults.length + report.healedFaults.length;
   if (found > 0) return `${where}: ${found} found damaged or missing (${read}${part})`;
   const what = depth === 'structure' ? 'everything is in its place' : 'everything that was read is whole';
   return `${where}: ${what} (${read}${part})`;

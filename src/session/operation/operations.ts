@@ -14,7 +14,7 @@ import type { PruneReport, PruneRequest } from '../../sync/retention/prune-repor
 import type { Obstacle } from '../preflight/obstacle.ts';
 import type { RuntimeReport } from '../runtime/device-runtime.ts';
 import type { WireError } from '../supervisor/wire.ts';
-import type { TwinPlan } from '../twin/add-twin.ts';
+import type { AddedTwin, TwinPlan } from '../twin/add-twin.ts';
 import type { VerifyAnswer, VerifyParameters } from './verify-pod.ts';
 
 /** What `status` answers. */
@@ -134,7 +134,7 @@ export interface Operations {
       readonly homePassword?: string;
       readonly twin?: Omit<TwinPlan, 'path'>;
     };
-    answer: { readonly url: string };
+    answer: AddedTwin;
   };
   'home-list': { parameters: object; answer: { readonly homes: readonly HomeReport[] } };
   'home-remove': { parameters: { readonly url: string }; answer: { readonly url: string } };

@@ -87,10 +87,10 @@ export function podOperations(
     checkpoints: async ({ policy }) => listCheckpoints(pod.state, policy),
     checkpoint: (parameters, onProgress) => opened.checkpoint(onProgress, answerOf(parameters)),
     'home-add': async ({ url, homePassword, twin }, onProgress) => {
-      if (twin !== undefined) return { url: await addTwin(pod, { path: url, ...twin }, onProgress) };
+      if (twin !== undefined) return addTwin(pod, { path: url, ...twin }, onProgress);
       rememberHomePassword(url, homePassword);
       await addHome(pod, url);
-      return { url };
+      return { url, warnings: [] };
     },
     'home-list': async () => ({ homes: await measureHomes(pod.state) }),
     'home-remove': async ({ url: typed }) => {

@@ -1,11 +1,22 @@
 // What can be asked of a twin: whatever only looks. What it follows changes it, or its promotion does.
+import { dirname } from 'node:path';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
 import { onlyFollows } from '../../sync/pod/twin.ts';
+import { examineRuntime } from '../runtime/device-runtime.ts';
+import { runtimeOfThisTwin } from '../twin/twin-runtime.ts';
 import type { OperationName, Operations } from './operations.ts';
 import { type Handlers, podOperations } from './pod-operations.ts';
 
-type TwinOperationName = 'status' | 'log' | 'checkpoints' | 'home-list' | 'branches' | 'verify' | 'key-list';
+type TwinOperationName =
+  | 'status'
+  | 'log'
+  | 'checkpoints'
+  | 'home-list'
+  | 'branches'
+  | 'verify'
+  | 'key-list'
+  | 'runtime-check';
 
 /**
  * Asks something of a twin's pod.
@@ -29,6 +40,7 @@ function twinOperations(pod: Pod, place: string): Handlers<TwinOperationName> {
   const refuse = (): Promise<never> => Promise.reject(onlyFollows(place));
   const operations = podOperations({ pod, checkpoint: refuse });
   const { log, checkpoints } = operations;
+  const examine = async () => examineRuntime(dirname(pod.folder.markerFile), await runtimeOfThisTwin(pod));
   return {
     log,
     checkpoints,
@@ -40,7 +52,14 @@ function twinOperations(pod: Pod, place: string): Handlers<TwinOperationName> {
       if (parameters.isGivingUp) throw onlyFollows(place);
       // a twin has no log to record it in, and nobody expects it to
       const { unrecorded: _unrecorded, ...answer } = await operations.verify(parameters, onProgress, signal);
-      return answer;
+      const isRuntimeMeant = parameters.home === undefined && parameters.depth === 'data';
+      return isRuntimeMeant && pod.state.kind === 'desktop'
+        ? { ...answer, runtime: await examine() }
+        : answer;
+    },
+    'runtime-check': async () => {
+      if (pod.state.kind === 'tree') throw onlyFollows(place);
+      return examine();
     },
   };
 }

@@ -2,6 +2,7 @@
 import { DeskPodError } from '../../core/errors.ts';
 import type { VerifyDepth } from '../../core/events.ts';
 import type { ProgressListener } from '../../core/progress.ts';
+import { isTwinUrl, parseHomeUrl } from '../../sync/home/home-url.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
 import { verifyDevice } from '../../sync/verify/device-verify.ts';
 import { verifyHomeOf } from '../../sync/verify/home-verify.ts';
@@ -9,6 +10,8 @@ import type { VerifyReport } from '../../sync/verify/verify-report.ts';
 import type { RuntimeReport } from '../runtime/device-runtime.ts';
 import { toWireError, type WireError } from '../supervisor/wire.ts';
 import { withHomesOf } from '../twin/lend-homes.ts';
+import { isPlaceOf } from '../twin/twin-place.ts';
+import { type VerifiedTwin, verifyTwin } from '../twin/verify-twin.ts';
 
 /** How a pod is to be verified. */
 export interface VerifyParameters {
@@ -26,7 +29,7 @@ export interface VerifyParameters {
 /** What `verify` answers: a {@link VerifyReport} whose errors can travel. */
 export interface VerifyAnswer extends Omit<VerifyReport, 'failures' | 'unrecorded'> {
   readonly failures: readonly { readonly place: string; readonly error: WireError }[];
-  /** What a desktop's device carries, if its bytes were to be read. */
+  /** What a desktop's device carries, or its twin, if its bytes were to be read. */
   readonly runtime?: RuntimeReport;
   /** Why the log has no event of this run. */
   readonly unrecorded?: WireError;
@@ -46,10 +49,16 @@ export async function verifyPod(
   }
   return withHomesOf(pod, async (openHome) => {
     const plan = { ...asked, onProgress, openHome, ...(signal === undefined ? {} : { signal }) };
-    const report =
-      home === undefined ? await verifyDevice(pod, plan) : await verifyHomeOf(pod, openHome(home), plan);
-    return toAnswer(report);
+    if (home === undefined) return toAnswer(await verifyDevice(pod, plan));
+    // a twin that is looked into cannot be taken once more
+    if (isTwinUrl(home) && !(await isPlaceOf(pod, parseHomeUrl(home).path)))
+      return answerForTwin(await verifyTwin(pod, home, plan));
+    return toAnswer(await verifyHomeOf(pod, openHome(home), plan));
   });
+}
+
+function answerForTwin({ report, runtime }: VerifiedTwin): VerifyAnswer {
+  return { ...toAnswer(report), ...(runtime === undefined ? {} : { runtime }) };
 }
 
 function toAnswer({ failures, unrecorded, ...report }: VerifyReport): VerifyAnswer {

@@ -2,16 +2,16 @@
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { toHex } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
-import type { PodState } from '../../core/state.ts';
+import type { CarriedRuntime } from '../../core/state.ts';
+import { hashing } from '../../sync/hashing.ts';
 import { isSystemError, publish, syncFolder, writeTemporary } from '../../sync/repository/durable-file.ts';
 import { type HashedBytes, hashFile, piecesOf, writeHashed } from '../../sync/repository/hashed-file.ts';
 import { ENTRY_NAME, RUNTIME_NAME, UNFINISHED_SUFFIX } from '../device/device-content.ts';
 import { reportDeviceFull } from '../device/device-full.ts';
+import { statusAt } from '../host/path-status.ts';
 import { ENTRY_SCRIPT } from './entry-script.ts';
-
-/** What the log says of the runtime that a device carries. */
-export type CarriedRuntime = NonNullable<PodState['runtime']>;
 
 /**
  * How what is found on a device stands to what its log says. `none`: it carries none, and should not. `as-put`: what was
@@ -40,6 +40,8 @@ export interface RuntimeImage {
 /** The image that `ops/setup` makes of this very program. */
 const OWN_IMAGE = fileURLToPath(new URL('../../../build/runtime.erofs', import.meta.url));
 
+const ENTRY_BYTES = new TextEncoder().encode(ENTRY_SCRIPT);
+
 /** This program's own, or the one that it was started from: DESKPOD_RUNTIME_IMAGE. */
 function imagePath(): string {
   return process.env.DESKPOD_RUNTIME_IMAGE ?? OWN_IMAGE;
@@ -66,6 +68,25 @@ export async function findRuntimeImage(path = imagePath()): Promise<RuntimeImage
   }
 }
 
+/** What the log says of an image once it is put somewhere. Reads all of it. */
+export async function describeImage({ path }: RuntimeImage): Promise<CarriedRuntime> {
+  const { sha256, sizeBytes } = await hashFile(path);
+  return { sha256, entrySha256: toHex(hashing.sha256(ENTRY_BYTES)), sizeBytes };
+}
+
+/** Bytes that the runtime on a mounted device takes; 0 if there is none. Nothing is read. */
+export async function carriedBytes(mountDir: string): Promise<number> {
+  let sizeBytes = 0;
+  for (const name of [RUNTIME_NAME, ENTRY_NAME]) sizeBytes += await sizeIfThere(join(mountDir, name));
+  return sizeBytes;
+}
+
+/** True if a mounted device seems to carry this very runtime: by the lengths of its files. What they hold a check reads. */
+export async function seemsToCarry(mountDir: string, runtime: CarriedRuntime): Promise<boolean> {
+  const isImage = (await sizeIfThere(join(mountDir, RUNTIME_NAME))) === runtime.sizeBytes;
+  return isImage && (await sizeIfThere(join(mountDir, ENTRY_NAME))) > 0;
+}
+
 /**
  * Puts a runtime on a mounted device, in the place of any other. The former one is there whole until the new one is.
  * @returns what the log is to say of it
@@ -78,9 +99,7 @@ export function putRuntime(mountDir: string, image: RuntimeImage): Promise<Carri
       0o644,
       piecesOf(image.path),
     );
-    const entry = await replaceFile(join(mountDir, ENTRY_NAME), 0o755, [
-      new TextEncoder().encode(ENTRY_SCRIPT),
-    ]);
+    const entry = await replaceFile(join(mountDir, ENTRY_NAME), 0o755, [ENTRY_BYTES]);
     return { sha256, entrySha256: entry.sha256, sizeBytes };
   });
 }
@@ -132,6 +151,10 @@ async function replaceFile(
   });
   await publish(temporary, path);
   return written;
+}
+
+async function sizeIfThere(path: string): Promise<number> {
+  return (await statusAt(path))?.size ?? 0;
 }
 
 async function hashIfThere(path: string): Promise<HashedBytes | undefined> {

@@ -16,6 +16,7 @@ import { requireRoot } from '../host/root-rights.ts';
 import { afterwards } from '../pod/afterwards.ts';
 import { releaseUnfinished } from '../pod/release.ts';
 import { isPlaceOf, mountDirOf, type TakeOptions, takePlace } from './twin-place.ts';
+import { equipTwin } from './twin-runtime.ts';
 
 /** What is to become a twin. */
 export interface TwinPlan {
@@ -27,26 +28,28 @@ export interface TwinPlan {
   readonly isForced: boolean;
 }
 
+/** A twin that was made. */
+export interface AddedTwin {
+  /** What it is called among the pod's homes. */
+  readonly url: string;
+  /** What is not well with it, in sentences. */
+  readonly warnings: readonly string[];
+}
+
 /**
- * Makes a twin of this pod, and a home of the twin; one that is a twin of it already is taken as it is.
+ * Makes a twin of this pod, and a home of the twin; one that is a twin of it already is taken as it is. It carries a runtime
+ * if the pod's device does, this host has one, and there is room for it.
  *
- * @returns its URL among the pod's homes
  * @throws DeskPodError USAGE for the pod's own device, or one that its kind of pod cannot be on; HOME_ALREADY_KNOWN,
  * HOME_NOT_FOUND, POD_EXISTS, TARGET_NOT_EMPTY, DEVICE_*, ROOT_NEEDED; nothing has changed then
  */
-export async function addTwin(pod: Pod, plan: TwinPlan, onProgress: ProgressListener): Promise<string> {
+export async function addTwin(pod: Pod, plan: TwinPlan, onProgress: ProgressListener): Promise<AddedTwin> {
   await requireAnother(pod, plan.path);
-  const url =
-    pod.state.kind === 'tree' ? await makeFolder(pod, plan) : await makeDevice(pod, plan, onProgress);
-  const isKnown = pod.state.homes.some((home) => home.url === url);
-  // what was erased for it is no longer what this home was, and has not gone back in time
-  if (isKnown && plan.isForced) await pod.append({ type: 'removeHome', url });
-  await pod.append({ type: 'addHome', url });
-  await pod.publish();
-  return url;
+  return pod.state.kind === 'tree' ? makeFolder(pod, plan, onProgress) : makeDevice(pod, plan, onProgress);
 }
 
-async function makeFolder(pod: Pod, { path, sizeBytes, isForced }: TwinPlan): Promise<string> {
+async function makeFolder(pod: Pod, plan: TwinPlan, onProgress: ProgressListener): Promise<AddedTwin> {
+  const { path, sizeBytes, isForced } = plan;
   const found = await statusAt(path);
   if ((found !== undefined && !found.isDirectory()) || sizeBytes !== undefined || isForced) {
     throw new DeskPodError(
@@ -62,10 +65,10 @@ async function makeFolder(pod: Pod, { path, sizeBytes, isForced }: TwinPlan): Pr
   if (marker !== undefined) requireOurTwin(pod, marker, path);
   else if (found === undefined) await makeEmptyFolder(path);
   else await requireEmpty(path);
-  return furnish(pod, path, { isFresh: true });
+  return furnish(pod, plan, { isFresh: true }, onProgress);
 }
 
-async function makeDevice(pod: Pod, plan: TwinPlan, onProgress: ProgressListener): Promise<string> {
+async function makeDevice(pod: Pod, plan: TwinPlan, onProgress: ProgressListener): Promise<AddedTwin> {
   const { path, sizeBytes, isForced } = plan;
   requireRoot('making a twin of a desktop pod');
   if ((await statusAt(path))?.isDirectory() === true) {
@@ -77,7 +80,7 @@ async function makeDevice(pod: Pod, plan: TwinPlan, onProgress: ProgressListener
       },
     );
   }
-  if (!isForced && (await isOurTwin(pod, path))) return furnish(pod, path);
+  if (!isForced && (await isOurTwin(pod, path))) return furnish(pod, plan, {}, onProgress);
   await releaseUnfinished(path);
   onProgress({ step: `formatting ${path}` });
   await formatDevice({
@@ -86,22 +89,38 @@ async function makeDevice(pod: Pod, plan: TwinPlan, onProgress: ProgressListener
     contentBytes: await bytesForTwin(pod),
     ...(sizeBytes === undefined ? {} : { sizeBytes }),
   });
-  return furnish(pod, path, { isFresh: true });
+  return furnish(pod, plan, { isFresh: true }, onProgress);
 }
 
-/** The marker is what makes it a twin, and comes last; one that is there stays. */
-async function furnish(pod: Pod, path: string, options: TakeOptions = {}): Promise<string> {
-  const place = await takePlace(path, options);
+/** The marker is what makes it a twin; one that is there stays. Only then it is a home of the pod. */
+async function furnish(
+  pod: Pod,
+  plan: TwinPlan,
+  options: TakeOptions,
+  onProgress: ProgressListener,
+): Promise<AddedTwin> {
+  const place = await takePlace(plan.path, options);
   return afterwards(
     async () => {
       const { dir, url } = place;
       const home = openTwinHome({ dir, url }, asFollowed(pod), newTwinMarker(pod, await place.findMedium()));
       const { state } = await home.probe();
       if (state !== 'ready') await home.initialise();
-      return url;
+      await adopt(pod, url, plan);
+      // nothing of the pod is there yet
+      const { warnings } = await equipTwin(pod, place, { neededBytes: await bytesForTwin(pod), onProgress });
+      await pod.publish();
+      return { url, warnings };
     },
     () => place.release(),
   );
+}
+
+async function adopt(pod: Pod, url: string, { isForced }: TwinPlan): Promise<void> {
+  const isKnown = pod.state.homes.some((home) => home.url === url);
+  // what was erased for it is no longer what this home was, and has not gone back in time
+  if (isKnown && isForced) await pod.append({ type: 'removeHome', url });
+  await pod.append({ type: 'addHome', url });
 }
 
 async function requireAnother(pod: Pod, path: string): Promise<void> {

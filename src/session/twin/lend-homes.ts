@@ -11,6 +11,7 @@ import { asFollowed } from '../../sync/pod/twin.ts';
 import { afterwards } from '../pod/afterwards.ts';
 import { AttachedTwin, type TakenTwin } from './attached-twin.ts';
 import { isPlaceOf, isTwinHere, takePlace } from './twin-place.ts';
+import { equipTwin, stripTwin } from './twin-runtime.ts';
 
 /** What a sync lends the homes of this pod by. */
 export function lendHomesOf(pod: Pod): LendHome {
@@ -20,7 +21,14 @@ export function lendHomesOf(pod: Pod): LendHome {
     const home = openTwinHome({ dir: place.dir, url, ...settings }, asFollowed(pod));
     try {
       return await afterwards(
-        () => work({ home, freeBytes: () => place.freeBytes() }),
+        () =>
+          work({
+            home,
+            freeBytes: () => place.freeBytes(),
+            equip: (neededBytes, onProgress) =>
+              equipTwin(pod, { ...place, url }, { neededBytes, onProgress }),
+            strip: () => stripTwin(pod, { ...place, url }),
+          }),
         () => place.release(),
       );
     } catch (error) {

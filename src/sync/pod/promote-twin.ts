@@ -5,7 +5,7 @@ import { DeskPodError } from '../../core/errors.ts';
 import { encodeMarker, type Marker } from '../../core/marker.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { LogRecord } from '../../core/record.ts';
-import { type Checkpoint, latestCheckpoint, type PodState } from '../../core/state.ts';
+import { type CarriedRuntime, type Checkpoint, latestCheckpoint, type PodState } from '../../core/state.ts';
 import { hashing } from '../hashing.ts';
 import type { Secrets } from '../keyring/pod-secrets.ts';
 import { type Credential, readMarker, unlockRepository } from '../keyring/unlock.ts';
@@ -19,7 +19,7 @@ import { foldRecords, type Pod, toLoggedEvent } from './pod.ts';
 import type { PodFolder } from './pod-folder.ts';
 import { rebuildLog } from './rebuild.ts';
 import type { FilesPlace } from './staged-files.ts';
-import { requireSynced } from './twin.ts';
+import { requireSynced, runtimeOnTwin } from './twin.ts';
 
 /** What of a twin is meant. */
 export interface TwinRequest {
@@ -111,7 +111,9 @@ export async function promoteTwin(
   const pod = await rebuildLog(records, secrets, folder);
   try {
     const laidOut = await layOutFiles(pod, checkpoint, plan.files.dir, onProgress);
-    await takeOver(pod, plan, { deviceId, checkpoint: checkpoint.number });
+    // by what the log says, not by what lies there: a check compares that with it
+    const runtime = runtimeOnTwin(pod.state, toHex(surveyed.marker.deviceId));
+    await takeOver(pod, plan, { deviceId, checkpoint: checkpoint.number, runtime });
     await plan.files.putInPlace?.(pod, checkpoint.files);
     await writeMarker(folder, pod, placeId(plan.place, secrets.logKey));
     const warnings = [
@@ -151,14 +153,23 @@ async function chooseDeviceId(
   return deviceId;
 }
 
+/** What the new device is. */
+interface Takeover {
+  readonly deviceId: string;
+  readonly checkpoint: number;
+  /** What was put on it while it was a twin. */
+  readonly runtime: CarriedRuntime | undefined;
+}
+
 /** One publication takes all of it: the head names the former epoch, or the new one with what belongs to it. */
 async function takeOver(
   pod: Pod,
   { url, vault }: PromotionPlan,
-  { deviceId, checkpoint }: { readonly deviceId: string; readonly checkpoint: number },
+  { deviceId, checkpoint, runtime }: Takeover,
 ): Promise<void> {
   if (pod.state.deviceId === deviceId) return; // a promotion that was killed before the marker had come so far
   await pod.append({ type: 'completeRestore', restore: { url, deviceId, checkpoint, vault } });
+  if (runtime !== undefined) await pod.append({ type: 'putRuntime', runtime });
   if (pod.state.homes.some((home) => home.url === url)) await pod.append({ type: 'removeHome', url });
   await pod.publish();
 }

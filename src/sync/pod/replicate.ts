@@ -89,19 +89,57 @@ export async function syncHomes(
   return outcomes;
 }
 
-/** A twin is no larger than the pod that it follows: it loses what was pruned, before if it has no room otherwise. */
+/**
+ * A twin is no larger than the pod that it follows: it loses what was pruned, before if it has no room otherwise. It carries
+ * a runtime if the pod's device does.
+ */
 async function syncTwin(
   pod: Pod,
   known: HomeState,
   onProgress: ProgressListener,
   lent: LentHome,
 ): Promise<SyncReport> {
-  const sync = (): Promise<SyncReport> => syncHome(pod, known, onProgress, lent.home);
-  const report = await sync().catch(async (error: unknown) => {
-    if (!isDeskPodError(error, 'HOME_FULL') || (await makeRoomOnTwin(pod, lent.home)) === 0) throw error;
-    return sync();
-  });
-  return { ...report, warnings: [...report.warnings, ...(await tendTwin(pod, lent))] };
+  const sync = (): Promise<SyncReport> => syncHome(pod, stateOf(pod, known), onProgress, lent.home);
+  const report = await syncMakingRoom(sync, [
+    async () => (await makeRoomOnTwin(pod, lent.home)) > 0,
+    async () => (await lent.strip?.()) === true,
+  ]);
+  const { isChanged, warnings } = await tendTwin(pod, lent, onProgress);
+  const told = { ...report, warnings: [...report.warnings, ...warnings] };
+  // the twin is to know by its own log what it carries
+  return isChanged ? bothOf(told, await sync()) : told;
+}
+
+/** Syncs; each way to make room is tried once, in order, where there is none. */
+async function syncMakingRoom(
+  sync: () => Promise<SyncReport>,
+  ways: readonly (() => Promise<boolean>)[],
+): Promise<SyncReport> {
+  try {
+    return await sync();
+  } catch (error) {
+    if (!isDeskPodError(error, 'HOME_FULL')) throw error;
+    for (const [index, makeRoom] of ways.entries())
+      if (await makeRoom()) return syncMakingRoom(sync, ways.slice(index + 1));
+    throw error;
+  }
+}
+
+/** What is known of a home by now. */
+function stateOf({ state }: Pod, known: HomeState): HomeState {
+  return state.homes.find(({ url }) => url === known.url) ?? known;
+}
+
+function bothOf(first: SyncReport, second: SyncReport): SyncReport {
+  return {
+    ...first,
+    seq: second.seq,
+    sentObjects: first.sentObjects + second.sentObjects,
+    sentBytes: first.sentBytes + second.sentBytes,
+    wireBytes: first.wireBytes + second.wireBytes,
+    durationMs: first.durationMs + second.durationMs,
+    warnings: [...first.warnings, ...second.warnings],
+  };
 }
 
 /**

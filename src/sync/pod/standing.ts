@@ -34,6 +34,8 @@ const HOUSEKEEPING: ReadonlySet<PodEvent['type']> = new Set([
   'home.acknowledged',
   'home.reverted',
   'home.branched',
+  'home.equipped',
+  'home.stripped',
   'device.moved',
   'device.forked',
 ]);

@@ -2,13 +2,15 @@
 import { DeskPodError } from '../../core/errors.ts';
 import { decodeHead } from '../../core/head.ts';
 import { packsInForce } from '../../core/packs-in-force.ts';
-import { fold, latestCheckpoint } from '../../core/state.ts';
+import type { ProgressListener } from '../../core/progress.ts';
+import { fold } from '../../core/state.ts';
 import type { Home } from '../home/home.ts';
 import { parseHomeUrl } from '../home/home-url.ts';
-import type { LentHome } from '../home/lend-home.ts';
+import type { Equipment, LentHome } from '../home/lend-home.ts';
 import type { HomeHead } from './home-head.ts';
 import type { Pod } from './pod.ts';
 import { isOfThisLog, type Standing } from './standing.ts';
+import { bytesToStart } from './twin.ts';
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -38,13 +40,18 @@ export function requireFollower(
 
 /**
  * Tends a twin that has just been brought up to date. Its head is that of the log's end, or of one that differs by
- * acknowledgements only: nothing that it names needs what the log has removed.
- *
- * @returns what is not well with it, in sentences
+ * acknowledgements only: nothing that it names needs what the log has removed. The pod itself comes first: what it leaves of
+ * the room is for the runtime.
  */
-export async function tendTwin(pod: Pod, { home, freeBytes }: LentHome): Promise<string[]> {
+export async function tendTwin(
+  pod: Pod,
+  { home, freeBytes, equip }: LentHome,
+  onProgress: ProgressListener,
+): Promise<Equipment> {
   const warnings = await removePruned(pod, home);
-  const neededBytes = latestCheckpoint(pod.state)?.stats.fileBytes ?? 0;
+  const neededBytes = bytesToStart(pod);
+  const equipment = await equip?.(neededBytes, onProgress);
+  warnings.push(...(equipment?.warnings ?? []));
   const free = (await freeBytes?.()) ?? Number.POSITIVE_INFINITY;
   if (free < neededBytes) {
     const [has, needs] = [free, neededBytes].map((bytes) => `${Math.ceil(bytes / MEBIBYTE)} MiB`);
@@ -53,7 +60,7 @@ export async function tendTwin(pod: Pod, { home, freeBytes }: LentHome): Promise
         'Prune the pod and sync again, or take a larger device for a twin.',
     );
   }
-  return warnings;
+  return { isChanged: equipment?.isChanged === true, warnings };
 }
 
 /** Takes the packs from the twin that the log has removed; other homes forget by their own time. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fromHex } from '../../core/bytes.ts';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { encodeMarker } from '../../core/marker.ts';
-import { latestCheckpoint } from '../../core/state.ts';
+import { type CarriedRuntime, latestCheckpoint, type PodState } from '../../core/state.ts';
 import type { FollowedPod } from '../home/twin-home.ts';
 import { type Credential, peekMarkerIn, readMarker, unlockRepository } from '../keyring/unlock.ts';
 import { Repository } from '../repository/repository.ts';
@@ -19,9 +19,17 @@ export function asFollowed({ state, secrets, sealing }: Pod): FollowedPod {
   return { podId: secrets.podId, epoch: state.epoch, sealing };
 }
 
-/** The marker of a new twin of this pod, with a device id of its own. `place` is what the twin lies on. */
-export function newTwinMarker({ state, secrets, sealing }: Pod, place: DevicePlace): Uint8Array {
-  const log = { podId: secrets.podId, deviceId: fromHex(newDeviceId()), epoch: 0 };
+/**
+ * The marker of a twin of this pod, which makes it one. `place` is what the twin lies on.
+ *
+ * @param deviceId in hexadecimal: its own if it is known, else a new one
+ */
+export function newTwinMarker(
+  { state, secrets, sealing }: Pod,
+  place: DevicePlace,
+  deviceId = newDeviceId(),
+): Uint8Array {
+  const log = { podId: secrets.podId, deviceId: fromHex(deviceId), epoch: 0 };
   return encodeMarker(
     { ...log, kind: state.kind, isTwin: true, placeId: placeId(place, secrets.logKey) },
     sealing,
@@ -42,9 +50,23 @@ export async function isTwinAt(at: MarkerPlace): Promise<boolean> {
   }
 }
 
+/** What the log says of the runtime on the twin with this device id, in hexadecimal: wherever the twin lies now. */
+export function runtimeOnTwin({ homes }: PodState, deviceId: string): CarriedRuntime | undefined {
+  const found = homes.find(({ runtime }) => runtime?.deviceId === deviceId)?.runtime;
+  if (found === undefined) return undefined;
+  const { deviceId: _, ...runtime } = found;
+  return runtime;
+}
+
+/** Bytes of the files that are laid out when a twin of this pod is started. */
+export function bytesToStart({ state }: Pod): number {
+  return latestCheckpoint(state)?.stats.fileBytes ?? 0;
+}
+
 /** Bytes that a twin of this pod takes: the repository, and the files that are laid out when it is started. */
-export async function bytesForTwin({ repository, state }: Pod): Promise<number> {
-  let neededBytes = latestCheckpoint(state)?.stats.fileBytes ?? 0;
+export async function bytesForTwin(pod: Pod): Promise<number> {
+  const { repository } = pod;
+  let neededBytes = bytesToStart(pod);
   for (const kind of ['packs', 'bases', 'segments'] as const) {
     for (const name of await repository.listObjects(kind))
       neededBytes += await repository.objectSize(kind, name);

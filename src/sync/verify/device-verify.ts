@@ -102,6 +102,7 @@ class DeviceVerify {
       ...{ objectCount: this.#objectCount, readCount: this.#readCount, readBytes: this.#readBytes },
       damage: [...this.#damage.values()],
       faults: this.#faults,
+      healedFaults: [],
       correctedPacks: [...this.#corrected],
       lost,
       failures: this.#failures,

@@ -19,10 +19,17 @@ const BATCH = 16;
 /**
  * Verifies what a home holds of this pod. What is damaged or missing there is sent again from the device, whose own
  * object is proven before; one that the device lacks, too, is first fetched from the pod's other homes.
+ *
+ * @param healedFaults what was wrong with the place itself, and had to be right before it was a home again
  * @throws DeskPodError HOME_NOT_FOUND, HOME_UNREACHABLE and what else keeps home from being looked at
  */
-export async function verifyHomeOf(pod: Pod, home: Home, plan: VerifyPlan): Promise<VerifyReport> {
-  return new HomeVerify(pod, home, plan).run();
+export async function verifyHomeOf(
+  pod: Pod,
+  home: Home,
+  plan: VerifyPlan,
+  healedFaults: readonly string[] = [],
+): Promise<VerifyReport> {
+  return new HomeVerify(pod, home, plan, healedFaults).run();
 }
 
 class HomeVerify {
@@ -33,11 +40,13 @@ class HomeVerify {
   readonly #damage = new Map<string, FoundDamage>();
   readonly #faults: string[] = [];
   readonly #failures: HealFailure[] = [];
+  readonly #healedFaults: readonly string[];
 
-  constructor(pod: Pod, home: Home, plan: VerifyPlan) {
+  constructor(pod: Pod, home: Home, plan: VerifyPlan, healedFaults: readonly string[]) {
     this.#pod = pod;
     this.#home = home;
     this.#plan = plan;
+    this.#healedFaults = healedFaults;
   }
 
   async run(): Promise<VerifyReport> {
@@ -59,6 +68,7 @@ class HomeVerify {
       readBytes: objects.bytes,
       damage: [...this.#damage.values()],
       faults: this.#faults,
+      healedFaults: this.#healedFaults,
       correctedPacks: [],
       lost: [],
       failures: this.#failures,

@@ -45,6 +45,8 @@ export interface VerifyReport {
   readonly damage: readonly FoundDamage[];
   /** What is wrong besides objects: the head, say. Each names itself. */
   readonly faults: readonly string[];
+  /** What was wrong besides objects and is right again. Each names itself. */
+  readonly healedFaults: readonly string[];
   /** Packs of which the chunk index said other things; it is right again. */
   readonly correctedPacks: readonly string[];
   /** What can be restored no more. */

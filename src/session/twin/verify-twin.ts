@@ -1,0 +1,54 @@
+// Verifying a twin from the pod that it follows: what it holds as a home, and the runtime that it carries.
+import { parseHomeUrl } from '../../sync/home/home-url.ts';
+import { openTwinHome } from '../../sync/home/twin-home.ts';
+import type { Pod } from '../../sync/pod/pod.ts';
+import { asFollowed, bytesToStart } from '../../sync/pod/twin.ts';
+import { verifyHomeOf } from '../../sync/verify/home-verify.ts';
+import type { VerifyPlan, VerifyReport } from '../../sync/verify/verify-report.ts';
+import { afterwards } from '../pod/afterwards.ts';
+import { examineRuntime, isAsPut, type RuntimeReport } from '../runtime/device-runtime.ts';
+import { type TwinPlace, takePlace } from './twin-place.ts';
+import { equipTwin, runtimeOfTwin } from './twin-runtime.ts';
+
+/** What was found of a twin. */
+export interface VerifiedTwin {
+  readonly report: VerifyReport;
+  /** Of a desktop's. */
+  readonly runtime?: RuntimeReport;
+}
+
+/**
+ * Verifies the twin with this URL.
+ *
+ * @throws DeskPodError HOME_AWAY, MARKER_DAMAGED, and as verifyHomeOf
+ */
+export async function verifyTwin(pod: Pod, url: string, plan: VerifyPlan): Promise<VerifiedTwin> {
+  const place = await takePlace(parseHomeUrl(url).path);
+  return afterwards(
+    async () => {
+      const { dir } = place;
+      const home = openTwinHome({ dir, url }, asFollowed(pod));
+      const report = await verifyHomeOf(pod, home, plan);
+      return pod.state.kind === 'tree' ? { report } : verifyRuntime(pod, { ...place, url }, plan, report);
+    },
+    () => place.release(),
+  );
+}
+
+/** The runtime of a twin; one that is not as it was put there gives way to this host's, if the twin follows this pod. */
+async function verifyRuntime(
+  pod: Pod,
+  place: Pick<TwinPlace, 'dir' | 'url' | 'freeBytes'>,
+  { isHealing, onProgress }: VerifyPlan,
+  report: VerifyReport,
+): Promise<VerifiedTwin> {
+  const examine = (): Promise<RuntimeReport> => examineRuntime(place.dir, runtimeOfTwin(pod, place.url));
+  const found = await examine();
+  if (isAsPut(found) || !isHealing || report.faults.length > 0) return { report, runtime: found };
+  const options = { neededBytes: bytesToStart(pod), isAltered: true, onProgress };
+  const { isChanged } = await equipTwin(pod, place, options);
+  if (!isChanged) return { report, runtime: found };
+  const fault = `runtime: expected the one that was put there, got one that is ${found.standing}`;
+  const runtime = await examine();
+  return { report: { ...report, healedFaults: [...report.healedFaults, fault] }, runtime };
+}
