@@ -71,8 +71,9 @@ describe('a twin on a device', () => {
   const headSeq = (path: string): Promise<number> =>
     onDevice(path, async (dir) => peekHead(await readFile(join(dir, 'repository', 'head'))).seq);
 
-  it('whose marker cannot be read is kept: it may be whole but for that, and the last copy', async () => {
-    await add(twin, { sizeBytes: 200 * MEBIBYTE });
+  it('whose marker cannot be read is kept, as it may be whole but for that; its pod writes it anew', async () => {
+    const { url } = await add(twin, { sizeBytes: 200 * MEBIBYTE });
+    await sync();
     const writeMarker = (change: (marker: Buffer) => Buffer): Promise<void> =>
       onDevice(twin, async (mountDir) => {
         const path = join(mountDir, 'deskpod.pod');
@@ -87,6 +88,13 @@ describe('a twin on a device', () => {
     assert.ok(damaged.message.startsWith(`${twin}: `), damaged.message);
     assert.match(damaged.hint ?? '', /^Keep what is here.*ops\/reader FOLDER\/repository/);
     assert.doesNotMatch(damaged.hint ?? '', /--force/);
+    await onDevice(twin, (mountDir) => rm(join(mountDir, 'deskpod.pod')));
+    assert.deepEqual(codes(await sync()), ['DEVICE_NOT_A_POD']);
+    const asked = { home: url, depth: 'structure', isHealing: true, isGivingUp: false } as const;
+    const { healedFaults, faults } = await desktopOperations(desktop).verify(asked, onProgress);
+    assert.deepEqual([healedFaults, faults], [['marker: expected it, got nothing'], []]);
+    assert.deepEqual(codes(await sync()), [undefined]);
+    assert.equal((await operate(twin, 'status', {}, SETTINGS)).isTwin, true);
   });
 
   it('holds marker and repository only, and is free to be unplugged after each sync', async () => {

@@ -17,6 +17,12 @@ async function lastingFiles(dir: string): Promise<Map<string, string>> {
   return new Map([...(await filesBelow(dir))].filter(([path]) => !path.includes('/level/')));
 }
 
+function flipped(bytes: Buffer, at: number): Buffer {
+  const copy = Buffer.from(bytes);
+  copy[at] = (copy[at] ?? 0) ^ 1;
+  return copy;
+}
+
 describe('the twin of a tree pod', () => {
   let lab: TwinLab;
   beforeEach(async () => {
@@ -176,6 +182,59 @@ describe('the twin of a tree pod', () => {
       ['device'],
     );
     assert.deepEqual((await ask(lab.twin, 'verify', verify)).damage, []);
+  });
+
+  const rots: { what: string; code: ErrorCode; rot: (marker: Buffer) => Buffer | undefined }[] = [
+    { what: 'a bit of its MAC', code: 'MARKER_DAMAGED', rot: (marker) => flipped(marker, marker.length - 1) },
+    { what: 'a bit of its pod id', code: 'HOME_FOREIGN', rot: (marker) => flipped(marker, 5) },
+    { what: 'all of it', code: 'MARKER_DAMAGED', rot: () => undefined },
+  ];
+  it('that has lost its marker is named by each sync, and gets it anew from a verify of its pod', async () => {
+    await lab.follow();
+    const marker = join(lab.podDir, 'deskpod.pod');
+    const verify = { depth: 'structure', home: lab.twin, isHealing: true, isGivingUp: false } as const;
+    for (const { what, code, rot } of rots) {
+      const bytes = rot(await readFile(marker));
+      await (bytes === undefined ? rm(marker) : writeFile(marker, bytes));
+      const [outcome] = (await ask(lab.dir, 'sync', {})).homes;
+      assert.ok(outcome !== undefined && 'error' in outcome, what);
+      assert.equal(outcome.error.code, code, what);
+      assert.match(outcome.error.message, /^(twin:\/\/)?\/.*twin: .*expected .*got /, what);
+      assert.match(outcome.error.hint ?? '', /`deskpod verify -d POD --home \/.*twin`/, what);
+      await assert.rejects(ask(lab.dir, 'verify', { ...verify, isHealing: false }), { code }, what);
+      const { healedFaults, faults, damage } = await ask(lab.dir, 'verify', verify);
+      assert.deepEqual([healedFaults.length, faults, damage], [1, [], []], what);
+      assert.equal((await ask(lab.twin, 'status', {})).isTwin, true, what);
+      assert.deepEqual(await lab.codesOfSync(), [undefined, undefined], what);
+    }
+    const healed = (await ask(lab.dir, 'log', { since: 1 })).events.flatMap(({ event }) =>
+      event.type === 'object.healed' ? [[event.kind, event.name, event.place, event.from]] : [],
+    );
+    assert.deepEqual(
+      healed,
+      rots.map(() => ['marker', 'deskpod.pod', twinUrl(lab.twin), 'log']),
+    );
+  });
+
+  it('gets no marker anew once it was started, or where nothing says that it is one', async () => {
+    await lab.follow();
+    const marker = join(lab.podDir, 'deskpod.pod');
+    const verify = { depth: 'structure', home: lab.twin, isHealing: true, isGivingUp: false } as const;
+    await writeFile(marker, 'rot');
+    await rename(join(lab.podDir, 'repository', 'head'), join(lab.temp, 'head'));
+    await assert.rejects(ask(lab.dir, 'verify', verify), {
+      code: 'MARKER_DAMAGED',
+      message: /no head of this pod/,
+    });
+    await rename(join(lab.temp, 'head'), join(lab.podDir, 'repository', 'head'));
+    await ask(lab.dir, 'verify', verify);
+    await startTwin(lab.twin);
+    await writeFile(marker, 'rot');
+    await assert.rejects(ask(lab.dir, 'verify', verify), {
+      code: 'MARKER_DAMAGED',
+      message: /no head of this pod/,
+    });
+    assert.equal(await readFile(marker, 'utf8'), 'rot');
   });
 
   it('gives back the keyring without which its pod cannot be opened', async () => {

@@ -4,8 +4,9 @@ import { dirname, join } from 'node:path';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { isTwinUrl, parseHomeUrl, twinUrl } from '../../sync/home/home-url.ts';
 import { type DevicePlace, inodePlace } from '../../sync/pod/device-place.ts';
+import { keepingHint } from '../../sync/pod/lost-marker.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
-import { MARKER_FILE, TREE_POD_DIR } from '../../sync/pod/pod-folder.ts';
+import { MARKER_FILE, REPOSITORY_FOLDER, TREE_POD_DIR } from '../../sync/pod/pod-folder.ts';
 import { lockTree } from '../../sync/pod/tree.ts';
 import { abandonDevice, findStaging, mountDevice } from '../device/device.ts';
 import { findTarget, findUses } from '../device/device-target.ts';
@@ -34,20 +35,29 @@ export interface TwinPlace {
 export interface TakeOptions {
   /** No pod need be there: it was only just formatted, or is an empty folder. */
   readonly isFresh?: boolean;
+  /** A repository without its marker will do. */
+  readonly isMending?: boolean;
 }
 
 /**
  * Takes the folder, image file or drive at `path`.
  *
- * @throws DeskPodError HOME_AWAY if nothing is there, or an empty folder where a drive is mounted at other times; POD_BUSY,
+ * @throws DeskPodError HOME_AWAY if nothing is there, or an empty folder where a drive is mounted at other times;
+ * MARKER_DAMAGED for a folder that has lost its marker; POD_BUSY,
  * DEVICE_IN_USE, DEVICE_NOT_A_POD, MOUNT_FAILED, ROOT_NEEDED
  */
-export async function takePlace(path: string, { isFresh = false }: TakeOptions = {}): Promise<TwinPlace> {
+export async function takePlace(
+  path: string,
+  { isFresh = false, isMending = false }: TakeOptions = {},
+): Promise<TwinPlace> {
   const found = await findPlace(path);
   if (found === undefined) throw away(path);
   if ((await stat(found)).isDirectory()) {
     const dir = join(found, TREE_POD_DIR);
-    if (!isFresh && (await statusAt(join(dir, MARKER_FILE))) === undefined) throw away(path);
+    if (!isFresh && !(await hasMarker(dir))) {
+      if (!(await hasHead(dir))) throw away(path);
+      if (!isMending) throw withoutMarker(path, dir);
+    }
     const lock = await lockTree(found);
     return {
       path: found,
@@ -58,7 +68,7 @@ export async function takePlace(path: string, { isFresh = false }: TakeOptions =
       release: async () => lock.release(),
     };
   }
-  const device = await mountDevice(found, { isFresh });
+  const device = await mountDevice(found, { isFresh: isFresh || isMending });
   return {
     path: found,
     dir: device.mountDir,
@@ -118,7 +128,8 @@ export async function isTwinHere(url: string): Promise<boolean> {
   const found = await findPlace(pathOf(url));
   if (found === undefined) return false;
   if (!(await stat(found)).isDirectory()) return true;
-  return (await statusAt(join(found, TREE_POD_DIR, MARKER_FILE))) !== undefined;
+  const dir = join(found, TREE_POD_DIR);
+  return (await hasMarker(dir)) || (await hasHead(dir));
 }
 
 /** True for a twin on a device that is plugged in and that nobody has mounted: then it can be unplugged. */
@@ -137,6 +148,14 @@ export async function chooseHomeUrl(urls: readonly string[], typed: string): Pro
     if (path === typed || (wanted !== undefined && (await findPlace(path)) === wanted)) return url;
   }
   return typed;
+}
+
+async function hasMarker(dir: string): Promise<boolean> {
+  return (await statusAt(join(dir, MARKER_FILE))) !== undefined;
+}
+
+async function hasHead(dir: string): Promise<boolean> {
+  return (await statusAt(join(dir, REPOSITORY_FOLDER, 'head'))) !== undefined;
 }
 
 function pathOf(url: string): string {
@@ -179,5 +198,12 @@ function away(path: string): DeskPodError {
   return new DeskPodError('HOME_AWAY', `the twin at ${path} is not plugged in`, {
     hint: 'Plug it in, or mount the drive that it lies on, and run `deskpod sync` again.',
     details: { path },
+  });
+}
+
+function withoutMarker(place: string, dir: string): DeskPodError {
+  return new DeskPodError('MARKER_DAMAGED', `${place}: expected the marker of a twin, got nothing`, {
+    hint: keepingHint({ markerFile: join(dir, MARKER_FILE), place }),
+    details: { path: place },
   });
 }

@@ -1,14 +1,19 @@
-// Verifying a twin from the pod that it follows: what it holds as a home, and the runtime that it carries.
+// Verifying a twin from the pod that it follows: its marker, what it holds as a home, and the runtime that it carries.
 import { parseHomeUrl } from '../../sync/home/home-url.ts';
 import { openTwinHome } from '../../sync/home/twin-home.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
 import { asFollowed, bytesToStart } from '../../sync/pod/twin.ts';
 import { verifyHomeOf } from '../../sync/verify/home-verify.ts';
+import { mendTwinMarker } from '../../sync/verify/mend-twin.ts';
 import type { VerifyPlan, VerifyReport } from '../../sync/verify/verify-report.ts';
+import { VAULT_FILE_NAME, VAULT_NAME } from '../device/device-content.ts';
 import { afterwards } from '../pod/afterwards.ts';
 import { examineRuntime, isAsPut, type RuntimeReport } from '../runtime/device-runtime.ts';
 import { type TwinPlace, takePlace } from './twin-place.ts';
 import { equipTwin, runtimeOfTwin } from './twin-runtime.ts';
+
+/** What a pod in its own right has beside its marker: a vault, or the log of a tree. */
+const OWN_PARTS = [VAULT_NAME, VAULT_FILE_NAME, 'log'];
 
 /** What was found of a twin. */
 export interface VerifiedTwin {
@@ -18,17 +23,18 @@ export interface VerifiedTwin {
 }
 
 /**
- * Verifies the twin with this URL.
+ * Verifies the twin with this URL. Its marker is written anew first if it is damaged, as without it the place is no home.
  *
- * @throws DeskPodError HOME_AWAY, MARKER_DAMAGED, and as verifyHomeOf
+ * @throws DeskPodError HOME_AWAY, MARKER_DAMAGED if it is not, or cannot be, written anew, and as verifyHomeOf
  */
 export async function verifyTwin(pod: Pod, url: string, plan: VerifyPlan): Promise<VerifiedTwin> {
-  const place = await takePlace(parseHomeUrl(url).path);
+  const place = await takePlace(parseHomeUrl(url).path, { isMending: plan.isHealing });
   return afterwards(
     async () => {
       const { dir } = place;
+      const healed = plan.isHealing ? await mendTwinMarker(pod, { ...place, url, ownParts: OWN_PARTS }) : [];
       const home = openTwinHome({ dir, url }, asFollowed(pod));
-      const report = await verifyHomeOf(pod, home, plan);
+      const report = await verifyHomeOf(pod, home, plan, healed);
       return pod.state.kind === 'tree' ? { report } : verifyRuntime(pod, { ...place, url }, plan, report);
     },
     () => place.release(),

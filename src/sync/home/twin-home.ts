@@ -1,11 +1,12 @@
 // A twin as a home: a device that holds one pod's repository as it will use it when it takes the pod over.
 import { equalBytes, toHex } from '../../core/bytes.ts';
-import { DeskPodError } from '../../core/errors.ts';
+import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { Sealing } from '../../core/hashing.ts';
-import { decodeMarker, peekMarker } from '../../core/marker.ts';
+import { decodeMarker, type Marker, peekMarker } from '../../core/marker.ts';
 import { MARKER_FILE, REPOSITORY_FOLDER, TREE_LOCK } from '../pod/pod-folder.ts';
 import type { Home } from './home.ts';
 import { type HomeLayout, requirePodId } from './home-layout.ts';
+import { parseHomeUrl } from './home-url.ts';
 import { openFolderHome } from './rsync-home.ts';
 
 /** The pod that a twin follows, as its device knows it. */
@@ -58,18 +59,20 @@ function twinLayout(pod: FollowedPod, markerBytes: Uint8Array): HomeLayout {
 }
 
 function requireTwinOf(markerBytes: Uint8Array, { podId, epoch, sealing }: FollowedPod, url: string): void {
-  const found = peekMarker(markerBytes);
+  const found = readable(url, () => peekMarker(markerBytes));
   if (!equalBytes(found.podId, podId)) {
     throw new DeskPodError(
       'HOME_FOREIGN',
       `${url}: expected a twin of pod ${toHex(podId)}, got a device of pod ${toHex(found.podId)}`,
       {
-        hint: 'Take it out of the homes with `deskpod home remove`, or give this pod another twin.',
+        hint:
+          'If it is in other use now, take it out of the homes with `deskpod home remove`, or give this pod another twin. If not, ' +
+          `its marker is damaged: ${mending(url)}.`,
         details: { url, podId: toHex(found.podId) },
       },
     );
   }
-  const marker = decodeMarker(markerBytes, sealing);
+  const marker = readable(url, () => decodeMarker(markerBytes, sealing));
   if (marker.isTwin) return;
   const details = { url, homeEpoch: marker.epoch, epoch, deviceId: toHex(marker.deviceId) };
   if (marker.epoch > epoch) {
@@ -90,4 +93,21 @@ function requireTwinOf(markerBytes: Uint8Array, { podId, epoch, sealing }: Follo
       details,
     },
   );
+}
+
+/** A marker says nothing of where it lies: whoever syncs to several homes is told of which one it is. */
+function readable(url: string, decode: () => Marker): Marker {
+  try {
+    return decode();
+  } catch (cause) {
+    if (!isDeskPodError(cause)) throw cause;
+    const { code, message } = cause;
+    const hint = code === 'MARKER_DAMAGED' ? `What else is there may be whole: ${mending(url)}.` : cause.hint;
+    const details = { ...cause.details, url };
+    throw new DeskPodError(code, `${url}: ${message}`, { ...(hint && { hint }), details, cause });
+  }
+}
+
+function mending(url: string): string {
+  return `\`deskpod verify -d POD --home ${parseHomeUrl(url).path}\` writes it anew, if what lies beside it is of this pod`;
 }

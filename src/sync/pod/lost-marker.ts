@@ -15,7 +15,8 @@ export function keepingHint({ markerFile, place }: MarkerPlace): string {
     ? `\`ops/reader ${repositoryDir}\` takes the files out`
     : `Mounted read-only at FOLDER, \`ops/reader FOLDER/${REPOSITORY_FOLDER}\` takes the files out`;
   return (
-    'Keep what is here, it may be whole but for its marker. Bring that back from a copy of this device, or restore the pod ' +
-    `from a home or another twin to another place. ${reader} without it.`
+    'Keep what is here, it may be whole but for its marker. That of a twin is written anew by the pod that it follows: ' +
+    `\`deskpod verify -d POD --home ${place ?? dirname(markerFile)}\`. If it is none, bring it back from a copy of this device, or ` +
+    `restore the pod from a home or another twin to another place. ${reader} without it.`
   );
 }
