@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ErrorCode } from '../../src/core/errors.ts';
+import { type ErrorCode, isDeskPodError } from '../../src/core/errors.ts';
 import { peekHead } from '../../src/core/head.ts';
 import { operate } from '../../src/session/operation/operate.ts';
 import { operateStream } from '../../src/session/operation/operate-stream.ts';
@@ -235,6 +235,48 @@ describe('the twin of a tree pod', () => {
       message: /no head of this pod/,
     });
     assert.equal(await readFile(marker, 'utf8'), 'rot');
+  });
+
+  it('says where it lies and what comes next when its head, keyring or repository is damaged', async () => {
+    await lab.follow();
+    const repository = join(lab.podDir, 'repository');
+    const head = join(repository, 'head');
+    const verify = { depth: 'structure', home: lab.twin, isHealing: true, isGivingUp: false } as const;
+    const refused = async (act: () => Promise<unknown>, code: ErrorCode, hint: RegExp): Promise<void> => {
+      await assert.rejects(act, (error) => {
+        assert.ok(isDeskPodError(error, code), String(error));
+        assert.ok(error.message.includes(lab.twin), error.message);
+        assert.match(error.hint ?? '', hint);
+        return true;
+      });
+    };
+    const status = () => ask(lab.twin, 'status', {});
+
+    await writeFile(head, 'rot');
+    await refused(status, 'HEAD_DAMAGED', /`deskpod verify -d POD --home \/.*twin`.* another home/);
+    const [synced] = (await ask(lab.dir, 'sync', {})).homes;
+    assert.ok(synced !== undefined && 'error' in synced);
+    assert.equal(synced.error.code, 'HOME_DAMAGED');
+    assert.match(synced.error.message, /^twin:.*twin: .*expected .*got /);
+    const next = `remove ${head} and sync again`;
+    assert.ok(synced.error.hint?.includes(next), synced.error.hint);
+    const { faults } = await ask(lab.dir, 'verify', verify);
+    assert.ok(faults[0]?.includes(next), faults.join());
+    await rm(head);
+    await refused(status, 'POD_NOT_FOUND', /Sync to it from the device.* another home/);
+    assert.deepEqual(await lab.codesOfSync(), [undefined, undefined]);
+
+    const [keyring = ''] = await readdir(join(repository, 'keyrings'));
+    await rm(join(repository, 'keyrings', keyring));
+    await refused(status, 'OBJECT_MISSING', /-d POD --home \/.*twin`.*-d \/.*twin --home URL`/);
+    await ask(lab.dir, 'verify', verify);
+    await status();
+
+    await rm(repository, { recursive: true });
+    await refused(status, 'POD_NOT_FOUND', /Sync to it from the device.* another home/);
+    await refused(() => ask(lab.dir, 'verify', verify), 'HOME_DAMAGED', /`deskpod sync`/);
+    assert.deepEqual(await lab.codesOfSync(), [undefined, undefined]);
+    await status();
   });
 
   it('gives back the keyring without which its pod cannot be opened', async () => {

@@ -6,7 +6,7 @@ import type { VerifyAnswer } from '../../session/operation/verify-pod.ts';
 import { isAsPut } from '../../session/runtime/device-runtime.ts';
 import { fromWireError } from '../../session/supervisor/wire.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
-import { countLeft } from '../../sync/verify/verify-report.ts';
+import { countLeft, isLeft } from '../../sync/verify/verify-report.ts';
 import { contextOf, operateOn, withPodOptions } from '../context.ts';
 import { EXIT_STATUS } from '../exit-codes.ts';
 import { ExitStatus } from '../exit-status.ts';
@@ -103,6 +103,7 @@ async function mendingFirst(
   } catch (error) {
     if (!(error instanceof DeskPodError) || !isMendable(error)) throw error;
     if (home === undefined) {
+      if (error.details.isTwin === true) throw error; // it knows better where a twin gets it from
       throw new DeskPodError(error.code, error.message, {
         hint: 'Without it the pod cannot be opened: `deskpod verify -d POD --home URL` brings it back from a home.',
         details: error.details,
@@ -115,8 +116,9 @@ async function mendingFirst(
   }
 }
 
+/** A twin's head names what the last sync brought to it, which no other home's does. */
 function isMendable({ code, details }: DeskPodError): boolean {
-  return code === 'HEAD_DAMAGED' || details.kind === 'keyrings';
+  return (code === 'HEAD_DAMAGED' && details.isTwin !== true) || details.kind === 'keyrings';
 }
 
 function refuseMixtures({ home, fetch, sample, for: forMs, heal, giveUp }: VerifyOptions): void {
@@ -190,6 +192,7 @@ function nextStep(
   if (leftCount === 0)
     return 'Run `deskpod checkpoint`: it stores again what the files still have, and with it older checkpoints are whole, too.';
   if (!isHealing) return 'Nothing was healed, as --no-heal says; run it without to heal what can be healed.';
+  if (place !== 'device' && !damage.some(isLeft)) return undefined; // a fault says itself what to do
   if (place !== 'device')
     return 'Verify the device with `deskpod verify --read-data` as well: it is what a home is healed from.';
   const intact = damage.length > 0 && lost.length === 0 ? 'No checkpoint needs what is damaged. ' : '';

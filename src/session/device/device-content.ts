@@ -79,7 +79,7 @@ export function changedPod(path: string, reason: string): DeskPodError {
     path,
     reason,
     'DeskPod has not made it so: keep it, but do not mount it. Restore the pod from a home or twin to another device. Only if ' +
-      'nothing on this one matters, `deskpod create --force` makes a new pod of it.',
+      'nothing on this one matters, `deskpod create --force` makes a new pod of it, `deskpod home add --force` a twin.',
   );
 }
 

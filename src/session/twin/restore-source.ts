@@ -6,10 +6,9 @@ import type { Home } from '../../sync/home/home.ts';
 import { isTwinUrl, parseHomeUrl } from '../../sync/home/home-url.ts';
 import { openRsyncHome } from '../../sync/home/rsync-home.ts';
 import { type FollowedPod, openTwinHome } from '../../sync/home/twin-home.ts';
-import { type Credential, unlockRepository } from '../../sync/keyring/unlock.ts';
+import type { Credential } from '../../sync/keyring/unlock.ts';
 import { MARKER_FILE, REPOSITORY_FOLDER, TREE_POD_DIR } from '../../sync/pod/pod-folder.ts';
-import { isTwinAt, requireSynced } from '../../sync/pod/twin.ts';
-import { Repository } from '../../sync/repository/repository.ts';
+import { isTwinAt, unlockTwin } from '../../sync/pod/twin.ts';
 import { afterwards } from '../pod/afterwards.ts';
 import { isDevice, takePlace } from './twin-place.ts';
 
@@ -52,9 +51,7 @@ async function requireTwin(dir: string, path: string): Promise<void> {
 }
 
 async function prove(dir: string, place: string, credential: Credential): Promise<FollowedPod> {
-  const repository = await Repository.open(join(dir, REPOSITORY_FOLDER));
-  await requireSynced(repository, place);
-  const { head, keyring } = await unlockRepository(repository, credential);
+  const { head, keyring } = await unlockTwin(join(dir, REPOSITORY_FOLDER), credential, place);
   const { podId, logKey } = keyring.secrets;
   return { podId, epoch: head.epoch, sealing: { hashing, logKey } };
 }

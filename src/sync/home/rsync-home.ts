@@ -266,7 +266,7 @@ class RsyncHome implements Home {
       'HOME_DAMAGED',
       `${this.url}: ${damaged[0]} has another length than on this device`,
       {
-        hint: 'remove that file at home and sync again: it is sent anew',
+        hint: `\`deskpod verify -d POD --home ${this.url}\` sends it anew. Where devices can only add, home's owner removes that file first.`,
         details: { url: this.url, objects: damaged },
       },
     );

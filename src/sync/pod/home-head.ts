@@ -3,8 +3,10 @@ import { equalBytes } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import { decodeHead, type Head, peekHead } from '../../core/head.ts';
 import type { Home } from '../home/home.ts';
+import { isTwinUrl, parseHomeUrl } from '../home/home-url.ts';
 import { BRANCHES_FOLDER } from './branches.ts';
 import type { Pod } from './pod.ts';
+import { REPOSITORY_FOLDER, TREE_POD_DIR } from './pod-folder.ts';
 import { isOfThisLog } from './standing.ts';
 
 /** Home's head, proven, and its bytes. */
@@ -20,11 +22,30 @@ export async function readHomeHead(home: Home, pod: Pod): Promise<HomeHead | und
   try {
     return { head: decodeHead(bytes, pod.sealing), bytes };
   } catch (cause) {
-    throw new DeskPodError('HOME_DAMAGED', `${home.url}: the head of this pod is not one that it wrote`, {
-      hint: `Look at ${home.url}; if that copy is lost, remove this pod's folder there and sync again.`,
-      cause,
-    });
+    const { message } = cause as Error;
+    throw new DeskPodError(
+      'HOME_DAMAGED',
+      `${home.url}: the head there is none that this pod wrote: ${message}`,
+      {
+        hint: gettingAnother(home.url, pod),
+        details: { url: home.url },
+        cause,
+      },
+    );
   }
+}
+
+/** How a home gets another head in the place of a damaged one. A device of a later epoch may have written that. */
+function gettingAnother(url: string, { state: { podId, kind } }: Pod): string {
+  const { path } = parseHomeUrl(url);
+  const isDevice = isTwinUrl(url) && kind === 'desktop';
+  const head = isTwinUrl(url)
+    ? `${path}/${TREE_POD_DIR}/${REPOSITORY_FOLDER}/head`
+    : `pods/${podId}/head there`;
+  const step = isDevice
+    ? `make it anew with \`deskpod home add ${path} --force\` and sync again: everything is sent once more`
+    : `remove ${head} and sync again: only the head is written anew, and what else is lacking`;
+  return `If no other device of this pod goes on there, ${step}.`;
 }
 
 /**

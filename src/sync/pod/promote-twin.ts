@@ -8,8 +8,7 @@ import type { LogRecord } from '../../core/record.ts';
 import { type CarriedRuntime, type Checkpoint, latestCheckpoint, type PodState } from '../../core/state.ts';
 import { hashing } from '../hashing.ts';
 import type { Secrets } from '../keyring/pod-secrets.ts';
-import { type Credential, readMarker, unlockRepository } from '../keyring/unlock.ts';
-import { Repository } from '../repository/repository.ts';
+import { type Credential, readMarker } from '../keyring/unlock.ts';
 import { readChain } from '../repository/segments.ts';
 import { newDeviceId } from './create-pod.ts';
 import { type DevicePlace, placeId } from './device-place.ts';
@@ -19,7 +18,7 @@ import { foldRecords, type Pod, toLoggedEvent } from './pod.ts';
 import type { PodFolder } from './pod-folder.ts';
 import { rebuildLog } from './rebuild.ts';
 import type { FilesPlace } from './staged-files.ts';
-import { requireSynced, runtimeOnTwin } from './twin.ts';
+import { runtimeOnTwin, unlockTwin } from './twin.ts';
 
 /** What of a twin is meant. */
 export interface TwinRequest {
@@ -71,9 +70,7 @@ export async function surveyTwin(
   { place, checkpoint: wanted }: TwinRequest,
 ): Promise<SurveyedTwin> {
   const startedMs = performance.now();
-  const repository = await Repository.open(folder.repositoryDir);
-  await requireSynced(repository, place);
-  const { head, keyring } = await unlockRepository(repository, credential);
+  const { repository, head, keyring } = await unlockTwin(folder.repositoryDir, credential, place);
   const { secrets } = keyring;
   const marker = await readMarker(folder, keyring);
   const records = await readChain(repository, secrets, head);

@@ -5,7 +5,13 @@ import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { encodeMarker } from '../../core/marker.ts';
 import { type CarriedRuntime, latestCheckpoint, type PodState } from '../../core/state.ts';
 import type { FollowedPod } from '../home/twin-home.ts';
-import { type Credential, peekMarkerIn, readMarker, unlockRepository } from '../keyring/unlock.ts';
+import {
+  type Credential,
+  peekMarkerIn,
+  readMarker,
+  type Unlocked,
+  unlockRepository,
+} from '../keyring/unlock.ts';
 import { Repository } from '../repository/repository.ts';
 import { withScratchFolder } from '../scratch-folder.ts';
 import { newDeviceId } from './create-pod.ts';
@@ -100,9 +106,7 @@ export async function withTwinPod<T>(
   work: (pod: Pod) => Promise<T>,
 ): Promise<T> {
   const [markerFile, repositoryDir] = [join(dir, MARKER_FILE), join(dir, REPOSITORY_FOLDER)];
-  const repository = await Repository.open(repositoryDir);
-  await requireSynced(repository, place);
-  const unlocked = await unlockRepository(repository, credential);
+  const unlocked = await unlockTwin(repositoryDir, credential, place);
   await readMarker({ markerFile, place }, unlocked.keyring);
   return withScratchFolder(async (projectionsDir) => {
     const pod = await Pod.openRepository({ markerFile, repositoryDir, projectionsDir }, unlocked, () =>
@@ -116,11 +120,57 @@ export async function withTwinPod<T>(
   });
 }
 
-/** Refuses a twin that has nothing yet. @throws DeskPodError POD_NOT_FOUND */
-export async function requireSynced(repository: Repository, place: string): Promise<void> {
-  if ((await repository.readHead()) !== undefined) return;
-  throw new DeskPodError('POD_NOT_FOUND', `${place} is a twin to which no sync has ended yet`, {
-    hint: 'Sync to it from the device that it follows; if that is lost, restore the pod from another home.',
-    details: { place },
+/** The repository of a twin, whose head and keyring are proven. */
+export interface UnlockedTwin extends Unlocked {
+  readonly repository: Repository;
+}
+
+/**
+ * Opens the repository of a twin, and proves its head and keyring. `place` is what to call the twin.
+ *
+ * @throws DeskPodError POD_NOT_FOUND if no sync to it has ended, or nothing of it is left; PASSPHRASE_WRONG,
+ * KEYRING_NO_IDENTITY; HEAD_DAMAGED, KEYRING_DAMAGED, OBJECT_MISSING, OBJECT_DAMAGED with `details.isTwin`
+ */
+export async function unlockTwin(
+  repositoryDir: string,
+  credential: Credential,
+  place: string,
+): Promise<UnlockedTwin> {
+  const repository = await Repository.open(repositoryDir).catch((error: unknown) => {
+    throw isDeskPodError(error, 'POD_NOT_FOUND')
+      ? nothingSynced(place, 'without a repository', error)
+      : error;
   });
+  try {
+    if ((await repository.readHead()) === undefined) throw nothingSynced(place, 'without a head');
+    return { repository, ...(await unlockRepository(repository, credential)) };
+  } catch (error) {
+    throw damagedTwin(error, place);
+  }
+}
+
+function nothingSynced(place: string, what: string, cause?: unknown): DeskPodError {
+  return new DeskPodError(
+    'POD_NOT_FOUND',
+    `${place} is a twin ${what}: no sync to it has ended yet, or it was lost`,
+    {
+      hint: 'Sync to it from the device that it follows; if that is lost, restore the pod from another home.',
+      details: { place },
+      ...(cause === undefined ? {} : { cause }),
+    },
+  );
+}
+
+/** What keeps a twin from being opened, with its place and what brings it back; any other error as it is. */
+function damagedTwin(error: unknown, place: string): unknown {
+  if (!isDeskPodError(error)) return error;
+  const isHead = error.code === 'HEAD_DAMAGED';
+  if (!isHead && error.code !== 'KEYRING_DAMAGED' && error.details.kind !== 'keyrings') return error;
+  const hint = isHead
+    ? `From the device that it follows, \`deskpod verify -d POD --home ${place}\` says how it gets another one. If that is ` +
+      'lost, restore the pod from another home.'
+    : `From the device that it follows, \`deskpod verify -d POD --home ${place}\` sends it anew; if that is lost, ` +
+      `\`deskpod verify -d ${place} --home URL\` fetches it from another home.`;
+  const details = { ...error.details, place, isTwin: true };
+  return new DeskPodError(error.code, `${place}: ${error.message}`, { hint, details, cause: error });
 }

@@ -1,7 +1,8 @@
 // Verifying a home of a pod: its objects against their names, what it should have by the log, and healing it.
 import { toHex } from '../../core/bytes.ts';
-import { decodeHead, type Head } from '../../core/head.ts';
+import type { Head } from '../../core/head.ts';
 import type { Home } from '../home/home.ts';
+import { readHomeHead } from '../pod/home-head.ts';
 import type { Pod } from '../pod/pod.ts';
 import { findOwnHead } from '../pod/standing.ts';
 import { type DamagedObject, isDamage, objectAt, objectLabel, objectPlace } from './damage.ts';
@@ -88,13 +89,12 @@ class HomeVerify {
       if (head === undefined) this.#faults.push('branches: expected a head of this device at home, got none');
       return head;
     }
-    const bytes = await this.#home.head(this.#pod.state.podId);
-    if (bytes === undefined) {
-      this.#faults.push('head: expected one of this pod at home, got nothing');
-      return undefined;
-    }
     try {
-      const head = decodeHead(bytes, this.#pod.sealing);
+      const head = (await readHomeHead(this.#home, this.#pod))?.head;
+      if (head === undefined) {
+        this.#faults.push('head: expected one of this pod at home, got nothing; a sync writes it');
+        return undefined;
+      }
       if ((await this.#pod.recordHash(head.seq)) === toHex(head.recordHash)) return head;
       this.#faults.push(
         head.epoch > this.#pod.state.epoch
@@ -103,7 +103,7 @@ class HomeVerify {
       );
     } catch (error) {
       if (!isDamage(error)) throw error;
-      this.#faults.push(error.message);
+      this.#faults.push(`head: ${error.message}. ${error.hint ?? ''}`.trimEnd());
     }
     return undefined;
   }
