@@ -62,6 +62,8 @@ const { outputFiles } = await build({
   },
 });
 await mkdir(buildDir, { recursive: true });
+// what was compiled of former parts serves nobody; what root has compiled a user cannot remove, and it does no harm
+await rm(join(buildDir, 'compiled'), { recursive: true, force: true }).catch(() => undefined);
 // `bin/deskpod` compares the sources with the command line's own file: it comes last, and is as old as what was read
 const isProgram = (path: string): boolean => basename(path) === 'deskpod.js';
 for (const { path, contents } of outputFiles.sort(
