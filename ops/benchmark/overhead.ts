@@ -19,6 +19,8 @@ const DEVICE_SIZE = '4G';
 const WORK_DIR = '/home/user/work';
 const SOURCES = new URL('./work/', import.meta.url).pathname;
 const CHROOT = 'chroot';
+/** A chroot with the least filter of calls that there can be: what the kernel takes to have one at all. */
+const EMPTY_FILTER = 'empty filter';
 
 /** Of a processor: without waiting, and without what else the machine does. */
 const PROCESSOR_TIME = ', processor time';
@@ -83,13 +85,14 @@ function limits(): Limit[] {
     const { name, unit } = work;
     if (['compile', 'database', 'files'].includes(word))
       rows.push({ name: `${name}${PROCESSOR_TIME}`, unit, peerName: CHROOT });
+    if (word === 'call') rows.push({ ...work, peerName: EMPTY_FILTER });
   }
   return rows;
 }
 
 async function measureOnce(
   findings: Findings,
-  places: Readonly<Record<string, Exec>>,
+  places: Readonly<Record<'deskpod' | typeof CHROOT, Exec>>,
   isInOrder: boolean,
 ): Promise<void> {
   const entries = Object.entries(places);
@@ -104,6 +107,8 @@ async function measureOnce(
       if (processor !== undefined) findings.note(`${name}${PROCESSOR_TIME}`, tool, processor);
     }
   }
+  const filtered = Number(await places[CHROOT]('sh', `${WORK_DIR}/work.sh`, 'filtered'));
+  findings.note(WORK.call.name, EMPTY_FILTER, filtered);
 }
 
 /** Puts the work's sources into the home of a place, and makes of them what is worked on. */
