@@ -1,5 +1,4 @@
 // A desktop pod on this host: its session starts, is checkpointed, suspended, resumed and ended here.
-import { findCheckpoint } from '../../core/decide.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Root } from '../../core/root.ts';
@@ -32,6 +31,17 @@ import {
   targetOf,
 } from './start-choice.ts';
 import { Suspension } from './suspension.ts';
+
+/** The layer is said to be at rest, and is not what the checkpoint has whose processes are to go on upon it. */
+class LayerChanged extends Error {
+  constructor(path: string) {
+    super(
+      `The files on this device were changed while the session was suspended (${path}): they were brought back to those that ` +
+        'it was suspended with. If others had the drive, compare with a home: deskpod sync.',
+    );
+    this.name = 'LayerChanged';
+  }
+}
 
 /** One opened desktop pod. Its owner calls one thing after another. */
 export class Desktop {
@@ -126,8 +136,13 @@ export class Desktop {
     requireMemory(target.stats.imageBytes, await availableMemory());
     const { session } = state;
     const isAtHand = session.status === 'suspended' && asked.checkpoint === undefined;
-    if (isAtHand && !(await this.root.isInUse())) return this.#resume(target.number, onProgress);
-    return this.#goBack(target, asked.geometry, onProgress);
+    if (!isAtHand || (await this.root.isInUse())) return this.#goBack(target, asked.geometry, onProgress);
+    try {
+      return await this.#resume(target, onProgress, { isLayerProven: false });
+    } catch (error) {
+      if (!(error instanceof LayerChanged)) throw error;
+      return this.#goBack(target, asked.geometry, onProgress, [error.message]);
+    }
   }
 
   /** Seals the files, and the processes of a running session, which goes on. @throws DeskPodError CHECKPOINT_DOUBTFUL */
@@ -231,19 +246,22 @@ export class Desktop {
     return { resumedCheckpoint: undefined, resumeMs: performance.now() - startedMs, warnings };
   }
 
+  /** @throws LayerChanged if the layer was not restored just now, and is not what the checkpoint has: nothing runs then */
   async #resume(
-    number: number,
+    { number, files, images }: Checkpoint,
     onProgress: ProgressListener,
-    warnings: readonly string[] = [],
+    {
+      isLayerProven,
+      warnings = [],
+    }: { readonly isLayerProven: boolean; readonly warnings?: readonly string[] },
   ): Promise<StartedSession> {
     const startedMs = performance.now();
-    const { images } = findCheckpoint(this.pod.state, number);
     if (images === undefined) throw new TypeError(`checkpoint ${number} has no images`);
     onProgress({ step: `resuming checkpoint ${number}` });
     const imagesDir = await openImages(this.#staging);
     let resumeMs: number;
     try {
-      await this.#mountWith(images, imagesDir);
+      await this.#mountWith(images, imagesDir, isLayerProven ? undefined : files);
       await this.#live.goOnFrom(imagesDir);
       resumeMs = performance.now() - startedMs;
       const host = hostFacts();
@@ -263,16 +281,27 @@ export class Desktop {
     return { resumedCheckpoint: number, resumeMs, warnings };
   }
 
-  /** Mounts the root while images are fetched. If one fails the other has ended, too: neither keeps the device busy. */
-  async #mountWith(images: Root, imagesDir: string): Promise<void> {
+  /**
+   * Mounts the root while images are fetched and, if `files` are given, the layer is compared with them. If one fails the others
+   * have ended, too: none keeps the device busy.
+   */
+  async #mountWith(images: Root, imagesDir: string, files: Root | undefined): Promise<void> {
     const stopping = new AbortController();
-    const options = { overwrite: true, signal: stopping.signal };
-    const both = [this.root.mount(), restoreTree(images, this.pod.content, imagesDir, options)];
+    const { signal } = stopping;
+    const compare = async (proven: Root): Promise<void> => {
+      const path = await this.root.findChange(proven, signal);
+      if (path !== undefined) throw new LayerChanged(path);
+    };
+    const all = [
+      this.root.mount(),
+      restoreTree(images, this.pod.content, imagesDir, { overwrite: true, signal }),
+      ...(files === undefined ? [] : [compare(files)]),
+    ];
     try {
-      await Promise.all(both);
+      await Promise.all(all);
     } catch (error) {
       stopping.abort();
-      await Promise.allSettled(both);
+      await Promise.allSettled(all);
       throw error;
     }
   }
@@ -282,15 +311,17 @@ export class Desktop {
     target: Checkpoint,
     geometry: Geometry,
     onProgress: ProgressListener,
+    reasons: readonly string[] = [],
   ): Promise<StartedSession> {
     const { number } = target;
     const present = await this.checkpoint(onProgress, 'note');
     onProgress({ step: `bringing the files back to checkpoint ${number}` });
     await this.root.bringBack(target.files, onProgress);
-    const warning = `The files as they were until now are in checkpoint ${present.number}.`;
-    if (target.images !== undefined) return this.#resume(number, onProgress, [warning]);
+    const warnings = [...reasons, `The files as they were until now are in checkpoint ${present.number}.`];
+    if (target.images !== undefined)
+      return this.#resume(target, onProgress, { isLayerProven: true, warnings });
     return this.#startFresh(geometry, onProgress, [
-      warning,
+      ...warnings,
       `Checkpoint ${number} holds files only, no session.`,
     ]);
   }

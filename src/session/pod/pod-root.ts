@@ -3,7 +3,10 @@ import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Root } from '../../core/root.ts';
+import { readManifest } from '../../sync/browse/manifest-stream.ts';
+import { displayPath } from '../../sync/files/byte-path.ts';
 import { restoreTree } from '../../sync/files/restore.ts';
+import { findDifference } from '../../sync/files/tree-difference.ts';
 import { type CapturedTree, captureInto } from '../../sync/pod/seal-checkpoint.ts';
 import { findMappedInodes } from '../../sync/posix/open-writers.ts';
 import { isSystemError, syncFolder } from '../../sync/repository/durable-file.ts';
@@ -106,6 +109,17 @@ export class PodRoot {
       'data',
       signal === undefined ? options : { ...options, signal },
     );
+  }
+
+  /**
+   * A path at which the layer's files are not those of a checkpoint, though nobody noted that they may change: others have had
+   * the drive, or it lost something. Undefined if they are, as far as can be told without reading them.
+   * @throws DeskPodError as reading a manifest does, SOURCE_UNREADABLE; the reason of `signal`
+   */
+  async findChange(files: Root, signal: AbortSignal): Promise<string | undefined> {
+    const manifest = readManifest(this.#opened.pod.content, files);
+    const path = await findDifference(this.layerDir, manifest, signal);
+    return path === undefined ? undefined : `/${displayPath(path)}`;
   }
 
   /** Stores what has changed so far, so that the session stands still only for what changes until then. */
