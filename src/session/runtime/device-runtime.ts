@@ -41,6 +41,8 @@ export interface RuntimeImage {
 const OWN_IMAGE = fileURLToPath(new URL('../../../build/runtime.erofs', import.meta.url));
 
 const ENTRY_BYTES = new TextEncoder().encode(ENTRY_SCRIPT);
+/** No script that starts a runtime was ever longer. */
+const ENTRY_MAX_BYTES = 64 * 1024;
 
 /** This program's own, or the one that it was started from: DESKPOD_RUNTIME_IMAGE. */
 function imagePath(): string {
@@ -108,17 +110,22 @@ export function putRuntime(mountDir: string, image: RuntimeImage): Promise<Carri
 export async function removeRuntime(mountDir: string): Promise<void> {
   for (const name of [ENTRY_NAME, RUNTIME_NAME])
     for (const suffix of ['', UNFINISHED_SUFFIX])
-      await rm(join(mountDir, `${name}${suffix}`), { force: true });
+      await rm(join(mountDir, `${name}${suffix}`), { recursive: true, force: true });
   await syncFolder(mountDir);
 }
 
-/** Reads all of a mounted device's runtime, and compares it with what the log says. Nothing of it is run. */
+/**
+ * Reads all of a mounted device's runtime, and compares it with what the log says. Nothing of it is run. What has another
+ * length than anything that was ever put there is not read: whoever had the drive may have made it without end.
+ */
 export async function examineRuntime(
   mountDir: string,
   logged: CarriedRuntime | undefined,
 ): Promise<RuntimeReport> {
-  const image = await hashIfThere(join(mountDir, RUNTIME_NAME));
-  const entry = await hashIfThere(join(mountDir, ENTRY_NAME));
+  const own = await hashIfThere(imagePath(), () => true);
+  const lengths = [logged?.sizeBytes, own?.sizeBytes];
+  const image = await hashIfThere(join(mountDir, RUNTIME_NAME), (sizeBytes) => lengths.includes(sizeBytes));
+  const entry = await hashIfThere(join(mountDir, ENTRY_NAME), (sizeBytes) => sizeBytes <= ENTRY_MAX_BYTES);
   const isFound = image !== undefined || entry !== undefined;
   const altered: string[] = [];
   if (image !== undefined && image.sha256 !== logged?.sha256) altered.push(RUNTIME_NAME);
@@ -128,7 +135,6 @@ export async function examineRuntime(
   if (logged === undefined) standing = isFound ? 'unlisted' : 'none';
   else if (altered.length > 0) standing = 'altered';
   else standing = isWhole ? 'as-put' : 'missing';
-  const own = await hashIfThere(imagePath());
   const isThisHosts = own === undefined ? undefined : own.sha256 === image?.sha256;
   return { standing, sizeBytes: image?.sizeBytes ?? 0, altered, isThisHosts };
 }
@@ -144,7 +150,8 @@ async function replaceFile(
   pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 ): Promise<HashedBytes> {
   const temporary = `${path}${UNFINISHED_SUFFIX}`;
-  await rm(temporary, { force: true });
+  // others may have made a folder there
+  await rm(temporary, { recursive: true, force: true });
   const written = await writeTemporary(temporary, async (file) => {
     await file.chmod(mode);
     return writeHashed(file, pieces);
@@ -157,9 +164,14 @@ async function sizeIfThere(path: string): Promise<number> {
   return (await statusAt(path))?.size ?? 0;
 }
 
-async function hashIfThere(path: string): Promise<HashedBytes | undefined> {
+/** A file that may have been put there; of one that cannot, by its length, there is no hash. */
+async function hashIfThere(
+  path: string,
+  mayBe: (sizeBytes: number) => boolean,
+): Promise<(Partial<HashedBytes> & Pick<HashedBytes, 'sizeBytes'>) | undefined> {
   try {
-    return await hashFile(path);
+    const { size: sizeBytes } = await stat(path);
+    return mayBe(sizeBytes) ? await hashFile(path) : { sizeBytes };
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return undefined;
     throw error;

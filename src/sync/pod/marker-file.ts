@@ -26,7 +26,8 @@ export async function replaceMarker(
   bytes: Uint8Array,
 ): Promise<void> {
   const temporary = `${markerFile}.new`;
-  await rm(temporary, { force: true });
+  // others may have made a folder there
+  await rm(temporary, { recursive: true, force: true });
   await writeTemporary(temporary, (file) => writeFully(file, bytes, 0));
   await publish(temporary, markerFile);
 }
