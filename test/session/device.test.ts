@@ -66,6 +66,24 @@ describe('mountDevice', () => {
     await assert.rejects(run(`${mountDir}/upper/echo`, ['hello']));
   });
 
+  it('is let go of though another image has its loop device at once', async () => {
+    const device = await bench.mounted();
+    const other = await bench.image('other.img');
+    const [bin, at, path] = [bench.path('bin'), bench.path('at'), process.env.PATH];
+    for (const dir of [bin, at]) await mkdir(dir);
+    const { stdout: real } = await run('which', ['umount']);
+    const script = `#!/bin/sh\n${real} "$@" && mount -o loop '${other}' '${at}'\n`;
+    await writeFile(`${bin}/umount`, script, { mode: 0o755 });
+    process.env.PATH = `${bin}:${path}`;
+    try {
+      await device.unmount();
+    } finally {
+      process.env.PATH = path;
+    }
+    await run('umount', [at]);
+    await requireNothingLeft(device);
+  });
+
   it('can be unmounted twice', async () => {
     const device = await bench.mounted();
     await device.unmount();

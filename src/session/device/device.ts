@@ -306,9 +306,9 @@ async function unmountWhenFree(path: string, mountDir: string): Promise<void> {
 /** An unmounted ext4 lives on while an overlay or another namespace uses it, and a loop device until it is detached. */
 async function waitForRelease(path: string, { target, blockName }: Grip): Promise<void> {
   const deadline = performance.now() + RELEASE_TIMEOUT_MS;
+  // A loop device is held by what is mounted of it. Its name may be another image's right after that.
   const isHeld = async () =>
-    (await exists(`/sys/fs/ext4/${blockName}`)) ||
-    (target.kind === 'image' && (await loopsOf(target)).length > 0);
+    target.kind === 'image' ? (await loopsOf(target)).length > 0 : exists(`/sys/fs/ext4/${blockName}`);
   while (await isHeld()) {
     if (performance.now() > deadline) {
       throw inUse(path, [{ name: 'the kernel', path: `/dev/${blockName}` }]);
