@@ -1,5 +1,5 @@
 // A desktop pod on this host: its session starts, is checkpointed, suspended, resumed and ended here.
-import { DeskPodError } from '../../core/errors.ts';
+import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Root } from '../../core/root.ts';
 import type { Checkpoint } from '../../core/state.ts';
@@ -15,7 +15,8 @@ import type { Geometry } from '../barrier/bundle.ts';
 import { isPulledOut, pulledOut, seemsPulledOut } from '../device/device.ts';
 import { hostFacts } from '../host/host-facts.ts';
 import { hostProcessor } from '../host/host-processor.ts';
-import { availableMemory, requireHost, requireMemory } from '../host/requirements.ts';
+import { freeMemory, requireMemory, tooLittleMemory } from '../host/memory.ts';
+import { requireHost } from '../host/requirements.ts';
 import type { Staging } from '../host/staging.ts';
 import { checkpointSession, type ProcessSession } from '../process/processes.ts';
 import { afterwards } from './afterwards.ts';
@@ -133,7 +134,7 @@ export class Desktop {
     if (target === undefined)
       return this.#startFresh(asked.geometry, onProgress, freshWarnings(state, asked));
     requireProcessor(target, hostProcessor());
-    requireMemory(target.stats.imageBytes, await availableMemory());
+    await requireMemory(target.stats.imageBytes);
     const { session } = state;
     const isAtHand = session.status === 'suspended' && asked.checkpoint === undefined;
     if (!isAtHand || (await this.root.isInUse())) return this.#goBack(target, asked.geometry, onProgress);
@@ -248,7 +249,7 @@ export class Desktop {
 
   /** @throws LayerChanged if the layer was not restored just now, and is not what the checkpoint has: nothing runs then */
   async #resume(
-    { number, files, images }: Checkpoint,
+    { number, files, images, stats }: Checkpoint,
     onProgress: ProgressListener,
     {
       isLayerProven,
@@ -261,7 +262,11 @@ export class Desktop {
     const imagesDir = await openImages(this.#staging);
     let resumeMs: number;
     try {
-      await this.#mountWith(images, imagesDir, isLayerProven ? undefined : files);
+      await this.#mountWith(images, imagesDir, isLayerProven ? undefined : files).catch(async (error) => {
+        // it is memory that is full: what lies on the drive is only read
+        if (!isDeskPodError(error, 'SPACE_EXHAUSTED')) throw error;
+        throw tooLittleMemory(stats.imageBytes, await freeMemory(), error);
+      });
       await this.#live.goOnFrom(imagesDir);
       resumeMs = performance.now() - startedMs;
       const host = hostFacts();

@@ -1,6 +1,5 @@
 // Process images in the host's memory, on their way between CRIU and the repository.
 import { readdir, rm, writeFile } from 'node:fs/promises';
-import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DeskPodError } from '../../core/errors.ts';
@@ -9,6 +8,7 @@ import { type CapturedTree, captureInto } from '../../sync/pod/seal-checkpoint.t
 import { run } from '../../sync/process.ts';
 import type { Content } from '../../sync/repository/content.ts';
 import { isSystemError } from '../../sync/repository/durable-file.ts';
+import { roomForImages } from '../host/memory.ts';
 import { mountAt, readMounts } from '../host/mount-table.ts';
 import { mountImagesTmpfs, type Staging } from '../host/staging.ts';
 import { isHooked, refuseHook } from '../process/freeze-hook.ts';
@@ -19,10 +19,10 @@ const ENDING_TIMEOUT_MS = 60_000;
 const ENDING_POLL_MS = 10;
 const DYING_MS = 2000;
 
-/** An empty folder in memory for the images of this pod's session. */
+/** An empty folder in memory for the images of this pod's session, which takes no more than there is. */
 export async function openImages(staging: Staging): Promise<string> {
   await dropImages(staging);
-  await mountImagesTmpfs(staging.imagesDir, totalmem());
+  await mountImagesTmpfs(staging.imagesDir, await roomForImages());
   return staging.imagesDir;
 }
 
