@@ -1,6 +1,5 @@
 // A pod on a LUKS vault by the commands that its owner types, with the program that devices carry: in a guest, as it needs
-// dm-crypt. Emulated, that takes half as long again as the same without commands (luks-session.test.ts), so it is run only if
-// DESKPOD_TEST_EXHAUSTIVE is set.
+// dm-crypt. Emulated, that takes two minutes, so it is run only if DESKPOD_TEST_EXHAUSTIVE is set.
 import assert from 'node:assert/strict';
 import { copyFile, mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -2,9 +2,9 @@
 import { Desktop } from '../../../src/session/pod/desktop.ts';
 import { openDevice } from '../../../src/session/pod/open-device.ts';
 
-export const DEVICE = '/dev/vdc';
+const DEVICE = '/dev/vdc';
 /** Of the desktops of tests. */
-export const CREDENTIAL = { passphrase: 'correct horse battery' };
+const CREDENTIAL = { passphrase: 'correct horse battery' };
 export const START = { choice: 'default', geometry: { width: 1280, height: 800 } } as const;
 
 /** On the guest's console. */

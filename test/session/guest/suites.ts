@@ -3,7 +3,6 @@
 import type { Register } from '../vault-bench.ts';
 import { describeVaultContract } from '../vault-contract.ts';
 import { describeLuksPod } from './luks-pod-suite.ts';
-import { describeLuksSession } from './luks-session-suite.ts';
 import { describeLuksVault } from './luks-vault-suite.ts';
 import { describeRefusal, describeSession } from './session-suite.ts';
 
@@ -18,9 +17,8 @@ export const VAULT_SUITES: Suites = {
   },
 };
 
-/** Those of a session on a disk of the guest's own, or of a device that another host has used. */
+/** Those of a session on a device that another host has used. */
 const SESSION_SUITES: Suites = {
-  'luks-session': describeLuksSession,
   session: describeSession,
   refusal: describeRefusal,
 };
