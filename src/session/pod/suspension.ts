@@ -1,7 +1,8 @@
 // A suspend: from the processes that are saved in memory to the checkpoint that lies on the drive, also if it was interrupted.
+import { setImmediate } from 'node:timers/promises';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
-import { type CheckpointReport, sealCheckpoint } from '../../sync/pod/seal-checkpoint.ts';
+import { type CapturedTree, type CheckpointReport, sealCheckpoint } from '../../sync/pod/seal-checkpoint.ts';
 import { isPulledOut } from '../device/device.ts';
 import { countDeviceWrites, flushDevice, flushFully } from '../device/device-writes.ts';
 import type { Staging } from '../host/staging.ts';
@@ -22,6 +23,18 @@ interface SuspendFigures {
   readonly pauseMs: number;
   readonly suspendMs: number;
   readonly startedMs: number;
+}
+
+/** A checkpoint's parts, in packs that are not sealed yet. */
+interface StoredParts {
+  readonly files: CapturedTree;
+  readonly images: CapturedTree;
+}
+
+/** Parts that are being stored, and what stops that. */
+interface Storing {
+  readonly parts: Promise<StoredParts>;
+  readonly stop: AbortController;
 }
 
 /** Puts the session of a pod to rest. */
@@ -60,11 +73,19 @@ export class Suspension {
     const imagesDir = await openImages(this.#staging);
     onProgress({ step: 'saving the processes' });
     let figures: SuspendFigures;
+    let storing: Storing | undefined;
     try {
-      const whileFrozen = () => noteSessionEnds(this.#staging);
+      const whileFrozen = async (): Promise<void> => {
+        // the dump was tried before, and failed after its images were complete
+        await this.#forsake(storing);
+        await noteSessionEnds(this.#staging);
+        // No process runs again unless CRIU fails now: what it saved is stored while it ends them.
+        storing = this.#store(onProgress);
+      };
       const { pauseMs } = await suspendSession(session, { imagesDir, whileFrozen });
       figures = { pauseMs, suspendMs: performance.now() - startedMs, startedMs };
     } catch (error) {
+      await this.#forsake(storing);
       await dropImages(this.#staging);
       throw error;
     }
@@ -74,8 +95,7 @@ export class Suspension {
     const forgetting = Promise.allSettled([forgetSession(session)]);
     let report: CheckpointReport;
     try {
-      onProgress({ step: 'storing the checkpoint' });
-      report = await this.#seal(figures, onProgress);
+      report = await this.#seal(figures, storing ?? this.#store(onProgress));
     } catch (error) {
       await forgetting;
       await this.#goOn(imagesDir, error, onProgress);
@@ -94,19 +114,43 @@ export class Suspension {
     return { ...report, warnings, deviceBytes: (await countDeviceWrites(mountDir)) - writtenBefore };
   }
 
-  async #seal(figures: SuspendFigures, onProgress: ProgressListener): Promise<CheckpointReport> {
-    const [files, images, flushed] = await Promise.allSettled([
-      this.#root.capture(onProgress),
-      captureImages(this.#opened.pod.content, this.#staging, onProgress),
-      // The layer is resumed on as it is only if it lies on the drive before it is called at rest.
-      flushDevice(this.#opened.vault.dir),
-    ]);
-    if (files.status === 'rejected') throw files.reason;
-    if (images.status === 'rejected') throw images.reason;
-    if (flushed.status === 'rejected') throw flushed.reason;
-    const parts = { reason: 'suspend' as const, files: files.value, images: images.value };
+  #store(onProgress: ProgressListener): Storing {
+    const stop = new AbortController();
+    const store = async (): Promise<StoredParts> => {
+      // whoever waits for an answer gets it first
+      await setImmediate();
+      onProgress({ step: 'storing the checkpoint' });
+      const [files, images, flushed] = await Promise.allSettled([
+        this.#root.capture(onProgress, { signal: stop.signal }),
+        captureImages(this.#opened.pod.content, this.#staging, onProgress),
+        // The layer is resumed on as it is only if it lies on the drive before it is called at rest.
+        flushDevice(this.#opened.vault.dir),
+      ]);
+      if (files.status === 'rejected') throw files.reason;
+      if (images.status === 'rejected') throw images.reason;
+      if (flushed.status === 'rejected') throw flushed.reason;
+      return { files: files.value, images: images.value };
+    };
+    const parts = store();
+    // who needs them is told of a failure
+    parts.catch(() => undefined);
+    return { parts, stop };
+  }
+
+  /** Gives up parts of a session that runs again. */
+  async #forsake(storing: Storing | undefined): Promise<void> {
+    if (storing === undefined) return;
+    storing.stop.abort();
+    await Promise.allSettled([storing.parts]);
+    this.#opened.pod.content.discard();
+    this.#opened.pod.content.prepare();
+  }
+
+  async #seal(figures: SuspendFigures, { parts }: Storing): Promise<CheckpointReport> {
+    const { files, images } = await parts;
+    const sealing = { reason: 'suspend' as const, files, images, ...figures };
     // whoever suspends wants to unplug: what is doubtful is asked later, and the session is kept
-    const report = await sealCheckpoint(this.#opened.pod, { ...parts, ...figures, ifDoubtful: 'note' });
+    const report = await sealCheckpoint(this.#opened.pod, { ...sealing, ifDoubtful: 'note' });
     await this.#root.markAtRest();
     return report;
   }
@@ -136,7 +180,8 @@ export class Suspension {
     }
     onProgress({ step: 'finishing the suspend that was interrupted' });
     try {
-      await this.#seal({ pauseMs: 0, suspendMs: 0, startedMs: performance.now() }, onProgress);
+      const startedMs = performance.now();
+      await this.#seal({ pauseMs: 0, suspendMs: 0, startedMs }, this.#store(onProgress));
     } catch (error) {
       // What asks nothing of the session goes on: a full device must still be able to sync.
       const reason = error instanceof Error ? error.message : String(error);
