@@ -1,5 +1,6 @@
 // The states that a crash of a recorded command may leave: each prefix of what it changed, whole, torn or with losses.
 import fc from 'fast-check';
+import { IS_EXHAUSTIVE } from '../../exhaustive.ts';
 import { type DriveModel, type Fate, type Folder, KEPT, LOST } from './drive-model.ts';
 import { fingerprint } from './drive-state.ts';
 
@@ -13,8 +14,6 @@ export interface CrashState {
   readonly isDone: boolean;
 }
 
-/** How thoroughly states are looked for: all of them with DESKPOD_TEST_EXHAUSTIVE, which takes many minutes. */
-export const IS_EXHAUSTIVE = process.env.DESKPOD_TEST_EXHAUSTIVE !== undefined;
 /** Other random losses with each number; the same with the same. */
 const SEED = Number(process.env.DESKPOD_TEST_SEED ?? 1);
 const RANDOM_COUNT = IS_EXHAUSTIVE ? 1000 : 40;

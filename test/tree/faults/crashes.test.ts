@@ -11,9 +11,9 @@ import { addHome } from '../../../src/sync/pod/add-home.ts';
 import { addRecoveryKey } from '../../../src/sync/pod/change-keys.ts';
 import { createTree, openTree } from '../../../src/sync/pod/tree.ts';
 import { pruneHomePods } from '../../../src/sync/retention/prune-home-pods.ts';
+import { IS_EXHAUSTIVE } from '../../exhaustive.ts';
 import { filesBelow, PASSPHRASE } from '../tree-lab.ts';
 import { CrashLab, opens } from './crash-lab.ts';
-import { IS_EXHAUSTIVE } from './crash-states.ts';
 import { leftovers, requireWholeHeads, requireWholeHome, requireWholePod } from './whole.ts';
 
 const CREDENTIAL = { passphrase: PASSPHRASE };

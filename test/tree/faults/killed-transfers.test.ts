@@ -4,10 +4,10 @@ import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { IS_EXHAUSTIVE } from '../../exhaustive.ts';
 import { noise } from '../../sync/retention/prune-lab.ts';
 import type { Running } from '../program.ts';
 import { openTreeLab, type TreeLab } from '../tree-lab.ts';
-import { IS_EXHAUSTIVE } from './crash-states.ts';
 import { leftovers } from './whole.ts';
 
 const MIB = 1024 * 1024;

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import type { ErrorCode } from '../../../src/core/errors.ts';
 import { restorePod } from '../../../src/session/pod/restore-pod.ts';
 import { readXattrs, setXattr } from '../../../src/sync/posix/xattr.ts';
+import { IS_EXHAUSTIVE } from '../../exhaustive.ts';
 import type { Failure } from '../program.ts';
 import { filesBelow, PASSPHRASE } from '../tree-lab.ts';
 import { CrashLab } from './crash-lab.ts';
-import { IS_EXHAUSTIVE } from './crash-states.ts';
 import { failing, failureUnder, type SystemFault } from './injection.ts';
 import { leftovers, requireWholeHome, requireWholePod } from './whole.ts';
 

@@ -1,0 +1,4 @@
+// Whether tests are as thorough as they can be.
+
+/** What takes many minutes is tested with DESKPOD_TEST_EXHAUSTIVE only. */
+export const IS_EXHAUSTIVE = process.env.DESKPOD_TEST_EXHAUSTIVE !== undefined;
