@@ -91,6 +91,7 @@ describe('a session', function () {
       await suspendSession(session, { imagesDir });
       last = Number(await readFile(`${lab.dir}/pod/stage/merged/home/user/count`, 'utf8'));
       session = await lab.resume('pod', imagesDir);
+      assert.deepEqual(await unitGroupsOf(session), [`/${session.sessionId}/session`]);
     }
     await countAtLeast(session, 'count', last + 2);
   });
@@ -322,4 +323,10 @@ async function countAtLeast(session: ProcessSession, file: string, least: number
 /** Pids and names of what runs all the time. */
 async function longLivedPids(session: ProcessSession): Promise<string> {
   return shell(session, "ps -e -o pid=,comm= | grep -E 'perl|Xvnc|Xtigervnc|openbox|dbus|xterm'");
+}
+
+/** Its groups where systemd looks for what belongs to a unit. */
+async function unitGroupsOf({ rootPid }: ProcessSession): Promise<readonly string[]> {
+  const text = await readFile(`/proc/${rootPid}/cgroup`, 'utf8');
+  return [...new Set([...text.matchAll(/^\d+:(?:name=systemd)?:(.*)$/gm)].map(([, group = '']) => group))];
 }

@@ -125,7 +125,8 @@ export async function openLab(): Promise<SessionLab> {
       return `${memoryDir}/${name}`;
     },
     close: async () => {
-      for (const session of sessions) await killSession(session);
+      // the latest first: it is in the control group that is taken away with any of them
+      for (const session of sessions.toReversed()) await killSession(session);
       for (const name of mounted) await unmountLayer(`${dir}/${name}/stage`);
       await rm(memoryDir, { recursive: true, force: true });
       await assertNothingLeft(dir);

@@ -1,4 +1,4 @@
-// The control group of a session, which keeps it to its limits: of version 2 where the kernel has it there, of version 1 else.
+// The control group of a session, which is its own and no unit's of the host, and keeps it to its limits: version 2 first, else 1.
 import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -23,9 +23,11 @@ interface Hierarchy {
   readonly controllers: readonly string[];
 }
 
-/** A session's group, in each of the hierarchies that its limits need. */
+/** A session's group, in each of the hierarchies that it is to have one in. */
 export interface ControlGroup {
   readonly limits: SessionLimits;
+  /** All of its folders. */
+  readonly places: readonly string[];
   /** Where each controller has its files. */
   readonly dirs: Readonly<Partial<Record<Controller, string>>>;
   readonly versions: Readonly<Partial<Record<Controller, 1 | 2>>>;
@@ -40,35 +42,41 @@ export function controlGroupPath(sessionId: string): string {
 }
 
 /**
- * Makes the group that `limits` need, with no limit yet; undefined if they need none.
+ * Makes the group, with no limit yet. A session without limits has one, too: systemd ends what is in the group of a unit
+ * together with the unit, and the session outlives the terminal or the service that it was started from.
  * @throws DeskPodError HOST_UNSUPPORTED naming what this host cannot limit; nothing is left then
  */
-export async function makeControlGroup(
-  sessionId: string,
-  limits: SessionLimits,
-): Promise<ControlGroup | undefined> {
-  const needed = neededBy(limits);
-  if (needed.length === 0) return undefined;
+export async function makeControlGroup(sessionId: string, limits: SessionLimits): Promise<ControlGroup> {
   const hierarchies = await readHierarchies();
+  const places = new Set<string>();
   const dirs: Partial<Record<Controller, string>> = {};
   const versions: Partial<Record<Controller, 1 | 2>> = {};
   try {
-    for (const controller of needed) {
+    for (const hierarchy of hierarchies.filter(tellsUnits)) {
+      const dir = dirIn(hierarchy, sessionId);
+      await mkdir(dir, { recursive: true, mode: 0o755 }).catch((cause: unknown) => {
+        throw noGroup(dir, cause);
+      });
+      places.add(dir);
+    }
+    for (const controller of neededBy(limits)) {
       const hierarchy = hierarchies.find(({ controllers }) => controllers.includes(controller));
       if (hierarchy === undefined) throw cannotLimit(controller);
-      dirs[controller] = await makeDir(hierarchy, sessionId, controller);
+      const dir = await makeDir(hierarchy, sessionId, controller);
+      places.add(dir);
+      dirs[controller] = dir;
       versions[controller] = hierarchy.version;
     }
   } catch (error) {
     await removeControlGroup(sessionId);
     throw error;
   }
-  return { limits, dirs, versions };
+  return { limits, places: [...places], dirs, versions };
 }
 
 /** Files to which whoever writes its process id (or 0, for itself) joins the group. */
-export function joiningFiles({ dirs }: ControlGroup): readonly string[] {
-  return [...new Set(Object.values(dirs))].map((dir) => join(dir, 'cgroup.procs'));
+export function joiningFiles({ places }: ControlGroup): readonly string[] {
+  return places.map((dir) => join(dir, 'cgroup.procs'));
 }
 
 /**
@@ -135,12 +143,18 @@ async function readHierarchies(): Promise<readonly Hierarchy[]> {
   return found;
 }
 
-async function makeDir(
-  { version, mountPoint }: Hierarchy,
-  sessionId: string,
-  controller: Controller,
-): Promise<string> {
-  const dir = `${mountPoint}${controlGroupPath(sessionId)}`;
+/** True of a hierarchy by which systemd knows the processes of a unit. */
+function tellsUnits({ version, controllers }: Hierarchy): boolean {
+  return version === 2 || controllers.includes('name=systemd');
+}
+
+function dirIn({ mountPoint }: Hierarchy, sessionId: string): string {
+  return `${mountPoint}${controlGroupPath(sessionId)}`;
+}
+
+async function makeDir(hierarchy: Hierarchy, sessionId: string, controller: Controller): Promise<string> {
+  const { version, mountPoint } = hierarchy;
+  const dir = dirIn(hierarchy, sessionId);
   try {
     await mkdir(dir, { recursive: true, mode: 0o755 });
     if (version === 2) {
@@ -204,6 +218,14 @@ async function removeDir(dir: string): Promise<void> {
       );
     }
   }
+}
+
+function noGroup(dir: string, cause: unknown): DeskPodError {
+  return new DeskPodError('HOST_UNSUPPORTED', `${dir}: this host lets nobody make a control group`, {
+    hint: 'Mount it writable: `mount -o remount,rw` with the folder that the control groups are mounted on.',
+    details: { dir },
+    cause,
+  });
 }
 
 function cannotLimit(controller: Controller, cause?: unknown): DeskPodError {

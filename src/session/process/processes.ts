@@ -114,7 +114,7 @@ export async function startSession(options: StartOptions): Promise<ProcessSessio
   await requireOwnMachine(mergedDir);
   const group = await makeControlGroup(sessionId, options.limits ?? {});
   try {
-    if (group !== undefined) await enforceLimits(group);
+    await enforceLimits(group);
     const rootPid = await runcStart(programs, sessionId, bundleDir);
     const session = describeSession(options, programs, rootPid, () => [
       // While nobody waits for it: the first dump is then as quick as the next.
@@ -175,9 +175,9 @@ export async function resumeSession(
   try {
     await bindPrivately(mergedDir, stagingDir);
     // CRIU itself is in the group that its processes are to be in: none of them is ever outside. It may need more than they.
-    const joins = group === undefined ? [] : joiningFiles(group);
+    const joins = joiningFiles(group);
     rootPid = await criuRestore(programs, { imagesDir, workDir: bundleDir, rootDir: stagingDir, joins });
-    if (group !== undefined) await enforceLimits(group);
+    await enforceLimits(group);
   } catch (error) {
     await endMembers(mergedDir, stagingDir);
     await unmount(stagingDir);
