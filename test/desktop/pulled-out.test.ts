@@ -3,8 +3,12 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LoggedEvent } from '../../src/core/events.ts';
+import { looksGone } from '../../src/session/host/drive.ts';
+import { mountAt, readMounts } from '../../src/session/host/mount-table.ts';
 import { identifyProcess, isRunning, type ProcessIdentity } from '../../src/session/host/process-identity.ts';
 import { afterwards } from '../../src/session/pod/afterwards.ts';
+import { run } from '../../src/sync/process.ts';
+import { IS_EXHAUSTIVE } from '../exhaustive.ts';
 import { until } from '../session/until.ts';
 import { DesktopLab } from './desktop-lab.ts';
 import { PulledDrive } from './pulled-drive.ts';
@@ -42,7 +46,11 @@ describe('a drive that is pulled out', () => {
     const before = await lab.counter();
     await lab.shell('echo after > ~/file; sync');
     const isGone = await whatIsHere();
+    const { pid } = await lab.supervisor();
+    process.kill(pid, 'SIGSTOP');
     await drive.pull();
+    await lab.program.failure('DEVICE_GONE', ['status', ...lab.at()]);
+    process.kill(pid, 'SIGCONT');
     await until(isGone);
     await drive.plugIn();
     assert.equal((await lab.status()).session.status, 'lost');
@@ -56,6 +64,29 @@ describe('a drive that is pulled out', () => {
     assert.equal(await lab.shell('cat ~/file'), 'before');
     assert.equal((await lab.counter(before.count)).pid, before.pid);
   });
+
+  // It takes longer than it tells.
+  const itThoroughly = IS_EXHAUSTIVE ? it : () => undefined;
+  itThoroughly(
+    'while nobody looks after its session leaves it there until the next start, which ends it',
+    async () => {
+      const isGone = await whatIsHere();
+      const { deviceDir } = await lab.stage();
+      // the kernel has met with it
+      const hasFailed = async () => {
+        const mount = mountAt(await readMounts(), deviceDir);
+        return mount !== undefined && looksGone(mount);
+      };
+      await lab.killSupervisor();
+      await drive.pull();
+      await lab.program.failure('DEVICE_GONE', ['status', ...lab.at()]);
+      await run('sync', ['-f', deviceDir]).catch(() => undefined);
+      await until(hasFailed);
+      await drive.plugIn();
+      await lab.start();
+      assert.ok(isGone());
+    },
+  );
 
   for (const step of ['saving the processes', 'storing the checkpoint', 'locking the vault']) {
     it(`in a suspend, at "${step}", is told, and has its last checkpoint`, async () => {

@@ -5,6 +5,7 @@ import { lockHolder, tryLock } from '../../sync/posix/flock.ts';
 import { removeControlGroup } from '../barrier/control-group.ts';
 import { runcDelete } from '../barrier/runc.ts';
 import { findStaging } from '../device/device.ts';
+import { isDriveGone, looksGone } from '../host/drive.ts';
 import { cleanLeftovers } from '../host/leftovers.ts';
 import { mountAt, readMounts } from '../host/mount-table.ts';
 import { endProcess, identifyProcess, type ProcessIdentity } from '../host/process-identity.ts';
@@ -20,16 +21,33 @@ export async function releaseDevice(devicePath: string): Promise<void> {
   for (const staging of await stagingsOf(devicePath)) {
     const supervisor = findOwner(staging);
     if (supervisor !== undefined) await endProcess(supervisor);
-    const note = await readSessionNote(staging);
-    if (note !== undefined) await endProcess(note.root);
-    await endStrayCables(staging.bundleDir);
-    if (mountAt(await readMounts(), staging.mergedDir) !== undefined) {
-      await endMembers(staging.mergedDir, staging.restoreDir);
-    }
-    await runcDelete(programsIn(), sessionIdOf(staging));
-    await removeControlGroup(sessionIdOf(staging));
-    await cleanLeftovers(staging);
+    await release(staging);
   }
+}
+
+/**
+ * Ends and unmounts what is left of pods whose drives were pulled out when no supervisor was there to notice: plugged in
+ * again they are other devices to this host, and nobody would ask for these any more.
+ */
+export async function releasePulledOut(): Promise<void> {
+  const mounts = await readMounts();
+  for (const staging of await listStagings()) {
+    const device = mountAt(mounts, staging.deviceDir);
+    if (device === undefined || !existsSync(staging.privateDir) || isHeld(staging.lockFile)) continue;
+    if ((await looksGone(device)) && (await isDriveGone(device))) await release(staging);
+  }
+}
+
+async function release(staging: Staging): Promise<void> {
+  const note = await readSessionNote(staging);
+  if (note !== undefined) await endProcess(note.root);
+  await endStrayCables(staging.bundleDir);
+  if (mountAt(await readMounts(), staging.mergedDir) !== undefined) {
+    await endMembers(staging.mergedDir, staging.restoreDir);
+  }
+  await runcDelete(programsIn(), sessionIdOf(staging));
+  await removeControlGroup(sessionIdOf(staging));
+  await cleanLeftovers(staging);
 }
 
 /**

@@ -5,6 +5,7 @@ import { findStaging } from '../device/device.ts';
 import type { StartReport } from '../operation/operations.ts';
 import { Desktop } from '../pod/desktop.ts';
 import { openDevice } from '../pod/open-device.ts';
+import { releasePulledOut } from '../pod/release.ts';
 import type { LaunchOrder } from './launch.ts';
 import { recordAbout, tell } from './record.ts';
 import { Supervisor } from './supervisor.ts';
@@ -27,6 +28,8 @@ async function launch(order: LaunchOrder): Promise<{ supervisor: Supervisor; rep
   const { devicePath, credential, mode } = order;
   recordAbout(devicePath);
   const { supervisorSocket } = await findStaging(devicePath);
+  // What cannot be let go of hinders no other device.
+  if (mode === 'start') await releasePulledOut().catch((error: unknown) => tell('a pulled drive', error));
   const onPromotion: ProgressListener = (progress) => say({ progress });
   const opened = await openDevice(devicePath, credential, {
     willMount: mode === 'start',
