@@ -22,7 +22,7 @@ readonly PACKAGES=(
 # What tests load, or what the kernel and cryptsetup load for them; with what each of these needs.
 readonly MODULES=(
   virtio_pci virtio_blk erofs ext4 overlay loop dm_mod dm_crypt xts cts ecb cbc essiv hmac sha256_generic sha512_generic
-  scsi_debug sd_mod aesni_intel af_alg algif_hash algif_skcipher crc32c_generic crc32c_intel
+  scsi_debug sd_mod xhci_pci usb_storage aesni_intel af_alg algif_hash algif_skcipher crc32c_generic crc32c_intel
   # what CRIU asks sockets by, and what it tries before it does anything
   unix_diag inet_diag tcp_diag udp_diag raw_diag netlink_diag af_packet_diag nf_tables nf_conntrack_netlink tun veth
 )
@@ -36,7 +36,10 @@ readonly KEPT=(
   '/usr/share/doc/*/copyright' '*/modules/*/kernel/block/*' '*/modules/*/kernel/arch/*' '*/modules/*/kernel/crypto/*' '*/modules/*/kernel/lib/*'
   '*/modules/*/kernel/net/*' '*/modules/*/kernel/drivers/net/tun.ko*' '*/modules/*/kernel/drivers/net/veth.ko*'
   '*/modules/*/kernel/fs/*' '*/modules/*/kernel/drivers/md/*' '*/modules/*/kernel/drivers/block/*'
-  '*/modules/*/kernel/drivers/virtio/*' '*/modules/*/kernel/drivers/scsi/*'
+  '*/modules/*/kernel/drivers/virtio/*' '*/modules/*/kernel/drivers/scsi/*' '*/modules/*/kernel/drivers/usb/common/*'
+  '*/modules/*/kernel/drivers/usb/core/*' '*/modules/*/kernel/drivers/usb/host/*' '*/modules/*/kernel/drivers/usb/storage/*'
+  # what tells systemd of a drive
+  '*/lib/udev/rules.d/*'
 )
 
 say() { printf 'guest: %s\n' "$*" >&2; }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { run } from '../../../src/sync/process.ts';
 import { makeCheckout } from './checkout.ts';
 import type { End, Outcome } from './outcome.ts';
+import { UsbStick } from './usb-stick.ts';
 
 const GUESTS_DIR = '/var/lib/deskpod/guests';
 /** The whole of a guest's life. What hangs in it is ended by it first, and told. */
@@ -70,6 +71,10 @@ export interface Boot extends Machine {
   readonly program: string;
   /** More words for the kernel's command line. */
   readonly words?: readonly string[];
+  /** The image of a USB stick, which is plugged in and pulled out as the program asks: see {@link UsbStick}. */
+  readonly stick?: string;
+  /** The whole of its life. */
+  readonly timeoutMs?: number;
 }
 
 /** What guests have run. */
@@ -148,15 +153,17 @@ async function runSuite(
  */
 export async function bootGuest(release: string, boot: Boot): Promise<string> {
   const { dir, checkout, program, words = [], disk: data } = boot;
-  const { processor = PROCESSOR, memoryMebibytes = 1536 } = boot;
+  const { processor = PROCESSOR, memoryMebibytes = 1536, timeoutMs = TIMEOUT_MS } = boot;
   const guestDir = guestDirOf(release);
   const disk = (file: string, mode = ',readonly=on') => [
     '-drive',
     `file=${file},format=raw,if=virtio${mode}`,
   ];
   const serial = (name: string) => ['-serial', `file:${join(dir, name)}`];
+  const stick = boot.stick === undefined ? undefined : new UsbStick(boot.stick, join(dir, 'monitor'));
+  const ending = new AbortController();
   try {
-    await run(
+    const ended = run(
       'qemu-system-x86_64',
       [
         ...[...MACHINE, '-cpu', processor, '-m', `${memoryMebibytes}M`],
@@ -165,9 +172,11 @@ export async function bootGuest(release: string, boot: Boot): Promise<string> {
         ...['-append', [...KERNEL_WORDS, `run=${program}`, ...words].join(' ')],
         ...[...disk(boot.root ?? join(guestDir, 'root.erofs')), ...disk(checkout)],
         ...(data === undefined ? [] : disk(data, '')),
+        ...(stick?.arguments ?? []),
       ],
-      { timeoutMs: TIMEOUT_MS },
+      { timeoutMs, signal: ending.signal },
     );
+    await (stick === undefined ? ended : stick.serveUntil(ended, join(dir, 'outcomes'), ending));
   } catch (cause) {
     throw new Error(`the guest could not be run: ${await lastLines(dir)}`, { cause });
   }

@@ -1,0 +1,50 @@
+// A guest that a lab's pod is plugged into on a USB stick, and what its program tells.
+import assert from 'node:assert/strict';
+import { cp, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { makeErofs } from '../../session/erofs-image.ts';
+import { bootGuest, lastLines, OLD_MACHINE } from '../../session/guest/machine.ts';
+import type { DesktopLab } from '../desktop-lab.ts';
+
+/** The guest's whole life. */
+const TIMEOUT_MS = 900_000;
+
+/** What the program there told. */
+export interface Told {
+  /** Each answer of a command, or other object, in their order. */
+  readonly answers: readonly unknown[];
+  /** What was still there of the pod when all of it was to be gone. */
+  readonly left: readonly string[];
+  /** Units of systemd that there were of drive and pod. */
+  readonly units: readonly string[];
+}
+
+/**
+ * Boots a guest that runs a program of this folder, until it turns itself off.
+ * @param words more of the kernel's command line
+ */
+export async function runWithStick(
+  lab: DesktopLab,
+  release: string,
+  program: string,
+  words: readonly string[] = [],
+): Promise<Told> {
+  const dir = join(lab.dir, 'guest');
+  const checkoutDir = join(dir, 'checkout');
+  await mkdir(checkoutDir, { recursive: true });
+  await cp(import.meta.dirname, checkoutDir, { recursive: true });
+  await cp(join(lab.dir, 'passphrase'), join(checkoutDir, 'passphrase'));
+  const checkout = join(dir, 'checkout.erofs');
+  await makeErofs(checkoutDir, checkout);
+  const told = await bootGuest(release, {
+    ...{ dir, checkout, program: `/checkout/${program}`, words, stick: lab.image, timeoutMs: TIMEOUT_MS },
+    ...OLD_MACHINE,
+  });
+  const lines = told.split('\n').map((line) => line.trim());
+  assert.ok(lines.includes('end 0'), `the program there failed: ${told}${await lastLines(dir)}`);
+  return {
+    answers: lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as unknown),
+    left: lines.filter((line) => line.startsWith('left ')),
+    units: lines.filter((line) => line.startsWith('unit ')),
+  };
+}
