@@ -11,22 +11,25 @@ import { INTERFACE } from './network.ts';
  * descriptor 0.
  */
 export const RESTORE_NETWORK_SCRIPT = `#!/bin/sh
-# what was done is remembered beside this script, as no more must be undone
 case $CRTOOLS_SCRIPT_ACTION in
 setup-namespaces) act='
-  ip link set lo up || exit 1
-  ip tuntap add dev ${INTERFACE} mode tap 2>/dev/null || :
-  for family in -4 -6; do
-    rm -f "$0$family"
-    if ip $family route add local default dev lo 2>/dev/null; then : >"$0$family"; fi
-  done
-  if [ -e "$0-6" ]; then echo 1 >/proc/sys/net/ipv6/ip_nonlocal_bind; fi' ;;
+  if [ -e $binding ]; then echo 1 >$binding; fi
+  ip -force -batch - 2>/dev/null <<LINES || ip link set lo up
+link set lo up
+tuntap add dev ${INTERFACE} mode tap
+route add local 0.0.0.0/0 dev lo
+route add local ::/0 dev lo
+LINES
+' ;;
 post-restore) act='
-  for family in -4 -6; do
-    if [ -e "$0$family" ]; then ip $family route delete local default dev lo && rm "$0$family" || exit 1; fi
-  done
-  if [ -e /proc/sys/net/ipv6 ]; then echo 0 >/proc/sys/net/ipv6/ip_nonlocal_bind; fi' ;;
+  if [ -e $binding ]; then echo 0 >$binding; fi
+  ip -force -batch - 2>/dev/null <<LINES || [ -z "$(ip route show table local default; ip -6 route show table local default)" ]
+route delete local 0.0.0.0/0 dev lo
+route delete local ::/0 dev lo
+LINES
+' ;;
 *) exit 0 ;;
 esac
-exec nsenter --target "$CRTOOLS_INIT_PID" --net sh -c "$act" "$0" </dev/null
+export binding=/proc/sys/net/ipv6/ip_nonlocal_bind
+exec nsenter --target "$CRTOOLS_INIT_PID" --net sh -c "$act" </dev/null
 `;
