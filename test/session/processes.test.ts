@@ -6,11 +6,12 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isDeskPodError } from '../../src/core/errors.ts';
+import { DeskPodError, isDeskPodError } from '../../src/core/errors.ts';
 import {
   adoptSession,
   checkpointSession,
   execInSession,
+  forgetSession,
   isAlive,
   killSession,
   type ProcessSession,
@@ -117,6 +118,24 @@ describe('a session', function () {
     assert.equal(seen[0], seen[1]);
     assert.equal(isAlive(session), true);
     await countAtLeast(session, 'count', Number(seen[0]) + 2);
+  });
+
+  it('is suspended also if what it leaves does not end in time', async () => {
+    await lab.mount('pod');
+    const session = await lab.start('pod');
+    const imagesDir = await lab.imagesDir('one');
+    let isStuck = true;
+    const unplug = async (): Promise<void> => {
+      if (isStuck) throw new DeskPodError('NETWORK_FAILED', 'pasta does not end');
+    };
+    const stuck = { ...session, network: { plug: async () => undefined, unplug } };
+    await session.network?.unplug();
+    const { imageBytes } = await suspendSession(stuck, { imagesDir });
+    assert.ok(imageBytes > 0);
+    await assert.rejects(forgetSession(stuck), (error) => isDeskPodError(error, 'NETWORK_FAILED'));
+    isStuck = false;
+    await forgetSession(stuck);
+    assert.equal(await shell(await lab.resume('pod', imagesDir), 'echo it goes on'), 'it goes on');
   });
 
   it('can be resumed from a live checkpoint after it was lost', async () => {

@@ -11,6 +11,7 @@ export function registerInstall(program: Command): void {
     )
     .action(async (packages: string[], _options: unknown, command: Command) => {
       const answer = await operateOn(command, 'install', { packages });
-      contextOf(command).output.result(answer, `installed: ${answer.packages.join(' ')}`);
+      const lines = [`installed: ${answer.packages.join(' ')}`, ...answer.warnings];
+      contextOf(command).output.result(answer, lines.join('\n'));
     });
 }

@@ -34,9 +34,7 @@ export function desktopOperations(
       await desktop.pod.append({ type: 'limitSession', limits });
       return {};
     },
-    install: async ({ packages }, onProgress) => ({
-      packages: await installInto(desktop, packages, onProgress),
-    }),
+    install: ({ packages }, onProgress) => installInto(desktop, packages, onProgress),
     ...(supervised ?? {
       checkpoint: operations.checkpoint,
       suspend: unsupervised,

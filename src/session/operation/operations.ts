@@ -11,6 +11,7 @@ import type { SyncReport, SyncSettings } from '../../sync/pod/replicate.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
 import type { CheckpointList } from '../../sync/retention/list-checkpoints.ts';
 import type { PruneReport, PruneRequest } from '../../sync/retention/prune-report.ts';
+import type { InstallReport } from '../pod/install-into.ts';
 import type { Obstacle } from '../preflight/obstacle.ts';
 import type { RuntimeReport } from '../runtime/device-runtime.ts';
 import type { WireError } from '../supervisor/wire.ts';
@@ -123,7 +124,7 @@ export interface Operations {
   limit: { parameters: { readonly limits: SessionLimits }; answer: object };
   install: {
     parameters: { readonly packages: readonly string[] };
-    answer: { readonly packages: readonly string[] };
+    answer: InstallReport;
   };
   view: { parameters: object; answer: { readonly url: string } };
   screenshot: { parameters: object; answer: { readonly pngBase64: string } };

@@ -5,6 +5,13 @@ import { locateRuntime } from '../host/runtime.ts';
 import { afterwards } from './afterwards.ts';
 import type { Desktop } from './desktop.ts';
 
+/** What an install did. */
+export interface InstallReport {
+  readonly packages: readonly string[];
+  /** What the resume of a suspended session had to say. */
+  readonly warnings: readonly string[];
+}
+
 /** Of the screen, should a session have to start afresh; a resumed one keeps its own. */
 const GEOMETRY = { width: 1280, height: 800 };
 
@@ -18,32 +25,33 @@ export async function installInto(
   desktop: Desktop,
   packages: readonly string[],
   onProgress: ProgressListener,
-): Promise<readonly string[]> {
+): Promise<InstallReport> {
   if (desktop.session === undefined && desktop.pod.state.session.status === 'suspended') {
-    await desktop.start({ choice: 'default', geometry: GEOMETRY }, onProgress);
-    return afterwards(
+    const { warnings } = await desktop.start({ choice: 'default', geometry: GEOMETRY }, onProgress);
+    await afterwards(
       () => install(desktop, packages, onProgress),
       () => desktop.suspend(onProgress),
     );
+    return { packages, warnings };
   }
   await desktop.root.mount();
-  return afterwards(
+  await afterwards(
     () => install(desktop, packages, onProgress),
     async () => {
       if (desktop.session === undefined) await desktop.root.unmount();
     },
   );
+  return { packages, warnings: [] };
 }
 
 async function install(
   desktop: Desktop,
   packages: readonly string[],
   onProgress: ProgressListener,
-): Promise<readonly string[]> {
+): Promise<void> {
   const { root, pod } = desktop;
   await root.markInUse();
   await installPackages({ mergedDir: root.mergedDir, packages, runtime: await locateRuntime(), onProgress });
   await pod.append({ type: 'recordPackages', packages });
   await pod.publish();
-  return packages;
 }

@@ -1,6 +1,6 @@
 // The root file system of a desktop pod on this host: base and layer, mounted for a session, and the layer's generation.
 import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { DeskPodError } from '../../core/errors.ts';
+import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Root } from '../../core/root.ts';
 import { readManifest } from '../../sync/browse/manifest-stream.ts';
@@ -118,8 +118,21 @@ export class PodRoot {
    */
   async findChange(files: Root, signal: AbortSignal): Promise<string | undefined> {
     const manifest = readManifest(this.#opened.pod.content, files);
-    const path = await findDifference(this.layerDir, manifest, signal);
-    return path === undefined ? undefined : `/${displayPath(path)}`;
+    try {
+      const path = await findDifference(this.layerDir, manifest, signal);
+      return path === undefined ? undefined : `/${displayPath(path)}`;
+    } catch (error) {
+      if (!isDeskPodError(error)) throw error;
+      throw new DeskPodError(
+        error.code,
+        `the files of this checkpoint cannot be compared: ${error.message}`,
+        {
+          hint: 'Run `deskpod verify`: what is damaged here comes back from home. Or start afresh, with all files as they are: deskpod start --fresh.',
+          details: error.details,
+          cause: error,
+        },
+      );
+    }
   }
 
   /** Stores what has changed so far, so that the session stands still only for what changes until then. */
@@ -135,10 +148,18 @@ export class PodRoot {
    */
   async bringBack(files: Root, onProgress: ProgressListener): Promise<void> {
     await this.unmount();
+    const wasInUse = await this.isInUse();
     await this.markInUse();
     const { content } = this.#opened.pod;
     await rm(this.#place('upper.new'), { recursive: true, force: true });
-    await restoreTree(files, content, this.#place('upper.new'), { onProgress });
+    try {
+      await restoreTree(files, content, this.#place('upper.new'), { onProgress });
+    } catch (error) {
+      // the layer is what it was: with more room, or what is missing brought back, the same can be tried again
+      await rm(this.#place('upper.new'), { recursive: true, force: true });
+      if (!wasInUse) await this.markAtRest();
+      throw error;
+    }
     await writeFile(this.#place('exchange'), '');
     await this.#sync();
     await this.#exchange();

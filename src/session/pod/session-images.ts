@@ -26,13 +26,15 @@ export async function openImages(staging: Staging): Promise<string> {
   return staging.imagesDir;
 }
 
-/** Stores what CRIU has written. */
+/** Stores what CRIU has written, unless `signal` stops it. */
 export function captureImages(
   content: Content,
   { imagesDir }: Staging,
   onProgress: ProgressListener,
+  signal?: AbortSignal,
 ): Promise<CapturedTree> {
-  return captureInto(content, imagesDir, 'images', { onProgress });
+  const options = signal === undefined ? { onProgress } : { onProgress, signal };
+  return captureInto(content, imagesDir, 'images', options);
 }
 
 /** Gives the memory back, with whatever is in it. */

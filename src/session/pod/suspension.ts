@@ -5,6 +5,7 @@ import type { ProgressListener } from '../../core/progress.ts';
 import { type CapturedTree, type CheckpointReport, sealCheckpoint } from '../../sync/pod/seal-checkpoint.ts';
 import { isPulledOut } from '../device/device.ts';
 import { countDeviceWrites, flushDevice, flushFully } from '../device/device-writes.ts';
+import { freeMemory } from '../host/memory.ts';
 import type { Staging } from '../host/staging.ts';
 import { forgetSession, suspendSession } from '../process/processes.ts';
 import type { LiveSession } from './live-session.ts';
@@ -17,6 +18,9 @@ import {
   noteSessionEnds,
   openImages,
 } from './session-images.ts';
+
+/** What storing takes: the threads, and packs that are being filled. */
+const STORING_BYTES = 160 * 2 ** 20;
 
 /** What a suspend took until its processes were gone. */
 interface SuspendFigures {
@@ -79,8 +83,10 @@ export class Suspension {
         // the dump was tried before, and failed after its images were complete
         await this.#forsake(storing);
         await noteSessionEnds(this.#staging);
-        // No process runs again unless CRIU fails now: what it saved is stored while it ends them.
-        storing = this.#store(onProgress);
+        // No process runs again unless CRIU fails now: what it saved is stored while it ends them. Their memory is theirs
+        // until they are gone: where there is little else, it is waited for.
+        const { freeBytes } = await freeMemory();
+        storing = freeBytes < STORING_BYTES ? undefined : this.#store(onProgress);
       };
       const { pauseMs } = await suspendSession(session, { imagesDir, whileFrozen });
       figures = { pauseMs, suspendMs: performance.now() - startedMs, startedMs };
@@ -122,7 +128,7 @@ export class Suspension {
       onProgress({ step: 'storing the checkpoint' });
       const [files, images, flushed] = await Promise.allSettled([
         this.#root.capture(onProgress, { signal: stop.signal }),
-        captureImages(this.#opened.pod.content, this.#staging, onProgress),
+        captureImages(this.#opened.pod.content, this.#staging, onProgress, stop.signal),
         // The layer is resumed on as it is only if it lies on the drive before it is called at rest.
         flushDevice(this.#opened.vault.dir),
       ]);

@@ -130,7 +130,8 @@ export async function startSession(options: StartOptions): Promise<ProcessSessio
 
 /**
  * Checkpoints a session and ends it; what is left of it to be taken away, {@link forgetSession} does. If it throws, the
- * session goes on, with its network.
+ * session goes on, with its network. It throws no more once CRIU has killed the processes: their images are all there is of
+ * them then, however long a drive may keep them from being gone.
  * Clients of its display must have gone before: CRIU does not dump half a connection.
  * @throws DeskPodError SUSPEND_FAILED, or SESSION_LOST if the session ended; whatever `whileFrozen` threw.
  */
@@ -140,7 +141,8 @@ export async function suspendSession(
 ): Promise<CheckpointFigures> {
   const figures = await dumpSession(session, options, false);
   for (const command of session.commands) command.abandon();
-  await endProcesses(session);
+  // whoever forgets the session waits once more, and says what is left
+  await Promise.allSettled([endProcesses(session)]);
   return figures;
 }
 
@@ -198,15 +200,19 @@ export function adoptSession(options: SessionPlaces & { readonly rootPid: number
   return describeSession(options, options.programs ?? programsIn(), options.rootPid, dropKept);
 }
 
-/** Takes away what a session that has ended leaves with runc and the kernel. Nothing happens if nothing is left. */
-export async function forgetSession({ programs, sessionId }: ProcessSession): Promise<void> {
-  await forget(programs, sessionId);
+/**
+ * Takes away what a session leaves, its last processes and what runc and the kernel have of it. Nothing happens if nothing
+ * is left.
+ * @throws DeskPodError SESSION_LOST or NETWORK_FAILED if a process does not end
+ */
+export async function forgetSession(session: ProcessSession): Promise<void> {
+  await endProcesses(session);
+  await forget(session.programs, session.sessionId);
 }
 
 /** Ends a session at once, with all its processes; nothing happens if it has ended. */
 export async function killSession(session: ProcessSession): Promise<void> {
   for (const command of session.commands) command.abandon();
-  await endProcesses(session);
   await forgetSession(session);
 }
 

@@ -8,7 +8,9 @@ import { pathBytes } from './byte-path.ts';
 import { type ScannedInode, scanTree } from './scanner.ts';
 
 /** After so many entries other work gets its turn. */
-const ENTRIES_PER_TURN = 256;
+const ENTRIES_PER_TURN = 64;
+/** No more are looked at: from a slow drive, of which nothing was read yet, each takes a few hundredths of a millisecond and more. */
+const ENTRIES_MAX = 20_000;
 
 /** Of these alone attributes are asked for: it takes as long as all else, and those of folders say what overlayfs shows in them. */
 const WITH_ATTRIBUTES: ReadonlySet<EntryKind> = new Set(['directory']);
@@ -23,7 +25,8 @@ const PERMISSIONS = 0o7777;
 
 /**
  * The first path, in the manifest's order, at which the tree under `root` is not as the manifest says: another name, kind,
- * length, time, owner, mode or link, or attribute of a folder. Undefined if there is none. What a file holds is not looked at.
+ * length, time, owner, mode or link, or attribute of a folder. Undefined if there is none among the first 20,000. What a file
+ * holds is not looked at.
  * @throws DeskPodError SOURCE_UNREADABLE; what `manifest` throws; the reason of `signal`
  */
 export async function findDifference(
@@ -37,7 +40,8 @@ export async function findDifference(
   let count = 0;
   for await (const entries of manifest) {
     for (const entry of entries) {
-      if (++count % ENTRIES_PER_TURN === 0) await setImmediate();
+      if (++count > ENTRIES_MAX) return undefined;
+      if (count % ENTRIES_PER_TURN === 0) await setImmediate();
       signal?.throwIfAborted();
       const { value: inode } = inodes.next() as IteratorResult<ScannedInode, undefined>;
       if (inode === undefined) return entry.path;
