@@ -1,4 +1,5 @@
 // A suspend: from the processes that are saved in memory to the checkpoint that lies on the drive, also if it was interrupted.
+import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
@@ -78,18 +79,18 @@ export class Suspension {
     onProgress({ step: 'saving the processes' });
     let figures: SuspendFigures;
     let storing: Storing | undefined;
+    const ended = Promise.withResolvers<void>();
     try {
       const whileFrozen = async (): Promise<void> => {
         // the dump was tried before, and failed after its images were complete
         await this.#forsake(storing);
         await noteSessionEnds(this.#staging);
-        // No process runs again unless CRIU fails now: what it saved is stored while it ends them. Their memory is theirs
-        // until they are gone: where there is little else, it is waited for.
-        const { freeBytes } = await freeMemory();
-        storing = freeBytes < STORING_BYTES ? undefined : this.#store(onProgress);
+        // No process runs again unless CRIU fails now: what it saved is stored while it ends them.
+        storing = this.#store(onProgress, ended.promise);
       };
       const { pauseMs } = await suspendSession(session, { imagesDir, whileFrozen });
       figures = { pauseMs, suspendMs: performance.now() - startedMs, startedMs };
+      ended.resolve();
     } catch (error) {
       await this.#forsake(storing);
       await dropImages(this.#staging);
@@ -120,15 +121,21 @@ export class Suspension {
     return { ...report, warnings, deviceBytes: (await countDeviceWrites(mountDir)) - writtenBefore };
   }
 
-  #store(onProgress: ProgressListener): Storing {
+  /** @param ended resolves when no process of the session is left */
+  #store(onProgress: ProgressListener, ended = Promise.resolve()): Storing {
     const stop = new AbortController();
+    const { signal } = stop;
     const store = async (): Promise<StoredParts> => {
       // whoever waits for an answer gets it first
       await setImmediate();
+      // memory is theirs until they are gone: where there is little else, it is waited for
+      const { freeBytes } = await freeMemory();
+      if (freeBytes < STORING_BYTES && !signal.aborted) await Promise.race([ended, once(signal, 'abort')]);
+      signal.throwIfAborted();
       onProgress({ step: 'storing the checkpoint' });
       const [files, images, flushed] = await Promise.allSettled([
-        this.#root.capture(onProgress, { signal: stop.signal }),
-        captureImages(this.#opened.pod.content, this.#staging, onProgress, stop.signal),
+        this.#root.capture(onProgress, { signal }),
+        captureImages(this.#opened.pod.content, this.#staging, onProgress, signal),
         // The layer is resumed on as it is only if it lies on the drive before it is called at rest.
         flushDevice(this.#opened.vault.dir),
       ]);
