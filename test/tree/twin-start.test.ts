@@ -178,7 +178,10 @@ describe('a start of the twin of a tree pod', () => {
     for (const attempt of attempts)
       await assert.rejects(attempt, (error) => {
         assert.ok(isDeskPodError(error, 'MARKER_DAMAGED'), String(error));
-        assert.match(error.hint ?? '', /^Keep what is here.*ops\/reader .*\.deskpod\/repository/);
+        assert.match(
+          error.hint ?? '',
+          /^Keep what is here.*--home \/[^` ]*twin`.*ops\/reader .*\.deskpod\/repository/,
+        );
         return true;
       });
   });

@@ -201,6 +201,12 @@ describe('the twin of a tree pod', () => {
       assert.equal(outcome.error.code, code, what);
       assert.match(outcome.error.message, /^(twin:\/\/)?\/.*twin: .*expected .*got /, what);
       assert.match(outcome.error.hint ?? '', /`deskpod verify -d POD --home \/.*twin`/, what);
+      for (const attempt of [() => ask(lab.twin, 'status', {}), () => startTwin(lab.twin)])
+        await assert.rejects(attempt, (error) => {
+          assert.ok(isDeskPodError(error), String(error));
+          assert.ok(error.hint?.includes(`\`deskpod verify -d POD --home ${lab.twin}\``), error.hint);
+          return true;
+        });
       await assert.rejects(ask(lab.dir, 'verify', { ...verify, isHealing: false }), { code }, what);
       const { healedFaults, faults, damage } = await ask(lab.dir, 'verify', verify);
       assert.deepEqual([healedFaults.length, faults, damage], [1, [], []], what);
@@ -214,6 +220,13 @@ describe('the twin of a tree pod', () => {
       healed,
       rots.map(() => ['marker', 'deskpod.pod', twinUrl(lab.twin), 'log']),
     );
+
+    await writeFile(marker, 'rot');
+    const { hint = '' } = await lab.program.failure('MARKER_DAMAGED', ['status', '-d', lab.twin]);
+    const command = /`deskpod (verify -d POD --home [^`]*)`/.exec(hint)?.[1]?.split(' ') ?? [];
+    const mended = await lab.program.run(command.map((word) => (word === 'POD' ? lab.dir : word)));
+    assert.equal(mended.status, 4, mended.stderr);
+    assert.equal((await ask(lab.twin, 'status', {})).isTwin, true);
   });
 
   it('gets no marker anew once it was started, or where nothing says that it is one', async () => {

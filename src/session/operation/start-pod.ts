@@ -33,13 +33,14 @@ export interface StartedTree {
 export async function startPod(request: StartRequest): Promise<StartReport | StartedTree> {
   const target = await findPod(request.devicePath);
   if (target.kind === 'tree') {
-    if ((await peekMarkerIn(treePodFolder(target.dir))).isTwin) {
-      await request.confirmPromotion(target.dir);
+    const { dir } = target;
+    if ((await peekMarkerIn({ ...treePodFolder(dir), place: dir })).isTwin) {
+      await request.confirmPromotion(dir);
       const { checkpoint, onProgress } = request;
-      const promotion = await promoteTree(target.dir, await credentialOf(request), checkpoint, onProgress);
+      const promotion = await promoteTree(dir, await credentialOf(request), checkpoint, onProgress);
       return { podId: promotion.podId, promotion };
     }
-    throw new DeskPodError('USAGE', `${target.dir} is a tree pod: it has no session to start`, {
+    throw new DeskPodError('USAGE', `${dir} is a tree pod: it has no session to start`, {
       hint: 'Sessions live in pods made by `deskpod create DEVICE`.',
     });
   }

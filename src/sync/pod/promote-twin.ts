@@ -72,7 +72,7 @@ export async function surveyTwin(
   const startedMs = performance.now();
   const { repository, head, keyring } = await unlockTwin(folder.repositoryDir, credential, place);
   const { secrets } = keyring;
-  const marker = await readMarker(folder, keyring);
+  const marker = await readMarker({ ...folder, place }, keyring);
   const records = await readChain(repository, secrets, head);
   const state = foldRecords(records);
   const isTakenOver = state.deviceId === toHex(marker.deviceId);

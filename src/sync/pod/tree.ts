@@ -178,12 +178,12 @@ export async function openTree(
   const ahead = scansAhead ? new ScanAhead(dir, { isExcluded: isOfPod }) : undefined;
   let opening: Promise<Projections> | undefined;
   try {
-    if (await isTwinAt(folder)) throw onlyFollows(dir);
+    if (await isTwinAt({ ...folder, place: dir })) throw onlyFollows(dir);
     // while the passphrase is worked on: there is nothing in them that needs a key
     opening = openProjections(folder.projectionsDir);
     opening.catch(ignoreUntilAwaited);
     const { keyring } = await unlockRepository(await Repository.open(folder.repositoryDir), credential);
-    const marker = await readMarker(folder, keyring);
+    const marker = await readMarker({ ...folder, place: dir }, keyring);
     await endRestore(dir);
     const pod = await Pod.open(folder, keyring.secrets, opening);
     try {
