@@ -1,6 +1,8 @@
 // Twins on devices: made of image files and drives, filled, full, pulled out, and made the pod; without any session.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { statfsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ErrorCode } from '../../src/core/errors.ts';
@@ -308,6 +310,31 @@ describe('a twin on a device', () => {
     } finally {
       await promoted.close();
     }
+  });
+
+  it('carries none after an altered one was taken away and the drive was full before the next was there', async () => {
+    await hostHas(randomBytes(20 * MEBIBYTE));
+    await putOnDevice();
+    await checkpoint('letter.txt', 'Dear reader');
+    const { url } = await add(twin, { sizeBytes: 140 * MEBIBYTE });
+    assert.equal(warnings(await sync()), '');
+    await onDevice(twin, (dir) => writeFile(join(dir, 'deskpod'), '#!/bin/sh\necho gotcha\n'));
+    const { deviceDir } = await findStaging(twin);
+    const fill = ({ step }: { step: string }): void => {
+      if (!step.startsWith('copying the runtime')) return;
+      const { bavail, bsize } = statfsSync(deviceDir);
+      execFileSync('fallocate', ['-l', String(bavail * bsize - 10 * MEBIBYTE), join(deviceDir, 'noise')]);
+    };
+    const { seq } = desktop.pod.state;
+    const asked = { home: url, depth: 'structure', isHealing: true, isGivingUp: false } as const;
+    const answer = await desktopOperations(desktop).verify(asked, fill);
+    assert.match(answer.warnings?.join() ?? '', /^twin:.* carries no runtime, .*no space/);
+    assert.deepEqual([answer.runtime?.standing, answer.healedFaults.length], ['none', 1]);
+    const types = (await desktop.pod.events(seq + 1)).map(({ event }) => event.type);
+    assert.ok(types.includes('home.stripped') && !types.includes('home.equipped'), types.join());
+    await onDevice(twin, (dir) => rm(join(dir, 'noise')));
+    assert.equal(warnings(await sync()), '');
+    assert.equal((await operate(twin, 'runtime-check', {}, SETTINGS)).standing, 'as-put');
   });
 
   it('keeps its runtime where the host has none, and loses it to what the pod itself needs room for', async () => {

@@ -155,7 +155,7 @@ function describe(answer: VerifyAnswer, leftCount: number, isHealing: boolean): 
     lines.push(`  ${kind}/${name}: ${printableLine(text)}: ${printableLine(outcome)}`);
   }
   for (const fault of faults) lines.push(`  ${printableLine(fault)}`);
-  for (const fault of healedFaults) lines.push(`  ${printableLine(fault)}: written anew`);
+  for (const fault of healedFaults) lines.push(`  ${printableLine(fault)}: right again`);
   if (correctedPacks.length > 0)
     lines.push(`  the index of chunks was wrong about ${correctedPacks.length} packs, and is right again`);
   for (const { checkpoint, tree, files, listFault } of lost) {
@@ -169,6 +169,7 @@ function describe(answer: VerifyAnswer, leftCount: number, isHealing: boolean): 
   }
   if (answer.runtime !== undefined && answer.runtime.standing !== 'none')
     lines.push(`  ${describeRuntime(answer.runtime)}`);
+  for (const warning of answer.warnings ?? []) lines.push(`  ${printableLine(warning)}`);
   const next = nextStep(answer, leftCount, isHealing);
   return [...lines, ...(next === undefined ? [] : [next])].join('\n');
 }

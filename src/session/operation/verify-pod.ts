@@ -31,6 +31,8 @@ export interface VerifyAnswer extends Omit<VerifyReport, 'failures' | 'unrecorde
   readonly failures: readonly { readonly place: string; readonly error: WireError }[];
   /** What a desktop's device carries, or its twin, if its bytes were to be read. */
   readonly runtime?: RuntimeReport;
+  /** What was not done for the runtime of a twin, in sentences. */
+  readonly warnings?: readonly string[];
   /** Why the log has no event of this run. */
   readonly unrecorded?: WireError;
 }
@@ -57,8 +59,8 @@ export async function verifyPod(
   });
 }
 
-function answerForTwin({ report, runtime }: VerifiedTwin): VerifyAnswer {
-  return { ...toAnswer(report), ...(runtime === undefined ? {} : { runtime }) };
+function answerForTwin({ report, ...found }: VerifiedTwin): VerifyAnswer {
+  return { ...toAnswer(report), ...found };
 }
 
 function toAnswer({ failures, unrecorded, ...report }: VerifyReport): VerifyAnswer {

@@ -55,19 +55,16 @@ export interface EquipOptions {
  */
 export async function equipTwin(pod: Pod, place: EquippedPlace, options: EquipOptions): Promise<Equipment> {
   const { dir, url } = place;
-  const known = runtimeOfTwin(pod, url);
-  let step: Step;
-  try {
-    if (pod.state.runtime !== undefined) step = await put(pod, place, known, options);
-    else step = known === undefined && options.isAltered !== true ? {} : await takeAway(place);
-  } catch (error) {
-    const told = storageError(error, dir);
-    if (!isDeskPodError(told)) throw error;
-    step = { reason: `${told.message}. ${told.hint ?? ''}`.trimEnd() };
-  }
-  const { fact, reason } = step;
-  if (fact !== undefined) await pod.append(fact);
-  const isChanged = fact !== undefined;
+  // the log says so before another one is written, as that may fail
+  const cleared = options.isAltered === true ? await attempt(dir, () => takeAltered(pod, place)) : {};
+  if (cleared.fact !== undefined) await pod.append(cleared.fact);
+  const step: Step =
+    cleared.reason === undefined
+      ? await attempt(dir, () => bringUpToDate(pod, place, options))
+      : { reason: cleared.reason };
+  if (step.fact !== undefined) await pod.append(step.fact);
+  const isChanged = cleared.fact !== undefined || step.fact !== undefined;
+  const { reason } = step;
   if (reason === undefined) return { isChanged, warnings: [] };
   const isThere = runtimeOfTwin(pod, url) !== undefined;
   const what = isThere
@@ -97,17 +94,33 @@ interface Step {
   readonly reason?: string;
 }
 
-async function put(
+/** Takes `step`; what the drive or this host refuses is a reason, and no error. */
+async function attempt(dir: string, step: () => Promise<Step>): Promise<Step> {
+  try {
+    return await step();
+  } catch (error) {
+    const told = storageError(error, dir);
+    if (!isDeskPodError(told)) throw error;
+    return { reason: `${told.message}. ${told.hint ?? ''}`.trimEnd() };
+  }
+}
+
+/** Nobody misses it while the other one is written; where this host has none, it stays to be seen. */
+async function takeAltered(pod: Pod, place: EquippedPlace): Promise<Step> {
+  if (pod.state.runtime !== undefined) await findRuntimeImage();
+  return takeAway(place);
+}
+
+async function bringUpToDate(
   pod: Pod,
   place: EquippedPlace,
-  known: TwinRuntime | undefined,
-  { neededBytes, isAltered = false, onProgress }: EquipOptions,
+  { neededBytes, onProgress }: EquipOptions,
 ): Promise<Step> {
   const { dir, url } = place;
+  const known = runtimeOfTwin(pod, url);
+  if (pod.state.runtime === undefined) return known === undefined ? {} : takeAway(place);
   const image = await findRuntimeImage();
   const deviceId = await deviceIdOf(pod, dir);
-  // nobody misses it while the other one is written
-  if (isAltered) await removeRuntime(dir);
   const carried = await carriedBytes(dir);
   const free = await place.freeBytes();
   const isRoomFor = (sizeBytes: number): boolean => free + carried >= sizeBytes + neededBytes;
@@ -120,8 +133,7 @@ async function put(
   const reason =
     `it has too little room: ${sizeText(free)} are free, the runtime needs ${sizeText(image.sizeBytes)} and the pod ` +
     `${sizeText(neededBytes)} besides. Prune the pod and sync again, or take a larger device for a twin.`;
-  const mustGo = isAltered || !isRoomFor(carried);
-  return known !== undefined && mustGo ? { ...(await takeAway(place)), reason } : { reason };
+  return known !== undefined && !isRoomFor(carried) ? { ...(await takeAway(place)), reason } : { reason };
 }
 
 async function takeAway({ dir, url }: EquippedPlace): Promise<{ readonly fact: Command }> {

@@ -24,6 +24,8 @@ export interface VerifiedTwin {
   readonly report: VerifyReport;
   /** Of a desktop's. */
   readonly runtime?: RuntimeReport;
+  /** What was not done for its runtime, in sentences. */
+  readonly warnings?: readonly string[];
 }
 
 /**
@@ -55,7 +57,7 @@ async function requireRepository(dir: string, url: string): Promise<void> {
   });
 }
 
-/** The runtime of a twin; one that is not as it was put there gives way to this host's, if the twin follows this pod. */
+/** The runtime of a twin; one that is not as it was put there gives way to this host's, or to none. */
 async function verifyRuntime(
   pod: Pod,
   place: Pick<TwinPlace, 'dir' | 'url' | 'freeBytes'>,
@@ -66,9 +68,9 @@ async function verifyRuntime(
   const found = await examine();
   if (isAsPut(found) || !isHealing || report.faults.length > 0) return { report, runtime: found };
   const options = { neededBytes: bytesToStart(pod), isAltered: true, onProgress };
-  const { isChanged } = await equipTwin(pod, place, options);
-  if (!isChanged) return { report, runtime: found };
-  const fault = `runtime: expected the one that was put there, got one that is ${found.standing}`;
+  const { warnings } = await equipTwin(pod, place, options);
   const runtime = await examine();
-  return { report: { ...report, healedFaults: [...report.healedFaults, fault] }, runtime };
+  if (!isAsPut(runtime)) return { report, runtime, warnings };
+  const fault = `runtime: expected the one that was put there, got one that is ${found.standing}`;
+  return { report: { ...report, healedFaults: [...report.healedFaults, fault] }, runtime, warnings };
 }
