@@ -2,10 +2,18 @@
 import { readlink } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { ProcessError, run } from '../../sync/process.ts';
+import { endsWithin } from './deadline.ts';
 import type { Mount } from './mount-table.ts';
 
 /** What a file system of ours shows once it has given up its drive: none is mounted read-only. */
 const GIVEN_UP = new Set(['ro', 'emergency_ro', 'shutdown']);
+
+/** How long one block may take. */
+const READ_TIMEOUT_MS = 5000;
+
+/** What the kernel answers for a drive, or its medium, that is not there; the C library's words, which every dd uses. */
+const READ_FAILURE =
+  /Input\/output error|No such device|No medium found|Remote I\/O error|No data available|Link has been severed/;
 
 /** True if the drive may be gone: the kernel forgot it, or writes to it failed. Costs next to nothing. */
 export async function looksGone(mount: Mount): Promise<boolean> {
@@ -13,20 +21,23 @@ export async function looksGone(mount: Mount): Promise<boolean> {
 }
 
 /**
- * True if the drive behind a mount was pulled out: the kernel does not know its block device any more, or that gives
- * nothing. A loop device outlives the drive that its image file is on, so it is asked for a block of its own, past all
- * caches. False for what has no block device.
+ * True if the drive behind a mount was pulled out: the kernel does not know its block device any more, or cannot read
+ * it. A loop device outlives the drive that its image file is on, so it is asked for a block of its own, past all caches.
+ * False for what has no block device; and if that could not be found out, as the drive gives no answer within 5 s, or
+ * there is no dd.
  */
 export async function isDriveGone(mount: Mount): Promise<boolean> {
   if (mount.deviceNumber.startsWith('0:')) return false;
   const name = await nameOf(mount);
   if (name === undefined) return true;
   try {
-    await run('dd', [`if=/dev/${name}`, 'of=/dev/null', 'bs=4096', 'count=1', 'iflag=direct', 'status=none']);
+    const args = [`if=/dev/${name}`, 'of=/dev/null', 'bs=4096', 'count=1', 'iflag=direct', 'status=none'];
+    // One that waits for its drive cannot be ended, so that is not waited for.
+    await endsWithin(run('dd', args, { timeoutMs: READ_TIMEOUT_MS }), READ_TIMEOUT_MS);
     return false;
   } catch (error) {
     if (!(error instanceof ProcessError)) throw error;
-    return true;
+    return READ_FAILURE.test(error.stderrTail);
   }
 }
 

@@ -28,13 +28,18 @@ export async function releaseDevice(devicePath: string): Promise<void> {
 /**
  * Ends and unmounts what is left of pods whose drives were pulled out when no supervisor was there to notice: plugged in
  * again they are other devices to this host, and nobody would ask for these any more.
+ * @param onFailure is told what is in the way of one of them; the others go on
  */
-export async function releasePulledOut(): Promise<void> {
+export async function releasePulledOut(onFailure: (error: unknown) => void): Promise<void> {
   const mounts = await readMounts();
   for (const staging of await listStagings()) {
-    const device = mountAt(mounts, staging.deviceDir);
-    if (device === undefined || !existsSync(staging.privateDir) || isHeld(staging.lockFile)) continue;
-    if ((await looksGone(device)) && (await isDriveGone(device))) await release(staging);
+    try {
+      const device = mountAt(mounts, staging.deviceDir);
+      if (device === undefined || !existsSync(staging.privateDir) || isHeld(staging.lockFile)) continue;
+      if ((await looksGone(device)) && (await isDriveGone(device))) await release(staging);
+    } catch (error) {
+      onFailure(error);
+    }
   }
 }
 

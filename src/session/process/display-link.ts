@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { DeskPodError } from '../../core/errors.ts';
 import { openInProcessRoot } from '../barrier/rooted-path.ts';
-import { endsWithin } from './deadline.ts';
+import { endsWithin } from '../host/deadline.ts';
 import type { SessionCommand } from './exec.ts';
 import { execInSession, isAlive, type ProcessSession } from './processes.ts';
 import { endAgent } from './session-members.ts';

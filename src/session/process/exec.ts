@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { PassThrough, type Readable } from 'node:stream';
 import { DeskPodError } from '../../core/errors.ts';
-import { endsWithin } from './deadline.ts';
+import { endsWithin } from '../host/deadline.ts';
 import { drained } from './drained.ts';
 import { createFrameReader, encodeFrame, LARGEST_PAYLOAD_BYTES, parseExit } from './exec-frames.ts';
 import { connectToSession } from './session-socket.ts';

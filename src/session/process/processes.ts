@@ -13,13 +13,13 @@ import {
 } from '../barrier/control-group.ts';
 import { runcDelete, runcStart } from '../barrier/runc.ts';
 import { requireOwnMachine } from '../base/base-machine.ts';
+import { endsWithin } from '../host/deadline.ts';
 import { endProcess, identifyProcess, isRunning, type ProcessIdentity } from '../host/process-identity.ts';
 import { type Programs, programsIn } from '../host/programs.ts';
 import { bindPrivately, unmount } from '../pod/layer.ts';
 import type { Obstacle } from '../preflight/obstacle.ts';
 import { findObstacles } from '../preflight/preflight.ts';
 import { criuRestore, warmUpCriu } from './criu.ts';
-import { endsWithin } from './deadline.ts';
 import { type CheckpointFigures, type CheckpointOptions, dumpWithRetries, lostSession } from './dump.ts';
 import { DumpGate } from './dump-gate.ts';
 import {

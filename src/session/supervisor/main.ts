@@ -29,7 +29,8 @@ async function launch(order: LaunchOrder): Promise<{ supervisor: Supervisor; rep
   recordAbout(devicePath);
   const { supervisorSocket } = await findStaging(devicePath);
   // What cannot be let go of hinders no other device.
-  if (mode === 'start') await releasePulledOut().catch((error: unknown) => tell('a pulled drive', error));
+  const tellOfPulled = (error: unknown): void => tell('a pulled drive', error);
+  if (mode === 'start') await releasePulledOut(tellOfPulled).catch(tellOfPulled);
   const onPromotion: ProgressListener = (progress) => say({ progress });
   const opened = await openDevice(devicePath, credential, {
     willMount: mode === 'start',
