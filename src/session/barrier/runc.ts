@@ -1,6 +1,7 @@
 // runc: makes a session from its bundle and forgets it again.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { DeskPodError } from '../../core/errors.ts';
 import { ProcessError, run } from '../../sync/process.ts';
 import { statusAt } from '../host/path-status.ts';
@@ -9,6 +10,11 @@ import { OutputError, runToFile } from '../host/run-to-file.ts';
 
 /** Where runc keeps what it knows of sessions; gone with the boot. */
 const RUNC_ROOT = '/run/deskpod/runc';
+
+/** What the kernel calls the first process until it has become the session's own. */
+const RUNC_INIT = 'runc:[';
+const BECOME_TIMEOUT_MS = 5000;
+const BECOME_POLL_MS = 1;
 
 /** What `runc state` says of a session. */
 export interface RuncState {
@@ -29,10 +35,26 @@ export async function runcStart(programs: Programs, sessionId: string, bundleDir
   try {
     await runcCreate(programs, sessionId, bundleDir, ['--log', logFile]);
     await runc(programs, ['--log', logFile, 'start', sessionId]);
-    return Number(await readFile(`${bundleDir}/session.pid`, 'utf8'));
+    const rootPid = Number(await readFile(`${bundleDir}/session.pid`, 'utf8'));
+    await untilOwnProgram(rootPid);
+    return rootPid;
   } catch (error) {
     await runcDelete(programs, sessionId);
     throw error instanceof ProcessError ? startFailure(error.stderrTail, logFile, error) : error;
+  }
+}
+
+/**
+ * `runc start` returns a moment before the first process is the session's own program. Until then it is runc, whose
+ * namespaces only the host's root with all rights may enter: pasta, which has given up most, may not.
+ */
+async function untilOwnProgram(rootPid: number): Promise<void> {
+  const deadlineMs = performance.now() + BECOME_TIMEOUT_MS;
+  while (performance.now() < deadlineMs) {
+    // One that has ended already is found so by who waits for the desktop.
+    const name = await readFile(`/proc/${rootPid}/comm`, 'utf8').catch(() => '');
+    if (!name.startsWith(RUNC_INIT)) return;
+    await delay(BECOME_POLL_MS);
   }
 }
 
