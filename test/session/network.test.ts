@@ -1,7 +1,9 @@
 // Connections of a session to other computers, across checkpoints and suspends.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { isDeskPodError } from '../../src/core/errors.ts';
+import { endProcess, identifyProcess } from '../../src/session/host/process-identity.ts';
+import { INTERFACE } from '../../src/session/process/network.ts';
 import {
   checkpointSession,
   type ProcessSession,
@@ -26,6 +28,21 @@ const talkOver = (kind: Kind): string => `
     select(undef, undef, undef, 0.02);
   }`;
 
+/** Sends a datagram by IPv6 until it comes back. */
+const TALK_BY_IPV6 = `
+  use Socket qw(:all); use IO::Select;
+  socket(my $socket, AF_INET6, SOCK_DGRAM, 0) or die $!;
+  my $server = pack_sockaddr_in6(${SERVER.udpPort}, inet_pton(AF_INET6, "${SERVER.address6}"));
+  for (1 .. 100) { send($socket, "6\n", 0, $server); if (IO::Select->new($socket)->can_read(0.1)) { recv($socket, my $answer, 9, 0); exit($answer ne "6\n"); } }
+  die "no answer"`;
+
+/** A socket that is bound to the interface, and kept. */
+const AT_INTERFACE = `
+  use Socket qw(:all);
+  socket(my $at_interface, AF_INET, SOCK_DGRAM, 0) or die $!; setsockopt($at_interface, SOL_SOCKET, 25, "${INTERFACE}\\0") or die $!;
+  bind($at_interface, pack_sockaddr_in(7779, INADDR_ANY)) or die $!;
+  sleep 1000 while 1`;
+
 /**
  * Of each kind one server on the host's own address, a socket for datagrams there, and one that is connected; and one that
  * is bound to the interface.
@@ -41,9 +58,7 @@ const SOCKETS = `
     socket(my $connected, $family, SOCK_DGRAM, 0) or die $!; connect($connected, $at->(${SERVER.udpPort}, $other)) or die $!;
     push @kept, $server, $bound, $connected;
   }
-  socket(my $at_interface, AF_INET, SOCK_DGRAM, 0) or die $!; setsockopt($at_interface, SOL_SOCKET, 25, "eth0\\0") or die $!;
-  bind($at_interface, pack_sockaddr_in(7779, INADDR_ANY)) or die $!;
-  sleep 1000 while 1`;
+  ${AT_INTERFACE}`;
 const LIST = "ss -Hantu | awk '{print $1, $2, $5, $6}' | sort";
 
 describe('the network of a session', function () {
@@ -71,6 +86,12 @@ describe('the network of a session', function () {
       where,
       `until [ "$(cat ~/${kind} 2>/dev/null || echo 0)" -gt ${least} ]; do sleep 0.02; done`,
     );
+  };
+  /** As the host may, for want of memory. */
+  const endPasta = async (): Promise<void> => {
+    const { bundleDir, rootPid } = session;
+    const pasta = identifyProcess(Number(await readFile(`${bundleDir}/pasta-${rootPid}.pid`, 'utf8')));
+    assert.ok(pasta !== undefined && (await endProcess(pasta)));
   };
 
   it('is there through checkpoints of a session that goes on: what is connected stays so', async () => {
@@ -123,6 +144,39 @@ describe('the network of a session', function () {
       '',
     );
     assert.equal(await shell(session, 'cat /proc/sys/net/ipv6/ip_nonlocal_bind'), '0');
+  });
+
+  it('is plugged in again after its pasta has died, in a resumed session, whose interface has outlived it', async () => {
+    const imagesDir = await lab.imagesDir('one');
+    await suspendSession(session, { imagesDir });
+    // As newer ones are: they do not set what is set already.
+    const pasta = `${lab.dir}/strict-pasta`;
+    const script = `#!/bin/sh
+      for netns; do :; done
+      in_session() { nsenter --net="$netns" ip "$@" dev ${INTERFACE}; }
+      left=$(in_session address show scope global | grep inet; in_session route show; in_session -6 route show)
+      [ -z "$left" ] || { echo "File exists: $left" >&2; exit 1; }
+      exec ${network.programs.pasta} "$@"`;
+    await writeFile(pasta, script, { mode: 0o700 });
+    session = await lab.resume('pod', imagesDir, { programs: { ...network.programs, pasta } });
+    assert.deepEqual(await session.settled, []);
+    await shell(session, `setsid perl -e '${AT_INTERFACE}' >/dev/null 2>&1 </dev/null &`);
+    await shell(session, `until ss -Hanu | grep -q %${INTERFACE}:7779; do sleep 0.02; done`);
+    await endPasta();
+    await rename(pasta, `${pasta}.away`);
+    const { warnings } = await checkpointSession(session, { imagesDir: await lab.imagesDir('two') });
+    assert.deepEqual(
+      warnings.map(({ code, hint }) => [code, hint]),
+      [['NETWORK_FAILED', 'Install the package passt.']],
+    );
+    await rename(`${pasta}.away`, pasta);
+    assert.equal(await session.network?.plug(), undefined);
+    for (const kind of ['tcp', 'udp'] as const) {
+      await talk(kind);
+      await untilSaidAfter(kind, 0);
+    }
+    await shell(session, `perl -e '${TALK_BY_IPV6}'`);
+    assert.match(await shell(session, 'ss -Hanu'), new RegExp(`%${INTERFACE}:7779`));
   });
 
   it('is there after a suspend that fails, with what was connected', async () => {

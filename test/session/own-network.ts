@@ -14,14 +14,17 @@ export const SERVER = { address: '10.77.0.2', address6: 'fd77::2', tcpPort: 7000
 
 const ECHO = `
   const { createServer } = require('node:net');
-  const datagrams = require('node:dgram').createSocket('udp4');
+  const { createSocket } = require('node:dgram');
   let connections = 0;
   const server = createServer((socket) => {
     connections++;
     socket.on('error', () => undefined).pipe(socket);
   });
-  datagrams.on('message', (message, { port, address }) => datagrams.send(message, port, address));
-  datagrams.bind(${SERVER.udpPort}, '${SERVER.address}');
+  for (const [type, own] of [['udp4', '${SERVER.address}'], ['udp6', '${SERVER.address6}']]) {
+    const datagrams = createSocket(type);
+    datagrams.on('message', (message, { port, address }) => datagrams.send(message, port, address));
+    datagrams.bind(${SERVER.udpPort}, own);
+  }
   server.listen(${SERVER.tcpPort}, '${SERVER.address}', () => console.log('listening'));
   process.stdin.on('data', () => console.log(String(connections)));
   process.stdin.on('end', () => process.exit());

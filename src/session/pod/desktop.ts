@@ -160,7 +160,7 @@ export class Desktop {
     const imagesDir = await openImages(this.#staging);
     try {
       let files: CapturedTree | undefined;
-      const { pauseMs } = await checkpointSession(session, {
+      const { pauseMs, warnings } = await checkpointSession(session, {
         imagesDir,
         whileFrozen: async (signal) => {
           files = await this.root.capture(onProgress, { rootPid, signal });
@@ -169,7 +169,8 @@ export class Desktop {
       if (files === undefined) throw new TypeError('a checkpoint without its files');
       const images = await captureImages(this.pod.content, this.#staging, onProgress);
       const parts = { reason: 'live' as const, files, images, pauseMs, startedMs, ifDoubtful: answer };
-      return await sealCheckpoint(this.pod, parts);
+      const report = await sealCheckpoint(this.pod, parts);
+      return { ...report, warnings: [...report.warnings, ...warnings.map(asSentences)] };
     } finally {
       await dropImages(this.#staging);
     }
@@ -334,4 +335,8 @@ export class Desktop {
   get #staging(): Staging {
     return this.#opened.device.staging;
   }
+}
+
+function asSentences({ message, hint }: DeskPodError): string {
+  return `${message.charAt(0).toUpperCase()}${message.slice(1)}.${hint === undefined ? '' : ` ${hint}`}`;
 }

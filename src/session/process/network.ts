@@ -13,6 +13,9 @@ export const INTERFACE = 'eth0';
 
 const PLUG_TIMEOUT_MS = 10_000;
 
+/** Makes the interface as a restore leaves it: without addresses and routes of either family, and down. */
+const CLEAR_INTERFACE = `link set dev ${INTERFACE} down\naddress flush dev ${INTERFACE}\n`;
+
 /** The cable of one session. Calls are done one after another. */
 export interface NetworkCable {
   /**
@@ -57,14 +60,15 @@ export function networkCable(programs: Programs, rootPid: number, runDir: string
         if (pasta !== undefined && isRunning(pasta)) return undefined;
         await pull();
         try {
+          await clearInterface(rootPid);
           await run(programs.pasta, pastaArgs(rootPid, pidFile), { timeoutMs: PLUG_TIMEOUT_MS });
         } catch (error) {
           if (!(error instanceof ProcessError)) throw error;
           return new DeskPodError('NETWORK_FAILED', 'the session has no network', {
             hint: error.notFound
-              ? 'Install the package passt.'
-              : 'Connect this host to a network, then resume again.',
-            details: { output: error.stderrTail },
+              ? `Install the package ${error.program === programs.pasta ? 'passt' : 'util-linux'}.`
+              : 'Connect this host to a network: the next checkpoint, or resume, tries again.',
+            details: { program: error.program, output: error.stderrTail },
             cause: error,
           });
         }
@@ -73,6 +77,19 @@ export function networkCable(programs: Programs, rootPid: number, runDir: string
       }),
     unplug: () => inTurn(pull),
   };
+}
+
+/**
+ * Takes from the interface what a pasta that died left on it: the one of a restored session outlives every pasta. Newer
+ * ones do not set an address that is there already. It is not deleted: sockets that are bound to it would lose it.
+ */
+async function clearInterface(rootPid: number): Promise<void> {
+  const interfaces = await readFile(`/proc/${rootPid}/net/dev`, 'utf8');
+  if (!interfaces.includes(` ${INTERFACE}:`)) return;
+  await run('nsenter', ['--target', `${rootPid}`, '--net', 'ip', '-batch', '-'], {
+    input: CLEAR_INTERFACE,
+    timeoutMs: PLUG_TIMEOUT_MS,
+  });
 }
 
 /** It goes into the background by itself when everything is set up. */

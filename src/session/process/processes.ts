@@ -149,15 +149,15 @@ export async function suspendSession(
 /**
  * Checkpoints a session, which goes on. Commands run by the host are let go of and taken up again.
  * Clients of its display must have gone before: CRIU does not dump half a connection.
+ * @returns with what it took, what the session is without from now on: its network, if that cannot be plugged in.
  * @throws as {@link suspendSession}.
  */
 export async function checkpointSession(
   session: ProcessSession,
   options: CheckpointOptions,
-): Promise<CheckpointFigures> {
+): Promise<CheckpointFigures & { readonly warnings: readonly DeskPodError[] }> {
   const figures = await dumpSession(session, options, true);
-  await reconnect(session);
-  return figures;
+  return { ...figures, warnings: await reconnect(session) };
 }
 
 /**
@@ -342,6 +342,7 @@ async function dumpSession(
     if (areHeld.includes(false)) await endAgent(session.rootPid);
     return await dumpWithRetries(session, options, leaveRunning, startedAtMs);
   } catch (error) {
+    // This failure is the one to tell; a cable that could not be plugged in, the next checkpoint's warnings tell of.
     if (isAlive(session)) await reconnect(session);
     throw error;
   } finally {
@@ -349,13 +350,14 @@ async function dumpSession(
   }
 }
 
-/** After a checkpoint the session has the host's commands again, and a network if it had none. */
-async function reconnect(session: ProcessSession): Promise<void> {
-  await Promise.all([
-    session.network?.plug(),
+/** After a checkpoint the session has the host's commands again, and a network if it had none; or the reason why not. */
+async function reconnect(session: ProcessSession): Promise<readonly DeskPodError[]> {
+  const [noNetwork] = await Promise.all([
+    session.network?.plug().catch(asWarning),
     // A command that cannot be taken up says so by its own `ended`.
     ...[...session.commands].map((command) => command.takeUp().catch(() => command.abandon())),
   ]);
+  return noNetwork === undefined ? [] : [noNetwork];
 }
 
 async function endProcesses(session: ProcessSession): Promise<void> {
