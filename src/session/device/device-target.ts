@@ -22,7 +22,8 @@ interface LoopRow {
   readonly name: string;
   readonly 'back-file': string;
   readonly 'back-ino': number;
-  readonly 'back-maj:min': string;
+  /** Null of one that is being detached at this moment. */
+  readonly 'back-maj:min': string | null;
 }
 
 /**
@@ -111,7 +112,7 @@ export async function loopsOf(image: DeviceTarget): Promise<{ name: string; uses
   return rows
     .filter(
       (row) =>
-        `${row['back-maj:min'].trim()}/${row['back-ino']}` === image.identity ||
+        `${row['back-maj:min']?.trim()}/${row['back-ino']}` === image.identity ||
         row['back-file'] === image.path,
     )
     .map((row) => {
