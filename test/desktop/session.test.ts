@@ -1,6 +1,9 @@
 // A session from the outside: started once, worked in, suspended, resumed, ended.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { StartReport } from '../../src/session/operation/operations.ts';
 import { DesktopLab } from './desktop-lab.ts';
 
 describe('the session of a desktop pod', () => {
@@ -37,6 +40,15 @@ describe('the session of a desktop pod', () => {
     assert.equal(signalled.status, 143);
     const missing = await lab.program.run(['exec', ...lab.at(), '--', 'no-such-program']);
     assert.notEqual(missing.status, 0);
+  });
+
+  it('is started without a network where there is none, and says so', async () => {
+    const programs = join(lab.dir, 'programs');
+    await mkdir(programs);
+    await writeFile(join(programs, 'pasta'), '#!/bin/sh\necho no route >&2; exit 1\n', { mode: 0o700 });
+    const here = lab.program.with({ env: { PATH: `${programs}:${process.env.PATH}` } });
+    const { warnings } = await here.answer<StartReport>(['start', lab.image, '--no-view']);
+    assert.match(warnings.join(), /no network/);
   });
 
   it('goes on counting in a variable of its shell after suspend and start', async () => {

@@ -13,6 +13,7 @@ import {
 } from '../../sync/pod/seal-checkpoint.ts';
 import type { Geometry } from '../barrier/bundle.ts';
 import { isPulledOut, pulledOut, seemsPulledOut } from '../device/device.ts';
+import { endsWithin } from '../host/deadline.ts';
 import { hostFacts } from '../host/host-facts.ts';
 import { hostProcessor } from '../host/host-processor.ts';
 import { freeMemory, requireMemory, tooLittleMemory } from '../host/memory.ts';
@@ -32,6 +33,9 @@ import {
   targetOf,
 } from './start-choice.ts';
 import { Suspension } from './suspension.ts';
+
+/** How long a start waits for its network once the desktop is there. */
+const NETWORK_TIMEOUT_MS = 1000;
 
 /** The layer is said to be at rest, and is not what the checkpoint has whose processes are to go on upon it. */
 class LayerChanged extends Error {
@@ -174,6 +178,14 @@ export class Desktop {
     } finally {
       await dropImages(this.#staging);
     }
+  }
+
+  /** Why the session has no network, in sentences; nothing if it has one, or that is not known soon. */
+  async networkWarnings(): Promise<readonly string[]> {
+    const plugged = this.session?.plugged;
+    if (plugged === undefined || !(await endsWithin(plugged, NETWORK_TIMEOUT_MS))) return [];
+    const failure = await plugged;
+    return failure === undefined ? [] : [asSentences(failure)];
   }
 
   /**

@@ -58,6 +58,8 @@ export interface ProcessSession {
   readonly bundleDir: string;
   readonly programs: Programs;
   readonly network: NetworkCable | undefined;
+  /** Settles when it has its network, or with the reason why it has none. Never rejects. */
+  readonly plugged: Promise<DeskPodError | undefined>;
   /** Commands that the host runs in it now. */
   readonly commands: Set<SessionCommand>;
   readonly gate: DumpGate;
@@ -274,10 +276,8 @@ function describeSession(
     });
   }
   const network = hasNetwork ? networkCable(programs, rootPid, bundleDir) : undefined;
-  const pending = [
-    ...(network === undefined ? [] : [network.plug().catch(asWarning)]),
-    ...followUps(rootPid),
-  ];
+  const plugged = network?.plug().catch(asWarning) ?? Promise.resolve(undefined);
+  const pending = [plugged, ...followUps(rootPid)];
   const settled = Promise.all(pending).then((results) => results.filter((result) => result !== undefined));
   const { startTicks } = identity;
   return {
@@ -288,6 +288,7 @@ function describeSession(
     bundleDir,
     programs,
     network,
+    plugged,
     commands: new Set(),
     gate: new DumpGate(),
     settled,

@@ -48,6 +48,7 @@ async function launch(order: LaunchOrder): Promise<{ supervisor: Supervisor; rep
       ...(notice === undefined ? [] : [notice]),
       ...(promotion?.warnings ?? []),
       ...started.warnings,
+      ...(await desktop.networkWarnings()),
     ];
     return {
       supervisor,
