@@ -101,7 +101,8 @@ export async function listStagings(): Promise<Staging[]> {
     const names = await readdir(STAGING_ROOT);
     return names.filter(isStagingId).map(stagingOf);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    // who may not look in there has no session of his own there either
+    if (['ENOENT', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
     throw error;
   }
 }
