@@ -1,7 +1,9 @@
-// Builds the program: plain JavaScript in build/, a file for each process and thread and parts that they load when needed.
+// Builds the program: plain JavaScript in build/, a file for each process and thread and parts that they load when needed,
+// and the pages that browsers show.
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { build, type Plugin } from 'esbuild';
+import { buildPages } from './pages.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const buildDir = join(root, 'build');
@@ -40,6 +42,7 @@ function placeFromBuild(path: string): string {
 }
 
 const startedAt = new Date();
+const pages = buildPages();
 const { outputFiles } = await build({
   absWorkingDir: root,
   entryPoints: ENTRIES,
@@ -62,6 +65,7 @@ const { outputFiles } = await build({
   },
 });
 await mkdir(buildDir, { recursive: true });
+await pages;
 // what was compiled of former parts serves nobody; what root has compiled a user cannot remove, and it does no harm
 await rm(join(buildDir, 'compiled'), { recursive: true, force: true }).catch(() => undefined);
 // `bin/deskpod` compares the sources with the command line's own file: it comes last, and is as old as what was read

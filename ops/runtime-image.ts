@@ -31,10 +31,10 @@ import { linkProgram } from './link-programs.ts';
 import { withDependencies } from './node-packages.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
-/** What `ops/build.ts` leaves out of the program: machine code, and the pages of the viewer. */
-const PACKAGES = ['koffi', 'classic-level', '@novnc/novnc'];
+/** What `ops/build.ts` leaves out of the program: machine code. */
+const PACKAGES = ['koffi', 'classic-level'];
 /** What the built program finds beside itself. */
-const BESIDE = ['package.json', 'LICENSE', 'display', 'src/session/process/guest'];
+const BESIDE = ['package.json', 'LICENSE', 'build/pages', 'src/session/process/guest'];
 const ID_DIGITS = 16;
 /** As `bin/deskpod` starts it. */
 const NODE_OPTIONS = '--disable-warning=ExperimentalWarning --single-threaded-gc --max-semi-space-size=16';
@@ -66,7 +66,7 @@ async function isFresh({ dir }: Runtime): Promise<boolean> {
       'ops/runtime-image.ts',
       'ops/link-programs.ts',
     ].map((name) => join(ROOT, name)),
-    ...(await filesIn(join(ROOT, 'display'))),
+    ...(await filesIn(join(ROOT, 'build/pages'))),
     ...(await filesIn(join(ROOT, 'src/session/process/guest'))),
   ];
   const times = await Promise.all(sources.map(async (path) => (await stat(path)).mtimeMs));
@@ -156,7 +156,6 @@ async function requireCarried(dir: string): Promise<void> {
 
 async function layOutProgram(programDir: string): Promise<void> {
   for (const path of BESIDE) await cp(join(ROOT, path), join(programDir, path), { recursive: true });
-  await mkdir(join(programDir, 'build'));
   for (const name of await builtFiles()) await cp(join(ROOT, 'build', name), join(programDir, 'build', name));
   for (const name of await withDependencies(ROOT, PACKAGES)) {
     const from = join(ROOT, 'node_modules', name);

@@ -72,7 +72,7 @@ describe('the viewer', () => {
   async function enter(): Promise<{ room: string; cookie: string }> {
     const { headers } = await ask(new URL(viewer.issueUrl()).pathname);
     const cookie = headers['set-cookie']?.[0]?.split(';')[0] ?? '';
-    return { room: headers.location?.replace(/app\/$/, '') ?? '', cookie };
+    return { room: headers.location?.replace(/viewer\/$/, '') ?? '', cookie };
   }
 
   function openWebSocket(path: string, headers: Record<string, string>): WebSocket {
@@ -151,7 +151,7 @@ describe('the viewer', () => {
 
   it('refuses requests by another name, from another origin, from another site, and without the cookie', async () => {
     const { room, cookie } = await enter();
-    const path = `${room}app/`;
+    const path = `${room}viewer/`;
     const { port } = viewer;
     assert.equal((await ask(path, { cookie })).status, 200);
     assert.equal((await ask(path, { cookie, host: `evil.example:${port}` })).status, 403);
@@ -172,30 +172,29 @@ describe('the viewer', () => {
 
   it('serves its table of files and nothing else', async () => {
     const { room, cookie } = await enter();
-    for (const path of [
-      'app/app.js',
-      'core/display-link.js',
-      'novnc/core/rfb.js',
-      'novnc/vendor/pako/lib/zlib/inflate.js',
-    ]) {
-      assert.equal((await ask(`${room}${path}`, { cookie })).status, 200, path);
-    }
+    const page = await ask(`${room}viewer/`, { cookie });
+    const named = [...page.body.matchAll(/(?:src|href)="([^"]+)"/g)].map(
+      ([, path = '']) => new URL(path, `http://x${room}viewer/`).pathname,
+    );
+    assert.ok(named.length >= 3, page.body);
+    for (const path of named) assert.equal((await ask(path, { cookie })).status, 200, path);
+    const [script = ''] = named.filter((path) => path.endsWith('.js'));
     const wrong = [
       '../package.json',
-      'app/../../package.json',
-      'app/%2e%2e/%2e%2e/package.json',
-      'app/..%2f..%2fpackage.json',
-      'app\\..\\..\\package.json',
-      'novnc/core/../package.json',
-      'novnc/package.json',
-      'app//etc/passwd',
-      'app/app.js%00',
+      'viewer/../../../package.json',
+      'viewer/%2e%2e/%2e%2e/%2e%2e/package.json',
+      'viewer/..%2f..%2f..%2fpackage.json',
+      'viewer\\..\\..\\..\\package.json',
+      'assets/../viewer/index.html',
+      'viewer//etc/passwd',
+      `${script.slice(room.length)}%00`,
+      'assets/',
       '',
     ];
     for (const path of wrong) assert.equal((await ask(`${room}${path}`, { cookie })).status, 404, path);
     for (const path of [
       '/etc/passwd',
-      `${room}app/../../../../etc/passwd`,
+      `${room}viewer/../../../../etc/passwd`,
       '/../../etc/passwd',
       'http://x/y',
     ]) {

@@ -1,16 +1,15 @@
 // The answers to HTTP requests: the exchange of a link for the cookie, and the files of the page.
 
-import { createReadStream } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { pipeline } from 'node:stream/promises';
 import type { Access } from './access.ts';
-import type { PageFile } from './page-files.ts';
+import type { PageFile, PageName } from './page-files.ts';
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** Answers requests with `headers` on everything, and with `files` for those who hold the cookie. */
+/** Answers requests with `headers` on everything, and with `files` for those who hold the cookie; links open `page`. */
 export function answerWith(
   access: Access,
+  page: PageName,
   files: ReadonlyMap<string, PageFile>,
   headers: Readonly<Record<string, string>>,
 ): Answer {
@@ -27,14 +26,13 @@ export function answerWith(
         return say(403, 'This link was used before, or is wrong. "deskpod view" makes a new one.');
       }
       response.setHeader('Set-Cookie', access.setCookie);
-      return response.writeHead(303, { Location: `${access.room}app/` }).end();
+      return response.writeHead(303, { Location: `${access.room}${page}/` }).end();
     }
     if (!access.isDirect(request) || !access.holdsCookie(request)) {
       return say(403, 'This browser was not let in. "deskpod view" makes a link that lets it in.');
     }
     const file = path.startsWith(access.room) ? files.get(path.slice(access.room.length)) : undefined;
     if (file === undefined) return say(404, 'There is no such file.');
-    response.writeHead(200, { 'Content-Type': file.contentType });
-    pipeline(createReadStream(file.path), response).catch(() => response.destroy());
+    response.writeHead(200, { 'Content-Type': file.contentType }).end(file.bytes);
   };
 }

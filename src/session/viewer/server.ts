@@ -9,7 +9,7 @@ import { Access, checkToken } from './access.ts';
 import { CLOSE_CODE } from './bridge.ts';
 import { Displays } from './displays.ts';
 import { answerWith } from './page-answers.ts';
-import { listPageFiles, pageHeaders } from './page-files.ts';
+import { pageHeaders, readPageFiles } from './page-files.ts';
 import { Presence } from './presence.ts';
 import { StatusChannel, type ViewerStatus } from './status-channel.ts';
 
@@ -63,7 +63,7 @@ export interface Viewer {
 /** Serves the viewer of a session on 127.0.0.1 only; the caller closes it. Throws VIEWER_FAILED if it cannot listen. */
 export async function serveViewer(options: ViewerOptions): Promise<Viewer> {
   if (options.token !== undefined) checkToken(options.token);
-  const files = await listPageFiles();
+  const files = await readPageFiles('viewer');
   const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS });
   server.maxConnections = CONNECTION_LIMIT;
   const port = await listen(server, options.port ?? 0);
@@ -76,7 +76,7 @@ export async function serveViewer(options: ViewerOptions): Promise<Viewer> {
   const about = { title: options.title ?? 'Desktop', canSuspend: options.onSuspend !== undefined };
   const channel = new StatusChannel(about, () => options.onSuspend?.());
   const displays = new Displays(options.rfbConnect);
-  server.on('request', answerWith(access, files, pageHeaders(host)));
+  server.on('request', answerWith(access, 'viewer', files, pageHeaders(host)));
   server.on('upgrade', upgradeWith(access, presence, channel, displays));
 
   return {

@@ -1,13 +1,14 @@
 // The page: shows the desktop while it runs, says what happens while it does not.
 
-import { DisplayLink } from '../core/display-link.js';
-import { StatusChannel } from '../core/status-channel.js';
-import { Clipboard } from './clipboard.js';
+import { elementOf } from '../shared/element.ts';
+import { Clipboard } from './clipboard.ts';
+import { DisplayLink } from './display-link.ts';
+import { type Status, StatusChannel } from './status-channel.ts';
 
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 4000;
 
-const HEADINGS = {
+const HEADINGS: Readonly<Record<Shown, string>> = {
   running: 'Connecting…',
   suspending: 'Suspending…',
   suspended: 'Safe to unplug',
@@ -16,17 +17,26 @@ const HEADINGS = {
   lost: 'No connection',
 };
 
-const byId = (id) => document.getElementById(id);
-const [card, fullScreenButton, suspendButton] = ['card', 'full-screen-button', 'suspend-button'].map(byId);
-const [clipboardButton, clipboardPanel, againButton] = ['clipboard-button', 'clipboard', 'again-button'].map(
-  byId,
-);
+/** What the page shows: what the server tells, or that it tells nothing. */
+type Shown = Status['state'] | 'lost';
 
-let status = { state: 'running', text: '' };
+const card = elementOf('card', HTMLElement);
+const cardTitle = elementOf('card-title', HTMLElement);
+const cardText = elementOf('card-text', HTMLElement);
+const title = elementOf('title', HTMLElement);
+const statusLine = elementOf('status', HTMLElement);
+const fullScreenButton = elementOf('full-screen-button', HTMLButtonElement);
+const suspendButton = elementOf('suspend-button', HTMLButtonElement);
+const clipboardButton = elementOf('clipboard-button', HTMLButtonElement);
+const clipboardPanel = elementOf('clipboard', HTMLElement);
+const clipboardField = elementOf('clipboard-text', HTMLTextAreaElement);
+const againButton = elementOf('again-button', HTMLButtonElement);
+
+let status: Pick<Status, 'state' | 'text'> = { state: 'running', text: '' };
 let waitMs = FIRST_WAIT_MS;
-let timer;
+let timer: ReturnType<typeof setTimeout> | undefined;
 
-const link = new DisplayLink(byId('desktop'), {
+const link = new DisplayLink(elementOf('desktop', HTMLElement), {
   onOpen: () => {
     waitMs = FIRST_WAIT_MS;
     show('running', status.text, true);
@@ -37,16 +47,16 @@ const link = new DisplayLink(byId('desktop'), {
     timer = setTimeout(connect, waitMs);
     waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
   },
-  onClipboard: (text) => clipboard.take(text),
+  onClipboard: (text) => void clipboard.take(text),
 });
 
-const clipboard = new Clipboard(byId('clipboard-text'), (text) => link.giveClipboard(text));
+const clipboard = new Clipboard(clipboardField, (text) => link.giveClipboard(text));
 
 const channel = new StatusChannel({
   onStatus: (news) => {
     status = news;
     document.title = news.title;
-    byId('title').textContent = news.title;
+    title.textContent = news.title;
     suspendButton.hidden = !news.canSuspend;
     suspendButton.disabled = news.state !== 'running';
     if (news.state === 'running') connect();
@@ -60,21 +70,21 @@ const channel = new StatusChannel({
   },
 });
 
-function connect() {
+function connect(): void {
   clearTimeout(timer);
   if (status.state === 'running') link.connect();
 }
 
-function show(state, text, hasPicture = false) {
+function show(state: Shown, text: string, hasPicture = false): void {
   document.body.dataset.state = state;
-  byId('status').textContent = hasPicture ? 'Running' : HEADINGS[state];
-  byId('card-title').textContent = HEADINGS[state];
-  byId('card-text').textContent = text;
+  statusLine.textContent = hasPicture ? 'Running' : HEADINGS[state];
+  cardTitle.textContent = HEADINGS[state];
+  cardText.textContent = text;
   card.hidden = hasPicture;
   againButton.hidden = state !== 'lost';
 }
 
-function sentence(text) {
+function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
@@ -88,7 +98,7 @@ clipboardButton.addEventListener('click', () => {
   clipboardPanel.hidden = !clipboardPanel.hidden;
   clipboardButton.setAttribute('aria-expanded', String(!clipboardPanel.hidden));
   if (clipboardPanel.hidden) link.focus();
-  else byId('clipboard-text').focus();
+  else clipboardField.focus();
 });
 
 fullScreenButton.addEventListener('click', async () => {

@@ -1,33 +1,38 @@
 // One connection to the session's display at a time, shown by noVNC, with the reason when it ends.
 
-import RFB from '../novnc/core/rfb.js';
+import RFB from '@novnc/novnc';
 
 /** The viewer is on the same machine as the session: pixels cost nothing, so they are not made worse. */
 const BEST_QUALITY = 9;
 const LITTLE_COMPRESSION = 1;
 
-/** Shows the display inside an element. Fires `onOpen`, `onClose(reason)` once per connection, and `onClipboard(text)`. */
-export class DisplayLink {
-  #element;
-  #listener;
-  #rfb;
+/** What a link tells. */
+export interface DisplayListener {
+  onOpen(): void;
+  /** Once for each connection. */
+  onClose(reason: string): void;
+  /** The session has put text on its clipboard. */
+  onClipboard(text: string): void;
+}
 
-  /**
-   * @param {HTMLElement} element what the display fills
-   * @param {{ onOpen: () => void, onClose: (reason: string) => void, onClipboard: (text: string) => void }} listener
-   */
-  constructor(element, listener) {
+/** Shows the display inside an element, which it fills. */
+export class DisplayLink {
+  readonly #element: HTMLElement;
+  readonly #listener: DisplayListener;
+  #rfb: RFB | undefined;
+
+  constructor(element: HTMLElement, listener: DisplayListener) {
     this.#element = element;
     this.#listener = listener;
   }
 
   /** True from the call of `connect` to `onClose`. */
-  get isConnected() {
+  get isConnected(): boolean {
     return this.#rfb !== undefined;
   }
 
   /** Connects, unless it is connected already. */
-  connect() {
+  connect(): void {
     if (this.#rfb !== undefined) return;
     // The socket is ours, and not made by noVNC, so that the reason of its end is not lost.
     const socket = new WebSocket(new URL('../display', location.href));
@@ -57,30 +62,26 @@ export class DisplayLink {
     });
   }
 
-  /** Ends the connection, if there is one. */
-  disconnect() {
-    this.#rfb?.disconnect();
-  }
-
   /** Gives the keyboard to the desktop. */
-  focus() {
+  focus(): void {
     this.#rfb?.focus({ preventScroll: true });
   }
 
   /** Puts text on the session's clipboard. */
-  giveClipboard(text) {
+  giveClipboard(text: string): void {
     this.#rfb?.clipboardPasteFrom(text);
   }
 
   /** noVNC makes its canvas without a name and out of the reach of the Tab key. */
-  #label() {
+  #label(): void {
     const canvas = this.#element.querySelector('canvas');
+    if (canvas === null) throw new TypeError('noVNC made no canvas');
     canvas.tabIndex = 0;
     canvas.setAttribute('role', 'application');
     canvas.setAttribute('aria-label', 'Desktop');
   }
 }
 
-function endOf(isClean) {
+function endOf(isClean: boolean): string {
   return isClean ? 'the connection was closed' : 'the connection broke off';
 }

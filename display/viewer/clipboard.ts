@@ -2,23 +2,20 @@
 
 /** Joins the field and the browser's clipboard to the desktop's. */
 export class Clipboard {
-  #field;
-  #give;
+  readonly #field: HTMLTextAreaElement;
+  readonly #give: (text: string) => void;
   #lastText = '';
 
-  /**
-   * @param {HTMLTextAreaElement} field shows the desktop's text and takes new text
-   * @param {(text: string) => void} give puts text on the desktop's clipboard
-   */
-  constructor(field, give) {
+  /** `field` shows the desktop's text and takes new text; `give` puts text on the desktop's clipboard. */
+  constructor(field: HTMLTextAreaElement, give: (text: string) => void) {
     this.#field = field;
     this.#give = give;
     field.addEventListener('input', () => this.#offer(field.value));
-    addEventListener('focus', () => this.#offerFromBrowser());
+    addEventListener('focus', () => void this.#offerFromBrowser());
   }
 
   /** The desktop has put text on its clipboard. */
-  async take(text) {
+  async take(text: string): Promise<void> {
     this.#lastText = text;
     this.#field.value = text;
     try {
@@ -30,13 +27,13 @@ export class Clipboard {
   }
 
   /** Only with a right that was given before: asking for it each time the window is entered would be a nuisance. */
-  async #offerFromBrowser() {
+  async #offerFromBrowser(): Promise<void> {
     const right = await queryRight();
     if (right !== 'granted') return;
     this.#offer(await navigator.clipboard.readText().catch(() => this.#lastText));
   }
 
-  #offer(text) {
+  #offer(text: string): void {
     if (text === this.#lastText) return;
     this.#lastText = text;
     this.#field.value = text;
@@ -44,9 +41,9 @@ export class Clipboard {
   }
 }
 
-async function queryRight() {
+async function queryRight(): Promise<PermissionState | 'unknown'> {
   try {
-    return (await navigator.permissions.query({ name: 'clipboard-read' })).state;
+    return (await navigator.permissions.query({ name: 'clipboard-read' as PermissionName })).state;
   } catch {
     return 'unknown'; // Firefox has no such right to ask about
   }
