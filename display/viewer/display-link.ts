@@ -1,10 +1,13 @@
 // One connection to the session's display at a time, shown by noVNC, with the reason when it ends.
 
-import RFB from '@novnc/novnc';
+import { joinKeys } from './key-field.ts';
+import { type DisplaySize, SizedRfb } from './sized-rfb.ts';
 
 /** The viewer is on the same machine as the session: pixels cost nothing, so they are not made worse. */
 const BEST_QUALITY = 9;
 const LITTLE_COMPRESSION = 1;
+/** The X11 keysym of the left Shift key: by itself it means nothing. */
+const SHIFT = 0xffe1;
 
 /** What a link tells. */
 export interface DisplayListener {
@@ -15,15 +18,27 @@ export interface DisplayListener {
   onClipboard(text: string): void;
 }
 
-/** Shows the display inside an element, which it fills. */
+/** Shows the display inside an element, which it fills, and takes keys in a field. */
 export class DisplayLink {
   readonly #element: HTMLElement;
+  readonly #field: HTMLTextAreaElement;
   readonly #listener: DisplayListener;
-  #rfb: RFB | undefined;
+  #size: DisplaySize = 'kept';
+  #rfb: SizedRfb | undefined;
 
-  constructor(element: HTMLElement, listener: DisplayListener) {
+  constructor(element: HTMLElement, field: HTMLTextAreaElement, listener: DisplayListener) {
     this.#element = element;
+    this.#field = field;
     this.#listener = listener;
+    joinKeys(field, {
+      get element() {
+        return element.querySelector('canvas') ?? undefined;
+      },
+      press: (keysym) => this.#rfb?.sendKey(keysym, null),
+    });
+    // noVNC would give the keyboard to its canvas, where nothing can be composed.
+    for (const begun of ['mousedown', 'touchend'])
+      element.addEventListener(begun, () => this.focus(), { capture: true });
   }
 
   /** True from the call of `connect` to `onClose`. */
@@ -40,15 +55,19 @@ export class DisplayLink {
     socket.addEventListener('close', (event) => {
       reason = event.reason;
     });
-    const rfb = new RFB(this.#element, socket);
+    const rfb = new SizedRfb(this.#element, socket);
     this.#rfb = rfb;
     rfb.scaleViewport = true;
+    rfb.focusOnClick = false;
+    rfb.displaySize = this.#size;
     rfb.background = 'transparent';
     rfb.qualityLevel = BEST_QUALITY;
     rfb.compressionLevel = LITTLE_COMPRESSION;
-    this.#label();
+    this.#hideCanvas();
     rfb.addEventListener('connect', () => {
-      rfb.focus({ preventScroll: true });
+      // An X server takes the keyboard of viewers up at the first key, and loses that if no key had its sign before.
+      rfb.sendKey(SHIFT, null);
+      this.focus();
       this.#listener.onOpen();
     });
     rfb.addEventListener('securityfailure', ({ detail }) => {
@@ -64,7 +83,7 @@ export class DisplayLink {
 
   /** Gives the keyboard to the desktop. */
   focus(): void {
-    this.#rfb?.focus({ preventScroll: true });
+    this.#field.focus({ preventScroll: true });
   }
 
   /** Puts text on the session's clipboard. */
@@ -72,13 +91,18 @@ export class DisplayLink {
     this.#rfb?.clipboardPasteFrom(text);
   }
 
-  /** noVNC makes its canvas without a name and out of the reach of the Tab key. */
-  #label(): void {
+  /** How large the display is, from now on and on later connections. */
+  set displaySize(size: DisplaySize) {
+    this.#size = size;
+    if (this.#rfb !== undefined) this.#rfb.displaySize = size;
+  }
+
+  /** The field stands for the desktop to those who do not see it: the canvas would be a second one without a name. */
+  #hideCanvas(): void {
     const canvas = this.#element.querySelector('canvas');
     if (canvas === null) throw new TypeError('noVNC made no canvas');
-    canvas.tabIndex = 0;
-    canvas.setAttribute('role', 'application');
-    canvas.setAttribute('aria-label', 'Desktop');
+    canvas.tabIndex = -1;
+    canvas.setAttribute('aria-hidden', 'true');
   }
 }
 

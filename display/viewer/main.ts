@@ -3,6 +3,7 @@
 import { elementOf } from '../shared/element.ts';
 import { Clipboard } from './clipboard.ts';
 import { DisplayLink } from './display-link.ts';
+import type { DisplaySize } from './sized-rfb.ts';
 import { type Status, StatusChannel } from './status-channel.ts';
 
 const FIRST_WAIT_MS = 250;
@@ -30,25 +31,30 @@ const suspendButton = elementOf('suspend-button', HTMLButtonElement);
 const clipboardButton = elementOf('clipboard-button', HTMLButtonElement);
 const clipboardPanel = elementOf('clipboard', HTMLElement);
 const clipboardField = elementOf('clipboard-text', HTMLTextAreaElement);
+const sizeChoice = elementOf('size', HTMLSelectElement);
 const againButton = elementOf('again-button', HTMLButtonElement);
 
 let status: Pick<Status, 'state' | 'text'> = { state: 'running', text: '' };
 let waitMs = FIRST_WAIT_MS;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
-const link = new DisplayLink(elementOf('desktop', HTMLElement), {
-  onOpen: () => {
-    waitMs = FIRST_WAIT_MS;
-    show('running', status.text, true);
+const link = new DisplayLink(
+  elementOf('desktop', HTMLElement),
+  elementOf('keys-field', HTMLTextAreaElement),
+  {
+    onOpen: () => {
+      waitMs = FIRST_WAIT_MS;
+      show('running', status.text, true);
+    },
+    onClose: (reason) => {
+      if (status.state !== 'running') return show(status.state, status.text);
+      show('lost', `${sentence(reason)} Trying again…`);
+      timer = setTimeout(connect, waitMs);
+      waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
+    },
+    onClipboard: (text) => void clipboard.take(text),
   },
-  onClose: (reason) => {
-    if (status.state !== 'running') return show(status.state, status.text);
-    show('lost', `${sentence(reason)} Trying again…`);
-    timer = setTimeout(connect, waitMs);
-    waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
-  },
-  onClipboard: (text) => void clipboard.take(text),
-});
+);
 
 const clipboard = new Clipboard(clipboardField, (text) => link.giveClipboard(text));
 
@@ -102,13 +108,28 @@ clipboardButton.addEventListener('click', () => {
 });
 
 fullScreenButton.addEventListener('click', async () => {
-  if (document.fullscreenElement === null) await document.documentElement.requestFullscreen();
-  else await document.exitFullscreen();
+  if (document.fullscreenElement === null) {
+    await document.documentElement.requestFullscreen();
+    await lockKeyboard();
+  } else await document.exitFullscreen();
   link.focus();
 });
 document.addEventListener('fullscreenchange', () => {
   fullScreenButton.textContent = document.fullscreenElement === null ? 'Full screen' : 'Leave full screen';
 });
+
+sizeChoice.addEventListener('change', () => {
+  link.displaySize = sizeChoice.value as DisplaySize;
+  link.focus();
+});
+// Where the screen has no more pixels than the page knows of, both are the same.
+elementOf('size-screen', HTMLOptionElement).hidden = devicePixelRatio <= 1;
+
+/** In full screen, Escape and Alt+Tab are the desktop's, too, where the browser can do that; holding Escape leaves. */
+async function lockKeyboard(): Promise<void> {
+  const { keyboard } = navigator as Navigator & { keyboard?: { lock(): Promise<void> } };
+  await keyboard?.lock().catch(() => undefined);
+}
 
 // The desktop takes every key, Tab too: this chord is the way out for those who use no pointer.
 addEventListener(

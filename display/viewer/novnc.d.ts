@@ -12,6 +12,7 @@ declare module '@novnc/novnc' {
     constructor(target: Element, socket: WebSocket);
     scaleViewport: boolean;
     resizeSession: boolean;
+    focusOnClick: boolean;
     background: string;
     /** 0 to 9, of JPEG. */
     qualityLevel: number;
@@ -21,8 +22,13 @@ declare module '@novnc/novnc' {
       name: Name,
       listener: (event: RfbEvents[Name]) => void,
     ): void;
+    /** Presses and releases a key, by its X11 keysym; a code makes the server take the place on the keyboard instead. */
+    sendKey(keysym: number, code: null): void;
     clipboardPasteFrom(text: string): void;
     disconnect(): void;
-    focus(options?: FocusOptions): void;
+    /** Not of the documented interface: asks for the size that `_screenSize` says. */
+    protected _requestRemoteResize(): void;
+    /** Not of the documented interface: the room for the display, in CSS pixels. */
+    protected _screenSize(): { w: number; h: number };
   }
 }
