@@ -1,0 +1,74 @@
+// Whose browser is opened, and how: programs on the path stand for the desktop's, and write down how they were started.
+import assert from 'node:assert/strict';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openInBrowser } from '../../src/cli/browser.ts';
+import { until } from './desktop.ts';
+
+const NOBODY = '65534';
+
+describe('opening the viewer', () => {
+  let dir: string;
+  const kept = { ...process.env };
+
+  beforeEach(async () => {
+    dir = await mkdtemp('/tmp/deskpod-browser-');
+    await chmod(dir, 0o777);
+    process.env.PATH = `${dir}:${kept.PATH}`;
+    process.env.DISPLAY = ':99';
+    delete process.env.SUDO_UID;
+  });
+
+  afterEach(async () => {
+    for (const name of ['PATH', 'DISPLAY', 'SUDO_UID']) {
+      const value = kept[name];
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  async function install(program: string): Promise<void> {
+    const path = join(dir, program);
+    const note = join(dir, 'note');
+    await writeFile(
+      path,
+      `#!/bin/sh\necho "${program} $(id -u) $HOME $*" > ${note}.new; mv ${note}.new ${note}\n`,
+    );
+    await chmod(path, 0o755);
+  }
+
+  function noted(): Promise<string> {
+    return until(
+      () => readFile(join(dir, 'note'), 'utf8').catch(() => ''),
+      (text) => text !== '',
+    );
+  }
+
+  it('uses the browser of the person who borrowed root', async () => {
+    await install('xdg-open');
+    process.env.SUDO_UID = NOBODY;
+    await openInBrowser('http://127.0.0.1:1/open/x');
+    assert.equal(await noted(), `xdg-open ${NOBODY} /nonexistent http://127.0.0.1:1/open/x\n`);
+  });
+
+  it("uses root's own where nobody borrowed it", async () => {
+    await install('xdg-open');
+    await openInBrowser('http://127.0.0.1:1/open/x');
+    assert.match(await noted(), /^xdg-open 0 /);
+  });
+
+  it('opens a window of its own on demand', async () => {
+    await install('xdg-open');
+    await install('chromium');
+    await openInBrowser('http://127.0.0.1:1/open/x', { asWindow: true });
+    assert.match(await noted(), /^chromium 0 .* --app=http:\/\/127\.0\.0\.1:1\/open\/x$/m);
+  });
+
+  it('opens none where there is no desktop', async () => {
+    await install('xdg-open');
+    delete process.env.DISPLAY;
+    await openInBrowser('http://127.0.0.1:1/open/x');
+    await assert.rejects(readFile(join(dir, 'note')), { code: 'ENOENT' });
+  });
+});
