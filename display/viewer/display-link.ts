@@ -6,6 +6,7 @@ import { type DisplaySize, SizedRfb } from './sized-rfb.ts';
 /** The viewer is on the same machine as the session: pixels cost nothing, so they are not made worse. */
 const BEST_QUALITY = 9;
 const LITTLE_COMPRESSION = 1;
+const NOT_SHOWN = 'the desktop sent what cannot be shown';
 /** The X11 keysym of the left Shift key: by itself it means nothing. */
 const SHIFT = 0xffe1;
 
@@ -53,7 +54,7 @@ export class DisplayLink {
     const socket = new WebSocket(new URL('../display', location.href));
     let reason = '';
     socket.addEventListener('close', (event) => {
-      reason = event.reason;
+      reason ||= event.reason;
     });
     const rfb = new SizedRfb(this.#element, socket);
     this.#rfb = rfb;
@@ -74,7 +75,14 @@ export class DisplayLink {
       reason = detail.reason ?? `the display refused the connection (${detail.status})`;
     });
     rfb.addEventListener('clipboard', ({ detail }) => this.#listener.onClipboard(detail.text));
+    // noVNC throws at what it cannot draw or keep, and would then draw nothing any more, connected as it is.
+    const giveUp = (): void => {
+      reason = NOT_SHOWN;
+      rfb.disconnect();
+    };
+    addEventListener('error', giveUp, { once: true });
     rfb.addEventListener('disconnect', ({ detail }) => {
+      removeEventListener('error', giveUp);
       this.#rfb = undefined;
       // noVNC may end the connection before the socket has said why: let that come first.
       setTimeout(() => this.#listener.onClose(reason || endOf(detail.clean)), 0);

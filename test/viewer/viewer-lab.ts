@@ -1,7 +1,8 @@
 // A page of the viewer in a real browser, before a real display.
 
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { serveViewer, type Viewer } from '../../src/session/viewer/server.ts';
 import { startDesktop, type TestDesktop } from './desktop.ts';
@@ -33,12 +34,18 @@ export interface ViewerLab {
   stop(): Promise<void>;
 }
 
+/** What is between the display and the viewer. */
+export type Link = (display: Socket) => Duplex;
+
 /** Starts a lab; `options` are those of the browser's pages. */
-export async function startViewerLab(options: BrowserContextOptions = {}): Promise<ViewerLab> {
+export async function startViewerLab(
+  options: BrowserContextOptions = {},
+  link: Link = (display) => display,
+): Promise<ViewerLab> {
   const desktop = await startDesktop();
   const events: string[] = [];
   const viewer = await serveViewer({
-    rfbConnect: async () => connect(desktop.socketPath),
+    rfbConnect: async () => link(connect(desktop.socketPath)),
     title: 'Test pod',
     // longer than a page takes to load anew on a busy machine
     graceMs: 5000,

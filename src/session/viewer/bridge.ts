@@ -46,7 +46,7 @@ export function joinDisplay(viewer: WebSocket, display: Duplex): Bridge {
   display.on('drain', () => viewer.resume());
 
   display.on('data', (bytes: Buffer) => {
-    if (viewer.readyState !== viewer.OPEN) return;
+    if (viewer.readyState !== viewer.OPEN) return void display.pause();
     viewer.send(bytes, { binary: true }, () => {
       if (display.isPaused() && viewer.bufferedAmount < LOW_WATER_BYTES) display.resume();
     });
