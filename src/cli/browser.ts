@@ -1,8 +1,11 @@
 // Opening the viewer in the browser of the person who sits here, where there is one.
-import { access, constants } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, lstat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { programFolders } from '../session/host/programs.ts';
 import { run, spawnDetached } from '../sync/process.ts';
+import { writeLinkFile } from './link-file.ts';
 
 /** Browsers that show a page in a window of its own, without tabs and bars. */
 const WINDOWED = [
@@ -13,6 +16,8 @@ const WINDOWED = [
   'microsoft-edge',
   'brave-browser',
 ];
+/** A browser that has not read the file by then does not come any more. */
+const FILE_SECONDS = 60;
 
 /** How the page is opened. */
 export interface BrowserOptions {
@@ -20,14 +25,28 @@ export interface BrowserOptions {
   readonly asWindow?: boolean;
 }
 
-/** Hands the page to the person's browser; without a desktop the printed address is all there is. */
+/** Whose browser it is. */
+interface Person {
+  readonly uid: number;
+  readonly gid: number;
+  /** The command before which another one runs as this person; empty for whoever runs this. */
+  readonly become: readonly string[];
+}
+
+/**
+ * Hands the page to the person's browser; without a desktop the printed address is all there is. The address goes by way
+ * of a file that only this person can read: arguments of programs are seen by every user of the host.
+ */
 export async function openInBrowser(url: string, { asWindow = false }: BrowserOptions = {}): Promise<void> {
   const hasDesktop = process.env.DISPLAY !== undefined || process.env.WAYLAND_DISPLAY !== undefined;
   if (!hasDesktop) return;
+  const person = await whoSitsHere();
+  const path = await writeLinkFile(await folderOf(person), url, person);
   const windowed = asWindow ? await firstOf(WINDOWED) : undefined;
-  const open = windowed === undefined ? ['xdg-open', url] : [windowed, `--app=${url}`];
-  const [program = '', ...args] = [...(await becomePerson()), ...open];
+  const open = windowed === undefined ? ['xdg-open', path] : [windowed, `--app=file://${path}`];
+  const [program = '', ...args] = [...person.become, ...open];
   await spawnDetached(program, args);
+  await spawnDetached('sh', ['-c', `sleep ${FILE_SECONDS}; rm -f "$0"`, path]);
 }
 
 async function firstOf(names: readonly string[]): Promise<string | undefined> {
@@ -38,20 +57,31 @@ async function firstOf(names: readonly string[]): Promise<string | undefined> {
   return undefined;
 }
 
+/** The person's own folder for what does not last, in memory; the system's where there is none. */
+async function folderOf({ uid }: Person): Promise<string> {
+  const own = `/run/user/${uid}`;
+  const found = await lstat(own).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT' && error.code !== 'EACCES') throw error;
+  });
+  return found?.isDirectory() === true && found.uid === uid ? own : tmpdir();
+}
+
 /**
- * The command before which another one runs as the person who borrowed root by sudo, doas or pkexec: a browser as root
- * would be another one than the person's own, or refuse.
+ * The person who borrowed root by sudo, doas or pkexec, or else whoever runs this: a browser as root would be another one
+ * than the person's own, or refuse.
  */
-async function becomePerson(): Promise<readonly string[]> {
+async function whoSitsHere(): Promise<Person> {
+  const own = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, become: [] };
   const { SUDO_UID, PKEXEC_UID, DOAS_USER } = process.env;
   const wanted = SUDO_UID ?? PKEXEC_UID ?? DOAS_USER;
-  if (process.getuid?.() !== 0 || wanted === undefined || wanted === '0' || wanted === 'root') return [];
+  if (own.uid !== 0 || wanted === undefined || wanted === '0' || wanted === 'root') return own;
   const { stdout } = await run('getent', ['passwd', wanted]);
   const [name, , uid, gid, , home] = stdout.trim().split(':');
   const runtime = `/run/user/${uid}`;
-  return [
+  const become = [
     ...['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--init-groups', 'env'],
     ...[`HOME=${home}`, `USER=${name}`, `LOGNAME=${name}`],
     ...[`XDG_RUNTIME_DIR=${runtime}`, `DBUS_SESSION_BUS_ADDRESS=unix:path=${runtime}/bus`],
   ];
+  return { uid: Number(uid), gid: Number(gid), become };
 }

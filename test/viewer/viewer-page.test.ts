@@ -1,7 +1,10 @@
 // The page in a real browser, before a real display.
 
 import assert from 'node:assert/strict';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { once } from 'node:events';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { PNG } from 'pngjs';
@@ -61,6 +64,23 @@ describe('the page of the viewer', () => {
       [],
     );
     assert.deepEqual(lab.complaints, []);
+  });
+
+  it('is entered by its link from a file or from a page of another site', async () => {
+    const file = join(desktop.folder, 'link.html');
+    await writeFile(file, `<meta http-equiv="refresh" content="0; url=${viewer.url}">`);
+    await page.goto(`file://${file}`);
+    await untilState(page, 'running');
+    const other = createServer((_request, response) => {
+      response.setHeader('Content-Type', 'text/html');
+      response.end(`<a href="${viewer.issueUrl()}">a link</a>`);
+    }).listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    await page.goto(`http://localhost:${port}/`);
+    await page.getByRole('link').click();
+    await untilState(page, 'running');
+    other.close();
   });
 
   it('takes what is typed to the desktop', async () => {

@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Access } from './access.ts';
+import { letIn } from './entrance.ts';
 import type { PageFile, PageName } from './page-files.ts';
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
@@ -25,8 +26,7 @@ export function answerWith(
       if (!access.redeem(path.slice('/open/'.length))) {
         return say(403, 'This link was used before, or is wrong. "deskpod view" makes a new one.');
       }
-      response.setHeader('Set-Cookie', access.setCookie);
-      return response.writeHead(303, { Location: `${access.room}${page}/` }).end();
+      return letIn(response, access.setCookie, `${access.room}${page}/`);
     }
     if (!access.isDirect(request) || !access.holdsCookie(request)) {
       return say(403, 'This browser was not let in. "deskpod view" makes a link that lets it in.');
