@@ -25,6 +25,14 @@ const NOISE = 0.95;
 const MOSTLY = 0.5;
 /** Shorter content compresses too little to be told from noise. */
 const TELLING_BYTES = 64;
+/**
+ * Noise that was written as text (base64, base85) compresses by no more than its letters leave room for, which is to 0.76
+ * and 0.82. That is told by what the file was before: most text compresses much better, and what does not is no witness.
+ */
+const TEXT = 0.6;
+const ENCODED = 0.72;
+/** What is shorter is text that compresses as little as that. */
+const ENCODED_MIN_BYTES = 512;
 /** A file of which no more than this is left, compressed and each chunk once, was emptied: cut off, wiped, or written over. */
 const REMAINDER = 1 / 8;
 const SUFFIX_MAX_BYTES = 64;
@@ -53,6 +61,12 @@ interface GoneFile {
   readonly key: number;
 }
 
+/** The path of a readable file that is gone. */
+interface Stem {
+  readonly path: Uint8Array;
+  readonly isText: boolean;
+}
+
 /** Is told of every entry of both manifests in their order, and of every change between them. */
 export class LossCensus {
   readonly #lengthsOf: ChunkLengths;
@@ -65,7 +79,7 @@ export class LossCensus {
   readonly #noiseFiles: Uint8Array[] = [];
   readonly #apartFiles: Uint8Array[] = [];
   /** Readable files that are gone and whose names the next paths may begin with, each beginning with the one before. */
-  #stems: Uint8Array[] = [];
+  #stems: Stem[] = [];
   readonly #suffixes = new Map<string, number>();
   #replacedCount = 0;
   #noiseCount = 0;
@@ -132,17 +146,20 @@ export class LossCensus {
     else if (this.#goneFiles.length < CANDIDATES_MAX) this.#goneFiles.push({ path, key });
     if (!this.#isReadable(before.chunkIds)) return;
     this.#replacedCount++;
-    this.#stems = [...this.#stems.filter((stem) => startsWith(path, stem)), path];
+    const stems = this.#stems.filter((stem) => startsWith(path, stem.path));
+    this.#stems = [...stems, { path, isText: this.#isText(before.chunkIds) }];
   }
 
   #came(after: ManifestEntry): void {
     const { path } = after;
     const key = this.#present.keyOf(after);
     this.#added.set(key, (this.#added.get(key) ?? 0) + 1);
-    this.#stems = this.#stems.filter((stem) => startsWith(path, stem));
+    this.#stems = this.#stems.filter((each) => startsWith(path, each.path));
     const stem = this.#stems.at(-1);
-    if (stem === undefined || !this.#isNoise(after.chunkIds)) return;
-    const suffix = path.subarray(stem.length);
+    if (stem === undefined) return;
+    const isEncoded = stem.isText && this.#isEncoded(after.chunkIds);
+    if (!isEncoded && !this.#isNoise(after.chunkIds)) return;
+    const suffix = path.subarray(stem.path.length);
     if (suffix.length === 0 || suffix.length > SUFFIX_MAX_BYTES || suffix.includes(SLASH)) return;
     const text = String.fromCharCode(...suffix);
     this.#suffixes.set(text, (this.#suffixes.get(text) ?? 0) + 1);
@@ -156,7 +173,8 @@ export class LossCensus {
     if (!this.#isReadable(was)) return;
     this.#replacedCount++;
     const had = new Set(before.chunkIds.map(keyOfId));
-    if (!this.#isNoise(after.chunkIds.filter((id) => !had.has(keyOfId(id))))) return;
+    const is = after.chunkIds.filter((id) => !had.has(keyOfId(id)));
+    if (!this.#isNoise(is) && !(this.#isText(was) && this.#isEncoded(is))) return;
     this.#noiseCount++;
     if (this.#noiseFiles.length < EXAMPLES_MAX) this.#noiseFiles.push(after.path);
   }
@@ -188,6 +206,22 @@ export class LossCensus {
   }
 
   #isReadable(ids: readonly Uint8Array[]): boolean {
+    const { stored, plain } = this.#lengths(ids);
+    return plain >= TELLING_BYTES && stored <= plain * READABLE;
+  }
+
+  #isText(ids: readonly Uint8Array[]): boolean {
+    const { stored, plain } = this.#lengths(ids);
+    return plain >= TELLING_BYTES && stored <= plain * TEXT;
+  }
+
+  #isEncoded(ids: readonly Uint8Array[]): boolean {
+    const { stored, plain } = this.#lengths(ids);
+    return plain >= ENCODED_MIN_BYTES && stored >= plain * ENCODED;
+  }
+
+  /** Of what is known of the chunks. */
+  #lengths(ids: readonly Uint8Array[]): { readonly stored: number; readonly plain: number } {
     let stored = 0;
     let plain = 0;
     for (const id of ids) {
@@ -195,7 +229,7 @@ export class LossCensus {
       stored += lengths?.storedLength ?? 0;
       plain += lengths?.plainLength ?? 0;
     }
-    return plain >= TELLING_BYTES && stored <= plain * READABLE;
+    return { stored, plain };
   }
 
   #isNoise(ids: readonly Uint8Array[]): boolean {

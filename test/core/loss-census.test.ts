@@ -8,7 +8,10 @@ import { diffManifests, type ManifestStream } from '../../src/core/manifest-diff
 import { comparePaths } from '../../src/core/path-order.ts';
 import { hashing } from '../../src/sync/hashing.ts';
 
-/** Files by path, with their content in words; what begins with `noise` does not compress, and of `nil` nothing is left. */
+/**
+ * Files by path, with their content in words; what begins with `noise` does not compress, `base64` to three quarters, and of
+ * `nil` nothing is left.
+ */
 type Files = Readonly<Record<string, string>>;
 
 const text = new TextEncoder();
@@ -25,6 +28,7 @@ function lengthsOf(id: Uint8Array): { storedLength: number; plainLength: number 
   const word = words.get(Buffer.from(id).toString('hex'));
   if (word === undefined) return undefined;
   if (word.startsWith('nil')) return { plainLength: PLAIN_BYTES, storedLength: PLAIN_BYTES / 50 };
+  if (word.startsWith('base64')) return { plainLength: PLAIN_BYTES, storedLength: PLAIN_BYTES * 0.76 };
   return { plainLength: PLAIN_BYTES, storedLength: word.startsWith('noise') ? PLAIN_BYTES : PLAIN_BYTES / 3 };
 }
 
@@ -101,6 +105,18 @@ describe('a census of what was lost', () => {
 
   it('counts no noise where noise was before, or where nobody knows', async () => {
     assert.equal((await facts({ a: 'noise1', b: 'two' }, { a: 'noise2', b: 'noise3 two' })).noiseCount, 0);
+  });
+
+  it('counts noise that was written as text, where text was before', async () => {
+    const before = { a: 'one', b: 'base64 two', c: 'base64-9', d: 'four', e: 'noise' };
+    const after = {
+      a: 'base64',
+      b: 'base64 base64-2',
+      c: 'base64-3',
+      'd.locked': 'base64-4',
+      e: 'base64-5',
+    };
+    assert.equal((await facts(before, after)).noiseCount, 3);
   });
 
   it('counts noise under the name of what is gone with one suffix, but for those of packers', async () => {

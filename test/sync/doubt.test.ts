@@ -159,6 +159,20 @@ describe('a checkpoint that looks like a loss', () => {
     assert.equal(details.goneCount, 0);
   });
 
+  it('is not sealed when files were encrypted and written as text', async () => {
+    write(documents);
+    await tree.checkpoint(SILENT);
+    for (const [index, name] of documents.slice(0, 50).entries()) {
+      const path = join(dir, name);
+      const text = encrypted(readFileSync(path)).toString('base64');
+      writeFileSync(index % 2 === 0 ? path : `${path}.enc`, text);
+      if (index % 2 === 1) unlinkSync(path);
+    }
+    const { details } = await question();
+    assert.deepEqual(details.causes, ['noise']);
+    assert.equal(details.noiseCount, 50);
+  });
+
   it('is not sealed when only the beginning of long files was encrypted', async () => {
     const long = Array.from({ length: 12 }, (_, i) => `long/${i}`);
     mkdirSync(join(dir, 'long'));
