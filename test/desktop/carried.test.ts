@@ -91,6 +91,9 @@ describe('a device that carries its runtime', () => {
     );
     await until(async () => (await count()).count > 3);
     const before = await count();
+    // the pages are carried, too
+    const viewer = await bare.answer<{ url: string }>(`${MADE} --json view`, variables);
+    assert.match(viewer.url, /^http:\/\/127\.0\.0\.1:\d+\/open\//);
     await bare.answer<CheckpointReport>(`${MADE} --json suspend`, variables);
     // it can be pulled out: the host has neither a mount nor a loop device of it
     const { stdout: mounts } = await bare.shell('mount');
