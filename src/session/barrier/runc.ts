@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DeskPodError } from '../../core/errors.ts';
+import { statusAt } from '../../sync/posix/path-status.ts';
 import { ProcessError, run } from '../../sync/process.ts';
-import { statusAt } from '../host/path-status.ts';
 import { missingProgram, type Programs } from '../host/programs.ts';
 import { OutputError, runToFile } from '../host/run-to-file.ts';
 

@@ -1,9 +1,10 @@
 // A device at work: mounting it on its staging folder, and letting it go so that it is safe to unplug.
 import { createHash } from 'node:crypto';
-import { access, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DeskPodError } from '../../core/errors.ts';
 import { type FileLock, lockHolder, tryLock } from '../../sync/posix/flock.ts';
+import { exists } from '../../sync/posix/path-status.ts';
 import { ProcessError, run } from '../../sync/process.ts';
 import { isDriveGone, looksGone } from '../host/drive.ts';
 import { cleanLeftovers } from '../host/leftovers.ts';
@@ -348,14 +349,4 @@ function inUse(path: string, holders: readonly Holder[], cause?: unknown): DeskP
     details: { path, holders },
     cause,
   });
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return false;
-  }
 }

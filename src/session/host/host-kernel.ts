@@ -1,6 +1,7 @@
 // What the host's kernel can do, found by asking it and not by its version alone.
-import { access, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { release } from 'node:os';
+import { exists } from '../../sync/posix/path-status.ts';
 import { ProcessError, run } from '../../sync/process.ts';
 import { limitableHere } from '../barrier/control-group.ts';
 import { probeVaultKinds } from '../vault/vault.ts';
@@ -122,15 +123,5 @@ async function loadModule(module: string): Promise<void> {
     await run('modprobe', ['-q', module]);
   } catch (error) {
     if (!(error instanceof ProcessError)) throw error;
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw error;
   }
 }

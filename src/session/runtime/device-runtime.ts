@@ -6,11 +6,11 @@ import { toHex } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import type { CarriedRuntime } from '../../core/state.ts';
 import { hashing } from '../../sync/hashing.ts';
+import { statusAt } from '../../sync/posix/path-status.ts';
 import { isSystemError, publish, syncFolder, writeTemporary } from '../../sync/repository/durable-file.ts';
 import { type HashedBytes, hashFile, piecesOf, writeHashed } from '../../sync/repository/hashed-file.ts';
 import { ENTRY_NAME, RUNTIME_NAME, UNFINISHED_SUFFIX } from '../device/device-content.ts';
 import { reportDeviceFull } from '../device/device-full.ts';
-import { statusAt } from '../host/path-status.ts';
 import { ENTRY_SCRIPT } from './entry-script.ts';
 
 /**

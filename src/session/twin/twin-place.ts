@@ -8,11 +8,11 @@ import { keepingHint } from '../../sync/pod/lost-marker.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
 import { MARKER_FILE, REPOSITORY_FOLDER, TREE_POD_DIR } from '../../sync/pod/pod-folder.ts';
 import { lockTree } from '../../sync/pod/tree.ts';
+import { statusAt } from '../../sync/posix/path-status.ts';
 import { abandonDevice, findStaging, mountDevice } from '../device/device.ts';
 import { findTarget, findUses } from '../device/device-target.ts';
 import { readSuperblock } from '../device/ext4.ts';
 import { findDevicePlace } from '../device/medium.ts';
-import { statusAt } from '../host/path-status.ts';
 
 const BY_UUID = '/dev/disk/by-uuid/';
 

@@ -1,7 +1,8 @@
 // The encrypted part of a device: one interface over two ways to encrypt, and the choice between them.
-import { access, lstat, readFile } from 'node:fs/promises';
+import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeskPodError } from '../../core/errors.ts';
+import { exists } from '../../sync/posix/path-status.ts';
 import { ProcessError, run } from '../../sync/process.ts';
 import { VAULT_FILE_NAME } from '../device/device-content.ts';
 import { FscryptVault } from './fscrypt-vault.ts';
@@ -108,7 +109,7 @@ export async function preferVaultKind(former?: string): Promise<VaultKind> {
 
 async function probeFscrypt(): Promise<VaultKindReport> {
   await tryModule('ext4');
-  const isUsable = await isThere('/sys/fs/ext4/features/encryption');
+  const isUsable = await exists('/sys/fs/ext4/features/encryption');
   const missing = isUsable ? undefined : 'the kernel option CONFIG_FS_ENCRYPTION';
   return { kind: 'fscrypt', isUsable, missing };
 }
@@ -147,16 +148,6 @@ async function succeeds(program: string, args: readonly string[]): Promise<boole
     return true;
   } catch (error) {
     if (error instanceof ProcessError) return false;
-    throw error;
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
     throw error;
   }
 }

@@ -9,6 +9,7 @@ import { ScanAhead } from '../files/scan-ahead.ts';
 import { SourcePlace } from '../files/source-place.ts';
 import { type Credential, readMarker, unlockRepository } from '../keyring/unlock.ts';
 import { type FileLock, lockHolder, tryLock } from '../posix/flock.ts';
+import { exists } from '../posix/path-status.ts';
 import { isSystemError, syncFolder } from '../repository/durable-file.ts';
 import { Repository } from '../repository/repository.ts';
 import { storageError } from '../storage-failure.ts';
@@ -252,14 +253,4 @@ async function requireFolder(dir: string): Promise<void> {
   throw new DeskPodError('POD_NOT_FOUND', `${dir}: expected a folder, got none`, {
     hint: 'Check the path, and that what belongs there is mounted.',
   });
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (isSystemError(error, 'ENOENT')) return false;
-    throw error;
-  }
 }

@@ -4,6 +4,7 @@ import { lstat, mkdir, readdir, readFile, rename, rm, unlink } from 'node:fs/pro
 import { dirname, join } from 'node:path';
 import { DeskPodError } from '../../core/errors.ts';
 import { hashOfObjectPath } from '../../core/object-path.ts';
+import { isNamed } from '../posix/path-status.ts';
 import { isSystemError, syncFolder } from '../repository/durable-file.ts';
 
 /** Where files are put aside, by the same paths, before they are deleted. */
@@ -81,7 +82,7 @@ export class HomeFolder {
   /** Puts an object back in its place, durably; if it has come again meanwhile, that one stays. */
   async putBack(path: string): Promise<void> {
     const [aside, place] = [join(this.dir, ASIDE, path), join(this.dir, path)];
-    if (await isThere(place)) return unlink(aside);
+    if (await isNamed(place)) return unlink(aside);
     await mkdir(dirname(place), { recursive: true, mode: 0o700 });
     await rename(aside, place);
     await syncFolder(dirname(place));
@@ -131,16 +132,6 @@ async function namesIn(dir: string): Promise<string[]> {
     return await readdir(dir);
   } catch (error) {
     if (isSystemError(error, 'ENOENT') || isSystemError(error, 'ENOTDIR')) return [];
-    throw error;
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if (isSystemError(error, 'ENOENT')) return false;
     throw error;
   }
 }

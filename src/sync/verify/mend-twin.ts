@@ -1,5 +1,4 @@
 // Mending the marker of a twin: the pod that it follows writes it anew, if the head beside it says that it still does.
-import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { decodeHead } from '../../core/head.ts';
@@ -10,6 +9,7 @@ import type { Pod } from '../pod/pod.ts';
 import { MARKER_FILE, REPOSITORY_FOLDER } from '../pod/pod-folder.ts';
 import { isOfThisLog } from '../pod/standing.ts';
 import { newTwinMarker } from '../pod/twin.ts';
+import { isNamed } from '../posix/path-status.ts';
 import { isSystemError } from '../repository/durable-file.ts';
 import { readMarkerFile } from '../repository/plain-file.ts';
 import { Repository } from '../repository/repository.ts';
@@ -44,7 +44,7 @@ export async function mendTwinMarker(
   if (fault === undefined) return [];
   if (!(await follows(pod, dir))) throw notMendable(url, fault, 'no head of this pod lies beside it');
   for (const part of ownParts)
-    if (await isThere(join(dir, part)))
+    if (await isNamed(join(dir, part)))
       throw notMendable(url, fault, `with ${part} beside it, it is no twin's`);
   const { runtime } = pod.state.homes.find((home) => home.url === url) ?? {};
   await replaceMarker({ markerFile }, newTwinMarker(pod, await findMedium(), runtime?.deviceId));
@@ -73,16 +73,6 @@ async function follows(pod: Pod, dir: string): Promise<boolean> {
   } catch (error) {
     // what is wrong with the rest of it is found by whoever looks at it next
     if (isDamage(error) || isDeskPodError(error, 'POD_NOT_FOUND')) return false;
-    throw error;
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if (isSystemError(error, 'ENOENT')) return false;
     throw error;
   }
 }

@@ -1,0 +1,30 @@
+// What stands at a path, if anything does.
+import type { Stats } from 'node:fs';
+import { lstat, stat } from 'node:fs/promises';
+
+/** With every symbolic link followed; undefined if nothing is there. @throws the system's errors, but for that */
+export async function statusAt(path: string): Promise<Stats | undefined> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+/** True if something is at a path, or where a symbolic link there leads to. @throws as {@link statusAt} */
+export async function exists(path: string): Promise<boolean> {
+  return (await statusAt(path)) !== undefined;
+}
+
+/** True if a path has a name, that of a symbolic link which leads nowhere, too. @throws the system's errors, but for ENOENT */
+export async function isNamed(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
