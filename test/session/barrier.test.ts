@@ -9,11 +9,8 @@ import { HIDDEN_FILES, READ_ONLY_FOLDERS } from '../../src/session/barrier/maske
 import { ERRNO } from '../../src/session/barrier/seccomp.ts';
 import { Desktop } from '../../src/session/pod/desktop.ts';
 import { openDevice } from '../../src/session/pod/open-device.ts';
-import {
-  captureInSession,
-  type ProcessSession,
-  suspendSession,
-} from '../../src/session/process/processes.ts';
+import { suspendSession } from '../../src/session/process/checkpointing.ts';
+import { captureInSession, type ProcessSession } from '../../src/session/process/processes.ts';
 import { connectToSession } from '../../src/session/process/session-socket.ts';
 import { run } from '../../src/sync/process.ts';
 import { DesktopLab } from '../desktop/desktop-lab.ts';

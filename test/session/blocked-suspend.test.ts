@@ -10,14 +10,9 @@ import type { Obstacle } from '../../src/session/preflight/obstacle.ts';
 import { OBSTACLE_KINDS, type ObstacleKind } from '../../src/session/preflight/obstacle-kinds.ts';
 import { listSessionTasks } from '../../src/session/preflight/session-tasks.ts';
 import { readWindowTitles } from '../../src/session/preflight/windows.ts';
+import { checkpointSession, suspendSession } from '../../src/session/process/checkpointing.ts';
 import { DumpFailure } from '../../src/session/process/criu.ts';
-import {
-  checkpointSession,
-  foreseeObstacles,
-  isAlive,
-  type ProcessSession,
-  suspendSession,
-} from '../../src/session/process/processes.ts';
+import { foreseeObstacles, isAlive, type ProcessSession } from '../../src/session/process/processes.ts';
 import { run } from '../../src/sync/process.ts';
 import { openLab, type SessionLab, shell } from './session-fixture.ts';
 import {

@@ -4,12 +4,8 @@ import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeskPodError } from '../../src/core/errors.ts';
-import {
-  checkpointSession,
-  isAlive,
-  type ProcessSession,
-  suspendSession,
-} from '../../src/session/process/processes.ts';
+import { checkpointSession, suspendSession } from '../../src/session/process/checkpointing.ts';
+import { isAlive, type ProcessSession } from '../../src/session/process/processes.ts';
 import { openLab, type SessionLab, shell } from './session-fixture.ts';
 
 describe('a session whose CRIU is killed', function () {

@@ -1,7 +1,8 @@
 // A viewer's link to the display across checkpoints of a session that goes on.
 import assert from 'node:assert/strict';
+import { checkpointSession } from '../../src/session/process/checkpointing.ts';
 import { openDisplayLink } from '../../src/session/process/display-link.ts';
-import { checkpointSession, killSession, type ProcessSession } from '../../src/session/process/processes.ts';
+import { killSession, type ProcessSession } from '../../src/session/process/processes.ts';
 import { openRfb, type RfbClient } from '../../src/session/rfb/client.ts';
 import { openLab, type SessionLab, shell, untilStopped } from './session-fixture.ts';
 import { inTerminal } from './terminal.ts';

@@ -3,12 +3,9 @@ import assert from 'node:assert/strict';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { isDeskPodError } from '../../src/core/errors.ts';
 import { endProcess, identifyProcess } from '../../src/session/host/process-identity.ts';
+import { checkpointSession, suspendSession } from '../../src/session/process/checkpointing.ts';
 import { INTERFACE } from '../../src/session/process/network.ts';
-import {
-  checkpointSession,
-  type ProcessSession,
-  suspendSession,
-} from '../../src/session/process/processes.ts';
+import type { ProcessSession } from '../../src/session/process/processes.ts';
 import { HOST, type OwnNetwork, openOwnNetwork, SERVER } from './own-network.ts';
 import { openLab, type SessionLab, shell } from './session-fixture.ts';
 

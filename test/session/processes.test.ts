@@ -7,15 +7,14 @@ import { createInterface } from 'node:readline';
 import { PassThrough } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DeskPodError, isDeskPodError } from '../../src/core/errors.ts';
+import { checkpointSession, suspendSession } from '../../src/session/process/checkpointing.ts';
 import {
   adoptSession,
-  checkpointSession,
   execInSession,
   forgetSession,
   isAlive,
   killSession,
   type ProcessSession,
-  suspendSession,
 } from '../../src/session/process/processes.ts';
 import { connectToSession } from '../../src/session/process/session-socket.ts';
 import { run } from '../../src/sync/process.ts';

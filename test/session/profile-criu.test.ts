@@ -4,13 +4,10 @@ import { readFile } from 'node:fs/promises';
 import { DENIED_CALLS } from '../../src/session/barrier/denied-calls.ts';
 import { PRESENT_DEVICES } from '../../src/session/barrier/devices.ts';
 import type { ObstacleKind } from '../../src/session/preflight/obstacle-kinds.ts';
+import { suspendSession } from '../../src/session/process/checkpointing.ts';
 import { criuDump, DumpFailure, emptyImages } from '../../src/session/process/criu.ts';
 import { explainLog } from '../../src/session/process/criu-problems.ts';
-import {
-  foreseeObstacles,
-  type ProcessSession,
-  suspendSession,
-} from '../../src/session/process/processes.ts';
+import { foreseeObstacles, type ProcessSession } from '../../src/session/process/processes.ts';
 import { openLab, type SessionLab } from './session-fixture.ts';
 import { DENIED_OBJECTS, HELD_DEVICES, LOST_OBJECTS, look, type Made, make, unmake } from './undumpable.ts';
 

@@ -1,14 +1,13 @@
 // A session that stops its own exec agent: no checkpoint waits for an answer that never comes.
 import assert from 'node:assert/strict';
 import { isDeskPodError } from '../../src/core/errors.ts';
+import { checkpointSession, suspendSession } from '../../src/session/process/checkpointing.ts';
 import type { SessionCommand } from '../../src/session/process/exec.ts';
 import {
   adoptSession,
-  checkpointSession,
   execInSession,
   isAlive,
   type ProcessSession,
-  suspendSession,
 } from '../../src/session/process/processes.ts';
 import { openLab, type SessionLab, untilStopped } from './session-fixture.ts';
 

@@ -1,6 +1,7 @@
 // Programs that hold a terminal in ways that CRIU finds hard, in a session without the real /dev/tty.
 import assert from 'node:assert/strict';
-import { type ProcessSession, suspendSession } from '../../src/session/process/processes.ts';
+import { suspendSession } from '../../src/session/process/checkpointing.ts';
+import type { ProcessSession } from '../../src/session/process/processes.ts';
 import { openLab, type SessionLab, shell } from './session-fixture.ts';
 
 describe('a terminal in a session', function () {
