@@ -13,7 +13,7 @@ import { requireRoot } from '../host/root-rights.ts';
 import { findRuntimeImage, putRuntime } from '../runtime/device-runtime.ts';
 import { chooseVault, preferVaultKind, type VaultKind } from '../vault/vault.ts';
 import { afterwards } from './afterwards.ts';
-import { makeLayer } from './pod-root.ts';
+import { makeLayer } from './layer-dirs.ts';
 import { releaseUnfinished } from './release.ts';
 
 /** What a new desktop pod is made of. */

@@ -124,7 +124,8 @@ export class Desktop {
    * Starts or resumes the session.
    *
    * @throws DeskPodError SESSION_ALREADY_RUNNING, CHECKPOINT_NOT_FOUND, BASE_NOT_FOUND, BASE_DAMAGED,
-   * SESSION_START_FAILED, RESUME_FAILED, PROCESSOR_LACKING, HOST_UNSUPPORTED, RUNTIME_MISSING; nothing runs and nothing of the session is mounted then
+   * SESSION_START_FAILED, RESUME_FAILED, PROCESSOR_LACKING, HOST_UNSUPPORTED, RUNTIME_MISSING, DEVICE_FULL if there is no room
+   * for what differs from the checkpoint; nothing runs and nothing of the session is mounted then
    */
   async start(asked: StartChoice, onProgress: ProgressListener): Promise<StartedSession> {
     const { state } = this.pod;
@@ -333,9 +334,11 @@ export class Desktop {
     reasons: readonly string[] = [],
   ): Promise<StartedSession> {
     const { number } = target;
+    // before a checkpoint of the present takes of it
+    const room = await this.root.measureBack(target);
     const present = await this.checkpoint(onProgress, 'note');
     onProgress({ step: `bringing the files back to checkpoint ${number}` });
-    await this.root.bringBack(target.files, onProgress);
+    await this.root.bringBack(target, room, onProgress);
     const warnings = [...reasons, `The files as they were until now are in checkpoint ${present.number}.`];
     if (target.images !== undefined)
       return this.#resume(target, onProgress, { isLayerProven: true, warnings });

@@ -1,15 +1,17 @@
 // The root file system of a desktop pod on this host: base and layer, mounted for a session, and the layer's generation.
-import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Root } from '../../core/root.ts';
+import type { Checkpoint } from '../../core/state.ts';
 import { readManifest } from '../../sync/browse/manifest-stream.ts';
 import { displayPath } from '../../sync/files/byte-path.ts';
-import { restoreTree } from '../../sync/files/restore.ts';
+import type { Room } from '../../sync/files/restore-room.ts';
 import { findDifference } from '../../sync/files/tree-difference.ts';
 import { type CapturedTree, captureInto } from '../../sync/pod/seal-checkpoint.ts';
 import { findMappedInodes } from '../../sync/posix/open-writers.ts';
-import { isSystemError, syncFolder } from '../../sync/repository/durable-file.ts';
+import { exists } from '../../sync/posix/path-status.ts';
+import { syncFolder } from '../../sync/repository/durable-file.ts';
 import { removeControlGroup } from '../barrier/control-group.ts';
 import { proveBase } from '../base/base-check.ts';
 import { mountAt, readMounts } from '../host/mount-table.ts';
@@ -18,27 +20,19 @@ import { listSessionTasks } from '../preflight/session-tasks.ts';
 import { endMembers } from '../process/session-members.ts';
 import { endStrayCables } from '../process/stray-cables.ts';
 import { mountLayer, unmount, unmountLayer } from './layer.ts';
+import { layerDirs } from './layer-dirs.ts';
+import { LayerExchange } from './layer-exchange.ts';
 import type { OpenedDevice } from './open-device.ts';
-
-/** Where the layer lies in a vault. */
-export function layerDirs(vaultDir: string): { readonly upperDir: string; readonly workDir: string } {
-  return { upperDir: `${vaultDir}/layer/upper`, workDir: `${vaultDir}/layer/work` };
-}
-
-/** Makes the folders of an empty layer. */
-export async function makeLayer(vaultDir: string): Promise<void> {
-  const { upperDir, workDir } = layerDirs(vaultDir);
-  await mkdir(upperDir, { recursive: true, mode: 0o755 });
-  await mkdir(workDir, { recursive: true, mode: 0o700 });
-}
 
 /** Base and layer of one opened pod. */
 export class PodRoot {
   readonly #opened: OpenedDevice;
+  readonly #exchange: LayerExchange;
   #isMounted = false;
 
   constructor(opened: OpenedDevice) {
     this.#opened = opened;
+    this.#exchange = new LayerExchange(opened.vault, opened.pod);
   }
 
   /** Where the layer's files lie, in the unlocked vault. */
@@ -87,7 +81,7 @@ export class PodRoot {
     if (mountAt(mounts, restoreDir) !== undefined) await unmount(restoreDir);
     await this.unmount();
     await removeControlGroup(sessionIdOf(this.#opened.device.staging));
-    await this.finishExchange();
+    await this.#exchange.finish();
   }
 
   /**
@@ -143,48 +137,35 @@ export class PodRoot {
   }
 
   /**
-   * Replaces the layer's files by those of a checkpoint. They are restored beside it and take its place when all of them
-   * are there: interrupted, the layer is the former one, or the next opening finishes the exchange.
+   * What it takes at the least to bring the layer back to a checkpoint. To be asked while no session runs.
+   * @throws DeskPodError DEVICE_FULL if the device has less; as reading a manifest does
    */
-  async bringBack(files: Root, onProgress: ProgressListener): Promise<void> {
+  async measureBack(target: Checkpoint): Promise<Room> {
+    await this.unmount();
+    const room = await this.#exchange.measure(target);
+    await this.#exchange.requireRoom(room, target);
+    return room;
+  }
+
+  /**
+   * Replaces the layer's files by those of a checkpoint. They are made beside it and take its place when all of them
+   * are there: interrupted, the layer is the former one, or the next opening finishes the exchange.
+   *
+   * @param room what {@link measureBack} said: the device may have less by now
+   * @throws DeskPodError DEVICE_FULL, SPACE_EXHAUSTED; what reading chunks throws. The layer is what it was then
+   */
+  async bringBack(target: Checkpoint, room: Room, onProgress: ProgressListener): Promise<void> {
+    await this.#exchange.requireRoom(room, target);
     await this.unmount();
     const wasInUse = await this.isInUse();
     await this.markInUse();
-    const { content } = this.#opened.pod;
-    await rm(this.#place('upper.new'), { recursive: true, force: true });
     try {
-      await restoreTree(files, content, this.#place('upper.new'), { onProgress });
+      await this.#exchange.make(target, onProgress);
     } catch (error) {
-      // the layer is what it was: with more room, or what is missing brought back, the same can be tried again
-      await rm(this.#place('upper.new'), { recursive: true, force: true });
       if (!wasInUse) await this.markAtRest();
       throw error;
     }
-    await writeFile(this.#place('exchange'), '');
-    await this.#sync();
-    await this.#exchange();
-  }
-
-  /** Finishes an exchange of the layer that was interrupted, and clears what one left that was not begun. */
-  async finishExchange(): Promise<void> {
-    if (await exists(this.#place('exchange'))) await this.#exchange();
-    else await rm(this.#place('upper.new'), { recursive: true, force: true });
-  }
-
-  async #exchange(): Promise<void> {
-    const [present, coming, former] = ['upper', 'upper.new', 'upper.old'].map((name) => this.#place(name));
-    if (present === undefined || coming === undefined || former === undefined)
-      throw new TypeError('no places');
-    if (await exists(coming)) {
-      if ((await exists(present)) && !(await exists(former))) await rename(present, former);
-      await rename(coming, present);
-      await this.#sync();
-    }
-    await rm(former, { recursive: true, force: true });
-    await rm(this.#place('work'), { recursive: true, force: true });
-    await makeLayer(this.#opened.vault.dir);
-    await rm(this.#place('exchange'), { force: true });
-    await this.#sync();
+    await this.#exchange.commit();
   }
 
   /** Notes on the device that the layer's files may change from now on: they are no checkpoint's any more. */
@@ -210,15 +191,5 @@ export class PodRoot {
 
   #sync(): Promise<void> {
     return syncFolder(`${this.#opened.vault.dir}/layer`);
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch (error) {
-    if (isSystemError(error, 'ENOENT')) return false;
-    throw error;
   }
 }

@@ -16,7 +16,7 @@ import { findDevicePlace } from '../device/medium.ts';
 import { sizeText } from '../device/size-text.ts';
 import { chooseHomeUrl, urlOfDevice } from '../twin/twin-place.ts';
 import { chooseVault, findVaultKind, preferVaultKind, type Vault, type VaultPlace } from '../vault/vault.ts';
-import { layerDirs, makeLayer } from './pod-root.ts';
+import { layerDirs, makeLayer } from './layer-dirs.ts';
 
 /** A twin that became the pod, with its vault unlocked and its log open. */
 export interface PromotedDevice {

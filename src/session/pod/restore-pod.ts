@@ -25,7 +25,7 @@ import { withSource } from '../twin/restore-source.ts';
 import { isSamePlace } from '../twin/twin-place.ts';
 import { chooseVault, preferVaultKind, type VaultKind, type VaultRoom } from '../vault/vault.ts';
 import { afterwards } from './afterwards.ts';
-import { layerDirs, makeLayer } from './pod-root.ts';
+import { layerDirs, makeLayer } from './layer-dirs.ts';
 import { releaseUnfinished } from './release.ts';
 
 /** What is to be restored, and where to. */

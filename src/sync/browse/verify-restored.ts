@@ -1,14 +1,11 @@
 // Reads restored files back and proves every byte by the chunk ids of the manifest.
-import { close, constants, fstat, lstatSync, open } from 'node:fs';
-import { promisify } from 'node:util';
+import { lstatSync } from 'node:fs';
 import type { PickedEntry, PickPlan } from '../../core/entry-picker.ts';
 import { DeskPodError } from '../../core/errors.ts';
-import type { ManifestEntry } from '../../core/manifest.ts';
 import { displayPath, joinPath, pathBytes } from '../files/byte-path.ts';
-import { type ChunkProof, isThere } from '../files/restore-patch.ts';
+import { type ChunkProof, hasContent } from '../files/restore-patch.ts';
 import type { BrowseOptions } from './browsed-pod.ts';
 
-const [openAsync, closeAsync, statAsync] = [promisify(open), promisify(close), promisify(fstat)];
 const EXAMPLES = 10;
 
 /**
@@ -53,28 +50,6 @@ export async function verifyRestored(
       details: { paths: differing, differingCount, fileCount: doneFiles },
     },
   );
-}
-
-async function hasContent(place: Buffer, entry: ManifestEntry, proof: ChunkProof): Promise<boolean> {
-  let fd: number;
-  try {
-    fd = await openAsync(place, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch {
-    return false; // whatever is there, it is not the file
-  }
-  try {
-    const stats = await statAsync(fd);
-    if (!stats.isFile() || stats.size !== entry.sizeBytes) return false;
-    let position = 0;
-    for (const id of entry.chunkIds) {
-      const length = await proof.measure(id);
-      if (length === undefined || !(await isThere(fd, position, length, id, proof))) return false;
-      position += length;
-    }
-    return position === entry.sizeBytes;
-  } finally {
-    await closeAsync(fd);
-  }
 }
 
 function isOneInode(place: Buffer, other: Buffer): boolean {

@@ -1,5 +1,5 @@
 // Brings a file that is there to the content of the manifest: only chunks that differ are fetched and written.
-import { fstatSync, ftruncateSync, read } from 'node:fs';
+import { close, constants, fstat, fstatSync, ftruncateSync, open, read } from 'node:fs';
 import { promisify } from 'node:util';
 import type { ManifestEntry } from '../../core/manifest.ts';
 import type { ContentReader } from './content-reader.ts';
@@ -21,7 +21,8 @@ export interface Patch {
   readonly isChanged: boolean;
 }
 
-const readAsync = promisify(read);
+const [openAsync, readAsync, closeAsync] = [promisify(open), promisify(read), promisify(close)];
+const statAsync = promisify(fstat);
 
 /**
  * Compares the chunks of an entry with an open file and writes those that differ. `onDone` is told the length of each
@@ -71,7 +72,7 @@ async function measureWithin(
 }
 
 /** True if the file has the bytes of a chunk at a position. */
-export async function isThere(
+async function isThere(
   fd: number,
   position: number,
   length: number,
@@ -85,4 +86,27 @@ export async function isThere(
     done += bytesRead;
   }
   return proof.proves(id, bytes);
+}
+
+/** True if a file is at a place, and its bytes are those of an entry. Throws what reading it throws. */
+export async function hasContent(place: Buffer, entry: ManifestEntry, proof: ChunkProof): Promise<boolean> {
+  let fd: number;
+  try {
+    fd = await openAsync(place, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch {
+    return false; // whatever is there, it is not the file
+  }
+  try {
+    const stats = await statAsync(fd);
+    if (!stats.isFile() || stats.size !== entry.sizeBytes) return false;
+    let position = 0;
+    for (const id of entry.chunkIds) {
+      const length = await measureWithin(proof, id, entry.sizeBytes - position);
+      if (length === undefined || !(await isThere(fd, position, length, id, proof))) return false;
+      position += length;
+    }
+    return position === entry.sizeBytes;
+  } finally {
+    await closeAsync(fd);
+  }
 }

@@ -4,6 +4,7 @@ import type { ProgressListener } from '../../core/progress.ts';
 import type { VerdictCounts } from './restore-existing.ts';
 import type { ChunkProof } from './restore-patch.ts';
 import type { NotRestored } from './restore-target.ts';
+import type { StandingFiles } from './standing-files.ts';
 
 /** How a tree is restored. */
 export interface RestoreOptions {
@@ -16,6 +17,8 @@ export interface RestoreOptions {
    * `isThorough` compares also the content of files whose size and time are the same.
    */
   readonly existing?: { readonly proof: ChunkProof; readonly isThorough: boolean };
+  /** Files beside the target that are not written where they are the same: they get a name in the target, too. */
+  readonly standing?: StandingFiles;
   /** What the progress is measured against, as the capture counted it. */
   readonly totals?: { readonly files: number; readonly bytes: number };
   readonly onProgress?: ProgressListener;
@@ -28,7 +31,7 @@ export interface RestoreResult {
   readonly directories: number;
   readonly entries: number;
   readonly bytes: number;
-  /** Bytes of content that were written; `bytes` counts those of files that were left, too. */
+  /** Bytes of content that were written; `bytes` counts those of files that were left or stood already, too. */
   readonly writtenBytes: number;
   /** What became of the entries, if `existing` was asked for. */
   readonly verdicts?: VerdictCounts;

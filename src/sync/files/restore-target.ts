@@ -35,6 +35,8 @@ export interface NotRestored {
 
 const EXAMPLES = 10;
 const SPECIAL_BITS = 0o7000;
+/** It has as many names as a file system gives one, lies on another, or may not be changed. */
+const UNLINKABLE = new Set(['EMLINK', 'EXDEV', 'EPERM']);
 const NOT_PERMITTED = new Set(['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL']);
 
 /** Attributes that the restore takes away if the manifest lacks them: a folder's default ACL hands down such. */
@@ -119,6 +121,21 @@ export class RestoreTarget {
     this.#attempt(path, () => {
       this.#clear(path, place);
       linkSync(this.place(first), place);
+    });
+  }
+
+  /** Gives a file of a tree beside this one a name here. False if it can have no more names, or none here. */
+  linkStanding(standing: Buffer, path: Uint8Array): boolean {
+    const place = this.place(path);
+    return this.#attempt(path, () => {
+      this.#clear(path, place);
+      try {
+        linkSync(standing, place);
+        return true;
+      } catch (error) {
+        if (UNLINKABLE.has(systemCodeOf(error) ?? '')) return false;
+        throw error;
+      }
     });
   }
 

@@ -10,12 +10,14 @@ import type { RestoreOptions, RestoreResult } from './restore-request.ts';
 import { RestoreTally } from './restore-tally.ts';
 import { type RestoreTarget, writeFailure } from './restore-target.ts';
 import { FileWriting } from './restore-writing.ts';
+import type { StandingFiles } from './standing-files.ts';
 
 /** Makes entries in a target. Who walks ends it with {@link finish}, or after a failure with {@link stop}. */
 export class RestoreWalk {
   readonly #target: RestoreTarget;
   readonly #signal: AbortSignal | undefined;
   readonly #existing: ExistingFiles | undefined;
+  readonly #standing: StandingFiles | undefined;
   readonly #folders: OpenFolders;
   readonly #tally: RestoreTally;
   readonly #writing: FileWriting;
@@ -23,8 +25,9 @@ export class RestoreWalk {
   readonly #groups = new Map<number, ManifestEntry>();
 
   constructor(target: RestoreTarget, reader: ContentReader, sync: EarlySync, options: RestoreOptions) {
-    const { existing, signal } = options;
+    const { existing, standing, signal } = options;
     this.#target = target;
+    this.#standing = standing;
     this.#signal = signal;
     this.#folders = new OpenFolders(target);
     this.#tally = new RestoreTally(options);
@@ -34,6 +37,7 @@ export class RestoreWalk {
       ...(this.#existing === undefined || existing === undefined
         ? {}
         : { existing: { files: this.#existing, proof: existing.proof } }),
+      ...(standing === undefined ? {} : { standing }),
       ...(signal === undefined ? {} : { signal }),
     });
   }
@@ -100,7 +104,10 @@ export class RestoreWalk {
     await this.#writing.room(entry.sizeBytes);
     const verdict = this.#judge(entry);
     if (verdict !== 'leave' && verdict !== 'describe') {
-      this.#writing.begin(entry, verdict);
+      const standing = verdict === 'make' ? this.#standing?.find(entry) : undefined;
+      const named = this.#writing.begin(entry, verdict, standing);
+      // its further names are links to this one
+      if (entry.hardlinkGroup !== 0) await named;
       return;
     }
     if (verdict === 'describe') this.#target.describe(entry);

@@ -10,6 +10,7 @@ import type { OpenFolders } from './restore-folders.ts';
 import { type ChunkProof, patchFile } from './restore-patch.ts';
 import type { RestoreTally } from './restore-tally.ts';
 import type { RestoreTarget } from './restore-target.ts';
+import type { StandingFiles } from './standing-files.ts';
 
 const syncData = promisify(fdatasync);
 
@@ -30,6 +31,7 @@ export interface WritingWork {
   readonly tally: RestoreTally;
   /** For a target with something in it. */
   readonly existing?: { readonly files: ExistingFiles; readonly proof: ChunkProof };
+  readonly standing?: StandingFiles;
   readonly signal?: AbortSignal;
 }
 
@@ -61,13 +63,23 @@ export class FileWriting {
     this.throwIfFailed();
   }
 
-  /** Begins a file in the current folder, for which there must be room. */
-  begin(entry: ManifestEntry, verdict: 'make' | 'replace' | 'patch'): void {
+  /**
+   * Begins a file in the current folder, for which there must be room. If one stands elsewhere that looks the same it is read
+   * first: what is returned settles when the name is there, or with what kept it from coming.
+   */
+  begin(
+    entry: ManifestEntry,
+    verdict: 'make' | 'replace' | 'patch',
+    standing?: Buffer,
+  ): Promise<unknown> | undefined {
     const heldBytes = heldBy(entry.sizeBytes);
     const { folders } = this.#work;
     const folder = folders.hold();
-    const making = verdict === 'make' ? this.#beginMaking(entry) : undefined;
-    const writing = (making === undefined ? this.#write(entry, verdict) : this.#finishMaking(entry, making))
+    const linking = standing === undefined ? undefined : this.#link(entry, standing);
+    const done =
+      linking?.then((isLinked) => (isLinked ? undefined : this.#make(entry, verdict))) ??
+      this.#make(entry, verdict);
+    const writing = done
       .then(() => folders.release(folder))
       .catch((error: unknown) => {
         this.#failure ??= { error };
@@ -79,6 +91,7 @@ export class FileWriting {
       });
     this.#heldBytes += heldBytes;
     this.#underWay.add(writing);
+    return linking;
   }
 
   /** Waits for everything under way. Throws what a file has failed with. */
@@ -96,6 +109,26 @@ export class FileWriting {
   /** Throws what a file has failed with. */
   throwIfFailed(): void {
     if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  #make(entry: ManifestEntry, verdict: 'make' | 'replace' | 'patch'): Promise<void> {
+    const making = verdict === 'make' ? this.#beginMaking(entry) : undefined;
+    return making === undefined ? this.#write(entry, verdict) : this.#finishMaking(entry, making);
+  }
+
+  /** Gives a file that stands already a name here, if it holds what the entry says. */
+  async #link(entry: ManifestEntry, place: Buffer): Promise<boolean> {
+    const { standing, target } = this.#work;
+    this.#openCount++;
+    try {
+      if ((await standing?.holds(place, entry)) !== true) return false;
+    } finally {
+      this.#openCount--;
+    }
+    this.throwIfFailed();
+    if (!target.linkStanding(place, entry.path)) return false;
+    this.#advance(entry.sizeBytes);
+    return true;
   }
 
   /** Has a thread make the file as a whole, if it is as simple as most; undefined if it is not. */
