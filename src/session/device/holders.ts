@@ -1,6 +1,6 @@
 // Who keeps a file system busy: the processes that have its files open, stand in it or have it mounted elsewhere.
 import { readdir, readFile, readlink, stat } from 'node:fs/promises';
-import { buildsOn, isWithin, type Mount, readMounts } from '../host/mount-table.ts';
+import { buildsOn, isWithin, type Mount, mountAt, readMounts } from '../host/mount-table.ts';
 import { deviceNumberParts, deviceNumberText } from './device-number.ts';
 
 /** A process that holds something, or this host itself where only a mount does. */
@@ -20,11 +20,15 @@ export interface Holder {
  */
 export async function findHolders(mountDir: string, below: string = mountDir): Promise<Holder[]> {
   const deviceNumber = (await stat(mountDir)).dev;
+  const isOverlay = mountAt(await readMounts(), mountDir)?.fsType === 'overlay';
   const holders = await mountHolders(mountDir, below);
-  const seenNamespaces = new Set([await readlink('/proc/self/ns/mnt')]);
+  const ownNamespace = await readlink('/proc/self/ns/mnt');
+  const seenNamespaces = new Set([ownNamespace]);
   for (const pid of await processIds()) {
+    // a file that an overlay has of a lower layer has a device number of its own: where paths mean the same they tell
+    const tellsByPath = isOverlay && (await unlessGone(readlink(`/proc/${pid}/ns/mnt`))) === ownNamespace;
     const held = [
-      ...(await openPaths(pid, deviceNumber, mountDir, below)),
+      ...(await openPaths(pid, { deviceNumber, mountDir, below, tellsByPath })),
       ...(await mappedPaths(pid, deviceNumber)).filter((path) => isWithin(path, below)),
       ...(await foreignMounts(pid, deviceNumber, below, seenNamespaces)),
     ];
@@ -95,11 +99,18 @@ async function processIds(): Promise<number[]> {
   return (await readdir('/proc')).map(Number).filter((pid) => pid > 0);
 }
 
+/** Which open files count. */
+interface Place {
+  readonly deviceNumber: number;
+  readonly mountDir: string;
+  readonly below: string;
+  /** A file below counts whatever its device. */
+  readonly tellsByPath: boolean;
+}
+
 async function openPaths(
   pid: number,
-  deviceNumber: number,
-  mountDir: string,
-  below: string,
+  { deviceNumber, mountDir, below, tellsByPath }: Place,
 ): Promise<string[]> {
   const descriptors = (await unlessGone(readdir(`/proc/${pid}/fd`))) ?? [];
   const found: string[] = [];
@@ -108,7 +119,7 @@ async function openPaths(
     // Only real paths: looking through a link to a pipe or socket tells nothing, and each look costs.
     if (path === undefined || !path.startsWith('/') || path.startsWith('/dev/')) continue;
     const target = await unlessGone(stat(`/proc/${pid}/${link}`));
-    if (target?.dev !== deviceNumber) continue;
+    if (target?.dev !== deviceNumber && !(tellsByPath && isWithin(path, below))) continue;
     // In another namespace the same file has another path: that counts, a file elsewhere on this mount does not.
     if (isWithin(path, below) || !isWithin(path, mountDir)) found.push(path);
   }

@@ -4,11 +4,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { ProcessError, run } from '../../sync/process.ts';
 import { SHIFTED_ID_START } from '../barrier/bundle.ts';
+import { findHolders, type Holder, holdersText } from '../device/holders.ts';
 import { mountAt, readMounts } from '../host/mount-table.ts';
 import { forgetBase } from './layer-marks.ts';
 
 /** How long an unmount waits for the last file of an ended session to be closed by the kernel. */
 const UNMOUNT_TIMEOUT_MS = 5000;
+/** How long it waits for a program that lives and has a file open there: what only looks around is gone by then. */
+const HELD_TIMEOUT_MS = 2000;
 const UNMOUNT_RETRY_MS = 20;
 
 /** How long a layer may stay in use by an overlay that is being let go of. */
@@ -83,12 +86,13 @@ export async function mountLayer(places: LayerPlaces): Promise<MountedLayer> {
 /**
  * Unmounts what {@link mountLayer} mounted; what is not mounted is left alone. Never lazily: a device whose layer is
  * still in use is not safe to unplug.
- * @throws DeskPodError MOUNT_FAILED if something is still in use after 5 s.
+ * @param isAwaited false if it was waited for before: it is tried once
+ * @throws DeskPodError MOUNT_FAILED as {@link unmount}
  */
-export async function unmountLayer(stagingDir: string): Promise<void> {
+export async function unmountLayer(stagingDir: string, isAwaited = true): Promise<void> {
   const { mergedDir, baseDir } = layerMountPoints(stagingDir);
-  await unmount(mergedDir);
-  await unmount(baseDir);
+  await unmount(mergedDir, isAwaited);
+  await unmount(baseDir, isAwaited);
 }
 
 /** Binds `sourceDir` on `targetDir` with private propagation, as CRIU wants the root of a session. */
@@ -99,25 +103,32 @@ export async function bindPrivately(sourceDir: string, targetDir: string): Promi
 
 /**
  * Unmounts everything mounted at `dir`; nothing if it is no mount point.
- * @throws DeskPodError MOUNT_FAILED if it is still in use after 5 s.
+ * @param isAwaited false if it was waited for before: it is tried once
+ * @throws DeskPodError MOUNT_FAILED, naming who, if it is still in use after 5 s, or after 2 s by a program that lives
  */
-export async function unmount(dir: string): Promise<void> {
-  const deadline = performance.now() + UNMOUNT_TIMEOUT_MS;
+export async function unmount(dir: string, isAwaited = true): Promise<void> {
+  const startedMs = performance.now();
   while (await isMountPoint(dir)) {
     try {
       await run('umount', ['--', dir]);
     } catch (error) {
       if (!(error instanceof ProcessError)) throw error;
-      if (performance.now() >= deadline) {
-        throw new DeskPodError('MOUNT_FAILED', `${dir}: could not be unmounted`, {
-          hint: 'End the programs of the host that have files open there, then try again.',
-          details: { dir, output: error.stderrTail },
-          cause: error,
-        });
-      }
+      const waitedMs = performance.now() - startedMs;
+      const holders = isAwaited && waitedMs < HELD_TIMEOUT_MS ? [] : await findHolders(dir);
+      if (!isAwaited || holders.length > 0 || waitedMs >= UNMOUNT_TIMEOUT_MS)
+        throw stillInUse(dir, holders, error);
       await delay(UNMOUNT_RETRY_MS);
     }
   }
+}
+
+function stillInUse(dir: string, holders: readonly Holder[], cause: ProcessError): DeskPodError {
+  const who = holders.length === 0 ? 'something that cannot be seen from here' : holdersText(holders);
+  return new DeskPodError('MOUNT_FAILED', `${dir}: could not be unmounted, it is in use by ${who}`, {
+    hint: 'End the programs of the host that have files open there, then try again.',
+    details: { dir, holders, output: cause.stderrTail },
+    cause,
+  });
 }
 
 /**

@@ -29,6 +29,8 @@ export class PodRoot {
   readonly #opened: OpenedDevice;
   readonly #exchange: LayerExchange;
   #isMounted = false;
+  /** An unmount has waited for a program of the host, in vain. */
+  #isHeld = false;
 
   constructor(opened: OpenedDevice) {
     this.#opened = opened;
@@ -56,6 +58,7 @@ export class PodRoot {
    * @throws DeskPodError BASE_NOT_FOUND, BASE_DAMAGED, MOUNT_FAILED
    */
   async mount(): Promise<void> {
+    this.#isHeld = false;
     if (this.#isMounted) return;
     const { pod, vault, device, baseHashes } = this.#opened;
     const { base } = pod.state;
@@ -66,9 +69,16 @@ export class PodRoot {
     this.#isMounted = true;
   }
 
-  /** Unmounts them, whoever mounted them. */
+  /**
+   * Unmounts them, whoever mounted them. A program of the host that holds them is waited for once: each later call tries, and
+   * says so.
+   * @throws DeskPodError MOUNT_FAILED
+   */
   async unmount(): Promise<void> {
-    await unmountLayer(this.#opened.device.staging.dir);
+    const isAwaited = !this.#isHeld;
+    this.#isHeld = true;
+    await unmountLayer(this.#opened.device.staging.dir, isAwaited);
+    this.#isHeld = false;
     this.#isMounted = false;
   }
 
