@@ -131,10 +131,16 @@ function neededBy(limits: SessionLimits): readonly Controller[] {
   return names.filter((name) => limits[name] !== undefined).map((name) => CONTROLLERS[name]);
 }
 
-/** Those of version 2 first: a controller is in one hierarchy only, whatever else lists it. */
+/**
+ * Each once, where it was mounted first: who has a chroot may have all of /sys in there, too, for a while. Those of version 2
+ * first: a controller is in one hierarchy only, whatever else lists it.
+ */
 async function readHierarchies(): Promise<readonly Hierarchy[]> {
   const found: Hierarchy[] = [];
-  for (const { fsType, mountPoint, fsOptions } of await readMounts()) {
+  const seen = new Set<string>();
+  for (const { deviceNumber, fsType, mountPoint, fsOptions } of await readMounts()) {
+    if (seen.has(deviceNumber)) continue;
+    if (fsType === 'cgroup' || fsType === 'cgroup2') seen.add(deviceNumber);
     if (fsType === 'cgroup') found.push({ version: 1, mountPoint, controllers: fsOptions });
     if (fsType !== 'cgroup2') continue;
     const text = await readFile(join(mountPoint, 'cgroup.controllers'), 'latin1');
