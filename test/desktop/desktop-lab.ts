@@ -13,8 +13,11 @@ import {
 import type { Staging } from '../../src/session/host/staging.ts';
 import type { StartReport, StatusReport } from '../../src/session/operation/operations.ts';
 import { createDesktop, type DesktopPlan } from '../../src/session/pod/create-desktop.ts';
+import { layerDirs } from '../../src/session/pod/layer-dirs.ts';
+import { closeDevice, openDevice } from '../../src/session/pod/open-device.ts';
 import { readSessionNote } from '../../src/session/pod/session-note.ts';
 import { lockHolder } from '../../src/sync/posix/flock.ts';
+import { run } from '../../src/sync/process.ts';
 import { type Counted, START_COUNTER } from '../session/counter.ts';
 import { until } from '../session/until.ts';
 import { Program } from '../tree/program.ts';
@@ -118,6 +121,16 @@ export class DesktopLab {
     ]);
     assert.equal(status, 0, `${script}: ${stderr}`);
     return stdout.replace(/\n$/, '');
+  }
+
+  /** Changes files of the suspended pod's layer by a shell's script, as another system does that has its key. */
+  async changeFiles(script: string): Promise<void> {
+    const opened = await openDevice(this.image, { passphrase: PASSPHRASE });
+    try {
+      await run('sh', ['-ec', `cd "$1"; ${script}`, 'sh', layerDirs(opened.vault.dir).upperDir]);
+    } finally {
+      await closeDevice(opened);
+    }
   }
 
   /** Starts a shell in the session that counts in a variable, and shows the count in a file. */

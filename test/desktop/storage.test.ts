@@ -4,12 +4,16 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cleanLeftovers } from '../../src/session/host/leftovers.ts';
+import type { InstallReport } from '../../src/session/pod/install-into.ts';
 import type { SyncReport } from '../../src/sync/pod/replicate.ts';
 import type { CheckpointReport } from '../../src/sync/pod/seal-checkpoint.ts';
 import { run } from '../../src/sync/process.ts';
 import { onDrive } from '../session/device-bench.ts';
 import { DesktopLab } from './desktop-lab.ts';
 import { runtimeWith } from './odd-runtime.ts';
+
+/** What a resume says of files that others changed. */
+const FILES_CHANGED = /changed while the session was suspended.*in checkpoint \d+\./;
 
 describe('a desktop pod', () => {
   let lab: DesktopLab;
@@ -112,19 +116,25 @@ describe('a desktop pod', () => {
     assert.equal((await lab.counter(before.count)).pid, before.pid);
   });
 
-  it('takes a package while it runs and while it is suspended, and has it after the next resume', async () => {
+  it('takes a package while it runs and while it is suspended, and has it after the next resume', async function () {
+    this.timeout(120_000);
     await lab.create();
     await lab.start();
     await lab.startCounter();
     const before = await lab.counter();
-    await lab.program.failure('INSTALL_FAILED', ['install', 'no-such-package', ...lab.at()]);
     await lab.program.answer(['install', 'bc', ...lab.at()]);
-    assert.equal(await lab.shell('echo 6*7 | bc'), '42');
+    assert.equal(await lab.shell('echo 6*7 | bc; echo here >~/letter'), '42');
     await lab.program.answer(['suspend', ...lab.at()]);
-    await lab.program.answer(['install', 'dc', ...lab.at()]);
+    // what its resume finds is told by the install, whatever comes of that
+    await lab.changeFiles('echo elsewhere >home/user/letter');
+    const { hint } = await lab.program.failure('INSTALL_FAILED', ['install', 'no-such-package', ...lab.at()]);
+    assert.match(hint ?? '', FILES_CHANGED);
+    await lab.changeFiles('echo elsewhere >home/user/letter');
+    const { warnings } = await lab.program.answer<InstallReport>(['install', 'dc', ...lab.at()]);
+    assert.match(warnings.join(), FILES_CHANGED);
     assert.equal((await lab.status()).session.status, 'suspended');
     await lab.start();
-    assert.equal(await lab.shell('echo 6*7 | bc; echo "3 4 + p" | dc'), '42\n7');
+    assert.equal(await lab.shell('echo 6*7 | bc; echo "3 4 + p" | dc; cat ~/letter'), '42\n7\nhere');
     assert.deepEqual((await lab.status()).packages, ['bc', 'dc']);
     assert.equal((await lab.counter(before.count)).pid, before.pid);
   });

@@ -1,4 +1,5 @@
 // Debian packages into a desktop pod, whatever its session is doing.
+import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import { installPackages } from '../base/install.ts';
 import { locateRuntime } from '../host/runtime.ts';
@@ -8,7 +9,7 @@ import type { Desktop } from './desktop.ts';
 /** What an install did. */
 export interface InstallReport {
   readonly packages: readonly string[];
-  /** What the resume of a suspended session had to say. */
+  /** What the resume of a suspended session, and its next suspend, had to say. */
   readonly warnings: readonly string[];
 }
 
@@ -28,11 +29,14 @@ export async function installInto(
 ): Promise<InstallReport> {
   if (desktop.session === undefined && desktop.pod.state.session.status === 'suspended') {
     const { warnings } = await desktop.start({ choice: 'default', geometry: GEOMETRY }, onProgress);
+    const told = [...warnings];
     await afterwards(
-      () => install(desktop, packages, onProgress),
-      () => desktop.suspend(onProgress),
+      () => install(desktop, packages, onProgress).catch((error: unknown) => failedAfter(warnings, error)),
+      async () => {
+        told.push(...(await desktop.suspend(onProgress)).warnings);
+      },
     );
-    return { packages, warnings };
+    return { packages, warnings: told };
   }
   await desktop.root.mount();
   await afterwards(
@@ -42,6 +46,14 @@ export async function installInto(
     },
   );
   return { packages, warnings: [] };
+}
+
+/** What the resume had to say is said once, and the install is all that answers. */
+function failedAfter(warnings: readonly string[], error: unknown): never {
+  if (warnings.length === 0 || !(error instanceof DeskPodError)) throw error;
+  const { code, message, hint, details } = error;
+  const told = [...(hint === undefined ? [] : [hint]), ...warnings].join(' ');
+  throw new DeskPodError(code, message, { hint: told, details, cause: error });
 }
 
 async function install(
