@@ -52,6 +52,7 @@ const STATUS_OF: Readonly<Partial<Record<ErrorCode, keyof typeof EXIT_STATUS>>> 
   BRANCH_NOT_FOUND: 'noPod',
   PATH_NOT_FOUND: 'noPod',
   PATH_NOT_A_FILE: 'noPod',
+  PICTURE_NOT_FOUND: 'noPod',
   BASE_NOT_FOUND: 'noPod',
   PASSPHRASE_MISSING: 'locked',
   VAULT_LOCKED: 'locked',

@@ -29,6 +29,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   verify: async () => (await import('./commands/verify.ts')).registerVerify,
   prune: async () => (await import('./commands/prune.ts')).registerPrune,
   checkpoints: async () => (await import('./commands/checkpoints.ts')).registerCheckpoints,
+  picture: async () => (await import('./commands/picture.ts')).registerPicture,
   ls: async () => (await import('./commands/ls.ts')).registerList,
   cat: async () => (await import('./commands/cat.ts')).registerCat,
   find: async () => (await import('./commands/find.ts')).registerFind,

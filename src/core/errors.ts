@@ -25,6 +25,7 @@ export const ERROR_CODES = {
   CHECKPOINT_DOUBTFUL: 'what the checkpoint would hold looks like a loss; nothing was sealed',
   PATH_NOT_FOUND: 'no such path in the checkpoint',
   PATH_NOT_A_FILE: 'the path in the checkpoint is no file, and has no bytes',
+  PICTURE_NOT_FOUND: 'the checkpoint has no picture of the screen',
   HOME_UNKNOWN: 'the pod knows no such home',
   BRANCH_NOT_FOUND: 'home has no such branch of the pod',
   HOME_ALREADY_KNOWN: 'the pod knows this home already',

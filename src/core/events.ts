@@ -152,7 +152,7 @@ export interface CheckpointSealed {
   readonly reason: CheckpointReason;
   /** Manifest of the layer, or of a tree pod's folder. */
   readonly files: Root;
-  /** Manifest of the process images; absent for a checkpoint of files only. */
+  /** Manifest of the process images, and of a picture of the screen; absent for a checkpoint of files only. */
   readonly images?: Root;
   /** SHA-256 of the base under the layer; absent for a tree pod. */
   readonly base?: string;
@@ -165,7 +165,7 @@ export interface CheckpointStats {
   readonly fileCount: number;
   /** Length of all files, in bytes. */
   readonly fileBytes: number;
-  /** Length of the raw process images, in bytes. */
+  /** Length of the raw process images, in bytes, and of the picture beside them. */
   readonly imageBytes: number;
   /** Bytes of the packs that it added. */
   readonly storedBytes: number;

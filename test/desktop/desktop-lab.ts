@@ -16,6 +16,7 @@ import { createDesktop, type DesktopPlan } from '../../src/session/pod/create-de
 import { layerDirs } from '../../src/session/pod/layer-dirs.ts';
 import { closeDevice, openDevice } from '../../src/session/pod/open-device.ts';
 import { readSessionNote } from '../../src/session/pod/session-note.ts';
+import type { CheckpointReport } from '../../src/sync/pod/seal-checkpoint.ts';
 import { lockHolder } from '../../src/sync/posix/flock.ts';
 import { run } from '../../src/sync/process.ts';
 import { type Counted, START_COUNTER } from '../session/counter.ts';
@@ -107,6 +108,16 @@ export class DesktopLab {
   async killSupervisor(image = this.image): Promise<void> {
     const found = await this.supervisor(image);
     assert.equal(await endProcess(found), true);
+  }
+
+  /** A checkpoint or suspend with its picture. On a very busy machine the display may be late for one: then it is made again. */
+  async withPicture(verb: 'checkpoint' | 'suspend'): Promise<CheckpointReport> {
+    for (;;) {
+      const report = await this.program.answer<CheckpointReport>([verb, ...this.at()]);
+      if (report.noPicture === undefined) return report;
+      assert.match(report.noPicture, /^the display did not answer within/);
+      if (verb === 'suspend') await this.start();
+    }
   }
 
   /** What a shell in the session prints, without its last newline. */

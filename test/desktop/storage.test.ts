@@ -5,6 +5,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cleanLeftovers } from '../../src/session/host/leftovers.ts';
 import type { InstallReport } from '../../src/session/pod/install-into.ts';
+import type { CheckpointPicture } from '../../src/sync/browse/checkpoint-picture.ts';
 import type { SyncReport } from '../../src/sync/pod/replicate.ts';
 import type { CheckpointReport } from '../../src/sync/pod/seal-checkpoint.ts';
 import { run } from '../../src/sync/process.ts';
@@ -170,8 +171,14 @@ describe('a desktop pod', () => {
     await lab.start();
     await lab.startCounter();
     const before = await lab.counter();
-    await lab.program.answer(['suspend', ...lab.at()]);
+    await lab.withPicture('suspend');
+    const picture = ['picture', 'latest'];
+    const { pngBase64 } = await lab.program.answer<CheckpointPicture>([...picture, ...lab.at()]);
     await bringHome();
+    assert.equal(
+      (await lab.program.answer<CheckpointPicture>([...picture, '--from', lab.home])).pngBase64,
+      pngBase64,
+    );
     const keyFile = join(lab.dir, 'recovery');
     await writeFile(keyFile, `${lab.recoveryKey}\n`);
     const to = join(lab.dir, 'new.img');
@@ -181,6 +188,9 @@ describe('a desktop pod', () => {
     await lab.stage(to);
     const { resumedCheckpoint } = await lab.start([], to);
     assert.equal(resumedCheckpoint, 1);
+    // of its first device, and asked of the supervisor
+    const there = await lab.program.answer<CheckpointPicture>(['picture', '1', ...lab.at(to)]);
+    assert.deepEqual([there.pngBase64, there.width, there.height], [pngBase64, 640, 400]);
     assert.equal((await lab.counter(before.count, to)).pid, before.pid);
     await lab.program.failure('POD_EXISTS', restore(lab.image));
     const { homes } = await lab.program.answer<{ homes: readonly SyncReport[] }>(['sync', ...lab.at()]);

@@ -8,7 +8,7 @@ const COMMANDS = [
   ...['create', 'start', 'view', 'status', 'exec', 'install', 'limit', 'checkpoint', 'suspend', 'stop'].map(
     (name) => [name],
   ),
-  ...['sync', 'promote', 'checkpoints', 'prune', 'log', 'restore', 'doctor'].map((name) => [name]),
+  ...['sync', 'promote', 'checkpoints', 'picture', 'prune', 'log', 'restore', 'doctor'].map((name) => [name]),
   ...['build', 'list', 'import'].map((name) => ['base', name]),
   ...['add', 'list', 'remove'].map((name) => ['home', name]),
   ['keys', 'list'],

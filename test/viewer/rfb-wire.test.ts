@@ -84,6 +84,20 @@ describe('an RFB client of a display that breaks the protocol', () => {
     assert.deepEqual([...client.framebuffer.rgba], [7, 8, 9, 255]);
   });
 
+  it('that may have so many pixels is taken with no more, and in no other size later', async () => {
+    const limited = async (limitPixels: number): Promise<RfbClient> => {
+      const [ours, theirs] = duplexPair();
+      theirs.resume();
+      const size = [0, 0, 0, 0, 0, 1, 0, 1, 0xff, 0xff, 0xff, 0x21]; // 1x1
+      theirs.write(Buffer.from([...HELLO, ...EMPTY_UPDATE, 0, 0, 0, 1, ...size]));
+      client = await openRfb(ours, { timeoutMs: 2000, limitPixels });
+      return client;
+    };
+    await assert.rejects(limited(3), { code: 'DISPLAY_FAILED', message: /at most 3 pixels, got 2x2/ });
+    const asked = limited(4).then((display) => display.requestUpdate());
+    await assert.rejects(asked, { code: 'DISPLAY_FAILED', message: /to stay 2x2, got 1x1/ });
+  });
+
   it('bears any bytes', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), fc.boolean(), async (bytes, afterHello) => {

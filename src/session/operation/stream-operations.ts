@@ -2,6 +2,11 @@
 import type { BrowsedPod, BrowseOptions, Emit } from '../../sync/browse/browsed-pod.ts';
 import { type CatRequest, catFile } from '../../sync/browse/cat-file.ts';
 import {
+  type CheckpointPicture,
+  type PictureRequest,
+  readPicture,
+} from '../../sync/browse/checkpoint-picture.ts';
+import {
   type ChangeReport,
   type Difference,
   type DiffRequest,
@@ -30,6 +35,7 @@ export interface StreamOperations {
   find: { parameters: FindRequest; item: FoundPath; answer: FindSummary };
   diff: { parameters: DiffRequest; item: ChangeReport; answer: Difference };
   why: { parameters: WhyRequest; item: never; answer: Explanation };
+  picture: { parameters: PictureRequest; item: never; answer: CheckpointPicture };
   /** Writes outside of the pod; its items are those of a dry run. */
   'restore-paths': { parameters: RestorePathsRequest; item: PlannedEntry; answer: RestoredPaths };
 }
@@ -52,6 +58,7 @@ export function streamOperations(pod: BrowsedPod): { readonly [Name in StreamNam
     find: (parameters, emit, options) => findPaths(pod, parameters, emit, options),
     diff: (parameters, emit, options) => diffCheckpoints(pod, parameters, emit, options),
     why: (parameters, _emit, options) => explainFile(pod, parameters, options),
+    picture: (parameters, _emit, options) => readPicture(pod, parameters, options),
     'restore-paths': (parameters, emit, options) => restorePaths(pod, parameters, emit, options),
   };
 }

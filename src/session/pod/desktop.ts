@@ -25,6 +25,7 @@ import { afterwards } from './afterwards.ts';
 import { LiveSession } from './live-session.ts';
 import { closeDevice, type OpenedDevice } from './open-device.ts';
 import { PodRoot } from './pod-root.ts';
+import { ScreenPicture } from './screen-picture.ts';
 import { captureImages, dropImages, openImages } from './session-images.ts';
 import {
   freshWarnings,
@@ -163,7 +164,7 @@ export class Desktop {
     }
     const { rootPid } = session;
     await this.root.captureAhead(onProgress, rootPid);
-    const imagesDir = await openImages(this.#staging);
+    const [imagesDir, picture] = await Promise.all([openImages(this.#staging), ScreenPicture.take(session)]);
     try {
       let files: CapturedTree | undefined;
       const { pauseMs, warnings } = await checkpointSession(session, {
@@ -173,10 +174,12 @@ export class Desktop {
         },
       });
       if (files === undefined) throw new TypeError('a checkpoint without its files');
+      await picture.writeInto(imagesDir);
       const images = await captureImages(this.pod.content, this.#staging, onProgress);
       const parts = { reason: 'live' as const, files, images, pauseMs, startedMs, ifDoubtful: answer };
       const report = await sealCheckpoint(this.pod, parts);
-      return { ...report, warnings: [...report.warnings, ...warnings.map(asSentences)] };
+      const told = [...report.warnings, ...warnings.map(asSentences)];
+      return { ...report, ...picture.report, warnings: told };
     } finally {
       await dropImages(this.#staging);
     }

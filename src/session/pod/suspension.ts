@@ -13,6 +13,7 @@ import { forgetSession } from '../process/processes.ts';
 import type { LiveSession } from './live-session.ts';
 import type { OpenedDevice } from './open-device.ts';
 import type { PodRoot } from './pod-root.ts';
+import { ScreenPicture } from './screen-picture.ts';
 import {
   captureImages,
   dropImages,
@@ -41,6 +42,13 @@ interface StoredParts {
 interface Storing {
   readonly parts: Promise<StoredParts>;
   readonly stop: AbortController;
+}
+
+/** What there is of a session whose processes CRIU has saved, beside its images. */
+interface Saved {
+  readonly picture: ScreenPicture;
+  /** Resolves when no process of the session is left. */
+  readonly ended: Promise<void>;
 }
 
 /** Puts the session of a pod to rest. */
@@ -76,7 +84,7 @@ export class Suspension {
     content.prepare();
     const { mountDir } = this.#opened.device;
     const writtenBefore = await countDeviceWrites(mountDir);
-    const imagesDir = await openImages(this.#staging);
+    const [imagesDir, picture] = await Promise.all([openImages(this.#staging), ScreenPicture.take(session)]);
     onProgress({ step: 'saving the processes' });
     let figures: SuspendFigures;
     let storing: Storing | undefined;
@@ -87,7 +95,7 @@ export class Suspension {
         await this.#forsake(storing);
         await noteSessionEnds(this.#staging);
         // No process runs again unless CRIU fails now: what it saved is stored while it ends them.
-        storing = this.#store(onProgress, ended.promise);
+        storing = this.#store(onProgress, { picture, ended: ended.promise });
       };
       const { pauseMs } = await suspendSession(session, { imagesDir, whileFrozen });
       figures = { pauseMs, suspendMs: performance.now() - startedMs, startedMs };
@@ -119,11 +127,12 @@ export class Suspension {
     }
     const warnings = [...report.warnings];
     if (forgotten.status === 'rejected') warnings.push(notForgotten(forgotten.reason));
-    return { ...report, warnings, deviceBytes: (await countDeviceWrites(mountDir)) - writtenBefore };
+    const deviceBytes = (await countDeviceWrites(mountDir)) - writtenBefore;
+    return { ...report, ...picture.report, warnings, deviceBytes };
   }
 
-  /** @param ended resolves when no process of the session is left */
-  #store(onProgress: ProgressListener, ended = Promise.resolve()): Storing {
+  /** Stores the parts; of a suspend that was interrupted nothing is left but what lies in memory. */
+  #store(onProgress: ProgressListener, { picture, ended }: Partial<Saved> = {}): Storing {
     const stop = new AbortController();
     const { signal } = stop;
     const store = async (): Promise<StoredParts> => {
@@ -134,6 +143,7 @@ export class Suspension {
       if (freeBytes < STORING_BYTES && !signal.aborted) await Promise.race([ended, once(signal, 'abort')]);
       signal.throwIfAborted();
       onProgress({ step: 'storing the checkpoint' });
+      await picture?.writeInto(this.#staging.imagesDir);
       const [files, images, flushed] = await Promise.allSettled([
         this.#root.capture(onProgress, { signal }),
         captureImages(this.#opened.pod.content, this.#staging, onProgress, signal),

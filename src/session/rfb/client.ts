@@ -37,6 +37,8 @@ const TYPING_BATCH = 8;
 export interface RfbOptions {
   /** The longest wait for the connection, and for any single answer later. */
   readonly timeoutMs: number;
+  /** With it the display must have no more pixels, and keep its size: what it says of itself costs no more memory than that. */
+  readonly limitPixels?: number;
 }
 
 /** Connects to the display that listens on a unix socket; the caller closes it. Throws DISPLAY_FAILED. */
@@ -45,20 +47,15 @@ export async function connectRfb(socketPath: string, options: RfbOptions): Promi
 }
 
 /** Speaks RFB over a stream that leads to a display; the stream belongs to the client from now on. */
-export async function openRfb(stream: Duplex, { timeoutMs }: RfbOptions): Promise<RfbClient> {
+export async function openRfb(stream: Duplex, { timeoutMs, limitPixels }: RfbOptions): Promise<RfbClient> {
   const source = new ByteSource(stream);
   const timer = setTimeout(() => {
     stream.destroy(displayFault(`expected an answer within ${timeoutMs} ms, got none`, { timeoutMs }));
   }, timeoutMs);
   try {
     const init = await shakeHands(source, (bytes) => stream.write(bytes));
-    const client = new RfbClient(
-      stream,
-      source,
-      new Framebuffer(init.width, init.height),
-      init.name,
-      timeoutMs,
-    );
+    const framebuffer = new Framebuffer(init.width, init.height, limitPixels);
+    const client = new RfbClient(stream, source, framebuffer, init.name, timeoutMs);
     await client.start();
     return client;
   } catch (error) {

@@ -28,8 +28,11 @@ export class Framebuffer {
   #width = 0;
   #height = 0;
   #rgba = new Uint8Array(0);
+  readonly #limitPixels: number | undefined;
 
-  constructor(width: number, height: number) {
+  /** With a limit it takes no larger size, and no other one after its first. */
+  constructor(width: number, height: number, limitPixels?: number) {
+    this.#limitPixels = limitPixels;
     this.resize(width, height);
   }
 
@@ -69,10 +72,19 @@ export class Framebuffer {
       });
     }
     if (width === this.#width && height === this.#height) return;
+    if (this.#limitPixels !== undefined) this.#refuseBeyond(this.#limitPixels, width, height);
     this.#width = width;
     this.#height = height;
     const pixels = new Uint32Array(width * height).fill(OPAQUE_BLACK);
     this.#rgba = new Uint8Array(pixels.buffer);
+  }
+
+  #refuseBeyond(limitPixels: number, width: number, height: number): void {
+    const got = { width, height };
+    if (this.#width > 0)
+      throw displayFault(`expected it to stay ${this.#width}x${this.#height}, got ${width}x${height}`, got);
+    if (width * height > limitPixels)
+      throw displayFault(`expected at most ${limitPixels} pixels, got ${width}x${height}`, got);
   }
 
   /** Puts `rowCount` whole rows of pixels (4 bytes each, the fourth is ignored) at x, y. */

@@ -93,6 +93,8 @@ export interface CheckpointReport {
   readonly changedWhileRead: readonly string[];
   /** Folders on which other file systems are mounted: what lies in them is in no checkpoint. */
   readonly notCrossed: readonly string[];
+  /** Why it has no picture of the screen, if a session was saved; for those who look for it, as a checkpoint does without. */
+  readonly noPicture?: string;
   /** What the user is to be told of it, in sentences. */
   readonly warnings: readonly string[];
   /** Why it is doubtful, if it was sealed all the same and nobody has accepted it. */
