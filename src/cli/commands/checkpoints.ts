@@ -21,13 +21,16 @@ export function registerCheckpoints(program: Command): void {
       const policy = policyOf(options);
       const isAsked = Object.keys(policy).length > 0;
       const answer = await listOf(command, isAsked ? policy : undefined);
-      const lines = answer.checkpoints.flatMap(({ number, atMs, reason, images, stats }) => {
+      const doubtedOf = new Map(answer.doubted.map((each) => [each.number, each]));
+      const keptOf = new Map(answer.kept?.map((each) => [each.number, each]));
+      const isSynced = answer.checkpoints.some(({ homes }) => homes.length > 0);
+      const lines = answer.checkpoints.flatMap(({ number, atMs, reason, images, stats, homes }) => {
         const content = images === undefined ? 'files' : 'files and processes';
         const size = `${stats.fileCount} files, ${formatBytes(stats.fileBytes + stats.imageBytes)}, ${formatBytes(stats.storedBytes)} new`;
-        const doubted = answer.doubted.find((each) => each.number === number);
+        const doubted = doubtedOf.get(number);
         const doubt = doubted === undefined ? '' : `; doubtful, compared with ${doubted.against}`;
-        const line = `${String(number).padStart(5)}  ${formatMoment(atMs)}  ${reason.padEnd(8)}  ${content.padEnd(19)}  ${size}${doubt}`;
-        const kept = answer.kept?.find((each) => each.number === number)?.reasons;
+        const line = `${String(number).padStart(5)}  ${formatMoment(atMs)}  ${reason.padEnd(8)}  ${content.padEnd(19)}  ${size}${doubt}${isSynced && homes.length === 0 ? '; at no home yet' : ''}`;
+        const kept = keptOf.get(number)?.reasons;
         if (kept === undefined) return [line];
         return [line, `       ${kept.length > 0 ? `keep: ${describeReasons(kept)}` : 'forget'}`];
       });
