@@ -1,29 +1,10 @@
-// Sizes and times in the words of people, and back.
+// Sizes and times as people write them, and moments as their clock shows them.
 import { DeskPodError } from '../core/errors.ts';
 
+// what commands print is all to be had here
+export { formatBytes, formatDuration } from '../core/quantities.ts';
+
 const FACTORS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
-
-/** `12.3 MB`; powers of 1000, as drives are sold. */
-export function formatBytes(sizeBytes: number): string {
-  const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
-  let value = sizeBytes;
-  let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
-  return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${units[unit]}`;
-}
-
-/** `850 ms`, `12.4 s`, `3 min 20 s`, `2 h 5 min`. */
-export function formatDuration(durationMs: number): string {
-  if (durationMs < 1000) return `${Math.round(durationMs)} ms`;
-  const seconds = durationMs / 1000;
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${Math.round(seconds % 60)} s`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
 
 /** The last moment that a Date can hold, less a day for the difference of clocks. */
 const LAST_MOMENT_MS = 8_640_000_000_000_000 - 86_400_000;

@@ -96,6 +96,15 @@ export interface OpenDoubt extends Doubt {
   readonly atMs: number;
 }
 
+/** A rebuild of the pod from a home on another device. */
+export interface ProvenRestore {
+  readonly url: string;
+  /** The checkpoint that files were brought to. */
+  readonly checkpoint: number;
+  readonly seq: number;
+  readonly atMs: number;
+}
+
 /** A checkpoint that was sealed though it was doubtful. */
 export interface DoubtedCheckpoint {
   readonly number: number;
@@ -150,6 +159,8 @@ export interface PodState {
   readonly packages: readonly string[];
   /** One for each place and depth that was ever verified as a whole. */
   readonly verifications: readonly VerificationState[];
+  /** The last rebuild of the pod from a home: what that home has can be restored, as far as it went. */
+  readonly provenRestore: ProvenRestore | undefined;
 }
 
 /** The state before the first event. */
@@ -183,6 +194,7 @@ export const INITIAL_STATE: PodState = {
   homes: [],
   packages: [],
   verifications: [],
+  provenRestore: undefined,
 };
 
 /** The state after one more event. Total: every event of the union has its case, or this does not compile. */
@@ -313,6 +325,7 @@ export function evolve(state: PodState, { seq, atMs, event }: LoggedEvent): PodS
         moved: undefined,
         vault,
         session,
+        provenRestore: { url: event.url, checkpoint, seq, atMs },
       };
     }
     case 'verify.completed':

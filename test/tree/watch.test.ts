@@ -5,6 +5,7 @@ import { appendFile, mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LoggedEvent } from '../../src/core/events.ts';
 import type { Progress } from '../../src/core/progress.ts';
+import { followLog } from '../../src/session/operation/follow-log.ts';
 import type { StatusReport } from '../../src/session/operation/operations.ts';
 import type { Program, Running } from './program.ts';
 import { openTreeLab, type TreeLab } from './tree-lab.ts';
@@ -47,6 +48,32 @@ describe('a watched tree pod', () => {
     await keyless.failure('PASSPHRASE_MISSING', ['checkpoint', ...lab.at]);
     await lab.bringHome();
     await lab.restoreHere('restored', {});
+  });
+
+  it('lets its log be followed as it is written, until nobody watches any more', async () => {
+    await watch();
+    const seqs: number[] = [];
+    const sealed = Promise.withResolvers<void>();
+    const began = Promise.withResolvers<void>();
+    const onEvent = ({ seq, event }: LoggedEvent): void => {
+      seqs.push(seq);
+      began.resolve();
+      if (event.type === 'checkpoint.sealed') sealed.resolve();
+    };
+    const passphrase = () => Promise.reject(new Error('it was asked for a passphrase'));
+    const followed = followLog(lab.dir, 1, onEvent, { passphrase, onProgress: () => undefined });
+    await began.promise;
+    await keyless.answer(['checkpoint', ...lab.at]);
+    await sealed.promise;
+    await keyless.answer(['watch', lab.dir, '--stop']);
+    await followed;
+    assert.deepEqual(
+      seqs,
+      seqs.map((_, index) => index + 1),
+    );
+    const printed = await lab.program.run(['--ndjson', 'log', '--follow', ...lab.at]);
+    assert.equal(printed.status, 0, printed.stderr);
+    assert.equal(printed.stdout.trimEnd().split('\n').length, seqs.length);
   });
 
   it('leaves nothing to clean up when it is killed', async () => {

@@ -1,32 +1,31 @@
-// deskpod log: every event of the pod, as it was written.
+// deskpod log: every event of the pod in words, or as it was written.
 import type { Command } from 'commander';
 import { DeskPodError } from '../../core/errors.ts';
+import { explainEvent } from '../../core/event-words.ts';
 import type { LoggedEvent } from '../../core/events.ts';
+import { followLog } from '../../session/operation/follow-log.ts';
 import { contextOf, operateOn, withPodOptions } from '../context.ts';
 import { formatMoment } from '../units.ts';
-
-const FOLLOW_INTERVAL_MS = 500;
 
 /** Adds `deskpod log`. */
 export function registerLog(program: Command): void {
   withPodOptions(program.command('log'))
     .option('--since <seq>', 'only events from this position on', parseSeq, 1)
-    .option('--follow', 'go on with new events until stopped; for a pod whose session runs')
-    .description('every event of the pod, oldest first')
+    .option('--follow', 'go on with new events for as long as its session runs, or it is watched')
+    .description('every event of the pod in words, oldest first; with --json, as it was written')
     .action(async (options: { since: number; follow?: boolean }, command: Command) => {
       const { output } = contextOf(command);
-      let since = options.since;
       if (options.follow !== true) {
-        const answer = await operateOn(command, 'log', { since });
+        const answer = await operateOn(command, 'log', { since: options.since });
         output.result(answer, answer.events.map(describeEvent).join('\n'));
         return;
       }
-      for (;;) {
-        const { events } = await operateOn(command, 'log', { since });
-        for (const logged of events) output.result(logged, describeEvent(logged));
-        since = (events.at(-1)?.seq ?? since - 1) + 1;
-        await new Promise((resolve) => setTimeout(resolve, FOLLOW_INTERVAL_MS));
-      }
+      const { passphrase, credential } = contextOf(command);
+      const { device } = command.optsWithGlobals<{ device?: string }>();
+      await followLog(device, options.since, (logged) => output.result(logged, describeEvent(logged)), {
+        ...{ passphrase, credential, onProgress: output.progress, onNotice: output.remark },
+      });
+      output.note('Nobody has the pod open any more: nothing is written to its log.');
     });
 }
 
@@ -41,6 +40,7 @@ function parseSeq(text: string): number {
 }
 
 function describeEvent({ seq, atMs, event }: LoggedEvent): string {
-  const { type, v: _v, ...facts } = event;
-  return `${String(seq).padStart(6)}  ${formatMoment(atMs)}  ${type.padEnd(20)} ${JSON.stringify(facts)}`;
+  const { text, weight } = explainEvent(event);
+  const mark = weight === 'warning' ? '! ' : '';
+  return `${String(seq).padStart(6)}  ${formatMoment(atMs)}  ${event.type.padEnd(20)} ${mark}${text}`;
 }

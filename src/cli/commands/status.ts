@@ -43,6 +43,11 @@ function describeStatus(report: StatusReport): string {
     lines.push(`moved       ${formatMoment(report.moved.atMs)}: ${movedText(report.moved.place)}`);
   for (const verification of report.verifications)
     lines.push(`verified    ${describeVerification(verification)}`);
+  const { provenRestore } = report;
+  if (provenRestore !== undefined) {
+    const { url, checkpoint, atMs } = provenRestore;
+    lines.push(`restored    from ${url} up to checkpoint ${checkpoint}, ${formatMoment(atMs)}`);
+  }
   return lines.join('\n');
 }
 

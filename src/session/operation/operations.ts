@@ -1,8 +1,10 @@
 // What can be asked of an opened pod: the same names and answers in this process and over a supervisor's socket.
 import type { LoggedEvent } from '../../core/events.ts';
+import type { MissingAtHome } from '../../core/missing-work.ts';
 import type { RetentionPolicy } from '../../core/retention.ts';
 import type { SessionLimits } from '../../core/session-limits.ts';
 import type { Checkpoint, HomeState, PodState } from '../../core/state.ts';
+import type { KeptHeads, Timeline } from '../../core/timeline.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
 import type { BranchReport } from '../../sync/pod/branches.ts';
 import type { KeyChangeReport, KeyReport, RecoveryReport } from '../../sync/pod/change-keys.ts';
@@ -39,6 +41,8 @@ export interface StatusReport {
   readonly base: string | undefined;
   readonly packages: readonly string[];
   readonly lastCheckpoint: Pick<Checkpoint, 'number' | 'atMs' | 'reason'> | undefined;
+  /** How many there are. */
+  readonly checkpointCount: number;
   /** What a person is asked about; with a `number` it was sealed as that checkpoint, without one nothing was. */
   readonly doubt: PodState['doubt'];
   /** Folders of a tree pod on which other file systems are mounted now: no checkpoint has what is in them. */
@@ -48,6 +52,8 @@ export interface StatusReport {
   readonly moved: PodState['moved'];
   /** The latest whole verify of each place, by structure and by data. */
   readonly verifications: PodState['verifications'];
+  /** The last rebuild of the pod from a home. */
+  readonly provenRestore: PodState['provenRestore'];
 }
 
 /** What a look through the session says of a suspend. */
@@ -58,11 +64,7 @@ export interface SuspendForecast {
 }
 
 /** A home, and how much of the pod it lacks. */
-export interface HomeReport extends HomeState {
-  /** Checkpoints that home does not have yet. */
-  readonly missingCheckpoints: number;
-  /** Bytes of their packs. */
-  readonly missingBytes: number;
+export interface HomeReport extends HomeState, MissingAtHome {
   /** It is a device that can be started when this one is lost. */
   readonly isTwin: boolean;
   /** A twin that is not plugged in; nothing is known of other homes before they are asked. */
@@ -102,12 +104,31 @@ export interface StartReport {
   /** The device was a twin, and became the pod before all that the other times count. */
   readonly promotion?: NewDevice;
   readonly warnings: readonly string[];
+  /** The files as they were until now, if it went back to a checkpoint. */
+  readonly presentCheckpoint?: number;
 }
 
 /** What each operation takes and answers. */
 export interface Operations {
   status: { parameters: object; answer: StatusReport };
-  log: { parameters: { readonly since: number }; answer: { readonly events: readonly LoggedEvent[] } };
+  log: {
+    parameters: {
+      readonly since: number;
+      /** The last position that is wanted. */
+      readonly until?: number;
+    };
+    answer: {
+      readonly events: readonly LoggedEvent[];
+      /** Position of the last event that there is. */
+      readonly seq: number;
+    };
+  };
+  /** Every checkpoint that can be had here or at home, in few words. */
+  timeline: {
+    /** What homes are known to have kept. */
+    parameters: { readonly kept?: readonly KeptHeads[] };
+    answer: Timeline;
+  };
   checkpoints: {
     /** With a policy the answer says what it would keep. */
     parameters: { readonly policy?: RetentionPolicy };

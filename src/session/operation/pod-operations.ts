@@ -1,6 +1,8 @@
 // The operations that need no session: the same for tree pods and for desktops.
+import { missingAtHome } from '../../core/missing-work.ts';
 import type { ProgressListener } from '../../core/progress.ts';
-import type { Checkpoint, HomeState, PodState } from '../../core/state.ts';
+import type { HomeState, PodState } from '../../core/state.ts';
+import { type KeptHeads, type Timeline, timelineOf } from '../../core/timeline.ts';
 import { displayPath } from '../../sync/files/byte-path.ts';
 import { rememberHomePassword } from '../../sync/home/home-password.ts';
 import { isTwinUrl } from '../../sync/home/home-url.ts';
@@ -42,6 +44,7 @@ export type Handlers<Name extends keyof Operations> = { readonly [Each in Name]:
 export type PodOperationName =
   | 'status'
   | 'log'
+  | 'timeline'
   | 'checkpoints'
   | 'checkpoint'
   | 'home-add'
@@ -83,7 +86,8 @@ export function podOperations(
       ...(await describe(pod.state, await reportSession())),
       notCrossed: (opened.notCrossed?.() ?? []).map(displayPath),
     }),
-    log: async ({ since }) => ({ events: await pod.events(since) }),
+    log: async ({ since, until }) => ({ events: await pod.events(since, until), seq: pod.state.seq }),
+    timeline: ({ kept = [] }) => readTimeline(pod, kept),
     checkpoints: async ({ policy }) => listCheckpoints(pod.state, policy),
     checkpoint: (parameters, onProgress) => opened.checkpoint(onProgress, answerOf(parameters)),
     'home-add': async ({ url, homePassword, twin }, onProgress) => {
@@ -135,6 +139,11 @@ function toOutcome(outcome: SyncReport | SyncFailure): SyncOutcome {
   return 'error' in outcome ? { url: outcome.url, error: toWireError(outcome.error) } : outcome;
 }
 
+async function readTimeline(pod: Pod, kept: readonly KeptHeads[]): Promise<Timeline> {
+  const isForgotten = pod.state.lastCheckpoint > pod.state.checkpoints.length;
+  return timelineOf(pod.state, kept, kept.length > 0 && isForgotten ? await pod.events(1) : []);
+}
+
 function branchesAtHomes(pod: Pod): Promise<HomeBranches[]> {
   const { podId, homes } = pod.state;
   return withHomesOf(pod, async (openHome) => {
@@ -179,8 +188,10 @@ async function describe(state: PodState, running: SessionReport): Promise<Omit<S
     base: state.base?.name,
     lastCheckpoint:
       last === undefined ? undefined : { number: last.number, atMs: last.atMs, reason: last.reason },
+    checkpointCount: state.checkpoints.length,
     homes: await measureHomes(state),
     verifications: state.verifications,
+    provenRestore: state.provenRestore,
   };
 }
 
@@ -189,9 +200,7 @@ function measureHomes(state: PodState): Promise<HomeReport[]> {
 }
 
 async function measureHome(state: PodState, home: HomeState): Promise<HomeReport> {
-  const missing: readonly Checkpoint[] = state.checkpoints.filter(({ seq }) => seq > home.seq);
-  const missingBytes = missing.reduce((sum, { stats }) => sum + stats.storedBytes, 0);
   const isTwin = isTwinUrl(home.url);
   const isAway = isTwin && !(await isTwinHere(home.url));
-  return { ...home, missingCheckpoints: missing.length, missingBytes, isTwin, isAway };
+  return { ...home, ...missingAtHome(state, home), isTwin, isAway };
 }

@@ -11,6 +11,7 @@ import { type Handlers, podOperations } from './pod-operations.ts';
 type TwinOperationName =
   | 'status'
   | 'log'
+  | 'timeline'
   | 'checkpoints'
   | 'home-list'
   | 'branches'
@@ -39,10 +40,11 @@ export async function operateOnTwin<Name extends OperationName>(
 function twinOperations(pod: Pod, place: string): Handlers<TwinOperationName> {
   const refuse = (): Promise<never> => Promise.reject(onlyFollows(place));
   const operations = podOperations({ pod, checkpoint: refuse });
-  const { log, checkpoints } = operations;
+  const { log, timeline, checkpoints } = operations;
   const examine = async () => examineRuntime(dirname(pod.folder.markerFile), await runtimeOfThisTwin(pod));
   return {
     log,
+    timeline,
     checkpoints,
     'home-list': operations['home-list'],
     branches: operations.branches,

@@ -100,6 +100,7 @@ async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<
 
 /**
  * Asks the supervisor behind `socketPath` for a stream operation, hands over its items and gives its answer.
+ * @param signal stops it, with its reason
  * @throws DeskPodError SUPERVISOR_UNREACHABLE, what the operation throws, with its code; what `emit` throws
  */
 export async function readFromSupervisor<Item, Answer>(
@@ -108,8 +109,12 @@ export async function readFromSupervisor<Item, Answer>(
   parameters: object,
   emit: Emit<Item>,
   onProgress: ProgressListener,
+  signal?: AbortSignal,
 ): Promise<Answer> {
   const response = await post(socketPath, name, parameters);
+  const stop = (): void => void response.destroy(signal?.reason);
+  signal?.addEventListener('abort', stop, { once: true });
+  if (signal?.aborted === true) stop();
   try {
     if (response.statusCode !== 200)
       throw unreachable(socketPath, new Error(`it answered with status ${response.statusCode}`));
@@ -125,6 +130,7 @@ export async function readFromSupervisor<Item, Answer>(
     if ((cause as NodeJS.ErrnoException).code === 'ECONNRESET') throw unreachable(socketPath, cause);
     throw cause;
   } finally {
+    signal?.removeEventListener('abort', stop);
     response.destroy();
   }
   throw unreachable(socketPath, new Error('the answer ended early'));

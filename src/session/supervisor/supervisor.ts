@@ -18,15 +18,25 @@ import { connectToSession } from '../process/session-socket.ts';
 import { openRfb } from '../rfb/client.ts';
 import { serveViewer, type Viewer } from '../viewer/server.ts';
 import { answerExec } from './exec-stream.ts';
+import { following } from './follow.ts';
 import { OpenReads } from './read-stream.ts';
 import { tell } from './record.ts';
 import { type Operation, type StreamOperation, serveSupervisor } from './server.ts';
 import { Turns } from './turns.ts';
+import { Works } from './works.ts';
 
 const WATCH_INTERVAL_MS = 500;
 const DISPLAY_TIMEOUT_MS = 10_000;
 /** Operations that only look: they wait for nothing. */
-const READS: ReadonlySet<string> = new Set(['status', 'log', 'checkpoints', 'home-list', 'key-list']);
+const READS: ReadonlySet<string> = new Set([
+  'status',
+  'log',
+  'timeline',
+  'checkpoints',
+  'home-list',
+  'key-list',
+]);
+const SILENT: ProgressListener = () => undefined;
 const SUSPENDED = { state: 'suspended', text: 'Safe to unplug.' } as const;
 const PULLED_OUT = {
   state: 'ended',
@@ -49,6 +59,7 @@ export class Supervisor {
   #mourned: ProcessSession | undefined;
   readonly #reads = new OpenReads();
   readonly #turns = new Turns();
+  readonly #works = new Works();
 
   constructor(desktop: Desktop) {
     this.#desktop = desktop;
@@ -63,10 +74,15 @@ export class Supervisor {
       operations[name] = READS.has(name)
         ? run
         : (parameters, onProgress) =>
-            this.#turns.take(name, (signal) => this.#explained(() => run(parameters, onProgress, signal)));
+            this.#turns.take(name, (signal) =>
+              this.#works.do(name, onProgress, (listener) =>
+                this.#explained(() => run(parameters, listener, signal)),
+              ),
+            );
     }
     const streams: Record<string, StreamOperation> = {
       exec: (request, response) => answerExec(this.#desktop, request, response),
+      follow: this.#reads.serving(following(this.#desktop.pod, this.#works)),
     };
     for (const [name, read] of Object.entries(streamOperations(browsePod(this.#desktop.pod))))
       streams[name] = this.#reads.serving(read);
@@ -84,7 +100,9 @@ export class Supervisor {
   /** Suspends in turn, as a host that shuts down wants it; nothing happens if that is under way or done. */
   async suspend(): Promise<void> {
     try {
-      await this.#turns.take('suspend', () => this.#suspend(() => undefined));
+      await this.#turns.take('suspend', () =>
+        this.#works.do('suspend', SILENT, (tellProgress) => this.#suspend(tellProgress)),
+      );
     } catch (error) {
       if (!isDeskPodError(error, 'SUPERVISOR_UNREACHABLE')) throw error;
     }

@@ -10,14 +10,17 @@ import type { WatchedTree } from '../../sync/watch/watched-tree.ts';
 import { podOperations } from '../operation/pod-operations.ts';
 import { streamOperations } from '../operation/stream-operations.ts';
 import { afterwards } from '../pod/afterwards.ts';
+import { following } from './follow.ts';
 import { OpenReads } from './read-stream.ts';
 import { type Operation, type StreamOperation, serveSupervisor } from './server.ts';
 import { Turns } from './turns.ts';
+import { Works } from './works.ts';
 
 /** Operations that only look: they wait for nothing. */
 const READS: ReadonlySet<string> = new Set([
   'status',
   'log',
+  'timeline',
   'checkpoints',
   'home-list',
   'branches',
@@ -46,6 +49,7 @@ export class TreeSupervisor {
   readonly #news: TreeNews;
   readonly #everyMs: number | undefined;
   readonly #turns = new Turns();
+  readonly #works = new Works();
   readonly #reads = new OpenReads();
   readonly #quiet = new QuietPaths();
   readonly #background = new Subscription();
@@ -68,7 +72,9 @@ export class TreeSupervisor {
     };
     for (const [name, handler] of Object.entries(podOperations(this.#tree)))
       operations[name] = this.#served(name, handler as Served);
-    const streams: Record<string, StreamOperation> = {};
+    const streams: Record<string, StreamOperation> = {
+      follow: this.#reads.serving(following(this.#tree.pod, this.#works)),
+    };
     for (const [name, read] of Object.entries(streamOperations(browsePod(this.#tree.pod))))
       streams[name] = this.#reads.serving(read);
     this.#server = await serveSupervisor(socketPath, { operations, streams });
@@ -96,7 +102,9 @@ export class TreeSupervisor {
     return (parameters, onProgress) =>
       this.#turns.take(name, async (signal) => {
         if (UNSETTLING.has(name)) this.#tree.distrust();
-        const answer = await run(parameters, onProgress, signal);
+        const answer = await this.#works.do(name, onProgress, (listener) =>
+          run(parameters, listener, signal),
+        );
         if (name === 'checkpoint') this.#quiet.reset();
         return answer;
       });
@@ -148,7 +156,9 @@ export class TreeSupervisor {
     const wasOpen = this.#tree.pod.state.doubt;
     try {
       const options = { reason: 'schedule', isOptional: true, ifDoubtful: 'stop' } as const;
-      const report = await this.#tree.seal(options, SILENT);
+      const report = await this.#works.do('checkpoint', SILENT, (listener) =>
+        this.#tree.seal(options, listener),
+      );
       if (report !== undefined) this.#news.onCheckpoint(report);
     } catch (error) {
       const { doubt } = this.#tree.pod.state;

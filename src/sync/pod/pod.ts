@@ -29,6 +29,7 @@ export class Pod {
   readonly content: Content;
   readonly projections: Projections;
   readonly #log: PodLog;
+  readonly #listeners = new Set<() => void>();
   #state: PodState;
 
   private constructor(parts: {
@@ -124,12 +125,19 @@ export class Pod {
     this.#state = fold(logged, this.#state);
     for (const { event } of logged)
       if (event.type === 'packs.pruned') this.repository.passOver(event.removed);
+    for (const listener of this.#listeners) listener();
     return logged;
   }
 
-  /** The events from position `since` on. */
-  async events(since: number): Promise<LoggedEvent[]> {
-    return (await this.#log.read(since)).map(toLoggedEvent);
+  /** Calls `listener` after each append, until the returned function is called. It must return quickly and not throw. */
+  onAppended(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** The events from position `since` on, up to `until` if it is given. */
+  async events(since: number, until?: number): Promise<LoggedEvent[]> {
+    return (await this.#log.read(since, until)).map(toLoggedEvent);
   }
 
   /** The hash of the record at a position, or undefined beyond the end. */

@@ -1,0 +1,38 @@
+// What a home lacks of a pod: checkpoints, bytes, and the time of work that would be lost with the device.
+import type { Checkpoint, HomeState, PodState } from './state.ts';
+
+/** What a home lacks. */
+export interface MissingAtHome {
+  /** The last checkpoint that is there, of those that were not forgotten. */
+  readonly lastCheckpoint: Pick<Checkpoint, 'number' | 'atMs'> | undefined;
+  /** Checkpoints that home does not have yet. */
+  readonly missingCheckpoints: number;
+  /** Bytes of their packs. */
+  readonly missingBytes: number;
+  /** Undefined if home has all that is known. */
+  readonly missingWork: WorkSpan | undefined;
+}
+
+/** A time of work, by the clocks that the log was written with. */
+export interface WorkSpan {
+  /** The last checkpoint that home has, or the creation of the pod. */
+  readonly sinceMs: number;
+  /** The last checkpoint; undefined while the session runs: then it is now. */
+  readonly untilMs: number | undefined;
+}
+
+/** What a home of the pod lacks. */
+export function missingAtHome(state: PodState, home: HomeState): MissingAtHome {
+  const { checkpoints, session, createdAtMs } = state;
+  const missing = checkpoints.filter(({ seq }) => seq > home.seq);
+  const there = checkpoints.findLast(({ seq }) => seq <= home.seq);
+  const isRunning = session.status === 'running';
+  const untilMs = isRunning ? undefined : missing.at(-1)?.atMs;
+  const isMissing = isRunning || missing.length > 0;
+  return {
+    lastCheckpoint: there === undefined ? undefined : { number: there.number, atMs: there.atMs },
+    missingCheckpoints: missing.length,
+    missingBytes: missing.reduce((sum, { stats }) => sum + stats.storedBytes, 0),
+    missingWork: isMissing ? { sinceMs: there?.atMs ?? createdAtMs, untilMs } : undefined,
+  };
+}

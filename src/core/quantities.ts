@@ -1,0 +1,34 @@
+// Sizes and times in the words of people.
+
+/** `12.3 MB`; powers of 1000, as drives are sold. */
+export function formatBytes(sizeBytes: number): string {
+  const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
+  let value = sizeBytes;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${units[unit]}`;
+}
+
+/** `850 ms`, `12.4 s`, `3 min 20 s`, `2 h 5 min`. */
+export function formatDuration(durationMs: number): string {
+  if (durationMs < 1000) return `${Math.round(durationMs)} ms`;
+  const seconds = durationMs / 1000;
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${Math.round(seconds % 60)} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** As {@link formatDuration}, for how long ago something was: from two days on in days. */
+export function formatAge(ageMs: number): string {
+  const days = Math.floor(ageMs / 86_400_000);
+  return days < 2 ? formatDuration(Math.max(0, ageMs)) : `${days} days`;
+}
+
+/** `1 file`, `2 files`. */
+export function countOf(count: number, one: string, several = `${one}s`): string {
+  return `${count} ${count === 1 ? one : several}`;
+}
