@@ -1,23 +1,19 @@
 // The viewer's server: the page over HTTP on loopback, the display and the status over WebSockets.
 
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { DeskPodError } from '../../core/errors.ts';
-import { createServer } from '../host/http.ts';
 import { Access, checkToken } from './access.ts';
 import { CLOSE_CODE } from './bridge.ts';
 import { Displays } from './displays.ts';
+import { listenOnLoopback, refuseUpgrade } from './loopback.ts';
 import { answerWith } from './page-answers.ts';
 import { pageHeaders, readPageFiles } from './page-files.ts';
 import { Presence } from './presence.ts';
 import { StatusChannel, type ViewerStatus } from './status-channel.ts';
 
-const ADDRESS = '127.0.0.1';
 const DISPLAY_MESSAGE_LIMIT_BYTES = 2 * 1024 * 1024; // a clipboard text at its limit, and what is around it
 const STATUS_MESSAGE_LIMIT_BYTES = 1024;
-const CONNECTION_LIMIT = 64;
-const REQUEST_TIMEOUT_MS = 10_000;
 const CLOSE_TIMEOUT_MS = 1000;
 const DEFAULT_GRACE_MS = 3000;
 
@@ -64,10 +60,7 @@ export interface Viewer {
 export async function serveViewer(options: ViewerOptions): Promise<Viewer> {
   if (options.token !== undefined) checkToken(options.token);
   const files = await readPageFiles('viewer');
-  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS });
-  server.maxConnections = CONNECTION_LIMIT;
-  const port = await listen(server, options.port ?? 0);
-  const host = `${ADDRESS}:${port}`;
+  const { server, host, port } = await listenOnLoopback(options.port ?? 0);
   const access = new Access(host);
   const urlOf = (token: string) => `http://${host}/open/${token}`;
   const url = urlOf(access.issueToken(options.token));
@@ -76,7 +69,10 @@ export async function serveViewer(options: ViewerOptions): Promise<Viewer> {
   const about = { title: options.title ?? 'Desktop', canSuspend: options.onSuspend !== undefined };
   const channel = new StatusChannel(about, () => options.onSuspend?.());
   const displays = new Displays(options.rfbConnect);
-  server.on('request', answerWith(access, 'viewer', files, pageHeaders(host)));
+  server.on(
+    'request',
+    answerWith(access, { page: 'viewer', command: 'deskpod view' }, files, pageHeaders(host)),
+  );
   server.on('upgrade', upgradeWith(access, presence, channel, displays));
 
   return {
@@ -125,7 +121,8 @@ function upgradeWith(
   const statusSockets = new WebSocketServer({ ...common, ...times, maxPayload: STATUS_MESSAGE_LIMIT_BYTES });
   return (request, socket, head) => {
     socket.on('error', () => socket.destroy());
-    if (!access.isOwnOrigin(request) || !access.holdsCookie(request)) return refuse(socket, '403 Forbidden');
+    if (!access.isOwnOrigin(request) || !access.holdsCookie(request))
+      return refuseUpgrade(socket, '403 Forbidden');
     const enter = (webSocket: WebSocket) => webSocket.once('close', presence.enter());
     if (request.url === `${access.room}display`) {
       displaySockets.handleUpgrade(request, socket, head, (webSocket) => {
@@ -138,29 +135,7 @@ function upgradeWith(
         channel.add(webSocket);
       });
     } else {
-      refuse(socket, '404 Not Found');
+      refuseUpgrade(socket, '404 Not Found');
     }
   };
-}
-
-function refuse(socket: Duplex, status: string): void {
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-}
-
-async function listen(server: Server, port: number): Promise<number> {
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(port, ADDRESS, () => resolve());
-    });
-  } catch (cause) {
-    throw new DeskPodError('VIEWER_FAILED', `viewer: cannot listen on ${ADDRESS}:${port}`, {
-      hint: 'choose another port, or 0 for any free one',
-      details: { address: ADDRESS, port },
-      cause,
-    });
-  }
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new TypeError('a TCP server has a port');
-  return address.port;
 }
