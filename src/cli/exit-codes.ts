@@ -58,6 +58,7 @@ const STATUS_OF: Readonly<Partial<Record<ErrorCode, keyof typeof EXIT_STATUS>>> 
   VAULT_LOCKED: 'locked',
   PASSPHRASE_WRONG: 'wrongKey',
   KEYRING_NO_IDENTITY: 'wrongKey',
+  UNLOCK_REFUSED: 'wrongKey',
   POD_BUSY: 'busy',
   DEVICE_IN_USE: 'busy',
   LOG_CONFLICT: 'busy',

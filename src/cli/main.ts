@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   base: async () => (await import('./commands/base.ts')).registerBase,
   start: async () => (await import('./commands/start.ts')).registerStart,
   view: async () => (await import('./commands/view.ts')).registerView,
+  dashboard: async () => (await import('./commands/dashboard.ts')).registerDashboard,
   status: async () => (await import('./commands/status.ts')).registerStatus,
   exec: async () => (await import('./commands/exec.ts')).registerExec,
   install: async () => (await import('./commands/install.ts')).registerInstall,

@@ -41,6 +41,7 @@ export const ERROR_CODES = {
   CHUNK_DAMAGED: 'a chunk does not have the bytes that its id promises',
   KEYRING_NO_IDENTITY: 'this key opens no slot of the keyring',
   PASSPHRASE_WRONG: 'the passphrase opens no slot of the keyring',
+  UNLOCK_REFUSED: 'too many wrong passphrases were tried in a short time',
   PASSPHRASE_MISSING: 'a passphrase is needed and none was given',
   KEY_NEEDED: 'without this key nothing might open the pod any more',
   SOURCE_UNREADABLE: 'a folder or file to be checkpointed could not be read',

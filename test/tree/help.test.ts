@@ -8,7 +8,9 @@ const COMMANDS = [
   ...['create', 'start', 'view', 'status', 'exec', 'install', 'limit', 'checkpoint', 'suspend', 'stop'].map(
     (name) => [name],
   ),
-  ...['sync', 'promote', 'checkpoints', 'picture', 'prune', 'log', 'restore', 'doctor'].map((name) => [name]),
+  ...['sync', 'promote', 'checkpoints', 'picture', 'prune', 'log', 'restore', 'doctor', 'dashboard'].map(
+    (name) => [name],
+  ),
   ...['build', 'list', 'import'].map((name) => ['base', name]),
   ...['add', 'list', 'remove'].map((name) => ['home', name]),
   ['keys', 'list'],
@@ -44,6 +46,7 @@ describe('the command line', () => {
     ['a position in the log that is none', ['log', '--since', '0']],
     ['a checkpoint number that is none', ['restore', '--from', '/x', '--checkpoint', 'first']],
     ['a screen that is none', ['start', 'x', '--geometry', '1x1']],
+    ['a port that is none', ['dashboard', '--port', '65536']],
   ] as const) {
     it(`refuses ${title} with status 2, and tells a program why`, async () => {
       const [{ status, stdout, stderr }] = await Promise.all([

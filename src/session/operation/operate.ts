@@ -189,18 +189,20 @@ export async function isSupervised(
   return true;
 }
 
-async function operateOnTree<Name extends OperationName>(
+/** One operation on an opened tree pod. @throws DeskPodError USAGE for one that needs a session */
+export async function operateOnTree<Name extends OperationName>(
   tree: Tree,
   name: Name,
   parameters: Operations[Name]['parameters'],
-  options: OperateOptions,
+  { onProgress }: Pick<OperateOptions, 'onProgress'>,
+  signal?: AbortSignal,
 ): Promise<Operations[Name]['answer']> {
   const { podOperations } = await import('./pod-operations.ts');
   const operation = podOperations(tree)[name as keyof ReturnType<typeof podOperations>];
   if (operation === undefined) {
     throw hasNoSession(tree.dir);
   }
-  return (await operation(parameters as never, options.onProgress)) as Operations[Name]['answer'];
+  return (await operation(parameters as never, onProgress, signal)) as Operations[Name]['answer'];
 }
 
 function hasNoSession(dir: string): DeskPodError {

@@ -343,12 +343,14 @@ export class Desktop {
     onProgress({ step: `bringing the files back to checkpoint ${number}` });
     await this.root.bringBack(target, room, onProgress);
     const warnings = [...reasons, `The files as they were until now are in checkpoint ${present.number}.`];
-    if (target.images !== undefined)
-      return this.#resume(target, onProgress, { isLayerProven: true, warnings });
-    return this.#startFresh(geometry, onProgress, [
-      ...warnings,
-      `Checkpoint ${number} holds files only, no session.`,
-    ]);
+    const started =
+      target.images !== undefined
+        ? await this.#resume(target, onProgress, { isLayerProven: true, warnings })
+        : await this.#startFresh(geometry, onProgress, [
+            ...warnings,
+            `Checkpoint ${number} holds files only, no session.`,
+          ]);
+    return { ...started, presentCheckpoint: present.number };
   }
 
   get #staging(): Staging {

@@ -20,6 +20,8 @@ export interface StartedSession {
   readonly resumedCheckpoint: number | undefined;
   readonly resumeMs: number;
   readonly warnings: readonly string[];
+  /** The files as they were until now, if it went back to a checkpoint. */
+  readonly presentCheckpoint?: number;
 }
 
 /**
