@@ -61,7 +61,7 @@ const OPERATIONS: Documented<Operations> = {
     { events: ALWAYS, seq: ALWAYS },
   ],
   timeline: [{ kept: MAYBE }, { podId: ALWAYS, homes: ALWAYS, checkpoints: ALWAYS }],
-  checkpoints: [{ policy: MAYBE }, { checkpoints: ALWAYS, doubted: ALWAYS, kept: MAYBE }],
+  checkpoints: [{ policy: MAYBE }, { place: ALWAYS, checkpoints: ALWAYS, doubted: ALWAYS, kept: MAYBE }],
   checkpoint: [
     { acceptsChanges: MAYBE },
     {
@@ -76,6 +76,7 @@ const OPERATIONS: Documented<Operations> = {
       durableMs: ALWAYS,
       changedWhileRead: ALWAYS,
       notCrossed: ALWAYS,
+      noPicture: MAYBE,
       warnings: ALWAYS,
       doubt: MAYBE,
     },
@@ -94,6 +95,7 @@ const OPERATIONS: Documented<Operations> = {
       durableMs: ALWAYS,
       changedWhileRead: ALWAYS,
       notCrossed: ALWAYS,
+      noPicture: MAYBE,
       warnings: ALWAYS,
       doubt: MAYBE,
     },
@@ -263,6 +265,7 @@ const STREAMS: Documented<StreamOperations> = {
       versions: ALWAYS,
     },
   ],
+  picture: [{ number: ALWAYS }, { number: ALWAYS, pngBase64: ALWAYS, width: ALWAYS, height: ALWAYS }],
   'restore-paths': [
     {
       checkpoint: ALWAYS,

@@ -212,7 +212,7 @@ export type PageOperations = Pick<
 };
 
 /** What a page may read of a pod piece by piece. */
-export type PageStreams = Pick<StreamOperations, 'ls' | 'find' | 'diff' | 'why' | 'cat'>;
+export type PageStreams = Pick<StreamOperations, 'ls' | 'find' | 'diff' | 'why' | 'picture' | 'cat'>;
 
 /** One line of an NDJSON answer. `bytes` is base64. */
 export type PageAnswerLine<Result = unknown, Item = unknown> =

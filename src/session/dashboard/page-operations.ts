@@ -77,6 +77,7 @@ export const PAGE_STREAMS: { readonly [Name in keyof PageStreams]: PageOperation
   ]),
   diff: reading({ before: checkpoint, after: checkpoint, at: place }, ['before', 'after', 'at']),
   why: reading({ at: place }, ['at']),
+  picture: reading({ number: checkpoint }, ['number']),
   cat: reading({ checkpoint, at: place }, ['checkpoint', 'at']),
 };
 

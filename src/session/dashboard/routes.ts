@@ -1,6 +1,6 @@
 // The routes of the dashboard's API: from a request that was let in to the pod that it is about, and back.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { DeskPodError } from '../../core/errors.ts';
+import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import { type PathReport, parsePath, reportPath } from '../../sync/browse/browse-path.ts';
 import type { Difference } from '../../sync/browse/diff-checkpoints.ts';
@@ -25,7 +25,7 @@ const PASSPHRASE_MAX = 1024;
 const CHANGES_KEPT = 2000;
 
 /** What is asked about a pod with GET and with POST, besides its operations. */
-export const POD_GETS = ['timeline', 'events', 'changes', 'file'] as const;
+export const POD_GETS = ['timeline', 'events', 'changes', 'picture', 'file'] as const;
 export const POD_POSTS = ['unlock', 'lock', 'resume'] as const;
 
 /** What was sent as one of these, which may be anything. */
@@ -46,6 +46,7 @@ export class Routes {
       answerJson(response, await this.#events(pod, query, askingFor(response))),
     changes: async (pod, query, response) =>
       answerJson(response, await this.#differences(pod, query, askingFor(response))),
+    picture: (pod, query, response) => this.#picture(pod, query, response),
     file: (pod, query, response) => this.#file(pod, query, response),
   };
   readonly #posts: Readonly<Record<(typeof POD_POSTS)[number], Post>> = {
@@ -178,6 +179,19 @@ export class Routes {
     if (this.#changes.size >= CHANGES_KEPT && oldest !== undefined) this.#changes.delete(oldest);
     this.#changes.set(key, difference);
     return difference;
+  }
+
+  async #picture(pod: WatchedPod, query: URLSearchParams, response: ServerResponse): Promise<void> {
+    const number = numberIn(query, 'checkpoint');
+    try {
+      const { pngBase64 } = await pod.door.enter(true, (opened) =>
+        opened.read('picture', { number }, SILENT, askingFor(response)),
+      );
+      response.writeHead(200, { 'Content-Type': 'image/png' }).end(Buffer.from(pngBase64, 'base64'));
+    } catch (error) {
+      if (!isDeskPodError(error, 'PICTURE_NOT_FOUND')) throw error;
+      response.writeHead(204).end();
+    }
   }
 
   async #file(pod: WatchedPod, query: URLSearchParams, response: ServerResponse): Promise<void> {
