@@ -4,7 +4,7 @@ import { readdir, readFile, realpath, statfs } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { toHex } from '../../core/bytes.ts';
-import { isDeskPodError } from '../../core/errors.ts';
+import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { type Marker, peekMarker } from '../../core/marker.ts';
 import { MARKER_FILE, TREE_POD_DIR } from '../../sync/pod/pod-folder.ts';
 import { statusAt } from '../../sync/posix/path-status.ts';
@@ -44,6 +44,8 @@ export interface PlaceFault {
 }
 
 const DEBUGFS_TIMEOUT_MS = 10_000;
+/** Of 512 bytes. */
+const MARKER_MOST_BLOCKS = 8;
 const WATCHED_SOCKET = `/${TREE_POD_DIR}/supervisor.sock`;
 /** Names of block devices that are no drives: what is on a loop device is found by its image file, once that is in use. */
 const NO_DRIVE = /^(?:loop|ram|zram|dm-|md|sr|fd)/;
@@ -59,9 +61,11 @@ export class Places {
   readonly #paths: Set<string>;
   readonly #markers = new Map<string, Place['marker']>();
   readonly #drives = new SlowDrives();
+  readonly #drivePaths: () => Promise<readonly string[]>;
 
-  /** `asked` are paths that are looked at each time, whatever is there. */
-  constructor(asked: readonly string[]) {
+  /** `asked` are paths that are looked at each time, whatever is there; `plugged` lists the drives of this computer. */
+  constructor(asked: readonly string[], plugged = drivePaths) {
+    this.#drivePaths = plugged;
     this.#paths = new Set(asked.map((path) => resolve(path)));
   }
 
@@ -87,7 +91,7 @@ export class Places {
     for (const path of await stagedPaths(mounts)) await add(path, () => this.#lookAtDevice(path, mounts));
     for (const dir of folders) await add(dir, () => lookAtFolder(dir));
     for (const path of this.#paths) await add(path, () => this.#lookAt(path, mounts));
-    for (const path of await drivePaths()) {
+    for (const path of await this.#drivePaths()) {
       await add(path, () =>
         this.#drives.ask(path, async (hasLabel) => {
           return (await hasLabel()) ? this.#lookAtDevice(path, mounts) : undefined;
@@ -155,12 +159,26 @@ function markerOf(bytes: Uint8Array): Place['marker'] {
   return { podId: toHex(podId), kind, isTwin, epoch };
 }
 
-/** Read by a program and not by the kernel: anybody may have written what is on a drive. */
+/**
+ * Read by a program and not by the kernel, as anybody may have written what is on a drive; and no more than a marker has, as
+ * it may be as long as it likes.
+ * @throws DeskPodError MARKER_DAMAGED; ENOENT if there is none
+ */
 async function readUnmountedMarker(path: string): Promise<Uint8Array> {
   return withScratchFolder(async (folder) => {
     const copy = join(folder, 'marker');
+    const script = `ulimit -f ${MARKER_MOST_BLOCKS}; exec debugfs -c -R "$1" "$2"`;
     const request = `dump /${MARKER_NAME} ${copy}`;
-    await run('debugfs', ['-c', '-R', request, path], { timeoutMs: DEBUGFS_TIMEOUT_MS });
+    try {
+      await run('sh', ['-c', script, 'sh', request, path], { timeoutMs: DEBUGFS_TIMEOUT_MS });
+    } catch (cause) {
+      if (!(cause instanceof ProcessError)) throw cause;
+      throw new DeskPodError('MARKER_DAMAGED', `${path}: its marker could not be read`, {
+        hint: 'Others have had it, or it is damaged: keep it, but do not mount it.',
+        details: { path },
+        cause,
+      });
+    }
     return readMarkerFile(copy);
   });
 }
@@ -221,7 +239,6 @@ async function drivePaths(): Promise<string[]> {
 
 /** True for what says only that no pod can be seen there now. */
 export function isNoPod(error: unknown): boolean {
-  if (error instanceof ProcessError) return false;
   return (
     isDeskPodError(error, 'DEVICE_NOT_A_POD') ||
     isDeskPodError(error, 'DEVICE_NOT_FOUND') ||
