@@ -1,31 +1,16 @@
 // A page of the viewer in a real browser, before a real display.
 
 import { connect, type Socket } from 'node:net';
-import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { BrowserContextOptions, Page } from 'playwright-core';
 import { serveViewer, type Viewer } from '../../src/session/viewer/server.ts';
+import { openBrowser, type TestBrowser } from './browser.ts';
 import { startDesktop, type TestDesktop } from './desktop.ts';
 
-const BROWSER = '/usr/bin/chromium';
-const QUIET = [
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--no-first-run',
-];
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', ...QUIET];
-
 /** A display, a viewer of it, and a browser that may open it. */
-export interface ViewerLab {
+export interface ViewerLab extends TestBrowser {
   readonly desktop: TestDesktop;
   readonly viewer: Viewer;
-  readonly browser: BrowserContext;
-  readonly page: Page;
-  /** What the page complained of: errors of scripts, and of what the policy forbids. */
-  readonly complaints: readonly string[];
-  /** Addresses that the browser asked for. */
-  readonly requests: readonly string[];
   /** `close` and `suspend`, as the viewer told of them. */
   readonly events: readonly string[];
   /** Opens the viewer in the page. */
@@ -52,21 +37,7 @@ export async function startViewerLab(
     onClose: () => events.push('close'),
     onSuspend: () => events.push('suspend'),
   });
-  const browser = await chromium.launchPersistentContext(join(desktop.folder, 'browser'), {
-    executablePath: BROWSER,
-    args: FLAGS,
-    headless: true,
-    viewport: { width: 1100, height: 700 },
-    ...options,
-  });
-  const complaints: string[] = [];
-  const requests: string[] = [];
-  browser.on('request', (request) => requests.push(request.url()));
-  const page = await browser.newPage();
-  page.on('console', (message) => {
-    if (message.type() === 'error') complaints.push(message.text());
-  });
-  page.on('pageerror', (error) => complaints.push(error.message));
+  const { browser, page, complaints, requests } = await openBrowser(desktop.folder, options);
   return {
     ...{ desktop, viewer, browser, page, complaints, requests, events },
     open: async () => {
