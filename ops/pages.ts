@@ -19,6 +19,7 @@ export async function buildPages(): Promise<void> {
     base: './',
     publicDir: false,
     logLevel: 'warn',
+    oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
     build: {
       outDir: made,
       emptyOutDir: true,

@@ -8,6 +8,7 @@ import { Log } from '../../src/sync/log/log.ts';
 import { treePodFolder } from '../../src/sync/pod/pod-folder.ts';
 import { openTree } from '../../src/sync/pod/tree.ts';
 import { openTreeLab, PASSPHRASE, type TreeLab } from '../tree/tree-lab.ts';
+import { openBrowser } from './browser.ts';
 import { DashboardLab } from './dashboard-lab.ts';
 
 const COUNT = 10_000;
@@ -52,6 +53,30 @@ describe('a pod of ten thousand checkpoints', () => {
     const described = await lab.pod(tree.dir);
     assert.ok(JSON.stringify(described).length < 4000);
     assert.equal(described.known?.checkpointCount, COUNT);
+  });
+
+  it('is shown by a page that has no more of it than can be seen, from the newest to the oldest', async () => {
+    const { browser, page, complaints } = await openBrowser(tree.temp);
+    try {
+      await page.goto(lab.dashboard.issueUrl());
+      await page.getByRole('heading', { name: 'Pods and homes' }).waitFor();
+      const startedMs = performance.now();
+      await page.evaluate(`location.hash = '#/${pod.replace('pods', 'pod')}'`);
+      await page.getByRole('option', { name: `#${COUNT}` }).waitFor();
+      const openedMs = performance.now();
+      assert.ok(openedMs - startedMs < 5000, `${openedMs - startedMs} ms`);
+      await page.getByRole('listbox').focus();
+      await page.keyboard.press('End');
+      await page.locator('#tile-1').waitFor();
+      await page.keyboard.press('ArrowUp');
+      await page.keyboard.press('Enter');
+      await page.getByRole('heading', { name: /^Checkpoint \d$/ }).waitFor();
+      assert.ok(performance.now() - openedMs < 3000, `${performance.now() - openedMs} ms`);
+      assert.ok((await page.getByRole('option').count()) < 400);
+      assert.deepEqual(complaints, []);
+    } finally {
+      await browser.close();
+    }
   });
 });
 
