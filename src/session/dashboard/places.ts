@@ -230,7 +230,7 @@ function unlessForbidden(error: unknown): undefined {
   throw error;
 }
 
-async function drivePaths(): Promise<string[]> {
+async function drivePaths(): Promise<readonly string[]> {
   const names = await readdir('/sys/class/block').catch(unlessForbidden);
   return (names ?? [])
     .filter((name) => !NO_DRIVE.test(name))
