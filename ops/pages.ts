@@ -28,7 +28,8 @@ export async function buildPages(): Promise<void> {
       assetsInlineLimit: 0,
       modulePreload: { polyfill: false },
       reportCompressedSize: false,
-      rolldownOptions: { input: await findPages() },
+      // how long parts of it take on a busy machine is no warning about the pages
+      rolldownOptions: { input: await findPages(), checks: { pluginTimings: false } },
     },
   });
   await mkdir(pages, { recursive: true });
