@@ -2,6 +2,8 @@
 
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 4000;
+/** Says that this page goes by itself. A browser that crashes does not say that, and its desktop goes on for a while. */
+const PAGE_LEFT = 4005;
 
 /** What a server tells: a state, one sentence, and what the page needs to know besides. */
 export interface Status {
@@ -27,6 +29,8 @@ export class StatusChannel {
   constructor(listener: StatusListener) {
     this.#listener = listener;
     this.#socket = this.#connect();
+    // a page that the browser brings back from its memory connects again, as after any end
+    addEventListener('pagehide', () => this.#socket.close(PAGE_LEFT, 'the page was left'));
   }
 
   /** Asks for the session to be suspended. */

@@ -44,6 +44,7 @@ const OPERATIONS: Documented<Operations> = {
       rootPid: ALWAYS,
       limits: ALWAYS,
       suspend: ALWAYS,
+      viewers: ALWAYS,
       base: ALWAYS,
       packages: ALWAYS,
       lastCheckpoint: ALWAYS,

@@ -2,14 +2,19 @@
 import { join } from 'node:path';
 import { type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 
-const PROGRAM = '/usr/bin/chromium';
 const QUIET = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
   '--no-first-run',
 ];
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', ...QUIET];
+
+/** How it is started, whatever starts it. */
+export const BROWSER = {
+  executablePath: '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', ...QUIET],
+  headless: true,
+};
 
 /** A browser with one page. */
 export interface TestBrowser {
@@ -24,9 +29,7 @@ export interface TestBrowser {
 /** Starts one whose profile lies in `folder`; close `browser`. */
 export async function openBrowser(folder: string, options: BrowserContextOptions = {}): Promise<TestBrowser> {
   const browser = await chromium.launchPersistentContext(join(folder, 'browser'), {
-    executablePath: PROGRAM,
-    args: FLAGS,
-    headless: true,
+    ...BROWSER,
     viewport: { width: 1100, height: 700 },
     ...options,
   });

@@ -17,6 +17,9 @@ interface Answer {
   readonly body: string;
 }
 
+/** What a page says that is closed. */
+const PAGE_LEFT = 4005;
+
 /** A display that sends back what it gets. */
 function echo(): Duplex {
   return new PassThrough();
@@ -308,20 +311,38 @@ describe('the viewer', () => {
     const pass = await enter();
     const first = await openOwn('status', pass);
     await untilEvent('open');
-    first.close();
+    first.close(PAGE_LEFT);
     await once(first, 'close');
     const second = await openOwn('status', pass);
     assert.deepEqual(events, ['open']);
-    second.close();
+    second.close(PAGE_LEFT);
     await untilEvent('close');
     assert.deepEqual(events, ['open', 'close']);
-    assert.equal(viewer.viewerCount, 0);
+    assert.equal(viewer.presence.viewerCount, 0);
+  });
+
+  it('waits longer for a page that went without a word, as with a browser that crashed', async () => {
+    const pass = await enter();
+    const [display, status] = [await openOwn('display', pass), await openOwn('status', pass)];
+    // what Chromium says for a page whose process was killed
+    status.close(1001);
+    display.terminate();
+    const look = async () => viewer.presence;
+    const { viewerCount, away } = await until(look, (found) => found.away !== undefined);
+    assert.equal(viewerCount, 0);
+    assert.ok(away?.departure === 'broke' && away.closesAtMs - away.sinceMs === 10 * 60_000);
+    assert.ok(Math.abs(away.sinceMs - Date.now()) < 60_000);
+    const again = await openOwn('status', pass);
+    assert.deepEqual(viewer.presence, { viewerCount: 1 });
+    again.close(PAGE_LEFT);
+    await untilEvent('close');
+    assert.deepEqual(events, ['open', 'close']);
   });
 
   it('says after a reconnect that the last viewer left while all were sent away', async () => {
     const status = await openOwn('status', await enter());
     await viewer.disconnectAll({ state: 'suspending', text: 'Suspending.' });
-    status.close();
+    status.close(PAGE_LEFT);
     await once(status, 'close');
     assert.deepEqual(events, ['open']);
     viewer.reconnect();

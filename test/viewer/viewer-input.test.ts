@@ -111,7 +111,7 @@ describe('what is typed in the viewer', () => {
     await lab.page.bringToFront();
     await other.close();
     await until(
-      async () => lab.viewer.viewerCount,
+      async () => lab.viewer.presence.viewerCount,
       (count) => count === 2,
     );
     await lab.page.keyboard.type('and the other');

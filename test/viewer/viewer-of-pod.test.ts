@@ -70,6 +70,7 @@ describe('the viewer of a pod', () => {
       await checkpoint;
       const [first = '', second = ''] = (await until(readTyped, (text) => text.includes('\n'))).split('\n');
       assert.deepEqual([first, second], ['typed in the page', words]);
+      await page.close();
     } finally {
       await browser.close();
     }

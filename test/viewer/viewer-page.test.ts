@@ -7,8 +7,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { chromium } from 'playwright-core';
 import { PNG } from 'pngjs';
 import { connectRfb } from '../../src/session/rfb/client.ts';
+import { BROWSER } from './browser.ts';
 import { openTerminal, readWhen, until } from './desktop.ts';
 import { startViewerLab, untilState, type ViewerLab } from './viewer-lab.ts';
 
@@ -157,6 +159,11 @@ describe('the page of the viewer', () => {
     await untilState(page, 'running');
     assert.deepEqual(events, []);
     await page.close();
+    const { away } = await until(
+      async () => viewer.presence,
+      (presence) => presence.away !== undefined,
+    );
+    assert.equal(away?.departure, 'left');
     assert.deepEqual(
       await until(
         async () => events,
@@ -164,6 +171,29 @@ describe('the page of the viewer', () => {
       ),
       ['close'],
     );
+  });
+
+  it('tells a page that is closed from a browser that was killed, and takes the next one for a return', async () => {
+    await open();
+    const other = await chromium.launchServer(BROWSER);
+    try {
+      const client = await chromium.connect(other.wsEndpoint());
+      const killed = await client.newPage();
+      await killed.goto(viewer.issueUrl());
+      await untilState(killed, 'running');
+      await page.close();
+      process.kill(other.process().pid ?? assert.fail(), 'SIGKILL');
+      const look = async () => viewer.presence;
+      const { away } = await until(look, (presence) => presence.away !== undefined);
+      assert.equal(away?.departure, 'broke');
+    } finally {
+      await other.kill();
+    }
+    page = await browser.newPage();
+    await page.goto(viewer.issueUrl());
+    await untilState(page, 'running');
+    assert.equal(viewer.presence.away, undefined);
+    assert.deepEqual(events, []);
   });
 
   it('lets the keyboard out of the desktop with its chord', async () => {

@@ -27,6 +27,7 @@ function describeStatus(report: StatusReport): string {
   if (report.kind === 'desktop' && !report.isTwin)
     lines.push(`session     ${describeSession(report.session)}`);
   if (report.suspend !== undefined) lines.push(...describeForecast(report.suspend));
+  if (report.viewers !== undefined) lines.push(`viewer      ${describeViewers(report.viewers)}`);
   const limits = describeLimits(report.limits);
   if (limits !== undefined) lines.push(`limits      ${limits}`);
   const last = report.lastCheckpoint;
@@ -91,6 +92,13 @@ function describeForecast({ wouldSucceed, obstacles }: NonNullable<StatusReport[
       ({ sentence, isTransient }) => `  ${isTransient ? 'waits for' : 'in the way'} ${sentence}`,
     ),
   ];
+}
+
+function describeViewers({ viewerCount, away }: NonNullable<StatusReport['viewers']>): string {
+  if (away === undefined) return viewerCount > 0 ? 'open' : 'closed';
+  const what = away.departure === 'left' ? 'closed' : 'its browser ended without closing it';
+  const then = `the session is suspended at ${formatMoment(away.closesAtMs)} unless deskpod view shows it before`;
+  return `${what} at ${formatMoment(away.sinceMs)}; ${then}`;
 }
 
 /** One line about a home. */

@@ -5,23 +5,28 @@ import { installInto } from '../pod/install-into.ts';
 import { describeObstacle } from '../preflight/obstacle.ts';
 import { foreseeObstacles, type ProcessSession } from '../process/processes.ts';
 import { examineRuntime, findRuntimeImage, putRuntime, removeRuntime } from '../runtime/device-runtime.ts';
+import type { PresenceReport } from '../viewer/presence.ts';
 import type { OperationName } from './operations.ts';
 import { type Handlers, podOperations, type SessionReport } from './pod-operations.ts';
 
 /** What a supervisor adds, which has the viewer and ends itself with the session. */
 export type SupervisedName = 'checkpoint' | 'suspend' | 'stop' | 'view' | 'screenshot';
 
-/** The operations of a desktop; without `supervised` the session's own need a supervisor first. */
+/** The operations of a desktop; without `supervised` the session's own need a supervisor first. `viewers` tells who looks. */
 export function desktopOperations(
   desktop: Desktop,
   supervised?: Handlers<SupervisedName>,
+  viewers: () => PresenceReport | undefined = () => undefined,
 ): Handlers<OperationName> {
   const unsupervised = async (): Promise<never> => {
     throw new DeskPodError('SESSION_NOT_RUNNING', 'no session of this pod runs on this host', {
       hint: 'Start it with `deskpod start`.',
     });
   };
-  const operations = podOperations(desktop, () => reportSession(desktop.session));
+  const operations = podOperations(desktop, async () => ({
+    ...(await forecastOf(desktop.session)),
+    viewers: viewers(),
+  }));
   return {
     ...operations,
     ...runtimeOperations(desktop),
@@ -68,7 +73,7 @@ function runtimeOperations({
   };
 }
 
-async function reportSession(session: ProcessSession | undefined): Promise<SessionReport> {
+async function forecastOf(session: ProcessSession | undefined): Promise<Omit<SessionReport, 'viewers'>> {
   if (session === undefined) return { rootPid: undefined, suspend: undefined };
   const { rootPid } = session;
   const obstacles = await foreseeObstacles(session);

@@ -18,6 +18,7 @@ import type { Obstacle } from '../preflight/obstacle.ts';
 import type { RuntimeReport } from '../runtime/device-runtime.ts';
 import type { WireError } from '../supervisor/wire.ts';
 import type { AddedTwin, TwinPlan } from '../twin/add-twin.ts';
+import type { PresenceReport } from '../viewer/presence.ts';
 import type { VerifyAnswer, VerifyParameters } from './verify-pod.ts';
 
 /** What `status` answers. */
@@ -38,6 +39,8 @@ export interface StatusReport {
   readonly limits: SessionLimits;
   /** Whether a suspend would succeed; undefined if no session runs here, or a checkpoint is being made. */
   readonly suspend: SuspendForecast | undefined;
+  /** Who looks at the session, and when it is suspended if nobody comes; undefined if it was not shown yet. */
+  readonly viewers: PresenceReport | undefined;
   readonly base: string | undefined;
   readonly packages: readonly string[];
   readonly lastCheckpoint: Pick<Checkpoint, 'number' | 'atMs' | 'reason'> | undefined;

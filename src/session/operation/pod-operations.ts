@@ -71,9 +71,9 @@ export interface Checkpointable {
 }
 
 /** What `status` says of a session that runs here. */
-export type SessionReport = Pick<StatusReport, 'rootPid' | 'suspend'>;
+export type SessionReport = Pick<StatusReport, 'rootPid' | 'suspend' | 'viewers'>;
 
-const NO_SESSION: SessionReport = { rootPid: undefined, suspend: undefined };
+const NO_SESSION: SessionReport = { rootPid: undefined, suspend: undefined, viewers: undefined };
 
 /** The operations of an opened pod; `reportSession` tells of its session. */
 export function podOperations(

@@ -67,7 +67,11 @@ export class Supervisor {
 
   /** Listens on the pod's socket and watches the session. */
   async serve(socketPath: string): Promise<void> {
-    const handlers: Handlers<OperationName> = desktopOperations(this.#desktop, this.#supervised());
+    const handlers: Handlers<OperationName> = desktopOperations(
+      this.#desktop,
+      this.#supervised(),
+      () => this.#viewer?.presence,
+    );
     const operations: Record<string, Operation> = { ping: async () => ({}) };
     for (const [name, handler] of Object.entries(handlers)) {
       const run = handler as Operation;

@@ -11,6 +11,8 @@ export const CLOSE_CODE = {
   displayEnded: 4002,
   displayUnreachable: 4003,
   viewerClosed: 4004,
+  /** Said by a page that is closed, or loaded anew. */
+  pageLeft: 4005,
 } as const;
 
 /** While more than this waits for the viewer, the display is not read. */

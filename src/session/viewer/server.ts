@@ -9,13 +9,15 @@ import { Displays } from './displays.ts';
 import { listenOnLoopback, refuseUpgrade } from './loopback.ts';
 import { answerWith } from './page-answers.ts';
 import { pageHeaders, readPageFiles } from './page-files.ts';
-import { Presence } from './presence.ts';
+import { type Departure, Presence, type PresenceReport } from './presence.ts';
 import { StatusChannel, type ViewerStatus } from './status-channel.ts';
 
 const DISPLAY_MESSAGE_LIMIT_BYTES = 2 * 1024 * 1024; // a clipboard text at its limit, and what is around it
 const STATUS_MESSAGE_LIMIT_BYTES = 1024;
 const CLOSE_TIMEOUT_MS = 1000;
 const DEFAULT_GRACE_MS = 3000;
+/** Time to find out what happened, to start the browser again, and to ask for another link. */
+const DEFAULT_CRASH_GRACE_MS = 10 * 60_000;
 
 /** How to serve a viewer. */
 export interface ViewerOptions {
@@ -25,8 +27,10 @@ export interface ViewerOptions {
   readonly token?: string;
   /** The port on 127.0.0.1; 0, the default, takes a free one. */
   readonly port?: number;
-  /** How long the last viewer may be away before `onClose`; 3000 by default. */
+  /** How long after the last page was closed `onClose` comes; 3000 by default. */
   readonly graceMs?: number;
+  /** The same if that page did not say that it goes, as a browser that crashed; ten minutes by default. */
+  readonly crashGraceMs?: number;
   /** What the page calls the desktop. */
   readonly title?: string;
   /** The first viewer has come. */
@@ -42,8 +46,8 @@ export interface Viewer {
   /** The first one-time address to open in a browser. */
   readonly url: string;
   readonly port: number;
-  /** Connections of viewers at the moment. */
-  readonly viewerCount: number;
+  /** Who looks now, and for how long nobody has. */
+  readonly presence: PresenceReport;
   /** Another one-time address, for another browser or after the first was used. */
   issueUrl(): string;
   /** Tells every open page what happens now; connections stay as they are. */
@@ -65,7 +69,8 @@ export async function serveViewer(options: ViewerOptions): Promise<Viewer> {
   const urlOf = (token: string) => `http://${host}/open/${token}`;
   const url = urlOf(access.issueToken(options.token));
 
-  const presence = new Presence(options.graceMs ?? DEFAULT_GRACE_MS, options);
+  const { graceMs = DEFAULT_GRACE_MS, crashGraceMs = DEFAULT_CRASH_GRACE_MS } = options;
+  const presence = new Presence({ leftMs: graceMs, brokeMs: crashGraceMs }, options);
   const about = { title: options.title ?? 'Desktop', canSuspend: options.onSuspend !== undefined };
   const channel = new StatusChannel(about, () => options.onSuspend?.());
   const displays = new Displays(options.rfbConnect);
@@ -78,8 +83,8 @@ export async function serveViewer(options: ViewerOptions): Promise<Viewer> {
   return {
     url,
     port,
-    get viewerCount() {
-      return presence.viewerCount;
+    get presence() {
+      return presence.report;
     },
     issueUrl: () => urlOf(access.issueToken()),
     tell: (status) => channel.tell(status),
@@ -123,19 +128,27 @@ function upgradeWith(
     socket.on('error', () => socket.destroy());
     if (!access.isOwnOrigin(request) || !access.holdsCookie(request))
       return refuseUpgrade(socket, '403 Forbidden');
-    const enter = (webSocket: WebSocket) => webSocket.once('close', presence.enter());
+    const enter = (webSocket: WebSocket, departureOf: (code: number) => Departure | undefined) => {
+      const leave = presence.enter();
+      webSocket.once('close', (code) => leave(departureOf(code)));
+    };
     if (request.url === `${access.room}display`) {
       displaySockets.handleUpgrade(request, socket, head, (webSocket) => {
-        enter(webSocket);
+        enter(webSocket, () => undefined);
         displays.add(webSocket);
       });
     } else if (request.url === `${access.room}status`) {
       statusSockets.handleUpgrade(request, socket, head, (webSocket) => {
-        enter(webSocket);
+        enter(webSocket, departureOfPage);
         channel.add(webSocket);
       });
     } else {
       refuseUpgrade(socket, '404 Not Found');
     }
   };
+}
+
+/** Only what a page says itself: for one that was killed, or crashed, the rest of its browser ends the connection as politely. */
+function departureOfPage(code: number): Departure {
+  return code === CLOSE_CODE.pageLeft ? 'left' : 'broke';
 }
