@@ -46,15 +46,16 @@ class Fields:
     def prefixed(self):
         return self.take(self.varint())
 
-    def magic(self, magic):
+    def magic(self, magic, known=(1,)):
         if self.take(len(magic)) != magic:
             raise self.damaged(f'it does not begin with {magic.decode()}')
-        self.version()
+        return self.version(known)
 
-    def version(self):
+    def version(self, known=(1,)):
         version = self.number('B')
-        if version != 1:
+        if version not in known:
             raise Refused(f'{self.what} has version {version}, which this reader does not know', FAILED)
+        return version
 
     def end(self):
         if self.at != len(self.data):

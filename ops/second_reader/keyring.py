@@ -7,6 +7,7 @@ from .programs import unseal, unseal_with_passphrase
 from .refused import FAILED, NOT_FOUND, WRONG_KEY, Refused
 
 SLOTS_MAX = 32  # each passphrase slot takes a second to try
+SLOT_KINDS = {1: (1, 2), 2: (1, 2, 3)}  # by the version of the keyring: passphrase, recovery key, passkey
 
 
 def read_head(data):
@@ -54,7 +55,7 @@ def unlock_with(repository, head_bytes, named, recovery_key, passphrase):
         raise Refused(f'the keyring that head names: {failure}', failure.status) from failure
     secrets = open_slots(Fields(keyring[:-32], place), recovery_key, passphrase)
     fields = proven(keyring, secrets['logKey'], place)
-    fields.magic(b'DPY1')
+    fields.magic(b'DPY1', SLOT_KINDS)
     keyring_pod = fields.take(16).hex()
     proven(head_bytes, secrets['logKey'], 'head')
     if not head['podId'] == keyring_pod == secrets['podId']:
@@ -63,8 +64,8 @@ def unlock_with(repository, head_bytes, named, recovery_key, passphrase):
 
 
 def open_slots(fields, recovery_key, passphrase):
-    """The secrets, from the first slot that the key opens."""
-    fields.magic(b'DPY1')
+    """The secrets, from the first slot that the key opens. Passkeys are passed over: only a browser asks for them."""
+    version = fields.magic(b'DPY1', SLOT_KINDS)
     fields.take(16 + 4)  # podId and generation; the MAC is checked with the key that a slot gives
     slots = []
     count = fields.number('I')
@@ -72,7 +73,7 @@ def open_slots(fields, recovery_key, passphrase):
         raise fields.damaged(f'{count} slots are more than {SLOTS_MAX}')
     for _ in range(count):
         kind, _label, _created = fields.number('B'), fields.prefixed(), fields.number('Q')
-        if kind not in (1, 2):
+        if kind not in SLOT_KINDS[version]:
             raise fields.damaged(f'no slot has the kind {kind}')
         slots.append((kind, fields.take(fields.number('I'))))
     fields.end()

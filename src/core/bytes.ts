@@ -261,14 +261,14 @@ export class ByteReader {
     }
   }
 
-  /** Passes over a version byte. Throws FORMAT_UNKNOWN for any other version. */
-  version(expected: number): void {
+  /** Passes over a version byte and returns it. Throws FORMAT_UNKNOWN for any but the `known` ones. */
+  version(...known: readonly number[]): number {
     const got = this.u8();
-    if (got !== expected) {
-      throw new DeskPodError('FORMAT_UNKNOWN', `${this.#subject}: expected version ${expected}, got ${got}`, {
-        hint: 'Open it with a newer deskpod.',
-      });
-    }
+    if (known.includes(got)) return got;
+    const expected = known.join(' or ');
+    throw new DeskPodError('FORMAT_UNKNOWN', `${this.#subject}: expected version ${expected}, got ${got}`, {
+      hint: 'Open it with a newer deskpod.',
+    });
   }
 
   /** Throws unless every byte was read. */

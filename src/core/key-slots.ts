@@ -61,17 +61,21 @@ export function findSlot(slots: readonly KeyringSlot[], wanted: string, hashing:
 }
 
 /**
- * Sees to it that the user can still open the pod: never without a slot, and without a passphrase only if he was asked.
- * A slot that is left proves nothing by itself: its key may be lost.
+ * Sees to it that the user can still open the pod: never without a passphrase or recovery key, as a passkey opens nothing
+ * where its authenticator and a browser are not, and without a passphrase only if he was asked. A slot that is left proves
+ * nothing by itself: its key may be lost.
  *
  * @throws DeskPodError KEY_NEEDED; `details.canConfirm` tells whether a yes would do
  */
 export function requireOpenable(slots: readonly KeyringSlot[], facts: RemovalFacts): void {
   const left = slots.filter((_slot, index) => !facts.removed.includes(index));
-  if (left.length === 0) {
+  const typed = left.filter(({ kind }) => kind !== 'passkey');
+  if (typed.length === 0) {
     throw new DeskPodError(
       'KEY_NEEDED',
-      'keyring: the last slot stays, as nothing would open the pod without it',
+      left.length === 0
+        ? 'keyring: the last slot stays, as nothing would open the pod without it'
+        : 'keyring: the last passphrase or recovery key stays, as passkeys open the pod only where their device is',
       {
         hint: 'Add another one first: `deskpod keys add` or `deskpod keys recovery`.',
         details: { canConfirm: false },
@@ -79,10 +83,10 @@ export function requireOpenable(slots: readonly KeyringSlot[], facts: RemovalFac
     );
   }
   if (facts.isConfirmed || left.some(({ kind }) => kind === 'passphrase')) return;
-  const isProvenLeft = !facts.removed.includes(facts.provenIndex);
+  const isProvenLeft = typed.some((slot) => slot === slots[facts.provenIndex]);
   throw new DeskPodError(
     'KEY_NEEDED',
-    `keyring: no passphrase would be left, only ${describe(left, isProvenLeft)}`,
+    `keyring: no passphrase would be left, only ${describe(typed, isProvenLeft)}`,
     {
       hint: 'Add a passphrase first with `deskpod keys add`, or give --yes if the recovery key is at hand.',
       details: { canConfirm: true },

@@ -5,8 +5,12 @@ import { HASH_BYTES, type Hashing, type Sealing } from './hashing.ts';
 import { ID_BYTES } from './segment.ts';
 
 const MAGIC = 'DPY1';
-const VERSION = 1;
-const SLOT_KINDS = ['passphrase', 'recovery'] as const;
+const SLOT_KINDS = ['passphrase', 'recovery', 'passkey'] as const;
+/** Each version knows so many of the slot kinds, and is written only where a slot needs it: older readers take the rest. */
+const KINDS_BY_VERSION: ReadonlyMap<number, number> = new Map([
+  [1, 2],
+  [2, 3],
+]);
 const SLOT_MIN_BYTES = 1 + 1 + 8 + 4;
 const SLOT_ID_DIGITS = 8;
 /** Every passphrase slot costs whoever opens the keyring a second: a forged one may not cost an hour. */
@@ -21,7 +25,10 @@ export interface KeyringSlot {
   /** What the user calls it. */
   readonly label: string;
   readonly createdAtMs: number;
-  /** A standard age file, whose plaintext is the pod's secrets. */
+  /**
+   * A standard age file, whose plaintext is the pod's secrets. That of a passkey stands behind what its authenticator is
+   * asked for: see {@link decodePasskeySlot}.
+   */
   readonly sealed: Uint8Array;
 }
 
@@ -43,7 +50,7 @@ export function encodeKeyring(keyring: Keyring, { hashing, logKey }: Sealing): U
     throw new RangeError(`expected at most ${SLOTS_MAX} slots, got ${keyring.slots.length}`);
   const signed = new ByteWriter(1024)
     .text(MAGIC)
-    .u8(VERSION)
+    .u8(versionOf(keyring.slots))
     .fixed(keyring.podId, ID_BYTES)
     .u32(keyring.generation)
     .u32(keyring.slots.length);
@@ -65,7 +72,7 @@ export function encodeKeyring(keyring: Keyring, { hashing, logKey }: Sealing): U
 export function peekKeyring(bytes: Uint8Array): Keyring {
   const reader = new ByteReader(bytes, 'KEYRING_DAMAGED', 'keyring');
   reader.magic(MAGIC);
-  reader.version(VERSION);
+  const version = reader.version(...KINDS_BY_VERSION.keys());
   const podId = reader.take(ID_BYTES);
   const generation = reader.u32();
   const slotCount = reader.count(reader.u32(), SLOT_MIN_BYTES);
@@ -73,12 +80,13 @@ export function peekKeyring(bytes: Uint8Array): Keyring {
   const slots: KeyringSlot[] = [];
   for (let i = 0; i < slotCount; i++) {
     const kind = SLOT_KINDS[reader.u8() - 1];
-    if (kind === undefined)
-      throw reader.damaged('expected a slot for a passphrase or a recovery key, got another');
+    if (kind === undefined) throw reader.damaged(`expected a slot of ${SLOT_KINDS.join(', ')}, got another`);
     const label = textOf(reader);
     const createdAtMs = reader.u64();
     slots.push({ kind, label, createdAtMs, sealed: reader.take(reader.u32()) });
   }
+  if (version !== versionOf(slots))
+    throw reader.damaged(`expected version ${versionOf(slots)} for its slots, got ${version}`);
   reader.take(HASH_BYTES);
   reader.end();
   return { podId, generation, slots };
@@ -92,6 +100,13 @@ export function decodeKeyring(bytes: Uint8Array, { hashing, logKey }: Sealing): 
     throw new DeskPodError('KEYRING_DAMAGED', 'keyring: expected the MAC of its bytes, got another');
   }
   return keyring;
+}
+
+/** The first version that knows all these kinds. */
+function versionOf(slots: readonly KeyringSlot[]): number {
+  const most = Math.max(0, ...slots.map(({ kind }) => SLOT_KINDS.indexOf(kind) + 1));
+  for (const [version, kinds] of KINDS_BY_VERSION) if (kinds >= most) return version;
+  throw new RangeError(`expected at most ${SLOT_KINDS.length} kinds of slots, got ${most}`);
 }
 
 function textOf(reader: ByteReader): string {

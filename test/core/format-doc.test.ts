@@ -8,6 +8,7 @@ import { encodeKeyring } from '../../src/core/keyring.ts';
 import { ManifestEncoder, type ManifestEntry } from '../../src/core/manifest.ts';
 import { encodeMarker } from '../../src/core/marker.ts';
 import { CHUNK_MAX_BYTES, PackBuilder } from '../../src/core/pack.ts';
+import { encodePasskeySlot } from '../../src/core/passkey-slot.ts';
 import { encodeRecord, NO_PREVIOUS } from '../../src/core/record.ts';
 import { encodeSegment } from '../../src/core/segment.ts';
 import { hashing } from '../../src/sync/hashing.ts';
@@ -83,8 +84,8 @@ describe('docs/FORMAT.md', () => {
 
   it('describes a keyring with its slots', () => {
     const kinds = document.numbers('slot kind');
-    assert.deepEqual([...kinds.values()], ['passphrase', 'recovery']);
-    const slots = (['passphrase', 'recovery'] as const).map((kind, index) => ({
+    assert.deepEqual([...kinds.values()], ['passphrase', 'recovery', 'passkey']);
+    const slots = (['passphrase', 'recovery', 'passkey'] as const).map((kind, index) => ({
       kind,
       label: `${'é'.repeat(100)}${index}`,
       createdAtMs: 1_700_000_000_000 + index,
@@ -94,10 +95,10 @@ describe('docs/FORMAT.md', () => {
     decoded.add('slot');
     assert.deepEqual(decode('keyring', bytes), {
       magic: 'DPY1',
-      version: 1n,
+      version: 2n,
       podId: toHex(podId),
       generation: 9n,
-      slotCount: 2n,
+      slotCount: 3n,
       slots: slots.map(({ kind, label, createdAtMs, sealed }) => ({
         kind: [...kinds].find(([, name]) => name === kind)?.[0],
         label: toHex(utf8(label)),
@@ -106,6 +107,21 @@ describe('docs/FORMAT.md', () => {
         sealed: toHex(sealed),
       })),
       mac: macOf(bytes),
+    });
+  });
+
+  it('describes the slot of a passkey', () => {
+    const bytes = encodePasskeySlot({
+      credentialId: hashA,
+      rpId: 'localhost',
+      transports: ['internal', 'hybrid'],
+      file: hashB,
+    });
+    assert.deepEqual(decode('passkey slot', bytes), {
+      credentialId: toHex(hashA),
+      rpId: toHex(utf8('localhost')),
+      transports: toHex(utf8('internal hybrid')),
+      file: toHex(hashB),
     });
   });
 

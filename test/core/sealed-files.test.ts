@@ -4,7 +4,15 @@ import fc from 'fast-check';
 import { decodeHead, encodeHead, peekHead } from '../../src/core/head.ts';
 import { decodeKeyring, encodeKeyring, peekKeyring } from '../../src/core/keyring.ts';
 import { decodeMarker, encodeMarker, peekMarker } from '../../src/core/marker.ts';
-import { assertDamageIsFound, assertParserIsTotal, bytesOf, objectOf, sealing } from './parser-suite.ts';
+import { decodePasskeySlot, encodePasskeySlot } from '../../src/core/passkey-slot.ts';
+import {
+  assertCode,
+  assertDamageIsFound,
+  assertParserIsTotal,
+  bytesOf,
+  objectOf,
+  sealing,
+} from './parser-suite.ts';
 
 const epoch = fc.nat(2 ** 32 - 1);
 const log = { podId: bytesOf(16), deviceId: bytesOf(16), epoch };
@@ -16,12 +24,20 @@ const marker = objectOf({
   placeId: bytesOf(16),
 });
 const slot = objectOf({
-  kind: fc.constantFrom('passphrase' as const, 'recovery' as const),
+  kind: fc.constantFrom('passphrase' as const, 'recovery' as const, 'passkey' as const),
   label: fc.string({ unit: 'binary' }),
   createdAtMs: fc.maxSafeNat(),
   sealed: fc.uint8Array({ maxLength: 300 }),
 });
 const keyring = objectOf({ podId: bytesOf(16), generation: epoch, slots: fc.array(slot, { maxLength: 5 }) });
+
+const word = fc.stringMatching(/^[a-z0-9-]{1,32}$/);
+const passkeySlot = objectOf({
+  credentialId: fc.uint8Array({ minLength: 1, maxLength: 1023 }),
+  rpId: fc.constantFrom('localhost', 'a.example'),
+  transports: fc.array(word, { maxLength: 16 }),
+  file: fc.uint8Array({ maxLength: 300 }),
+});
 
 describe('head', () => {
   const codes = ['HEAD_DAMAGED', 'FORMAT_UNKNOWN'] as const;
@@ -87,5 +103,55 @@ describe('keyring', () => {
 
   it('bears any bytes', () => {
     assertParserIsTotal([sample], (bytes) => decodeKeyring(bytes, sealing), ...codes);
+  });
+
+  it('is of version 2 with a passkey only, so that older readers open all that they can', () => {
+    const of = (kind: 'recovery' | 'passkey') =>
+      encodeKeyring(
+        { podId: new Uint8Array(16), generation: 1, slots: [{ kind, label: '', createdAtMs: 0, sealed }] },
+        sealing,
+      );
+    const sealed = new Uint8Array(0);
+    assert.deepEqual([of('recovery')[4], of('passkey')[4]], [1, 2]);
+    for (const [kind, version, code] of [
+      ['recovery', 2, 'KEYRING_DAMAGED'],
+      ['passkey', 1, 'KEYRING_DAMAGED'],
+      ['passkey', 3, 'FORMAT_UNKNOWN'],
+    ] as const)
+      assertCode(() => peekKeyring(of(kind).with(4, version)), code);
+  });
+});
+
+describe('slot of a passkey', () => {
+  it('reads back what was written', () => {
+    fc.assert(
+      fc.property(passkeySlot, (given) =>
+        assert.deepEqual(decodePasskeySlot(encodePasskeySlot(given)), given),
+      ),
+    );
+  });
+
+  it('bears any bytes', () => {
+    const sample = encodePasskeySlot(fc.sample(passkeySlot, { numRuns: 1, seed: 1 })[0] ?? assert.fail());
+    assertParserIsTotal([sample], decodePasskeySlot, 'KEYRING_DAMAGED');
+  });
+
+  it('is for no site and no way that is not a plain word', () => {
+    const slot = {
+      credentialId: Uint8Array.of(1),
+      rpId: 'localhost',
+      transports: ['usb'],
+      file: new Uint8Array(0),
+    };
+    for (const change of [
+      { credentialId: new Uint8Array(0) },
+      { credentialId: new Uint8Array(1024) },
+      { rpId: '' },
+      { rpId: 'lo cal' },
+      { transports: ['a b'] },
+      { transports: [''] },
+      { transports: Array.from({ length: 17 }, () => 'usb') },
+    ])
+      assert.throws(() => encodePasskeySlot({ ...slot, ...change }), RangeError);
   });
 });

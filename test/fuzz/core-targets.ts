@@ -9,6 +9,7 @@ import { decodeKeyring, encodeKeyring, peekKeyring } from '../../src/core/keyrin
 import { ManifestDecoder, ManifestEncoder, type ManifestEntry } from '../../src/core/manifest.ts';
 import { decodeMarker, encodeMarker, peekMarker } from '../../src/core/marker.ts';
 import { decodePack, PackBuilder } from '../../src/core/pack.ts';
+import { decodePasskeySlot, encodePasskeySlot } from '../../src/core/passkey-slot.ts';
 import { decodeRecord, encodeRecord, NO_PREVIOUS } from '../../src/core/record.ts';
 import { decodeSegment, encodeSegment } from '../../src/core/segment.ts';
 import { evolve, INITIAL_STATE } from '../../src/core/state.ts';
@@ -45,12 +46,25 @@ export const CORE_TARGETS: readonly FuzzTarget[] = [
         { kind: 'passphrase' as const, ...slot },
         { kind: 'recovery' as const, ...slot },
       ];
-      return [slots, []].map((slots) => encodeKeyring({ podId, generation: 7, slots }, sealing));
+      const passkey = {
+        credentialId: Uint8Array.of(1, 2),
+        rpId: 'localhost',
+        transports: ['usb', 'nfc'],
+        file: slot.sealed,
+      };
+      const withPasskey = [
+        ...slots,
+        { kind: 'passkey' as const, ...slot, sealed: encodePasskeySlot(passkey) },
+      ];
+      return [slots, withPasskey, []].map((slots) => encodeKeyring({ podId, generation: 7, slots }, sealing));
     },
     mend: signed,
     parse: (bytes) => {
       peekOf(peekKeyring, bytes);
-      assertSame(encodeKeyring(decodeKeyring(bytes, sealing), sealing), bytes);
+      const keyring = decodeKeyring(bytes, sealing);
+      assertSame(encodeKeyring(keyring, sealing), bytes);
+      for (const { kind, sealed } of keyring.slots)
+        if (kind === 'passkey') assertSame(encodePasskeySlot(decodePasskeySlot(sealed)), sealed);
     },
   },
   {

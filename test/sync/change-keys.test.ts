@@ -2,12 +2,15 @@
 import assert from 'node:assert/strict';
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { toHex } from '../../src/core/bytes.ts';
 import { DeskPodError } from '../../src/core/errors.ts';
 import { encodeKeyring } from '../../src/core/keyring.ts';
+import { prfInputsOf } from '../../src/sync/age/age-passkey.ts';
 import { hashing } from '../../src/sync/hashing.ts';
 import { addPassphraseSlot } from '../../src/sync/keyring/keyring-file.ts';
 import { type Credential, openKeyring } from '../../src/sync/keyring/unlock.ts';
 import {
+  addPasskey,
   addPassphrase,
   addRecoveryKey,
   changePassphrase,
@@ -18,6 +21,7 @@ import type { Pod } from '../../src/sync/pod/pod.ts';
 import { createTree, openTree } from '../../src/sync/pod/tree.ts';
 import { expectCode } from './expect-code.ts';
 import { scratchFolder } from './scratch.ts';
+import { Authenticator } from './support/authenticator.ts';
 
 const workFactor = 2;
 const old: Credential = { passphrase: 'correct horse' };
@@ -120,6 +124,40 @@ describe('the keys of a pod', () => {
     await expectCode('PASSPHRASE_WRONG', () => opens(old));
     const last = await expectCode('KEY_NEEDED', () => remove('recovery key', true, recovery));
     assert.equal(last.details.canConfirm, false);
+    await opens(recovery);
+  });
+
+  it('gain a passkey, which is no reason to let the last typed key go', async () => {
+    const authenticator = new Authenticator();
+    const nonce = new Uint8Array(16).fill(7);
+    const prf = toHex(authenticator.answer(prfInputsOf(nonce)));
+    const passkey = {
+      ...{ credentialId: toHex(authenticator.credentialId), nonce: toHex(nonce), prf },
+      ...{ rpId: 'localhost', transports: ['internal'], label: 'finger' },
+    };
+    const touched = { passkey: prf };
+    const report = await withPod(old, (pod) => addPasskey(pod, old, passkey));
+    assert.deepEqual(
+      report.slots.map(({ kind, label }) => [kind, label]),
+      [
+        ['passphrase', 'passphrase'],
+        ['recovery', 'recovery key'],
+        ['passkey', 'finger'],
+      ],
+    );
+    const remove = (slot: string, credential: Credential) =>
+      withPod(credential, (pod) => removeKey(pod, credential, { slot, isConfirmed: true }));
+    await remove('passphrase', touched);
+    const error = await expectCode('KEY_NEEDED', () => remove('recovery key', touched));
+    assert.equal(error.details.canConfirm, false);
+    await expectCode('USAGE', () =>
+      withPod(touched, (pod) => changePassphrase(pod, touched, { passphrase: 'x', slot: 'finger' })),
+    );
+    await expectCode('USAGE', () =>
+      withPod(touched, (pod) => addPasskey(pod, touched, { ...passkey, rpId: '' })),
+    );
+    await remove('finger', recovery);
+    await expectCode('KEYRING_NO_IDENTITY', () => opens(touched));
     await opens(recovery);
   });
 

@@ -9,7 +9,7 @@ import { decodeEvent } from '../../src/core/event-codec.ts';
 import { decodeMarker } from '../../src/core/marker.ts';
 import { decodeRecord } from '../../src/core/record.ts';
 import { hashing } from '../../src/sync/hashing.ts';
-import { unlockRepository } from '../../src/sync/keyring/unlock.ts';
+import { type Credential, unlockRepository } from '../../src/sync/keyring/unlock.ts';
 import { foldRecords } from '../../src/sync/pod/pod.ts';
 import { Repository } from '../../src/sync/repository/repository.ts';
 import { readChain } from '../../src/sync/repository/segments.ts';
@@ -36,6 +36,7 @@ const FROZEN: Readonly<Record<string, string>> = {
   'v1-doubts': '0c0c57da3d716aff37e02915402999725ba06cd99d2198837365753ee6061b4c',
   'v1-equipment': 'ab1720e3c71eeb24fe20be541422eea5349be2fbfd0dfdf476f18fce60bd912c',
   'v1-inventory': 'b39709daf0849482382f297adf78cc8b458dd65b76d2ac2056600dfa4a07e9c4',
+  'v1-passkeys': 'd9c934885cc6de2a808d7799570dc1157d3a3418a2bc74c03832a78ad589178d',
   'v1-runtimes': '5256b4f9f532457bf8fd7a8931abb3e2df19e02ab027a86a59568f8b57200c96',
   'v1-processors': 'b68e3b202797c8ea90c27484a6d4ed07d116f343ee50fe8478e019601d432477',
   'v1-promotions': '83cdee5e995ed54559da1b68a56be8e27d4811078303530383d0909269faa8cf',
@@ -115,11 +116,14 @@ describe('the frozen homes', () => {
       });
       afterEach(() => temp.remove());
 
-      for (const key of ['passphrase', 'recoveryKey'] as const) {
+      const keys: Readonly<Record<string, Credential>> = {
+        passphrase: { passphrase: facts.passphrase },
+        'recovery key': { recoveryKey: facts.recoveryKey },
+        ...(facts.passkey === undefined ? {} : { passkey: { passkey: facts.passkey } }),
+      };
+      for (const [key, credential] of Object.entries(keys)) {
         it(`is read with its ${key} as it was when it was made`, async () => {
           const repository = await Repository.open(join(home, 'pods', facts.podId));
-          const credential =
-            key === 'passphrase' ? { passphrase: facts.passphrase } : { recoveryKey: facts.recoveryKey };
           const { head, keyring } = await unlockRepository(repository, credential);
           const records = await readChain(repository, keyring.secrets, head);
           const { checkpoints } = foldRecords(records);
@@ -159,7 +163,11 @@ describe('the frozen homes', () => {
           types.push(decodeEvent(record.payload).type);
           at += record.bytes.length;
         }
-        assert.deepEqual(types, ['pod.created', 'home.added', 'checkpoint.sealed', 'home.acknowledged']);
+        const changed = facts.passkey === undefined ? [] : ['keyring.changed'];
+        assert.deepEqual(types, [
+          ...['pod.created', 'home.added', ...changed],
+          ...['checkpoint.sealed', 'home.acknowledged'],
+        ]);
       });
 
       it('is whole for the second reader', async () => {

@@ -1,12 +1,11 @@
 // age's passphrase recipient and identity, with the scrypt of node:crypto.
-import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto';
+import { randomBytes, scrypt } from 'node:crypto';
 import { type Identity, type Recipient, Stanza } from 'age-encryption';
 import { DeskPodError } from '../../core/errors.ts';
+import { base64Unpadded, openFileKey, SEALED_FILE_KEY_BYTES, sealFileKey } from './age-file-key.ts';
 
 const LABEL = 'age-encryption.org/v1/scrypt';
 const SALT_BYTES = 16;
-const FILE_KEY_BYTES = 16;
-const TAG_BYTES = 16;
 const BLOCK_SIZE = 8;
 /**
  * What sealing takes as work factor: 2^17 rounds, 128 MiB, about half a second: what OWASP asks for. The age program takes
@@ -32,11 +31,8 @@ export class PassphraseRecipient implements Recipient {
   async wrapFileKey(fileKey: Uint8Array): Promise<Stanza[]> {
     const salt = randomBytes(SALT_BYTES);
     const key = await stretch(this.#passphrase, salt, this.#workFactor);
-    const cipher = createCipheriv('chacha20-poly1305', key, new Uint8Array(12), { authTagLength: TAG_BYTES });
-    const sealed = cipher.update(fileKey);
-    cipher.final();
-    const body = Buffer.concat([sealed, cipher.getAuthTag()]);
-    return [new Stanza(['scrypt', base64(salt), String(this.#workFactor)], body)];
+    const body = sealFileKey(key, fileKey);
+    return [new Stanza(['scrypt', base64Unpadded(salt), String(this.#workFactor)], body)];
   }
 }
 
@@ -56,10 +52,10 @@ export class PassphraseIdentity implements Identity {
     const isWellFormed =
       stanzas.length === 1 &&
       stanza.args.length === 3 &&
-      base64(salt) === saltText &&
+      base64Unpadded(salt) === saltText &&
       salt.length === SALT_BYTES &&
       /^[1-9][0-9]?$/.test(factorText) &&
-      stanza.body.length === FILE_KEY_BYTES + TAG_BYTES;
+      stanza.body.length === SEALED_FILE_KEY_BYTES;
     if (!isWellFormed || Number(factorText) > MAX_WORK_FACTOR) {
       throw new DeskPodError(
         'OBJECT_DAMAGED',
@@ -69,21 +65,6 @@ export class PassphraseIdentity implements Identity {
     }
     const key = await stretch(this.#passphrase, salt, Number(factorText));
     return openFileKey(key, stanza.body);
-  }
-}
-
-function openFileKey(key: Uint8Array, body: Uint8Array): Uint8Array | null {
-  const decipher = createDecipheriv('chacha20-poly1305', key, new Uint8Array(12), {
-    authTagLength: TAG_BYTES,
-  });
-  decipher.setAuthTag(body.subarray(FILE_KEY_BYTES));
-  const fileKey = decipher.update(body.subarray(0, FILE_KEY_BYTES));
-  try {
-    decipher.final();
-    return fileKey;
-  } catch {
-    // a wrong passphrase looks like this, and the interface asks for null then
-    return null;
   }
 }
 
@@ -97,8 +78,4 @@ function stretch(passphrase: string, salt: Uint8Array, workFactor: number): Prom
       else reject(error);
     });
   });
-}
-
-function base64(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('base64').replaceAll('=', '');
 }

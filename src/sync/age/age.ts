@@ -3,11 +3,13 @@ import {
   Decrypter,
   Encrypter,
   generateX25519Identity,
+  type Identity,
   identityToRecipient,
   type Recipient,
 } from 'age-encryption';
 import { concatBytes } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
+import { PasskeyIdentity, PasskeyRecipient } from './age-passkey.ts';
 import { PassphraseIdentity, PassphraseRecipient } from './age-scrypt.ts';
 import {
   coveringPieces,
@@ -24,13 +26,17 @@ const HEADER_MAX_BYTES = 16 * 1024;
 /** Nonce and tag of the empty payload that the library writes after a header. */
 const EMPTY_PAYLOAD_BYTES = PAYLOAD_NONCE_BYTES + 16;
 
-/** What a file is sealed to: the recipient of an identity (`age1…`), or a passphrase. */
+/** What a file is sealed to: the recipient of an identity (`age1…`), a passphrase, or a passkey's answer to a nonce. */
 export type SealTo =
   | { readonly recipient: string }
-  | { readonly passphrase: string; readonly workFactor?: number };
+  | { readonly passphrase: string; readonly workFactor?: number }
+  | { readonly nonce: Uint8Array; readonly prf: Uint8Array };
 
-/** What a file is opened with: an identity (`AGE-SECRET-KEY-1…`), or a passphrase. */
-export type OpenWith = { readonly identity: string } | { readonly passphrase: string };
+/** What a file is opened with: an identity (`AGE-SECRET-KEY-1…`), a passphrase, or a passkey's answer to its nonce. */
+export type OpenWith =
+  | { readonly identity: string }
+  | { readonly passphrase: string }
+  | { readonly prf: Uint8Array };
 
 /** Bytes that can be read from anywhere, such as an open file. */
 export interface RandomAccess {
@@ -71,13 +77,17 @@ export async function sealHeader(to: SealTo): Promise<SealHeader> {
       return [];
     },
   };
-  encrypter.addRecipient(
-    'recipient' in to ? to.recipient : new PassphraseRecipient(to.passphrase, to.workFactor),
-  );
+  encrypter.addRecipient(recipientFor(to));
   encrypter.addRecipient(capture);
   const empty = await bytesOf(await encrypter.encrypt(nothing()));
   if (captured === undefined) throw new Error('the age library did not ask for a stanza');
   return { header: empty.slice(0, empty.length - EMPTY_PAYLOAD_BYTES), fileKey: captured };
+}
+
+function recipientFor(to: SealTo): Recipient | string {
+  if ('recipient' in to) return to.recipient;
+  if ('prf' in to) return new PasskeyRecipient(to.nonce, to.prf);
+  return new PassphraseRecipient(to.passphrase, to.workFactor);
 }
 
 /** As a stream: given bytes, the library would collect what it makes of them by the means of `fetch`, which take long to load. */
@@ -182,7 +192,7 @@ async function fileKeyOf(header: Uint8Array, openWith: OpenWith): Promise<Uint8A
   const decrypter = new Decrypter();
   const isPassphrase = 'passphrase' in openWith;
   let isUnmatched = false;
-  decrypter.addIdentity(isPassphrase ? new PassphraseIdentity(openWith.passphrase) : openWith.identity);
+  decrypter.addIdentity(identityFor(openWith));
   // asked only when the identity before it opened no stanza
   decrypter.addIdentity({
     unwrapFileKey: () => {
@@ -202,6 +212,12 @@ async function fileKeyOf(header: Uint8Array, openWith: OpenWith): Promise<Uint8A
       cause,
     });
   }
+}
+
+function identityFor(openWith: OpenWith): Identity | string {
+  if ('identity' in openWith) return openWith.identity;
+  if ('prf' in openWith) return new PasskeyIdentity(openWith.prf);
+  return new PassphraseIdentity(openWith.passphrase);
 }
 
 /** The header ends with the line that begins with `---`. */

@@ -1,4 +1,4 @@
-// The keyring as the user meets it: made with a passphrase, opened with it or with the recovery key.
+// The keyring as the user meets it: made with a passphrase, opened with it, with the recovery key, or with a passkey.
 import { randomBytes } from 'node:crypto';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import {
@@ -9,6 +9,7 @@ import {
   peekKeyring,
   type SlotKind,
 } from '../../core/keyring.ts';
+import { decodePasskeySlot, encodePasskeySlot, type Passkey } from '../../core/passkey-slot.ts';
 import { normalizeRecoveryKey } from '../../core/recovery-key.ts';
 import { generateIdentity, type OpenWith, open, recipientOf, type SealTo, seal } from '../age/age.ts';
 import { hashing } from '../hashing.ts';
@@ -40,6 +41,14 @@ export interface NewPassphraseSlot extends NewSlot {
   readonly passphrase: string;
   /** Base-2 logarithm of scrypt's N; 18 without it. Tests take a low one. */
   readonly workFactor?: number;
+}
+
+/** A passkey's slot to be added. */
+export interface NewPasskeySlot extends NewSlot, Passkey {
+  /** 16 bytes, chosen at random for this slot. */
+  readonly nonce: Uint8Array;
+  /** What its authenticator answered for {@link prfInputsOf} of the nonce: 64 bytes. */
+  readonly prf: Uint8Array;
 }
 
 /** Makes the keyring of a new pod: secrets from the system's randomness, one passphrase slot. */
@@ -75,6 +84,26 @@ export async function openWithRecoveryKey(bytes: Uint8Array, typed: string): Pro
   throw new DeskPodError('KEYRING_NO_IDENTITY', 'keyring: the recovery key opens no slot', {
     hint: 'Check that the recovery key is the one of this pod.',
   });
+}
+
+/**
+ * Opens a keyring with what a passkey's authenticator answered (64 bytes). Throws KEYRING_NO_IDENTITY if no slot takes it,
+ * KEYRING_DAMAGED, FORMAT_UNKNOWN.
+ */
+export async function openWithPasskey(bytes: Uint8Array, prf: Uint8Array): Promise<ProvenKeyring> {
+  const opened = await openSlots(bytes, 'passkey', { prf });
+  if (opened !== undefined) return opened;
+  throw new DeskPodError('KEYRING_NO_IDENTITY', 'keyring: the passkey opens no slot', {
+    hint: 'Use the passphrase. If the passkey was not taken away with `deskpod keys remove`, look at `deskpod keys list`.',
+  });
+}
+
+/** The next generation of a keyring, with one passkey more. RangeError for what is none: see `isPasskey`. */
+export async function addPasskeySlot(opened: OpenKeyring, slot: NewPasskeySlot): Promise<OpenKeyring> {
+  const { nonce, prf } = slot;
+  const { sealed: file, ...others } = await sealSlot('passkey', opened.secrets, slot, { nonce, prf });
+  const added = { ...others, sealed: encodePasskeySlot({ ...passkeyOf(slot), file }) };
+  return nextGeneration(opened, [...opened.keyring.slots, added]);
 }
 
 /** The next generation of a keyring, with one passphrase more. */
@@ -150,7 +179,8 @@ async function openSlots(
 
 async function openSlot(slot: KeyringSlot, openWith: OpenWith): Promise<Uint8Array | undefined> {
   try {
-    return await open(slot.sealed, openWith);
+    const file = slot.kind === 'passkey' ? decodePasskeySlot(slot.sealed).file : slot.sealed;
+    return await open(file, openWith);
   } catch (error) {
     if (isDeskPodError(error, 'PASSPHRASE_WRONG') || isDeskPodError(error, 'KEYRING_NO_IDENTITY'))
       return undefined;
@@ -164,6 +194,10 @@ async function openSlot(slot: KeyringSlot, openWith: OpenWith): Promise<Uint8Arr
 async function sealSlot(kind: SlotKind, secrets: Secrets, slot: NewSlot, to: SealTo): Promise<KeyringSlot> {
   const sealed = await seal(encodeSecrets(secrets), to);
   return { kind, label: slot.label, createdAtMs: slot.createdAtMs, sealed };
+}
+
+function passkeyOf({ credentialId, rpId, transports }: Passkey): Passkey {
+  return { credentialId, rpId, transports };
 }
 
 function passphraseOf({ passphrase, workFactor }: NewPassphraseSlot): SealTo {

@@ -1,5 +1,5 @@
-// Unlocking: from the plain part of a pod, and a passphrase or recovery key, to its proven secrets.
-import { equalBytes, toHex } from '../../core/bytes.ts';
+// Unlocking: from the plain part of a pod, and a key of the user's, to its proven secrets.
+import { equalBytes, fromHex, toHex } from '../../core/bytes.ts';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { decodeHead, type Head, peekHead } from '../../core/head.ts';
 import { decodeMarker, type Marker, peekMarker } from '../../core/marker.ts';
@@ -11,13 +11,17 @@ import type { Repository } from '../repository/repository.ts';
 import { unreadableError } from '../storage-failure.ts';
 import {
   type OpenKeyring,
+  openWithPasskey,
   openWithPassphrase,
   openWithRecoveryKey,
   type ProvenKeyring,
 } from './keyring-file.ts';
 
-/** What the user opens a pod with. */
-export type Credential = { readonly passphrase: string } | { readonly recoveryKey: string };
+/** What the user opens a pod with; of a passkey what its authenticator answered, 64 bytes in hexadecimal. */
+export type Credential =
+  | { readonly passphrase: string }
+  | { readonly recoveryKey: string }
+  | { readonly passkey: string };
 
 /**
  * Opens a keyring with whatever the user has.
@@ -25,9 +29,9 @@ export type Credential = { readonly passphrase: string } | { readonly recoveryKe
  * @throws DeskPodError PASSPHRASE_WRONG, KEYRING_NO_IDENTITY, KEYRING_DAMAGED
  */
 export function openKeyring(bytes: Uint8Array, credential: Credential): Promise<ProvenKeyring> {
-  return 'passphrase' in credential
-    ? openWithPassphrase(bytes, credential.passphrase)
-    : openWithRecoveryKey(bytes, credential.recoveryKey);
+  if ('passphrase' in credential) return openWithPassphrase(bytes, credential.passphrase);
+  if ('passkey' in credential) return openWithPasskey(bytes, fromHex(credential.passkey));
+  return openWithRecoveryKey(bytes, credential.recoveryKey);
 }
 
 /** A repository whose head and keyring are proven. */

@@ -1,11 +1,13 @@
 // Changing what opens a pod: the next keyring is written and proven, the log names it, the head names it, and last the
 // former one goes. Killed anywhere, the pod opens with the former slots or with the new ones.
-import { equalBytes, toHex } from '../../core/bytes.ts';
+import { equalBytes, fromHex, toHex } from '../../core/bytes.ts';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { findSlot, requireLabel, requireOpenable, requireRoom } from '../../core/key-slots.ts';
 import { type KeyringSlot, type SlotKind, slotIdOf } from '../../core/keyring.ts';
+import { isPasskey, type Passkey } from '../../core/passkey-slot.ts';
 import { hashing } from '../hashing.ts';
 import {
+  addPasskeySlot,
   addPassphraseSlot,
   addRecoverySlot,
   changePassphraseSlot,
@@ -55,6 +57,18 @@ export interface NewPassphrase {
   readonly workFactor?: number | undefined;
 }
 
+/** A passkey to be taken on, as JSON carries it. */
+export interface NewPasskey {
+  /** All in hexadecimal: the id of the credential, the slot's nonce, and what the authenticator answered for it. */
+  readonly credentialId: string;
+  readonly nonce: string;
+  readonly prf: string;
+  readonly rpId: string;
+  readonly transports: readonly string[];
+  /** What to call its slot. */
+  readonly label?: string | undefined;
+}
+
 /** The slots of the keyring in force. */
 export async function listKeys(pod: Pod): Promise<{ generation: number; slots: KeyReport[] }> {
   const { generation, slots } = await pod.readKeyring();
@@ -78,6 +92,31 @@ export async function addPassphrase(
   requireRoom(proven.keyring.slots);
   const next = await addPassphraseSlot(proven, slotOf(label, passphrase, workFactor));
   return commit(pod, proven, next, { passphrase });
+}
+
+/**
+ * Adds a passkey.
+ *
+ * @throws DeskPodError as {@link addPassphrase}
+ */
+export async function addPasskey(
+  pod: Pod,
+  credential: Credential,
+  given: NewPasskey,
+): Promise<KeyChangeReport> {
+  const { rpId, transports, label = 'passkey' } = given;
+  requireLabel(label);
+  const passkey: Passkey = { credentialId: fromHex(given.credentialId), rpId, transports };
+  if (!isPasskey(passkey)) {
+    throw new DeskPodError('USAGE', 'passkey: expected the id of a credential, got something else', {
+      hint: 'Try another browser or authenticator.',
+    });
+  }
+  const [nonce, prf] = [fromHex(given.nonce), fromHex(given.prf)];
+  const proven = await prove(pod, credential);
+  requireRoom(proven.keyring.slots);
+  const next = await addPasskeySlot(proven, { ...passkey, nonce, prf, label, createdAtMs: Date.now() });
+  return commit(pod, proven, next, { passkey: given.prf });
 }
 
 /**
@@ -226,10 +265,15 @@ function choosePassphraseSlot(
   wanted: string | undefined,
 ): number {
   const index = wanted === undefined ? undefined : findSlot(slots, wanted, hashing);
-  if (index !== undefined && slots[index]?.kind !== 'passphrase') {
-    throw new DeskPodError('USAGE', 'keyring: expected a slot with a passphrase, got a recovery key', {
-      hint: 'A recovery key is replaced with `deskpod keys recovery --replace`.',
-    });
+  const kind = index === undefined ? undefined : slots[index]?.kind;
+  if (kind === 'recovery' || kind === 'passkey') {
+    throw new DeskPodError(
+      'USAGE',
+      `keyring: expected a slot with a passphrase, got a ${kind === 'passkey' ? kind : 'recovery key'}`,
+      {
+        hint: 'A recovery key is replaced with `deskpod keys recovery --replace`, a passkey by `keys add --passkey` and `keys remove`.',
+      },
+    );
   }
   if (index !== undefined) return index;
   if (slots[provenIndex]?.kind === 'passphrase') return provenIndex;
