@@ -7,11 +7,12 @@ import { buildPages } from './pages.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const buildDir = join(root, 'build');
-/** What runs on its own: the command line, the process that owns a pod, a thread of its crew, and one that watches. */
+/** What runs on its own: the command line, the processes that own a pod and that open one, a thread of its crew, and one that watches. */
 const ENTRIES: Readonly<Record<string, string>> = {
   worker: join(root, 'src/sync/workers/worker.ts'),
   watch: join(root, 'src/sync/watch/watch-thread.ts'),
   supervisor: join(root, 'src/session/supervisor/main.ts'),
+  door: join(root, 'src/session/door/main.ts'),
   deskpod: join(root, 'src/cli/main.ts'),
 };
 const FORMER_PARTS_MS = 30 * 24 * 3600_000;

@@ -4,6 +4,9 @@ import { DeskPodError } from '../core/errors.ts';
 const MIN_PIXELS = 320;
 const MAX_PIXELS = 8192;
 
+/** Of a fresh session's screen, unless something else is asked for. */
+export const DEFAULT_GEOMETRY = { width: 1280, height: 800 } as const;
+
 /**
  * Width and height in pixels.
  *

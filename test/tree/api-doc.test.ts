@@ -196,6 +196,18 @@ const OPERATIONS: Documented<Operations> = {
       podName: ALWAYS,
     },
   ],
+  'key-prove': [{ credential: ALWAYS }, { podName: ALWAYS, passkeys: ALWAYS }],
+  'key-passkey': [
+    { credential: ALWAYS, passkey: ALWAYS },
+    {
+      generation: ALWAYS,
+      added: ALWAYS,
+      removed: ALWAYS,
+      slots: ALWAYS,
+      homesBehind: ALWAYS,
+      warnings: ALWAYS,
+    },
+  ],
   'key-remove': [
     { credential: ALWAYS, slot: ALWAYS, isConfirmed: ALWAYS },
     {

@@ -9,6 +9,7 @@ import { contextOf, operateOn, withPodOptions } from '../context.ts';
 import { readNewPassphrase } from '../passphrase.ts';
 import { revocationOf } from '../revocation.ts';
 import { formatMoment } from '../units.ts';
+import { addPasskey } from './keys-passkey.ts';
 import { makeRecoveryKey, type RecoveryOptions, withRecoveryOptions } from './keys-recovery.ts';
 
 interface ChangeOptions {
@@ -21,7 +22,7 @@ export function registerKeys(program: Command): void {
   const keys = program.command('keys').description('what opens the pod');
 
   withPodOptions(keys.command('list'))
-    .description('the slots of the keyring: each passphrase and recovery key has one')
+    .description('the slots of the keyring: each passphrase, recovery key and passkey has one')
     .action(async (_options: unknown, command: Command) => {
       const answer = await operateOn(command, 'key-list', {});
       contextOf(command).output.result(answer, answer.slots.map(describeSlot).join('\n'));
@@ -29,11 +30,10 @@ export function registerKeys(program: Command): void {
 
   withPodOptions(withRecoveryOptions(keys.command('add')))
     .option('--recovery', 'a recovery key instead of a passphrase: as deskpod keys recovery')
+    .option('--passkey', 'a passkey instead, such as a fingerprint: a page in a browser makes it')
     .option('--new-passphrase-file <file>', 'read the new passphrase from a file')
-    .description('one more passphrase, or recovery key, that opens the pod')
-    .action((options: ChangeOptions & RecoveryOptions & { recovery?: boolean }, command: Command) =>
-      options.recovery === true ? makeRecoveryKey(command, options) : addPassphrase(command, options),
-    );
+    .description('one more passphrase, recovery key or passkey that opens the pod')
+    .action(addKey);
 
   withPodOptions(keys.command('change'))
     .argument('[slot]', 'which one, by its id or label (default: the one that you open the pod with)')
@@ -45,12 +45,22 @@ export function registerKeys(program: Command): void {
   withPodOptions(keys.command('remove'))
     .argument('<slot>', 'its id or label, as deskpod keys list shows it')
     .option('--yes', 'also the last passphrase, if the recovery key is at hand: do not ask')
-    .description('take a passphrase or recovery key away; the last one stays')
+    .description('take a passphrase, recovery key or passkey away; the last that is no passkey stays')
     .action(removeKey);
 
   withPodOptions(withRecoveryOptions(keys.command('recovery')))
     .description('make a recovery key and print its sheet: text and a QR code, shown once')
     .action((options: RecoveryOptions, command: Command) => makeRecoveryKey(command, options));
+}
+
+async function addKey(
+  options: ChangeOptions & RecoveryOptions & { readonly recovery?: boolean; readonly passkey?: boolean },
+  command: Command,
+): Promise<void> {
+  if (options.recovery === true) return makeRecoveryKey(command, options);
+  if (options.passkey !== true) return addPassphrase(command, options);
+  const report = await addPasskey(command, options.label);
+  tellChange(command, report, { done: 'This passkey opens the pod now, at the page of deskpod view.' });
 }
 
 async function addPassphrase(command: Command, options: ChangeOptions): Promise<void> {

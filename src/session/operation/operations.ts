@@ -1,13 +1,14 @@
 // What can be asked of an opened pod: the same names and answers in this process and over a supervisor's socket.
 import type { LoggedEvent } from '../../core/events.ts';
 import type { MissingAtHome } from '../../core/missing-work.ts';
+import type { PasskeyRequest } from '../../core/passkey-slot.ts';
 import type { RetentionPolicy } from '../../core/retention.ts';
 import type { SessionLimits } from '../../core/session-limits.ts';
 import type { Checkpoint, HomeState, PodState } from '../../core/state.ts';
 import type { KeptHeads, Timeline } from '../../core/timeline.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
 import type { BranchReport } from '../../sync/pod/branches.ts';
-import type { KeyChangeReport, KeyReport, RecoveryReport } from '../../sync/pod/change-keys.ts';
+import type { KeyChangeReport, KeyReport, NewPasskey, RecoveryReport } from '../../sync/pod/change-keys.ts';
 import type { NewDevice } from '../../sync/pod/new-device.ts';
 import type { SyncReport, SyncSettings } from '../../sync/pod/replicate.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
@@ -199,6 +200,12 @@ export interface Operations {
     parameters: KeyParameters & { readonly label?: string; readonly isReplacing: boolean };
     answer: RecoveryReport;
   };
+  /** Shows that a key opens the pod, before the user is asked for more. */
+  'key-prove': {
+    parameters: KeyParameters;
+    answer: { readonly podName: string; readonly passkeys: readonly PasskeyRequest[] };
+  };
+  'key-passkey': { parameters: KeyParameters & { readonly passkey: NewPasskey }; answer: KeyChangeReport };
   'key-remove': {
     parameters: KeyParameters & { readonly slot: string; readonly isConfirmed: boolean };
     answer: KeyChangeReport;

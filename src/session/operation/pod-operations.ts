@@ -9,10 +9,12 @@ import { isTwinUrl } from '../../sync/home/home-url.ts';
 import { addHome } from '../../sync/pod/add-home.ts';
 import { listBranches } from '../../sync/pod/branches.ts';
 import {
+  addPasskey,
   addPassphrase,
   addRecoveryKey,
   changePassphrase,
   listKeys,
+  proveKey,
   removeKey,
 } from '../../sync/pod/change-keys.ts';
 import { forkDevice } from '../../sync/pod/fork-device.ts';
@@ -60,6 +62,8 @@ export type PodOperationName =
   | 'key-add'
   | 'key-change'
   | 'key-recovery'
+  | 'key-prove'
+  | 'key-passkey'
   | 'key-remove';
 
 /** An opened pod that can be checkpointed. */
@@ -126,6 +130,11 @@ export function podOperations(
     'key-change': ({ credential, passphrase, label, slot }) =>
       changePassphrase(pod, credential, { passphrase, label, slot }),
     'key-recovery': ({ credential, ...recovery }) => addRecoveryKey(pod, credential, recovery),
+    'key-prove': async ({ credential }) => ({
+      podName: pod.state.name,
+      passkeys: await proveKey(pod, credential),
+    }),
+    'key-passkey': ({ credential, passkey }) => addPasskey(pod, credential, passkey),
     'key-remove': ({ credential, ...removed }) => removeKey(pod, credential, removed),
   };
 }

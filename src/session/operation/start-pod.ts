@@ -16,6 +16,16 @@ export interface StartRequest extends StartChoice, OperateOptions {
   readonly devicePath: string | undefined;
   /** Asks whether the device that a twin at `place` follows is lost; throws if it is not, or if nobody can be asked. */
   readonly confirmPromotion: (place: string) => Promise<void>;
+  /** Given what the screen showed when the session was suspended, as PNG in base64, before it goes on. */
+  readonly onPicture?: (pngBase64: string) => void;
+}
+
+/** What starting a twin means, for whoever is asked whether to. */
+export function twinMeaning(place: string): string {
+  return (
+    `${place} is a twin: started, it becomes the pod, and what the device that it follows does from then on is a branch ` +
+    'at their homes'
+  );
 }
 
 /** What `start` answers for the twin of a tree pod, which has no session. */
@@ -54,7 +64,7 @@ export async function startPod(request: StartRequest): Promise<StartReport | Sta
       },
     );
   }
-  const { choice, geometry, checkpoint, onProgress } = request;
+  const { choice, geometry, checkpoint, onProgress, onPicture } = request;
   const order: LaunchOrder = {
     devicePath: target.path,
     credential: await credentialOf(request),
@@ -62,11 +72,11 @@ export async function startPod(request: StartRequest): Promise<StartReport | Sta
     start: { choice, geometry, ...(checkpoint === undefined ? {} : { checkpoint }) },
   };
   try {
-    return await launchSupervisor(order, onProgress);
+    return await launchSupervisor(order, onProgress, onPicture);
   } catch (error) {
     // only who mounts it sees that it is one
     if (!isDeskPodError(error, 'POD_IS_TWIN')) throw error;
     await request.confirmPromotion(target.path);
-    return launchSupervisor({ ...order, promotes: true }, onProgress);
+    return launchSupervisor({ ...order, promotes: true }, onProgress, onPicture);
   }
 }

@@ -1,5 +1,4 @@
 // Starting a supervisor: a process of its own that owns the pod from now on, while the command that asked goes home.
-import { spawn } from 'node:child_process';
 import { open } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { DeskPodError } from '../../core/errors.ts';
@@ -9,7 +8,7 @@ import { findStaging } from '../device/device.ts';
 import { prepareStaging } from '../host/staging.ts';
 import type { StartReport } from '../operation/operations.ts';
 import type { StartChoice } from '../pod/start-choice.ts';
-import { type AnswerLine, fromWireError, linesOf } from './wire.ts';
+import { askOwnProcess } from './own-process.ts';
 
 const SUPERVISOR = fileURLToPath(new URL('./main.ts', import.meta.url));
 const LOG_MAX_BYTES = 1 << 20;
@@ -28,12 +27,14 @@ export interface LaunchOrder {
 /**
  * Starts a supervisor and waits until the session runs under it.
  *
+ * @param onPicture is given what the screen showed when the session was suspended, as PNG, before it goes on
  * @throws DeskPodError what opening the pod or starting the session threw; SUPERVISOR_UNREACHABLE if it died. No
  * supervisor runs then.
  */
 export async function launchSupervisor(
   order: LaunchOrder,
   onProgress: ProgressListener,
+  onPicture: (pngBase64: string) => void = () => undefined,
 ): Promise<StartReport> {
   // In the pod's own folder: it goes with that when the device is let go, and stays if that fails.
   const { privateDir } = await prepareStaging((await findStaging(order.devicePath)).id);
@@ -41,41 +42,17 @@ export async function launchSupervisor(
   const logFile = await open(logPath, 'a', 0o600);
   if ((await logFile.stat()).size > LOG_MAX_BYTES) await logFile.truncate();
   try {
-    const child = spawn(process.execPath, [SUPERVISOR], {
-      detached: true,
-      cwd: '/',
-      stdio: ['pipe', 'pipe', logFile.fd],
+    return await askOwnProcess(SUPERVISOR, order, {
+      logFd: logFile.fd,
+      onLine: (line) => {
+        if ('progress' in line) onProgress(line.progress);
+        else onPicture(line.picture.pngBase64);
+      },
+      failed: (what, cause) => unreachable(logPath, what, cause),
     });
-    const { stdin, stdout } = child;
-    if (stdin === null || stdout === null) throw new TypeError('a supervisor without pipes');
-    const died = new Promise<never>((_resolve, reject) => {
-      child.once('error', (cause) => reject(unreachable(logPath, 'could not be started', cause)));
-      child.once('exit', (status, signal) =>
-        reject(unreachable(logPath, `ended early (${signal ?? `status ${status}`})`)),
-      );
-    });
-    // Its end is only of interest until it has answered.
-    died.catch(() => undefined);
-    stdin.on('error', () => undefined);
-    stdin.end(JSON.stringify(order));
-    const report = await Promise.race([readAnswer(stdout, onProgress), died]);
-    stdout.destroy();
-    child.unref();
-    return report;
   } finally {
     await logFile.close();
   }
-}
-
-async function readAnswer(stdout: NodeJS.ReadableStream, onProgress: ProgressListener): Promise<StartReport> {
-  for await (const text of linesOf(stdout)) {
-    const line = JSON.parse(text) as AnswerLine;
-    if ('progress' in line) onProgress(line.progress);
-    else if ('error' in line) throw fromWireError(line.error);
-    else return line.result as StartReport;
-  }
-  // Its exit tells more than the end of its output: let that win.
-  return new Promise(() => undefined);
 }
 
 function unreachable(logPath: string, what: string, cause?: unknown): DeskPodError {

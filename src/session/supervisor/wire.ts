@@ -12,6 +12,12 @@ export type AnswerLine =
   | { readonly result: unknown }
   | { readonly error: WireError };
 
+/** One line of the answer of a process that was started. */
+export type LaunchLine =
+  | AnswerLine
+  /** What the screen showed when the session was suspended that is about to go on. */
+  | { readonly picture: { readonly pngBase64: string } };
+
 /** A DeskPodError as it crosses the socket. */
 export interface WireError {
   readonly code: string;

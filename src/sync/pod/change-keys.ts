@@ -4,7 +4,7 @@ import { equalBytes, fromHex, toHex } from '../../core/bytes.ts';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { findSlot, requireLabel, requireOpenable, requireRoom } from '../../core/key-slots.ts';
 import { type KeyringSlot, type SlotKind, slotIdOf } from '../../core/keyring.ts';
-import { isPasskey, type Passkey } from '../../core/passkey-slot.ts';
+import { isPasskey, type Passkey, type PasskeyRequest } from '../../core/passkey-slot.ts';
 import { hashing } from '../hashing.ts';
 import {
   addPasskeySlot,
@@ -15,6 +15,7 @@ import {
   type ProvenKeyring,
   removeSlot,
 } from '../keyring/keyring-file.ts';
+import { passkeysOf } from '../keyring/passkeys.ts';
 import { type Credential, openKeyring } from '../keyring/unlock.ts';
 import { removeFormerKeyrings } from './former-keyrings.ts';
 import type { Pod } from './pod.ts';
@@ -117,6 +118,16 @@ export async function addPasskey(
   requireRoom(proven.keyring.slots);
   const next = await addPasskeySlot(proven, { ...passkey, nonce, prf, label, createdAtMs: Date.now() });
   return commit(pod, proven, next, { passkey: given.prf });
+}
+
+/**
+ * Shows that a key opens the pod, and changes nothing.
+ *
+ * @returns the passkeys that the pod has
+ * @throws DeskPodError PASSPHRASE_WRONG, KEYRING_NO_IDENTITY
+ */
+export async function proveKey(pod: Pod, credential: Credential): Promise<readonly PasskeyRequest[]> {
+  return passkeysOf((await prove(pod, credential)).keyring.slots);
 }
 
 /**
