@@ -58,7 +58,7 @@ describe('opening the viewer', () => {
     process.env.SUDO_UID = NOBODY;
     await openInBrowser(URL_OF_PAGE);
     const [opened = '', mode, address] = (await noted()).split('\n');
-    assert.match(opened, new RegExp(`^xdg-open ${NOBODY} /nonexistent /tmp/deskpod-[0-9a-f]{32}\\.html$`));
+    assert.match(opened, new RegExp(`^xdg-open ${NOBODY} /nonexistent /\\S+/deskpod-[0-9a-f]{32}\\.html$`));
     assert.equal(mode, `600 ${NOBODY}`);
     assert.equal(address, `url=${URL_OF_PAGE}`);
   });

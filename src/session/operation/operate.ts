@@ -92,7 +92,8 @@ export async function withPod<Answer>(
       await untilGone(target.staging.supervisorSocket);
       // one that was killed has left its session to another
       if (await isSupervised(target, options)) return ways.ask(target.staging.supervisorSocket);
-      if (ways.needsSession) throw error;
+      // the session went with it
+      if (ways.needsSession) throw notRunning(target.path);
     }
   }
   if (ways.needsSession) throw notRunning(target.path);
