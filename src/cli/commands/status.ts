@@ -1,6 +1,8 @@
 // deskpod status: what the pod is doing, and how much of it is not at home yet.
 import type { Command } from 'commander';
 import { describeDoubt } from '../../core/checkpoint-doubt.ts';
+import type { WorkSpan } from '../../core/missing-work.ts';
+import { formatAge } from '../../core/quantities.ts';
 import type { HomeReport, StatusReport } from '../../session/operation/operations.ts';
 import { notCrossedText } from '../../sync/files/inner-mounts.ts';
 import { movedText } from '../../sync/pod/marker-file.ts';
@@ -101,15 +103,20 @@ function describeViewers({ viewerCount, away }: NonNullable<StatusReport['viewer
   return `${what} at ${formatMoment(away.sinceMs)}; ${then}`;
 }
 
+function lengthOf({ sinceMs, untilMs = Date.now() }: WorkSpan): number {
+  return untilMs - sinceMs;
+}
+
 /** One line about a home. */
 export function describeHome(home: HomeReport): string {
   const branch = home.branch === undefined ? '' : `, as the branch ${home.branch.deviceId.slice(0, 8)}`;
   const claim = home.isClaimed === true ? ', goes on with this device from the next sync on' : '';
   const away = home.isAway ? ', away' : '';
   if (home.seq === 0) return `${home.url}: nothing there yet${away}`;
+  const work = home.missingWork === undefined ? '' : `, ${formatAge(lengthOf(home.missingWork))} of work`;
   const missing =
     home.missingCheckpoints === 0
-      ? 'everything is there'
-      : `${home.missingCheckpoints} checkpoints (${formatBytes(home.missingBytes)}) are not there yet`;
+      ? `everything is there${work === '' ? '' : `${work} since then is in no checkpoint`}`
+      : `${home.missingCheckpoints} checkpoints (${formatBytes(home.missingBytes)}${work}) are not there yet`;
   return `${home.url}: ${missing}${branch}${claim}, last sync ${formatMoment(home.atMs)}${away}`;
 }
