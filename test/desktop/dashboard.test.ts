@@ -2,6 +2,7 @@
 // DESKPOD_TEST_EXHAUSTIVE brought forth again before.
 import assert from 'node:assert/strict';
 import type { LiveMessage, ResumeAnswer, Timeline } from '../../src/session/dashboard/contract.ts';
+import type { CheckpointReport } from '../../src/sync/pod/seal-checkpoint.ts';
 import { IS_EXHAUSTIVE } from '../exhaustive.ts';
 import { DashboardLab } from '../viewer/dashboard-lab.ts';
 import { DesktopLab } from './desktop-lab.ts';
@@ -41,8 +42,12 @@ describe('a desktop pod in the dashboard', () => {
 
     const { heard } = await lab.live();
     await desk.shell('echo before > ~/word');
-    const { number } = await lab.result<{ number: number }>(`${pod}/v1/checkpoint`, {});
+    const { number, noPicture } = await lab.result<CheckpointReport>(`${pod}/v1/checkpoint`, {});
     await heard((message: LiveMessage) => message.kind === 'work' && message.work.state === 'done');
+    const picture = await lab.ask(`${lab.room}api/${pod}/picture?checkpoint=${number}`);
+    // a display that is too busy to answer costs the picture
+    assert.equal(picture.status, noPicture === undefined ? 200 : 204);
+    if (picture.status === 200) assert.equal(picture.headers['content-type'], 'image/png');
     await desk.shell('echo after > ~/word');
 
     const back = await lab.result<ResumeAnswer>(`${pod}/resume`, { checkpoint: number });

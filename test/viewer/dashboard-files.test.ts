@@ -86,6 +86,11 @@ describe('a file of a checkpoint', () => {
     }
   });
 
+  it('has no picture beside it in a pod without a session', async () => {
+    assert.equal((await lab.ask(`${pod}/picture?checkpoint=1`)).status, 204);
+    assert.equal((await lab.ask(`${pod}/picture?checkpoint=2`)).status, 404);
+  });
+
   it('keeps nobody else from the pod, be it taken slowly or stopped', async () => {
     const slow = await lab.begin(`${pod}/file?checkpoint=1&path=large.bin`);
     assert.equal((await download('path=letter.txt')).status, 200);

@@ -114,6 +114,7 @@ export interface KnownPod {
   readonly lastCheckpoint: StatusReport['lastCheckpoint'];
   readonly doubt: StatusReport['doubt'];
   readonly moved: StatusReport['moved'];
+  /** None of a twin: what it has heard of homes is as old as its last sync. */
   readonly homes: readonly HomeOfPod[];
   readonly verifications: readonly VerificationState[];
   /** The last restore that is proven: this device itself was rebuilt from a home. Undefined if the log tells of none. */

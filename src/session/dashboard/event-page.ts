@@ -7,7 +7,7 @@ import { explained } from './live.ts';
 const DEFAULT_LIMIT = 200;
 const LIMIT_MAX = 1000;
 /** So many events are read at once. */
-const PIECE = 2000;
+const PIECE = 5000;
 const WORDS_MAX = 200;
 
 type ReadLog = (range: Operations['log']['parameters']) => Promise<Operations['log']['answer']>;

@@ -6,7 +6,9 @@ import type { HomeOfPod, HomeOverview, KnownPod } from './contract.ts';
 
 /** What there is to know from a status. */
 export function knownFrom(status: StatusReport, isRunning: boolean, atMs: number): KnownPod {
-  const { deviceId, epoch, seq, session, suspend, checkpointCount, lastCheckpoint, doubt, moved } = status;
+  const { deviceId, epoch, seq, session, suspend, lastCheckpoint, doubt, moved } = status;
+  // a supervisor of an earlier version does not say it
+  const checkpointCount = status.checkpointCount ?? lastCheckpoint?.number ?? 0;
   return {
     ...{
       atMs,
@@ -21,7 +23,7 @@ export function knownFrom(status: StatusReport, isRunning: boolean, atMs: number
       doubt,
       moved,
     },
-    homes: status.homes.map(homeOf),
+    homes: status.isTwin ? [] : status.homes.map(homeOf),
     verifications: status.verifications,
     provenRestore: status.provenRestore,
   };
