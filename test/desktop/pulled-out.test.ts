@@ -10,12 +10,14 @@ import { afterwards } from '../../src/session/pod/afterwards.ts';
 import { run } from '../../src/sync/process.ts';
 import { IS_EXHAUSTIVE } from '../exhaustive.ts';
 import { until } from '../session/until.ts';
+import { DashboardLab } from '../viewer/dashboard-lab.ts';
 import { DesktopLab } from './desktop-lab.ts';
 import { PulledDrive } from './pulled-drive.ts';
 
 describe('a drive that is pulled out', () => {
   let lab: DesktopLab;
   let drive: PulledDrive;
+  let dashboard: DashboardLab;
   beforeEach(async () => {
     drive = await PulledDrive.make(1000);
     lab = await DesktopLab.open(join(drive.dir, 'pod.img'));
@@ -23,9 +25,11 @@ describe('a drive that is pulled out', () => {
     await lab.start();
     await lab.startCounter();
     await lab.shell('echo before > ~/file');
+    dashboard = await DashboardLab.open();
   });
   afterEach(async () => {
     await afterwards(
+      () => dashboard.close(),
       () => lab.close(),
       () => drive.close(),
     );
@@ -46,13 +50,27 @@ describe('a drive that is pulled out', () => {
     const before = await lab.counter();
     await lab.shell('echo after > ~/file; sync');
     const isGone = await whatIsHere();
+    const { id, podId } = await dashboard.pod(lab.image);
+    const { heard } = await dashboard.live();
     const { pid } = await lab.supervisor();
     process.kill(pid, 'SIGSTOP');
     await drive.pull();
     await lab.program.failure('DEVICE_GONE', ['status', ...lab.at()]);
     process.kill(pid, 'SIGCONT');
     await until(isGone);
+    await heard(
+      (message) =>
+        message.kind === 'overview' &&
+        message.overview.pods.some(
+          (pod) => pod.id === id && pod.access === 'away' && pod.health.word === 'bad',
+        ),
+    );
     await drive.plugIn();
+    const back = (await dashboard.overview()).pods.filter((pod) => pod.podId === podId);
+    assert.deepEqual(
+      back.map(({ access }) => access),
+      ['locked'],
+    );
     assert.equal((await lab.status()).session.status, 'lost');
     const { resumedCheckpoint } = await lab.start();
     assert.equal(resumedCheckpoint, undefined);

@@ -167,9 +167,18 @@ export class Overviews {
     const pods = [...this.#pods.values()].map((pod) => pod.describe(atMs, this.#homes));
     return {
       ...{ revision, atMs, host: hostName(), isRoot: process.geteuid?.() === 0, homes: this.#homes },
-      pods: pods.sort(byName),
+      pods: pods.filter(unlessBack).sort(byName),
     };
   }
+}
+
+/** A drive that is plugged in again is another place to this computer: what it was before is not shown as away any more. */
+function unlessBack(pod: PodOverview, _index: number, all: readonly PodOverview[]): boolean {
+  if (pod.access !== 'away') return true;
+  return !all.some(
+    ({ access, podId, isTwin, place }) =>
+      access !== 'away' && podId === pod.podId && isTwin === pod.isTwin && place.kind === pod.place.kind,
+  );
 }
 
 /** What makes two overviews the same: not when they were made, and not each kilobyte of free space. */
