@@ -43,7 +43,10 @@ describe('a desktop pod in the dashboard', () => {
     const { heard } = await lab.live();
     await desk.shell('echo before > ~/word');
     const { number, noPicture } = await lab.result<CheckpointReport>(`${pod}/v1/checkpoint`, {});
-    await heard((message: LiveMessage) => message.kind === 'work' && message.work.state === 'done');
+    await heard(
+      (message: LiveMessage) =>
+        message.kind === 'work' && message.work.pod === locked.id && message.work.state === 'done',
+    );
     const picture = await lab.ask(`${lab.room}api/${pod}/picture?checkpoint=${number}`);
     // a display that is too busy to answer costs the picture
     assert.equal(picture.status, noPicture === undefined ? 200 : 204);
