@@ -8,6 +8,8 @@ import { onEvents } from '../link/store.ts';
 import type { EventFilter } from '../route.ts';
 
 const PAGE_SIZE = 200;
+/** Events are told by then, if they are told at all. */
+const TOLD_WITHIN_MS = 500;
 
 /** What was read so far. */
 export interface EventLog {
@@ -30,9 +32,13 @@ interface State {
   readonly failure: Failure | undefined;
 }
 
-/** `revision` is another whenever all is to be read again. */
-export function useEventLog(pod: string, filter: EventFilter, revision: string): EventLog {
+/**
+ * `revision` is another whenever all is to be read again. `seq` is the position of the log as the overview has it: what was
+ * not told as it came, of a pod without a supervisor or while the connection was lost, is read then.
+ */
+export function useEventLog(pod: string, filter: EventFilter, revision: string, seq: number): EventLog {
   const { words, topic, isWarning, day } = filter;
+  const toldSeq = useRef(seq);
   const key = JSON.stringify([pod, words, topic, isWarning, day, revision]);
   const [state, setState] = useState<State>(begun(key));
   const control = useRef<AbortController | undefined>(undefined);
@@ -61,6 +67,7 @@ export function useEventLog(pod: string, filter: EventFilter, revision: string):
   useEffect(() => {
     const stopListening = onEvents((of, events) => {
       if (of !== pod) return;
+      toldSeq.current = Math.max(toldSeq.current, events.at(-1)?.seq ?? 0);
       const wanted = events.filter((event) => isWanted(event, filter)).toReversed();
       if (wanted.length === 0) return;
       setState((former) => {
@@ -69,12 +76,32 @@ export function useEventLog(pod: string, filter: EventFilter, revision: string):
         return { ...former, events: [...wanted.filter(({ seq }) => seq > newest), ...former.events] };
       });
     });
+    toldSeq.current = seq;
     void load(begun(key));
     return () => {
       stopListening();
       control.current?.abort();
     };
   }, [key]);
+  useEffect(() => {
+    const stop = new AbortController();
+    const topUp = async (): Promise<void> => {
+      if (seq <= toldSeq.current) return;
+      toldSeq.current = seq;
+      try {
+        const page = await get<EventPage>(`pods/${pod}/events?${queryOf(filter, undefined)}`, stop);
+        setState((former) => (former.key === key ? joined(former, page, filter) : former));
+      } catch (thrown) {
+        if (stop.signal.aborted || isAborted(thrown)) return;
+        setState((former) => ({ ...former, failure: failureOf(thrown) }));
+      }
+    };
+    const timer = setTimeout(() => void topUp(), TOLD_WITHIN_MS);
+    return () => {
+      clearTimeout(timer);
+      stop.abort();
+    };
+  }, [key, seq]);
   return {
     events: current.events,
     isLoading: current.isLoading,
@@ -84,6 +111,16 @@ export function useEventLog(pod: string, filter: EventFilter, revision: string):
       if (!current.isLoading) void load(current);
     },
   };
+}
+
+/** The newest page before what was read so far; in its place, if there is a gap between. */
+function joined(former: State, page: EventPage, filter: EventFilter): State {
+  const newest = former.events[0]?.seq ?? 0;
+  const wanted = page.events.filter((event) => isWanted(event, filter));
+  const added = wanted.filter((event) => event.seq > newest);
+  const isGap = added.length === wanted.length && page.before !== undefined;
+  if (isGap) return { ...former, events: wanted, before: page.before };
+  return { ...former, events: [...added, ...former.events] };
 }
 
 /** Whether a filter lets an event through. */

@@ -21,7 +21,7 @@ interface EventsPageProps {
 
 /** The address says what is picked out, so that it can be kept and gone back to. */
 export function EventsPage({ pod, filter }: EventsPageProps): JSX.Element {
-  const log = useEventLog(pod.id, filter, String(pod.access === 'locked'));
+  const log = useEventLog(pod.id, filter, String(pod.access === 'locked'), pod.known?.seq ?? 0);
   const { events, isLoading, hasMore, failure, readMore } = log;
   const end = useRef<HTMLDivElement>(null);
   const isFiltered = JSON.stringify(filter) !== JSON.stringify(ALL_EVENTS);
