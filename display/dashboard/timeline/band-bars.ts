@@ -46,7 +46,7 @@ export function bandBars(days: readonly Day[], widthPx: number, nowMs: number): 
     });
   };
   days.forEach((day, place) => {
-    const wanted = (((times[place] ?? oldestMs) - oldestMs) / spanMs) * (widthPx - barPx);
+    const wanted = widthPx - barPx - ((newestMs - (times[place] ?? oldestMs)) / spanMs) * (widthPx - barPx);
     const xPx = Math.max(0, Math.min(highest, wanted));
     highest = xPx;
     const { count, storedBytes, onlyHereCount } = day;

@@ -6,13 +6,18 @@ import { clockText, countOf, dayText, sizeText } from '../figures.ts';
 import { now } from '../link/store.ts';
 import { Icon } from '../parts/icons.tsx';
 import type { VisibleRows } from '../parts/visible-rows.ts';
+import { useChangeCount } from './change-counts.ts';
 import { unseenText } from './checkpoint-words.ts';
-import { Picture } from './picture.tsx';
+import { NoPicture, Picture } from './picture.tsx';
 import { type Day, nextPlace, type TileRow, type TileRows } from './tile-rows.ts';
 
 interface CheckpointTilesProps {
   readonly list: RefObject<HTMLDivElement | null>;
   readonly pod: string;
+  /** Its supervisor answers, so that many small questions cost little and keep nobody from it. */
+  readonly isOpen: boolean;
+  /** Some of its checkpoints have pictures, so all tiles have room for one. */
+  readonly isPictured: boolean;
   /** Newest first. */
   readonly checkpoints: readonly TimelineCheckpoint[];
   readonly tiles: TileRows;
@@ -92,6 +97,8 @@ interface RowProps extends CheckpointTilesProps {
 function Row({
   row,
   pod,
+  isOpen,
+  isPictured,
   checkpoints,
   columns,
   selected,
@@ -109,6 +116,8 @@ function Row({
             key={checkpoint.number}
             pod={pod}
             checkpoint={checkpoint}
+            isPictured={isPictured}
+            former={isOpen ? checkpoints[place + 1] : undefined}
             place={place}
             count={checkpoints.length}
             isSelected={checkpoint.number === selected}
@@ -140,6 +149,9 @@ function DayHeading({ day }: { readonly day: Day }): JSX.Element {
 interface TileProps {
   readonly pod: string;
   readonly checkpoint: TimelineCheckpoint;
+  /** With what its changes are counted, if that disturbs nobody. */
+  readonly former: TimelineCheckpoint | undefined;
+  readonly isPictured: boolean;
   readonly place: number;
   readonly count: number;
   readonly isSelected: boolean;
@@ -147,8 +159,11 @@ interface TileProps {
   readonly onClick: () => void;
 }
 
-function Tile({ pod, checkpoint, place, count, isSelected, isActive, onClick }: TileProps): JSX.Element {
+function Tile(props: TileProps): JSX.Element {
+  const { pod, checkpoint, former, isPictured, place, count, isSelected, isActive, onClick } = props;
   const { number, atMs, storedBytes, isHere, homes, hasSession, isDoubted } = checkpoint;
+  const canCount = isHere && former?.isHere === true;
+  const changeCount = useChangeCount(canCount ? { pod, before: former.number, after: number } : undefined);
   return (
     // the list takes the keys for all of its options
     // biome-ignore lint/a11y/useKeyWithClickEvents: the list takes the keys for all of its options
@@ -162,7 +177,7 @@ function Tile({ pod, checkpoint, place, count, isSelected, isActive, onClick }: 
       aria-posinset={place + 1}
       onClick={onClick}
     >
-      {hasSession ? <Picture pod={pod} checkpoint={number} /> : null}
+      {isPictured ? hasSession ? <Picture pod={pod} checkpoint={number} /> : <NoPicture /> : null}
       <span class="tile-line">
         <strong>{clockText(atMs)}</strong>
         <span class="faint">#{number}</span>
@@ -172,7 +187,10 @@ function Tile({ pod, checkpoint, place, count, isSelected, isActive, onClick }: 
           <Icon name="home" class={homes.length > 0 ? '' : 'absent'} />
         </span>
       </span>
-      <span class="tile-line faint">+{sizeText(storedBytes)}</span>
+      <span class="tile-line faint">
+        <span>+{sizeText(storedBytes)}</span>
+        {changeCount === undefined ? null : <span>{countOf(changeCount, 'change')}</span>}
+      </span>
       <span class="hidden">, {unseenText(checkpoint)}</span>
     </div>
   );

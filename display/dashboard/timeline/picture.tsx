@@ -13,6 +13,15 @@ interface PictureProps {
   readonly alt?: string;
 }
 
+/** In the place of a picture of what had no session. */
+export function NoPicture(): JSX.Element {
+  return (
+    <span class="picture">
+      <Icon name="folder" class="picture-none" />
+    </span>
+  );
+}
+
 /** A quiet field takes its place until it is there, and for good if there is none. */
 export function Picture({ pod, checkpoint, alt = '' }: PictureProps): JSX.Element {
   const frame = useRef<HTMLSpanElement>(null);

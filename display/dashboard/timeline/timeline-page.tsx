@@ -123,6 +123,8 @@ function Shown({
           <CheckpointTiles
             list={list}
             pod={pod.id}
+            isOpen={pod.access === 'open'}
+            isPictured={isPictured}
             checkpoints={checkpoints}
             tiles={tiles}
             visible={visible}
