@@ -93,14 +93,18 @@ const FIELD_NAMES: Readonly<Record<ChangedField, string>> = {
 
 function textOf({ kind, before, after, isContentChanged, fields }: Report): string {
   const [old, young] = [sizeOf(before), sizeOf(after)];
-  if (kind === 'added') return [after?.kind === 'file' ? '' : after?.kind, young].filter(Boolean).join(', ');
-  if (kind === 'removed')
-    return [before?.kind === 'file' ? '' : before?.kind, old].filter(Boolean).join(', ');
-  if (kind === 'retyped') return `${before?.kind ?? ''} → ${after?.kind ?? ''}`;
+  if (kind === 'added') return young === '' ? kindName(after) : young;
+  if (kind === 'removed') return old === '' ? kindName(before) : old;
+  if (kind === 'retyped') return `${kindName(before)} → ${kindName(after)}`;
   const names = fields.map((field) => FIELD_NAMES[field]);
   if (!isContentChanged) return names.join(', ');
   if (after?.kind === 'symlink') return `leads to ${after.target ?? ''}`;
   return old === young ? `${young}, other content` : `${old} → ${young}`;
+}
+
+function kindName(entry: Report['after']): string {
+  const { kind = '' } = entry ?? {};
+  return kind === 'directory' ? 'folder' : kind === 'symlink' ? 'link' : kind.replace('-', ' ');
 }
 
 function sizeOf(entry: Report['after']): string {

@@ -43,12 +43,18 @@ export function ComparePage({ pod, before, after }: ComparePageProps): JSX.Eleme
         <p class="faint" role="status">
           {answer === undefined
             ? failure === undefined
-              ? `Comparing… ${countOf(changes.length, 'difference')} so far.`
+              ? `${isHeld ? '' : 'Comparing… '}${countOf(changes.length, 'difference')} so far.`
               : ''
             : `${countOf(changes.length, 'difference')}; ${sizeText(answer.newBytes)} of new content.`}
           {answer?.isImagesChanged === true ? ' Their sessions differ.' : ''}
           {answer?.isBaseChanged === true ? ' They stand on different bases.' : ''}
+          {isHeld ? ' Reading is held.' : ''}
         </p>
+        {isHeld ? (
+          <button type="button" onClick={readOn}>
+            Read on
+          </button>
+        ) : null}
       </div>
       {failure === undefined ? null : <FailureNote failure={failure} of="The comparison ended" />}
       <fieldset class="groups">
@@ -65,14 +71,6 @@ export function ComparePage({ pod, before, after }: ComparePageProps): JSX.Eleme
       ) : (
         <ChangeTable pod={pod.id} before={before} after={after} rows={rows} />
       )}
-      {isHeld ? (
-        <p class="held">
-          Reading was held after {countOf(changes.length, 'difference')}.{' '}
-          <button type="button" onClick={readOn}>
-            Read on
-          </button>
-        </p>
-      ) : null}
     </>
   );
 }

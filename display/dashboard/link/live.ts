@@ -70,7 +70,7 @@ async function handleLoss(code: number): Promise<void> {
   const failure = await findCause();
   if (failure.code === NOT_LET_IN.code) return end(failure);
   if (former === 'open') announce('The connection was lost. Trying again.');
-  connection.value = { state: 'lost', failure, retryAtMs: Date.now() + waitMs };
+  connection.value = { state: 'lost', failure };
   timer = setTimeout(connect, waitMs);
   waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
 }

@@ -7,7 +7,7 @@ import type { Failure } from './failure.ts';
 export type Connection =
   | { readonly state: 'connecting' }
   | { readonly state: 'open' }
-  | { readonly state: 'lost'; readonly failure: Failure; readonly retryAtMs: number }
+  | { readonly state: 'lost'; readonly failure: Failure }
   /** Nobody will answer here any more. */
   | { readonly state: 'ended'; readonly failure: Failure };
 

@@ -1,10 +1,9 @@
 // The bar below every page: whether the page hears what happens, and all that runs, has failed, or was just done.
 import type { JSX } from 'preact';
 import type { Work } from '../../../src/session/dashboard/contract.ts';
-import { durationText } from '../figures.ts';
 import { sentenceOf } from '../link/failure.ts';
 import { tryNow } from '../link/live.ts';
-import { announcement, connection, findPod, now, works } from '../link/store.ts';
+import { announcement, connection, findPod, works } from '../link/store.ts';
 import { Icon } from '../parts/icons.tsx';
 import { progressText, shareDone, workName } from './work-words.ts';
 import { dismissWork, paceOf, paceRevision } from './works.ts';
@@ -43,19 +42,17 @@ function ConnectionState(): JSX.Element {
           {works.value.size === 0 ? 'Nothing runs.' : ''}
         </p>
       );
-    case 'lost': {
-      const leftMs = state.retryAtMs - now.value;
+    case 'lost':
       return (
         <p class="connection">
           <span class="lamp lamp-wait" aria-hidden="true" />
           {sentenceOf(state.failure.message)} What is shown is of before.{' '}
-          <span class="faint">Trying again{leftMs > 1000 ? ` in ${durationText(leftMs)}` : '…'}</span>{' '}
+          <span class="faint">Trying again…</span>
           <button type="button" onClick={tryNow}>
             Try now
           </button>
         </p>
       );
-    }
     case 'ended':
       return (
         <p class="connection">
