@@ -33,22 +33,21 @@ describe('the pictures of a session', () => {
   it('show what the display showed, in a checkpoint, a suspend, and a checkpoint after the resume', async () => {
     await lab.start();
     await lab.shell(SHOW_COLOUR);
+    const { rootPid = 0 } = await lab.status();
     let shown: Pixels;
     let live: CheckpointReport;
     do {
-      shown = await screenWithColour();
+      shown = await screenWithColour(rootPid);
       live = await lab.withPicture('checkpoint');
       // what the window manager may still draw is drawn once
-    } while (!Buffer.from(shown.rgba).equals((await screenWithColour()).rgba));
+    } while (!Buffer.from(shown.rgba).equals((await screenWithColour(rootPid)).rgba));
     const suspended = await lab.withPicture('suspend');
-    const expected = await scaleDown(shown, { width: 640, height: 400 });
-    for (const number of [live.number, suspended.number])
-      assert.ok(Buffer.from(expected.rgba).equals(await pixelsOf(`${number}`)), `checkpoint ${number}`);
-
-    // of a session that was resumed from images with a picture among them, and by its supervisor
     await lab.start();
-    const again = await lab.withPicture('checkpoint');
-    assert.ok(Buffer.from(expected.rgba).equals(await pixelsOf(`${again.number}`)));
+    // of a session that was resumed from images with a picture among them
+    const resumed = await lab.withPicture('checkpoint');
+    const expected = await scaleDown(shown, { width: 640, height: 400 });
+    for (const { number } of [live, suspended, resumed])
+      assert.ok(Buffer.from(expected.rgba).equals(await pixelsOf(number)), `checkpoint ${number}`);
   });
 
   it('are left out, and nothing else, while the display does not answer', async () => {
@@ -69,8 +68,7 @@ describe('the pictures of a session', () => {
   });
 
   /** The screen, once it shows the colour. */
-  async function screenWithColour(): Promise<Pixels> {
-    const { rootPid = 0 } = await lab.status();
+  async function screenWithColour(rootPid: number): Promise<Pixels> {
     const display = await openRfb(await connectToSession(rootPid, 'rfb'), { timeoutMs: 10_000 });
     try {
       await display.waitForPixels((framebuffer) => framebuffer.colorAt(200, 150) === 0x336699, 10_000);
@@ -82,10 +80,10 @@ describe('the pictures of a session', () => {
     }
   }
 
-  async function pixelsOf(checkpoint: string): Promise<Buffer> {
+  async function pixelsOf(checkpoint: number): Promise<Buffer> {
     const file = join(lab.dir, 'screen.png');
     const { width, height, path } = await lab.program.answer<PictureFile>([
-      ...['picture', checkpoint, '-o', file, ...lab.at()],
+      ...['picture', `${checkpoint}`, '-o', file, ...lab.at()],
     ]);
     assert.deepEqual([width, height, path], [640, 400, file]);
     assert.equal((await stat(file)).mode & 0o777, 0o600);

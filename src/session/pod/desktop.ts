@@ -169,6 +169,7 @@ export class Desktop {
       let files: CapturedTree | undefined;
       const { pauseMs, warnings } = await checkpointSession(session, {
         imagesDir,
+        whileDumping: () => picture.make(),
         whileFrozen: async (signal) => {
           files = await this.root.capture(onProgress, { rootPid, signal });
         },

@@ -2,10 +2,11 @@
 import { rm, writeFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { PICTURE_NAME } from '../../sync/browse/checkpoint-picture.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
 import { endsWithin } from '../host/deadline.ts';
-import { listSessionTasks } from '../preflight/session-tasks.ts';
+import { stateOfService } from '../preflight/session-tasks.ts';
 import type { ProcessSession } from '../process/processes.ts';
 import { connectToSession } from '../process/session-socket.ts';
 import { openRfb } from '../rfb/client.ts';
@@ -28,11 +29,12 @@ const SIDE_PIXELS = 640;
 
 /** A picture of one moment, or the reason why there is none: a checkpoint does without it. */
 export class ScreenPicture {
-  readonly #png: Promise<Uint8Array | undefined>;
+  readonly #pixels: Pixels | undefined;
+  #png: Promise<Uint8Array | undefined> | undefined;
   #absence: string | undefined;
 
   private constructor(pixels: Pixels | undefined) {
-    this.#png = pixels === undefined ? Promise.resolve(undefined) : this.#make(pixels);
+    this.#pixels = pixels;
   }
 
   /**
@@ -49,8 +51,14 @@ export class ScreenPicture {
     }
   }
 
+  /** Makes it small and a PNG, in pieces of a few milliseconds; nothing happens the next times. */
+  make(): void {
+    this.#png ??= this.#make();
+  }
+
   /** Puts it beside the images, once it is made. Never rejects: what cannot be written is left out. */
   async writeInto(imagesDir: string): Promise<void> {
+    this.make();
     const png = await this.#png;
     if (png === undefined) return;
     const file = join(imagesDir, PICTURE_NAME);
@@ -67,8 +75,12 @@ export class ScreenPicture {
     return this.#absence === undefined ? {} : { noPicture: this.#absence };
   }
 
-  async #make(pixels: Pixels): Promise<Uint8Array | undefined> {
+  async #make(): Promise<Uint8Array | undefined> {
+    const pixels = this.#pixels;
+    if (pixels === undefined) return undefined;
     try {
+      // CRIU, which was just started, goes first
+      await setImmediate();
       return encodePng(await scaleDown(pixels, fittingSize(pixels, SIDE_PIXELS)));
     } catch (error) {
       this.#absence = reasonOf(error);
@@ -99,9 +111,9 @@ async function lookAt({ rootPid }: Pick<ProcessSession, 'rootPid'>): Promise<Pix
 
 /** Nor does CRIU dump a display with a connection that it has not taken yet and that is over: one that is stopped would take none. */
 function requireAwake(rootPid: number): void {
-  const display = listSessionTasks(rootPid).find(({ program }) => program === DISPLAY_PROGRAM);
-  if (display === undefined) throw new Error('the session has no display');
-  if (STOPPED_STATES.has(display.state)) throw new Error('the display is stopped');
+  const state = stateOfService(rootPid, DISPLAY_PROGRAM);
+  if (state === undefined) throw new Error('the session has no display');
+  if (STOPPED_STATES.has(state)) throw new Error('the display is stopped');
 }
 
 async function readScreen(socket: Socket): Promise<Pixels> {

@@ -79,12 +79,14 @@ export class Suspension {
     const session = this.#live.require();
     const startedMs = performance.now();
     const { content } = this.#opened.pod;
+    const looking = ScreenPicture.take(session);
     content.discard();
     // Its threads are there when the processes are saved, which keeps one of the processors busy.
     content.prepare();
     const { mountDir } = this.#opened.device;
     const writtenBefore = await countDeviceWrites(mountDir);
-    const [imagesDir, picture] = await Promise.all([openImages(this.#staging), ScreenPicture.take(session)]);
+    const imagesDir = await openImages(this.#staging);
+    const picture = await looking;
     onProgress({ step: 'saving the processes' });
     let figures: SuspendFigures;
     let storing: Storing | undefined;
@@ -97,7 +99,11 @@ export class Suspension {
         // No process runs again unless CRIU fails now: what it saved is stored while it ends them.
         storing = this.#store(onProgress, { picture, ended: ended.promise });
       };
-      const { pauseMs } = await suspendSession(session, { imagesDir, whileFrozen });
+      const { pauseMs } = await suspendSession(session, {
+        imagesDir,
+        whileDumping: () => picture.make(),
+        whileFrozen,
+      });
       figures = { pauseMs, suspendMs: performance.now() - startedMs, startedMs };
       ended.resolve();
     } catch (error) {

@@ -53,6 +53,8 @@ export interface DumpOptions {
   readonly workDir: string;
   /** False ends the session when its images are written. */
   readonly leaveRunning: boolean;
+  /** Called once it is started. */
+  readonly whileDumping?: () => void;
   /**
    * Runs when the images are complete and the session still stands still; if it throws, the session goes on. Its signal
    * aborts when the dump is over before it: the session then runs again. Its end is waited for in any case.
@@ -95,19 +97,21 @@ export class DumpFailure extends Error {
  * @throws DumpFailure; whatever `whileFrozen` threw; DeskPodError RUNTIME_MISSING without CRIU.
  */
 export async function criuDump(programs: Programs, options: DumpOptions): Promise<DumpStats> {
-  const { rootPid, mergedDir, imagesDir, workDir, leaveRunning, whileFrozen } = options;
+  const { rootPid, mergedDir, imagesDir, workDir, leaveRunning, whileDumping, whileFrozen } = options;
   const logFile = `${workDir}/dump.log`;
   await rm(logFile, { force: true });
   await rm(`${workDir}/stats-dump`, { force: true });
   const hook = await openFreezeHook(workDir, whileFrozen);
   try {
-    await criu(programs, `${workDir}/dump.out`, [
+    const dumping = criu(programs, `${workDir}/dump.out`, [
       'dump',
       ...['--tree', `${rootPid}`, '--images-dir', imagesDir, '--work-dir', workDir, '--log-file', logFile],
       ...['--root', mergedDir, '--network-lock', 'skip', ...SHARED_FLAGS, ...hook.criuArgs],
       ...(leaveRunning ? ['--leave-running'] : []),
       ...STOP_TIMEOUT,
     ]);
+    whileDumping?.();
+    await dumping;
   } catch (error) {
     if (error instanceof OutputError && error.process.signal !== undefined) await endStrayDump(imagesDir);
     if (hook.failure() !== undefined) throw hook.failure();

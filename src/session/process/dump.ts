@@ -19,6 +19,8 @@ const DUMP_RETRY_PAUSE_MS = 40;
 export interface CheckpointOptions {
   /** An empty folder; on a tmpfs, as the session stands still while it is written. */
   readonly imagesDir: string;
+  /** Called when CRIU has begun, for work that is to be done beside it; again if the dump has to be tried again. */
+  readonly whileDumping?: () => void;
   /**
    * Runs when the images are complete and the session still stands still: files and memory are of one instant. Runs
    * again if the dump has to be tried again. Its signal aborts if the dump fails meanwhile: the session then goes on,
@@ -56,7 +58,7 @@ export interface DumpedSession {
  */
 export async function dumpWithRetries(
   session: DumpedSession,
-  { imagesDir, whileFrozen = async () => undefined }: CheckpointOptions,
+  { imagesDir, whileDumping = () => undefined, whileFrozen = async () => undefined }: CheckpointOptions,
   leaveRunning: boolean,
   startedAtMs: number,
 ): Promise<CheckpointFigures> {
@@ -67,7 +69,7 @@ export async function dumpWithRetries(
   let failedAtMs: number | undefined;
   for (let attemptCount = 1; ; attemptCount++) {
     try {
-      const options = { rootPid, mergedDir, imagesDir, workDir, leaveRunning, whileFrozen };
+      const options = { rootPid, mergedDir, imagesDir, workDir, leaveRunning, whileDumping, whileFrozen };
       const { pauseMs } = await criuDump(programs, options);
       const dumpMs = performance.now() - startedAtMs;
       return { pauseMs, imageBytes: await folderBytes(imagesDir), dumpMs, attemptCount };

@@ -85,6 +85,8 @@ export class Exchange {
   onFence(flags: number, payload: Uint8Array): void {
     this.knowsFences = true;
     if ((flags & FENCE.request) !== 0) {
+      // who has hung up only waits for the other end to do so
+      if (this.#stream.writableEnded) return;
       const known = FENCE.blockBefore | FENCE.blockAfter | FENCE.syncNext;
       this.send(clientFence(flags & known, payload));
       return;

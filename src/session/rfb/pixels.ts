@@ -89,11 +89,13 @@ export class Framebuffer {
 
   /** Puts `rowCount` whole rows of pixels (4 bytes each, the fourth is ignored) at x, y. */
   putRows(x: number, y: number, width: number, rowCount: number, pixels: Uint8Array): void {
+    const rgba = this.#rgba;
     const rowBytes = width * 4;
     for (let row = 0; row < rowCount; row++) {
       const start = ((y + row) * this.#width + x) * 4;
-      this.#rgba.set(pixels.subarray(row * rowBytes, (row + 1) * rowBytes), start);
-      for (let alpha = start + 3; alpha < start + rowBytes; alpha += 4) this.#rgba[alpha] = 255;
+      const end = start + rowBytes;
+      rgba.set(pixels.subarray(row * rowBytes, (row + 1) * rowBytes), start);
+      for (let alpha = start + 3; alpha < end; alpha += 4) rgba[alpha] = 255;
     }
   }
 }

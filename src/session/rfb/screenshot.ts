@@ -5,7 +5,15 @@ import type { Pixels } from './scaled-pixels.ts';
 
 /** Pixels as the bytes of a PNG file (RGB, no alpha). */
 export function encodePng({ width, height, rgba }: Pixels): Uint8Array {
+  const rgb = Buffer.allocUnsafe(width * height * 3);
+  for (let from = 0, to = 0; to < rgb.length; from += 4, to += 3) {
+    rgb[to] = rgba[from] as number;
+    rgb[to + 1] = rgba[from + 1] as number;
+    rgb[to + 2] = rgba[from + 2] as number;
+  }
   const png = new PNG({ width, height });
-  png.data = Buffer.from(rgba.buffer, rgba.byteOffset, rgba.byteLength);
-  return PNG.sync.write(png, { colorType: 2, inputHasAlpha: true, deflateLevel: 3, filterType: 0 });
+  png.data = rgb;
+  // pngjs blends each pixel with a background if it is given one with alpha
+  const input = { inputColorType: 2, inputHasAlpha: false } as const;
+  return PNG.sync.write(png, { colorType: 2, ...input, deflateLevel: 3, filterType: 0 });
 }
