@@ -1,4 +1,5 @@
 // Which packs a pod consists of: those that a checkpoint or a prune has named, without those that a prune removed.
+import { type Append, appendToCopy } from './append.ts';
 
 /** Packs that one event named. */
 interface NamedPacks {
@@ -19,8 +20,13 @@ export interface PackState {
 export const NO_PACKS: PackState = { named: [], removed: [] };
 
 /** The packs after the event at `seq` has named some more. */
-export function namePacks(packs: PackState, seq: number, names: readonly string[]): PackState {
-  return names.length === 0 ? packs : { ...packs, named: [...packs.named, { seq, names }] };
+export function namePacks(
+  packs: PackState,
+  seq: number,
+  names: readonly string[],
+  append: Append = appendToCopy,
+): PackState {
+  return names.length === 0 ? packs : { ...packs, named: append(packs.named, { seq, names }) };
 }
 
 /** The packs after a prune at `seq`. */

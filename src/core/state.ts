@@ -1,4 +1,5 @@
 // The state of a pod: a pure fold of its log.
+import { type Append, appendInRun, appendToCopy } from './append.ts';
 import type { Doubt } from './checkpoint-doubt.ts';
 import type {
   CheckpointSealed,
@@ -197,8 +198,15 @@ export const INITIAL_STATE: PodState = {
   provenRestore: undefined,
 };
 
-/** The state after one more event. Total: every event of the union has its case, or this does not compile. */
-export function evolve(state: PodState, { seq, atMs, event }: LoggedEvent): PodState {
+/**
+ * The state after one more event. Total: every event of the union has its case, or this does not compile. `append` makes the lists
+ * that only grow; the state before stays as it is unless {@link fold} says otherwise.
+ */
+export function evolve(
+  state: PodState,
+  { seq, atMs, event }: LoggedEvent,
+  append: Append = appendToCopy,
+): PodState {
   const next: PodState = { ...state, seq };
   switch (event.type) {
     case 'pod.created': {
@@ -259,11 +267,11 @@ export function evolve(state: PodState, { seq, atMs, event }: LoggedEvent): PodS
       const needs = event.images === undefined || processor === undefined ? {} : { processor };
       return {
         ...next,
-        checkpoints: [...state.checkpoints, { ...checkpoint, ...needs, seq, atMs }],
+        checkpoints: append(state.checkpoints, { ...checkpoint, ...needs, seq, atMs }),
         lastCheckpoint: event.number,
         reference: event.number,
         doubt: undefined,
-        packs: namePacks(state.packs, seq, event.packs),
+        packs: namePacks(state.packs, seq, event.packs, append),
       };
     }
     case 'home.added':
@@ -394,7 +402,8 @@ function verifiedAt(
 /** The state that a run of events leads to. */
 export function fold(events: Iterable<LoggedEvent>, from: PodState = INITIAL_STATE): PodState {
   let state = from;
-  for (const logged of events) state = evolve(state, logged);
+  const append = appendInRun();
+  for (const logged of events) state = evolve(state, logged, append);
   return state;
 }
 

@@ -80,8 +80,8 @@ describe('the list of checkpoints', () => {
     const events = [added('/a'), added('/b')];
     for (let number = 1; number <= count; number++)
       events.push(sealed(number, { fileCount: number }), acknowledged('/a', events.length + 1));
-    const state = stateAfter(...events);
     const startedMs = performance.now();
+    const state = stateAfter(...events);
     const list = listCheckpoints(state, { last: 10, hourly: 48, daily: 30, yearly: 10 });
     const json = JSON.stringify(list);
     const tookMs = performance.now() - startedMs;

@@ -29,7 +29,7 @@ const SIDE_PIXELS = 640;
 
 /** A picture of one moment, or the reason why there is none: a checkpoint does without it. */
 export class ScreenPicture {
-  readonly #pixels: Pixels | undefined;
+  #pixels: Pixels | undefined;
   #png: Promise<Uint8Array | undefined> | undefined;
   #absence: string | undefined;
 
@@ -77,6 +77,7 @@ export class ScreenPicture {
 
   async #make(): Promise<Uint8Array | undefined> {
     const pixels = this.#pixels;
+    this.#pixels = undefined;
     if (pixels === undefined) return undefined;
     try {
       // CRIU, which was just started, goes first
