@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { measureDisplay } from './display/display.ts';
 import { measureOverhead } from './overhead.ts';
 import { measureScale } from './scale.ts';
 import { measureSession } from './session.ts';
@@ -14,22 +15,24 @@ const { values, positionals } = parseArgs({
     runs: { type: 'string' },
     revisions: { type: 'string', default: '98' },
     files: { type: 'string', default: '1000000' },
+    seconds: { type: 'string', default: '20' },
   },
 });
 const [what] = positionals;
-const RUNS: Readonly<Record<string, string>> = { session: '10', overhead: '15' };
+const RUNS: Readonly<Record<string, string>> = { session: '10', overhead: '15', display: '4' };
 const runs = Number(values.runs ?? RUNS[what ?? ''] ?? '5');
-const [revisions, files] = [Number(values.revisions), Number(values.files)];
+const [revisions, files, seconds] = [Number(values.revisions), Number(values.files), Number(values.seconds)];
 const MEASURES: Readonly<Record<string, (place: string, isJson: boolean) => Promise<boolean>>> = {
   sync: (place, isJson) => measureSync(place, { runs, revisions, isJson }),
   session: (place, isJson) => measureSession(place, { runs, isJson }),
   overhead: (place, isJson) => measureOverhead(place, { runs, isJson }),
+  display: (place, isJson) => measureDisplay(place, { runs, seconds, isJson }),
   scale: (place, isJson) => measureScale(place, { files, revisions, isJson }),
 };
 const measure = Object.hasOwn(MEASURES, what ?? '') ? MEASURES[what ?? ''] : undefined;
-if (measure === undefined || !(runs >= 1) || !(revisions >= 0) || !(files >= 1)) {
+if (measure === undefined || !(runs >= 1) || !(revisions >= 0) || !(files >= 1) || !(seconds >= 5)) {
   console.error(
-    'usage: ops/bench sync|session|overhead|scale [--json] [--runs COUNT] [--revisions COUNT] [--files COUNT]',
+    'usage: ops/bench sync|session|overhead|display|scale [--json] [--runs COUNT] [--revisions COUNT] [--files COUNT] [--seconds COUNT]',
   );
   process.exit(2);
 }

@@ -1,15 +1,11 @@
 // ops/bench overhead: what work costs inside a session, beside the same work in a plain chroot of the same base.
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isDeskPodError } from '../../src/core/errors.ts';
-import { SHIFTED_ID_START } from '../../src/session/barrier/bundle.ts';
-import { SESSION_UID } from '../../src/session/barrier/environment.ts';
-import { findBase } from '../../src/session/base/base.ts';
-import { Desktop } from '../../src/session/pod/desktop.ts';
-import { openDevice } from '../../src/session/pod/open-device.ts';
 import { releaseDevice } from '../../src/session/pod/release.ts';
-import { ProcessError, run } from '../../src/sync/process.ts';
+import { run } from '../../src/sync/process.ts';
+import { haveBase } from '../have-base.ts';
 import { Program } from '../user/program.ts';
+import { type Exec, inRootOf } from './chroot.ts';
 import { Findings, type Limit } from './report.ts';
 
 const PASSPHRASE = 'correct horse battery staple';
@@ -42,15 +38,12 @@ export interface OverheadOptions {
   readonly isJson: boolean;
 }
 
-/** Where work is done: what a command prints there. */
-type Exec = (...argv: string[]) => Promise<string>;
-
 /**
  * Measures below `place` and prints the rows; returns true if all hold. Both places are layers over the same base in
  * encrypted devices of their own; work is done in one and then the other, and each is first in half of the runs.
  */
 export async function measureOverhead(place: string, { runs, isJson }: OverheadOptions): Promise<boolean> {
-  await haveBase();
+  await haveBase(BASE, BASE_PACKAGES);
   const findings = new Findings();
   const passphraseFile = join(place, 'passphrase');
   await writeFile(passphraseFile, `${PASSPHRASE}\n`, { mode: 0o600 });
@@ -61,7 +54,7 @@ export async function measureOverhead(place: string, { runs, isJson }: OverheadO
       await program.json('create', device, '--size', DEVICE_SIZE, '--base', BASE, '--no-runtime');
     await program.json('start', inner, '--no-view');
     const inside: Exec = (...argv) => program.exec(inner, ...argv);
-    await inRootOf(outer, async (outside) => {
+    await inRootOf(outer, PASSPHRASE, async ({ exec: outside }) => {
       for (const exec of [inside, outside]) await prepare(exec);
       for (let i = 0; i < runs; i++) {
         await measureOnce(findings, { deskpod: inside, [CHROOT]: outside }, i % 2 === 0);
@@ -119,44 +112,4 @@ async function prepare(exec: Exec): Promise<void> {
     await exec('sh', '-c', 'printf %s "$1" >"$2"', 'sh', text, `${WORK_DIR}/${name}`);
   }
   await exec('sh', `${WORK_DIR}/work.sh`, 'prepare');
-}
-
-/** What programs expect of the kernel. A mount namespace for these would hold on to whatever else the host has mounted. */
-const KERNEL_FOLDERS = ['proc', 'dev', 'sys'];
-
-/** Mounts base and layer of a device as a session has them, and runs work in a plain chroot there, as the session's user. */
-async function inRootOf(device: string, act: (exec: Exec) => Promise<void>): Promise<void> {
-  const desktop = await Desktop.take(await openDevice(device, { passphrase: PASSPHRASE }), () => undefined);
-  const { mergedDir } = desktop.root;
-  const user = SHIFTED_ID_START + SESSION_UID;
-  const variables = ['PATH=/usr/local/bin:/usr/bin:/bin', 'HOME=/home/user', 'USER=user', 'LANG=C.UTF-8'];
-  try {
-    await desktop.root.mount();
-    for (const name of KERNEL_FOLDERS)
-      await run('mount', ['--rbind', '--make-rslave', `/${name}`, join(mergedDir, name)]);
-    await act(async (...argv) => {
-      const entered = [`--userspec=${user}:${user}`, mergedDir, 'env', '-i', ...variables, ...argv];
-      return (await run('chroot', entered)).stdout;
-    });
-  } finally {
-    for (const name of KERNEL_FOLDERS)
-      await run('umount', ['--recursive', join(mergedDir, name)]).catch(ifNotMounted);
-    await desktop.root.unmount();
-    await desktop.close();
-  }
-}
-
-function ifNotMounted(error: unknown): void {
-  if (!(error instanceof ProcessError && error.stderrTail.includes('not mounted'))) throw error;
-}
-
-async function haveBase(): Promise<void> {
-  try {
-    await findBase(BASE);
-  } catch (error) {
-    if (!isDeskPodError(error, 'BASE_NOT_FOUND')) throw error;
-    process.stderr.write(`building the base ${BASE}\n`);
-    const deskpod = new URL('../../bin/deskpod', import.meta.url).pathname;
-    await run(deskpod, ['base', 'build', BASE, '--package', ...BASE_PACKAGES]);
-  }
 }

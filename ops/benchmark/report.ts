@@ -8,6 +8,8 @@ export interface Limit {
   readonly peerName: string;
   /** Without one the row is there to be read, and always holds. */
   readonly limit?: number;
+  /** The limit is what must be reached. */
+  readonly isFloor?: boolean;
   /** For limits that are not another's: the value that `limit` times must not be exceeded. */
   readonly budget?: number;
 }
@@ -51,13 +53,18 @@ export class Findings {
     const [ours, peer] = [median(taken), median(others)];
     const ratio = ours / peer;
     const highest = { oursP95: percentile95(taken), peerP95: percentile95(others) };
-    const holds = limit.limit === undefined ? Number.isFinite(ratio) : ratio <= limit.limit;
-    return { ...limit, ours, peer, ...highest, ratio, holds };
+    return { ...limit, ours, peer, ...highest, ratio, holds: isWithin(limit, ours, peer) };
   }
 
   #sorted(name: string, tool: string): readonly number[] {
     return [...(this.#taken.get(`${name}/${tool}`) ?? [])].sort((a, b) => a - b);
   }
+}
+
+/** By a product, as what is best of all may be nothing, which nothing can be divided by. */
+function isWithin({ limit, isFloor = false }: Limit, ours: number, peer: number): boolean {
+  if (limit === undefined) return Number.isFinite(ours) && Number.isFinite(peer);
+  return isFloor ? ours >= limit * peer : ours <= limit * peer;
 }
 
 function median(sorted: readonly number[]): number {
@@ -74,5 +81,5 @@ function percentile95(sorted: readonly number[]): number {
 function lineOf({ name, unit, ours, oursP95, peer, peerName, ratio, limit, holds }: Row): string {
   const values = `${ours.toFixed(2)} ${unit} (95 %: ${oursP95.toFixed(2)}), ${peerName} ${peer.toFixed(2)} ${unit}`;
   const judged = limit === undefined ? '' : ` of ${limit}  ${holds ? 'holds' : 'DOES NOT HOLD'}`;
-  return `${name.padEnd(32)} ${values.padEnd(60)} ${ratio.toFixed(2)}${judged}`;
+  return `${name.padEnd(32)} ${values.padEnd(60)} ${Number.isNaN(ratio) ? '-' : ratio.toFixed(2)}${judged}`;
 }

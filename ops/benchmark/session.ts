@@ -2,8 +2,6 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isDeskPodError } from '../../src/core/errors.ts';
-import { findBase } from '../../src/session/base/base.ts';
 import type { StartReport, StatusReport } from '../../src/session/operation/operations.ts';
 import { Desktop } from '../../src/session/pod/desktop.ts';
 import { openDevice } from '../../src/session/pod/open-device.ts';
@@ -11,6 +9,7 @@ import { releaseDevice } from '../../src/session/pod/release.ts';
 import { restoreTree } from '../../src/sync/files/restore.ts';
 import type { CheckpointReport } from '../../src/sync/pod/seal-checkpoint.ts';
 import { run } from '../../src/sync/process.ts';
+import { haveBase } from '../have-base.ts';
 import { Program } from '../user/program.ts';
 import { bareDump, bareRestore } from './bare-criu.ts';
 import { openApplications, PAPER_BASE, PAPER_PACKAGES, writeDocuments } from './paper-desktop.ts';
@@ -47,7 +46,7 @@ export interface SessionOptions {
 
 /** Measures below `place` and prints the rows; returns true if all hold. */
 export async function measureSession(place: string, options: SessionOptions): Promise<boolean> {
-  await havePaperBase();
+  await haveBase(PAPER_BASE, PAPER_PACKAGES);
   const memory = join(place, 'memory');
   await mkdir(memory);
   await run('mount', ['-t', 'tmpfs', '-o', 'mode=700', 'tmpfs', memory]);
@@ -205,14 +204,4 @@ async function ticksOf(pid: number): Promise<number> {
   for (const child of children.split(' ').filter((text) => text !== ''))
     ticks += await ticksOf(Number(child));
   return ticks;
-}
-
-async function havePaperBase(): Promise<void> {
-  try {
-    await findBase(PAPER_BASE);
-  } catch (error) {
-    if (!isDeskPodError(error, 'BASE_NOT_FOUND')) throw error;
-    const deskpod = new URL('../../bin/deskpod', import.meta.url).pathname;
-    await run(deskpod, ['base', 'build', PAPER_BASE, '--package', ...PAPER_PACKAGES]);
-  }
 }

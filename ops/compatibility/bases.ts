@@ -1,11 +1,8 @@
 // The bases that the applications come from: a few, so that one which cannot be built costs only its own applications.
-import { isDeskPodError } from '../../src/core/errors.ts';
-import { findBase } from '../../src/session/base/base.ts';
-import { run } from '../../src/sync/process.ts';
 import { PAPER_BASE, PAPER_PACKAGES } from '../benchmark/paper-desktop.ts';
 
 /** What is in a base besides what every base has. Recommended packages must be named: a base is built without them. */
-const PACKAGES = {
+export const PACKAGES = {
   desktop: [],
   'compat-text': ['vim', 'nano', 'emacs-gtk', 'tmux', 'mc', 'htop', 'python3', 'nodejs'],
   'compat-browsers': ['firefox-esr', 'chromium', 'thunderbird'],
@@ -19,16 +16,3 @@ const PACKAGES = {
 
 /** The name of one of them. */
 export type BaseName = keyof typeof PACKAGES;
-
-/** Builds a base if this host does not have it. Takes minutes then. */
-export async function haveBase(name: BaseName, onStep: (step: string) => void): Promise<void> {
-  try {
-    await findBase(name);
-  } catch (error) {
-    if (!isDeskPodError(error, 'BASE_NOT_FOUND')) throw error;
-    onStep(`building the base ${name}`);
-    const deskpod = new URL('../../bin/deskpod', import.meta.url).pathname;
-    const packages = PACKAGES[name];
-    await run(deskpod, ['base', 'build', name, ...(packages.length === 0 ? [] : ['--package', ...packages])]);
-  }
-}

@@ -5,10 +5,11 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { EXIT_STATUS } from '../../src/cli/exit-codes.ts';
 import { releaseDevice } from '../../src/session/pod/release.ts';
+import { haveBase } from '../have-base.ts';
 import { Program } from '../user/program.ts';
 import { clearAbandoned, makeWorkplace, type Workplace } from '../user/workplace.ts';
 import type { Application } from './application.ts';
-import { type BaseName, haveBase } from './bases.ts';
+import { type BaseName, PACKAGES } from './bases.ts';
 import { CATALOGUE } from './catalogue.ts';
 import { lineOf, markdownOf, type Row, reportOf } from './report.ts';
 import { tryApplication } from './trial.ts';
@@ -88,7 +89,7 @@ async function tryBase(
   const program = new Program(passphraseFile, signal);
   const rows: Row[] = [];
   try {
-    await haveBase(base, (step) => process.stderr.write(`${step}\n`));
+    await haveBase(base, PACKAGES[base]);
     await program.json('create', device, '--size', DEVICE_SIZE, '--base', base, '--no-runtime');
     for (const application of applications) {
       const onStep = (step: string): void => void process.stderr.write(`${application.name}: ${step}\n`);
