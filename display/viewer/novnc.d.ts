@@ -7,12 +7,33 @@ declare module '@novnc/novnc' {
     clipboard: CustomEvent<{ readonly text: string }>;
   }
 
+  /** A picture that is being decoded; noVNC draws it, and what comes after it, when it is ready. */
+  interface PendingFrame {
+    ready: boolean;
+    frame: VideoFrame | undefined;
+    readonly promise: Promise<void>;
+  }
+
+  /** What draws: no part of the documented interface, so a new version of noVNC is looked at first. */
+  interface Display {
+    imageRect(
+      x: number,
+      y: number,
+      width: number,
+      height: number,
+      type: string,
+      bytes: Uint8Array<ArrayBuffer>,
+    ): void;
+    videoFrame(x: number, y: number, width: number, height: number, frame: PendingFrame): void;
+  }
+
   /** One connection to a display, drawn into an element. */
   export default class RFB extends EventTarget {
     constructor(target: Element, socket: WebSocket);
     scaleViewport: boolean;
     resizeSession: boolean;
     focusOnClick: boolean;
+    readonly _display: Display;
     background: string;
     /** 0 to 9, of JPEG. */
     qualityLevel: number;

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { measureDisplay } from './display/display.ts';
+import { measureEncodings } from './display/encodings.ts';
 import { measureOverhead } from './overhead.ts';
 import { measureScale } from './scale.ts';
 import { measureSession } from './session.ts';
@@ -19,7 +20,12 @@ const { values, positionals } = parseArgs({
   },
 });
 const [what] = positionals;
-const RUNS: Readonly<Record<string, string>> = { session: '10', overhead: '15', display: '4' };
+const RUNS: Readonly<Record<string, string>> = {
+  session: '10',
+  overhead: '15',
+  display: '4',
+  encodings: '2',
+};
 const runs = Number(values.runs ?? RUNS[what ?? ''] ?? '5');
 const [revisions, files, seconds] = [Number(values.revisions), Number(values.files), Number(values.seconds)];
 const MEASURES: Readonly<Record<string, (place: string, isJson: boolean) => Promise<boolean>>> = {
@@ -27,12 +33,13 @@ const MEASURES: Readonly<Record<string, (place: string, isJson: boolean) => Prom
   session: (place, isJson) => measureSession(place, { runs, isJson }),
   overhead: (place, isJson) => measureOverhead(place, { runs, isJson }),
   display: (place, isJson) => measureDisplay(place, { runs, seconds, isJson }),
+  encodings: (place, isJson) => measureEncodings(place, { runs, seconds, isJson }),
   scale: (place, isJson) => measureScale(place, { files, revisions, isJson }),
 };
 const measure = Object.hasOwn(MEASURES, what ?? '') ? MEASURES[what ?? ''] : undefined;
 if (measure === undefined || !(runs >= 1) || !(revisions >= 0) || !(files >= 1) || !(seconds >= 5)) {
   console.error(
-    'usage: ops/bench sync|session|overhead|display|scale [--json] [--runs COUNT] [--revisions COUNT] [--files COUNT] [--seconds COUNT]',
+    'usage: ops/bench sync|session|overhead|display|encodings|scale [--json] [--runs COUNT] [--revisions COUNT] [--files COUNT] [--seconds COUNT]',
   );
   process.exit(2);
 }

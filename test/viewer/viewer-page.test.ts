@@ -6,13 +6,48 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { type Duplex, duplexPair } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { chromium } from 'playwright-core';
 import { PNG } from 'pngjs';
 import { connectRfb } from '../../src/session/rfb/client.ts';
+import { serveViewer } from '../../src/session/viewer/server.ts';
 import { BROWSER } from './browser.ts';
 import { openTerminal, readWhen, until } from './desktop.ts';
 import { startViewerLab, untilState, type ViewerLab } from './viewer-lab.ts';
+
+/** A cell of a colour of its own for each place of the terminal, more of them than a palette holds. */
+const PAINT = `awk 'BEGIN {
+  for (y = 0; y < 30; y++) for (x = 0; x < 100; x++)
+    printf "\\033[48;2;%d;%d;%dm ", x * 2.5, y * 8, (x * y * 7) % 256
+}'; sleep 60`;
+const COUNT_DECODERS = `
+  globalThis.decoderCount = 0;
+  globalThis.ImageDecoder = class extends ImageDecoder {
+    constructor(init) { super(init); decoderCount++; }
+  };`;
+
+/** What a display of 2x2 says by turns; its first rectangle is Tight's JPEG, of four bytes that are none. */
+const BROKEN_PICTURE = [
+  Buffer.from('RFB 003.008\n'),
+  Buffer.from([1, 1]),
+  Buffer.from([0, 0, 0, 0]),
+  Buffer.from([0, 2, 0, 2, 32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 0, 8, 16, 0, 0, 0, 0, 0, 0, 1, 0x78]),
+  Buffer.from([0, 0, 0, 1, 0, 0, 0, 0, 0, 2, 0, 2, 0, 0, 0, 7, 0x90, 4, 1, 2, 3, 4]),
+];
+
+/** A display that says the next thing whenever something is said to it. */
+function displayThatSays(things: readonly Uint8Array[]): Duplex {
+  const [ours, theirs] = duplexPair();
+  const next = things.values();
+  const say = (): void => {
+    const { value } = next.next();
+    if (value !== undefined) theirs.write(value);
+  };
+  theirs.on('data', say);
+  say();
+  return ours;
+}
 
 describe('the page of the viewer', () => {
   let lab: ViewerLab;
@@ -31,8 +66,8 @@ describe('the page of the viewer', () => {
 
   afterEach(() => lab.stop());
 
-  /** How many pixels of the page's canvas differ visibly from what the display shows to an RFB client. */
-  async function countDifferences(): Promise<number> {
+  /** How many bytes of the page's canvas differ by more than `tolerance` from what the display shows to an RFB client. */
+  async function countDifferences(tolerance: number): Promise<number> {
     const url = await page.evaluate<string>("document.querySelector('canvas').toDataURL()");
     const shown = PNG.sync.read(Buffer.from(url.slice(url.indexOf(',') + 1), 'base64'));
     const client = await connectRfb(desktop.socketPath, { timeoutMs: 5000 });
@@ -41,14 +76,15 @@ describe('the page of the viewer', () => {
     if (shown.width !== expected.width || shown.height !== expected.height) return Number.POSITIVE_INFINITY;
     let count = 0;
     for (let offset = 0; offset < expected.data.length; offset++) {
-      if (Math.abs(Number(shown.data[offset]) - Number(expected.data[offset])) > 24) count += 1;
+      if (Math.abs(Number(shown.data[offset]) - Number(expected.data[offset])) > tolerance) count += 1;
     }
     return count;
   }
 
   /** The canvas has no pointer in it, an RFB client that did not move it sees it drawn: some 10 x 20 pixels. */
-  async function assertSamePicture(): Promise<void> {
-    const differences = await until(countDifferences, (count) => count < 1000);
+  async function assertSamePicture(tolerance = 24): Promise<void> {
+    const look = () => countDifferences(tolerance);
+    const differences = await until(look, (count) => count < 1000);
     assert.ok(differences < 1000, `${differences} bytes differ`);
   }
 
@@ -83,6 +119,29 @@ describe('the page of the viewer', () => {
     await page.getByRole('link').click();
     await untilState(page, 'running');
     other.close();
+  });
+
+  it('shows pictures of many colours as they are, decoded off its own thread', async () => {
+    await page.addInitScript(COUNT_DECODERS);
+    await open();
+    await openTerminal(desktop, PAINT);
+    const look = () => page.evaluate<number>('decoderCount');
+    const count = await until(look, (found) => found > 0);
+    assert.ok(count > 0, 'no picture was decoded');
+    // less than a wrong range of colours would make of it
+    await assertSamePicture(8);
+    assert.deepEqual(lab.complaints, []);
+  });
+
+  it('lets go of a display whose pictures are broken', async () => {
+    await viewer.close();
+    viewer = await serveViewer({ rfbConnect: async () => displayThatSays(BROKEN_PICTURE) });
+    await page.goto(viewer.url);
+    await untilState('lost');
+    assert.match(
+      String(await page.locator('#card-text').textContent()),
+      /connection was closed\. Trying again/,
+    );
   });
 
   it('takes what is typed to the desktop', async () => {

@@ -5,6 +5,7 @@ import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { processorSeconds } from './processor-time.ts';
 
 const WATCH = fileURLToPath(new URL('./canvas-watch.js', import.meta.url));
+const CHOOSE = fileURLToPath(new URL('./choose-encoding.js', import.meta.url));
 const BROWSER = '/usr/bin/chromium';
 const QUIET = [
   '--disable-background-networking',
@@ -36,6 +37,16 @@ export interface Drawn {
   readonly draws: number;
 }
 
+/** How pixels are to come instead of as the page would ask for them. */
+export interface Encoding {
+  /** Of JPEG, 0 to 9. */
+  readonly quality?: number;
+  /** The only encoding of pixels that is asked for, by its number in RFB. */
+  readonly only?: number;
+  /** Without what the page does for JPEG. */
+  readonly isAsNoVnc?: boolean;
+}
+
 /** The page, open and connected. */
 export class CanvasPage {
   readonly #context: BrowserContext;
@@ -47,7 +58,7 @@ export class CanvasPage {
   }
 
   /** Opens `url` and waits for the first picture; `profileDir` must not be there yet. */
-  static async open(url: string, profileDir: string): Promise<CanvasPage> {
+  static async open(url: string, profileDir: string, encoding?: Encoding): Promise<CanvasPage> {
     const context = await chromium.launchPersistentContext(profileDir, {
       executablePath: BROWSER,
       args: FLAGS,
@@ -56,6 +67,10 @@ export class CanvasPage {
     });
     const page = await context.newPage();
     await page.addInitScript({ path: WATCH });
+    if (encoding !== undefined) {
+      await page.addInitScript(`globalThis.deskpodEncoding = ${JSON.stringify(encoding)}`);
+      await page.addInitScript({ path: CHOOSE });
+    }
     await page.goto(url);
     const opened = new CanvasPage(context, page);
     await opened.#until('deskpodBench.counts.draws > 0', 'a first picture');

@@ -10,10 +10,12 @@ import { CanvasPage } from './canvas-page.ts';
 import { framesBetween, judge, makeClip, playClip } from './clip.ts';
 import { type Shown, showPlain, showPod } from './shown.ts';
 
-const PASSPHRASE = 'correct horse battery staple';
-const BASE = 'display';
-const BASE_PACKAGES = ['mpv', 'ffmpeg', 'novnc', 'websockify', 'pulseaudio', 'pulseaudio-utils'];
-const DEVICE_SIZE = '3G';
+/** Of every pod that is made to be looked at. */
+export const PASSPHRASE = 'correct horse battery staple';
+/** What plays the clip, what makes it, and what we are measured beside. */
+export const DISPLAY_BASE = 'display';
+export const DISPLAY_PACKAGES = ['mpv', 'ffmpeg', 'novnc', 'websockify', 'pulseaudio', 'pulseaudio-utils'];
+export const DISPLAY_SIZE = '3G';
 const PLAIN = 'TigerVNC, noVNC';
 
 const LETTERS = 'the quick brown fox jumps over the lazy dog and goes home again'.replaceAll(' ', '');
@@ -53,7 +55,7 @@ export async function measureDisplay(
   place: string,
   { runs, seconds, isJson }: DisplayOptions,
 ): Promise<boolean> {
-  await haveBase(BASE, BASE_PACKAGES);
+  await haveBase(DISPLAY_BASE, DISPLAY_PACKAGES);
   const findings = new Findings();
   const passphraseFile = join(place, 'passphrase');
   await writeFile(passphraseFile, `${PASSPHRASE}\n`, { mode: 0o600 });
@@ -83,7 +85,7 @@ export async function measureDisplay(
   ];
   try {
     for (const device of [inner, outer])
-      await program.json('create', device, '--size', DEVICE_SIZE, '--base', BASE, '--no-runtime');
+      await program.json('create', device, '--size', DISPLAY_SIZE, '--base', DISPLAY_BASE, '--no-runtime');
     for (let i = 0; i < runs; i++) {
       for (const show of i % 2 === 0 ? sides : sides.toReversed()) await show();
       process.stderr.write(`${i + 1} of ${runs} runs\n`);

@@ -77,6 +77,11 @@ export const PROFILE_FILES: readonly ProfileFile[] = [
     text: 'export CHROMIUM_FLAGS="$CHROMIUM_FLAGS --no-sandbox --disable-gpu"\n',
     reason: "Debian's Chromium reads it: its sandbox needs nested namespaces, and there is no GPU",
   },
+  {
+    path: '/etc/mpv/mpv.conf',
+    text: 'vo=x11,\n',
+    reason: 'mpv reads it: it would draw by OpenGL, which the processor cannot do at the pace of a film',
+  },
 ];
 
 /** The environment of the session's first process. */
