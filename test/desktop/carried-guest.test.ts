@@ -8,8 +8,7 @@ import { run } from '../../src/sync/process.ts';
 import { makeErofs } from '../session/erofs-image.ts';
 import { bootGuest, GUEST_RELEASES, guestDirOf, lastLines, OLD_MACHINE } from '../session/guest/machine.ts';
 import { makeBareRoot } from './bare-host.ts';
-import { DesktopLab } from './desktop-lab.ts';
-import { makeRuntimeImage } from './runtime-image.ts';
+import { suspendedPod } from './suspended-pod.ts';
 
 /** To start a desktop, and to emulate a machine in which it goes on. */
 const TIMEOUT_MS = 600_000;
@@ -36,45 +35,32 @@ echo "{\\"from\\":$from,\\"to\\":$to}" >/dev/ttyS1
 for (const release of GUEST_RELEASES) {
   describe(`a device that carries its runtime, under the kernel of Debian ${release}`, function () {
     this.timeout(TIMEOUT_MS);
-    let lab: DesktopLab;
-    before(makeRuntimeImage);
-    beforeEach(async () => {
-      lab = await DesktopLab.open();
-    });
-    afterEach(async () => {
-      await lab.close();
-    });
+    const pod = suspendedPod();
 
     it('goes on there with nothing but util-linux, and then here again', async () => {
-      await lab.create(800, { processorLevel: 'x86-64-v2', carriesRuntime: true });
-      await lab.start();
-      await lab.startCounter();
-      const before = await lab.counter();
-      await lab.program.answer(['suspend', ...lab.at()]);
-
       const [started, climbed, suspended] = await runThere();
       assert.equal((started as StartReport).resumedCheckpoint, 1);
       const { from, to } = climbed as { from: number; to: number };
-      assert.ok(from >= before.count && to > from, JSON.stringify(climbed));
+      assert.ok(from >= pod.here.count && to > from, JSON.stringify(climbed));
       assert.equal((suspended as CheckpointReport).number, 2);
 
-      const { resumedCheckpoint } = await lab.start();
+      const { resumedCheckpoint } = await pod.lab.start();
       assert.equal(resumedCheckpoint, 2);
-      assert.equal((await lab.counter(before.count)).pid, before.pid);
+      pod.assertGoesOn(await pod.lab.counter(pod.here.count));
     });
 
     /** What the commands there answered, in their order. */
     async function runThere(): Promise<unknown[]> {
-      const dir = join(lab.dir, 'guest');
+      const dir = join(pod.lab.dir, 'guest');
       const checkoutDir = join(dir, 'checkout');
       await mkdir(checkoutDir, { recursive: true });
-      await cp(join(lab.dir, 'passphrase'), join(checkoutDir, 'passphrase'));
+      await cp(join(pod.lab.dir, 'passphrase'), join(checkoutDir, 'passphrase'));
       await writeFile(join(checkoutDir, 'boot.sh'), PROGRAM);
       const image = { root: join(dir, 'root.erofs'), checkout: join(dir, 'checkout.erofs') };
       await makeErofs(await makeRoot(join(dir, 'root')), image.root);
       await makeErofs(checkoutDir, image.checkout);
       const told = await bootGuest(release, {
-        ...{ dir, ...image, disk: lab.image, program: '/checkout/boot.sh', ...OLD_MACHINE },
+        ...{ dir, ...image, disk: pod.lab.image, program: '/checkout/boot.sh', ...OLD_MACHINE },
       });
       const answers = told.split('\n').filter((line) => line.trim() !== '');
       assert.equal(answers.length, 3, `${told}${await lastLines(dir)}`);
@@ -87,7 +73,7 @@ for (const release of GUEST_RELEASES) {
       await mkdir(join(rootDir, 'checkout'));
       // the initrd of the guests hands over to this name
       await symlink('dash', join(rootDir, 'bin/bash'));
-      const guestRoot = join(lab.dir, 'guest-root');
+      const guestRoot = join(pod.lab.dir, 'guest-root');
       await mkdir(guestRoot);
       await run('mount', ['-o', 'loop,ro', join(guestDirOf(release), 'root.erofs'), guestRoot]);
       try {

@@ -4,11 +4,9 @@ import assert from 'node:assert/strict';
 import type { StartReport, StatusReport } from '../../src/session/operation/operations.ts';
 import type { CheckpointReport } from '../../src/sync/pod/seal-checkpoint.ts';
 import { IS_EXHAUSTIVE } from '../exhaustive.ts';
-import type { Counted } from '../session/counter.ts';
 import { TRAVEL_LIMITS } from '../session/guest/session-suite.ts';
-import { DesktopLab } from './desktop-lab.ts';
 import { runWithStick, type Told } from './guest/stick-host.ts';
-import { makeRuntimeImage } from './runtime-image.ts';
+import { suspendedPod } from './suspended-pod.ts';
 
 const TIMEOUT_MS = 1_200_000;
 /** Its kernel's package comes with systemd. */
@@ -20,6 +18,7 @@ const LIMITED = {
   'cpu.max': `${TRAVEL_LIMITS.processorCount * 100_000} 100000`,
 };
 const KILLED = 128 + 9;
+const describeThere = IS_EXHAUSTIVE ? describe : () => undefined;
 
 /** Where a session and its supervisor are, and what keeps the session. */
 interface Look {
@@ -40,31 +39,15 @@ interface UsedUp {
   readonly throttled: number;
 }
 
-describe(`a session on a host with systemd, under the kernel of Debian ${RELEASE},`, function () {
+describeThere(`a session on a host with systemd, under the kernel of Debian ${RELEASE},`, function () {
   this.timeout(TIMEOUT_MS);
-  const itThere = IS_EXHAUSTIVE ? it : () => undefined;
-  let lab: DesktopLab;
-  let here: Counted;
-  if (IS_EXHAUSTIVE) {
-    before(makeRuntimeImage);
-    beforeEach(async () => {
-      lab = await DesktopLab.open();
-      await lab.create(800, { processorLevel: 'x86-64-v2', carriesRuntime: true, limits: TRAVEL_LIMITS });
-      await lab.start();
-      await lab.startCounter();
-      here = await lab.counter();
-      await lab.program.answer(['suspend', ...lab.at()]);
-    });
-    afterEach(async () => {
-      await lab.close();
-    });
-  }
+  const pod = suspendedPod({ limits: TRAVEL_LIMITS });
 
-  itThere('that was started in a scope keeps its limits, and is suspended when that is stopped', async () => {
+  it('that was started in a scope keeps its limits, and is suspended when that is stopped', async () => {
     const { answers, left } = await run('scope');
     const [, started, counted, first, later, usedUp, , status] = answers;
     assert.equal((started as StartReport).resumedCheckpoint, 1);
-    assertGoesOn(counted);
+    pod.assertGoesOn(counted);
     assertLimited(first, /\/login\.scope$/);
     assertLimited(later, /\/login\.scope$/);
     const { killed, forked, throttled } = usedUp as UsedUp;
@@ -75,34 +58,31 @@ describe(`a session on a host with systemd, under the kernel of Debian ${RELEASE
     await assertSuspended(status, 2);
   });
 
-  itThere(
-    'that was started by a service keeps its limits, and is suspended when that is stopped',
-    async () => {
-      const { answers, left } = await run('service');
-      const [, started, counted, first, later, , status] = answers;
-      assert.equal((started as StartReport).resumedCheckpoint, 1);
-      assertGoesOn(counted);
-      assertLimited(first, /\/desk\.service$/);
-      assertLimited(later, /\/desk\.service$/);
-      assert.deepEqual(left, []);
-      await assertSuspended(status, 2);
-    },
-  );
+  it('that was started by a service keeps its limits, and is suspended when that is stopped', async () => {
+    const { answers, left } = await run('service');
+    const [, started, counted, first, later, , status] = answers;
+    assert.equal((started as StartReport).resumedCheckpoint, 1);
+    pod.assertGoesOn(counted);
+    assertLimited(first, /\/desk\.service$/);
+    assertLimited(later, /\/desk\.service$/);
+    assert.deepEqual(left, []);
+    await assertSuspended(status, 2);
+  });
 
-  itThere('that was started by hand keeps its limits over a suspend', async () => {
+  it('that was started by hand keeps its limits over a suspend', async () => {
     const { answers, left } = await run('by_hand');
     const [, , counted, first, suspended, , resumed, later, last, , , status] = answers;
-    assertGoesOn(counted);
+    pod.assertGoesOn(counted);
     assertLimited(first, /\/trial\.service$/);
     assert.equal((suspended as CheckpointReport).number, 2);
     assert.equal((resumed as StartReport).resumedCheckpoint, 2);
-    assertGoesOn(later);
+    pod.assertGoesOn(later);
     assertLimited(last, /\/trial\.service$/);
     assert.deepEqual(left, []);
     await assertSuspended(status, 3);
   });
 
-  itThere('that has no limits is suspended, too, when what it was started in is stopped', async () => {
+  it('that has no limits is suspended, too, when what it was started in is stopped', async () => {
     const { answers, left } = await run('unlimited');
     const [, , started, look, , status] = answers;
     assert.equal((started as StartReport).resumedCheckpoint, 1);
@@ -111,40 +91,31 @@ describe(`a session on a host with systemd, under the kernel of Debian ${RELEASE
     await assertSuspended(status, 2);
   });
 
-  itThere(
-    'goes on when all is killed that it was started in, and the next command takes it over',
-    async () => {
-      const { answers, left } = await run('killed');
-      const [, , , look, checkpoint, counted, later, suspended, , status] = answers;
-      assertOwnGroup(look, /\/login\.scope$/);
-      assert.equal((checkpoint as CheckpointReport).number, 2);
-      assertGoesOn(counted);
-      assertOwnGroup(later, /\/trial\.service$/);
-      assert.equal((suspended as CheckpointReport).number, 3);
-      assert.deepEqual(left, []);
-      await assertSuspended(status, 3);
-    },
-  );
+  it('goes on when all is killed that it was started in, and the next command takes it over', async () => {
+    const { answers, left } = await run('killed');
+    const [, , , look, checkpoint, counted, later, suspended, , status] = answers;
+    assertOwnGroup(look, /\/login\.scope$/);
+    assert.equal((checkpoint as CheckpointReport).number, 2);
+    pod.assertGoesOn(counted);
+    assertOwnGroup(later, /\/trial\.service$/);
+    assert.equal((suspended as CheckpointReport).number, 3);
+    assert.deepEqual(left, []);
+    await assertSuspended(status, 3);
+  });
 
-  itThere('ends when its stick is pulled out, which systemd has units of', async () => {
+  it('ends when its stick is pulled out, which systemd has units of', async () => {
     const { answers, left, units } = await run('pulled');
     const [, , counted, , status] = answers;
-    assertGoesOn(counted);
+    pod.assertGoesOn(counted);
     assert.equal(units.length, 2, units.join());
     assert.deepEqual(left, []);
     assert.equal((status as StatusReport).session.status, 'lost');
-    assert.equal((await lab.start(['--resume'])).resumedCheckpoint, 1);
-    assertGoesOn(await lab.counter(here.count));
+    assert.equal((await pod.lab.start(['--resume'])).resumedCheckpoint, 1);
+    pod.assertGoesOn(await pod.lab.counter(pod.here.count));
   });
 
   function run(scene: string): Promise<Told> {
-    return runWithStick(lab, RELEASE, 'systemd.sh', [`scene=${scene}`]);
-  }
-
-  function assertGoesOn(counted: unknown): void {
-    const { pid, count } = counted as Counted;
-    assert.equal(pid, here.pid);
-    assert.ok(count > here.count);
+    return runWithStick(pod.lab, RELEASE, 'systemd.sh', [`scene=${scene}`]);
   }
 
   function assertOwnGroup(look: unknown, supervisor: RegExp): void {
@@ -168,7 +139,7 @@ describe(`a session on a host with systemd, under the kernel of Debian ${RELEASE
       checkpoint,
       JSON.stringify(session),
     );
-    assert.equal((await lab.start()).resumedCheckpoint, checkpoint);
-    assertGoesOn(await lab.counter(here.count));
+    assert.equal((await pod.lab.start()).resumedCheckpoint, checkpoint);
+    pod.assertGoesOn(await pod.lab.counter(pod.here.count));
   }
 });

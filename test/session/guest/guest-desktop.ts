@@ -2,7 +2,7 @@
 import { Desktop } from '../../../src/session/pod/desktop.ts';
 import { openDevice } from '../../../src/session/pod/open-device.ts';
 
-const DEVICE = '/dev/vdc';
+export const DEVICE = '/dev/vdc';
 /** Of the desktops of tests. */
 const CREDENTIAL = { passphrase: 'correct horse battery' };
 export const START = { choice: 'default', geometry: { width: 1280, height: 800 } } as const;

@@ -57,6 +57,8 @@ interface Machine {
 export interface Guest extends Machine {
   /** Of the suite. */
   readonly name: string;
+  /** A module that its kernel does not have. */
+  readonly lacking?: string;
 }
 
 /** What a guest begins with. */
@@ -139,10 +141,14 @@ async function runSuite(
   release: string,
   checkout: string,
   dir: string,
-  { name, ...machine }: Guest,
+  { name, lacking, ...machine }: Guest,
 ): Promise<Outcome[]> {
   await mkdir(dir);
-  const words = [`suite=${name}`, ...(machine.isBusy === true ? ['busy'] : [])];
+  const words = [
+    `suite=${name}`,
+    ...(machine.isBusy === true ? ['busy'] : []),
+    ...(lacking === undefined ? [] : [`without=${lacking}`]),
+  ];
   await bootGuest(release, { ...machine, dir, checkout, program: SUITE_PROGRAM, words });
   return readOutcomes(dir);
 }

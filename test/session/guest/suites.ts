@@ -2,6 +2,7 @@
 
 import type { Register } from '../vault-bench.ts';
 import { describeVaultContract } from '../vault-contract.ts';
+import { describeLackingKernel } from './lacking-suite.ts';
 import { describeLuksPod } from './luks-pod-suite.ts';
 import { describeLuksVault } from './luks-vault-suite.ts';
 import { describeRefusal, describeSession } from './session-suite.ts';
@@ -21,6 +22,7 @@ export const VAULT_SUITES: Suites = {
 const SESSION_SUITES: Suites = {
   session: describeSession,
   refusal: describeRefusal,
+  lacking: describeLackingKernel,
 };
 
 /** All of them. */
