@@ -4,7 +4,6 @@ use warnings;
 
 my ($word, $answer) = @ARGV;
 my $lines = 20_000_000 / 20;
-$0 = 'deleted-file';
 open(my $file, '+>', '/tmp/deleted-file') or die "/tmp/deleted-file: $!\n";
 print $file line($_) for 1 .. $lines;
 $file->flush;
@@ -26,4 +25,6 @@ $SIG{USR1} = sub {
     print $out "$word\n$whole\n.";
     close $out;
 };
+# whoever finds it by this name may send the signal
+$0 = 'deleted-file';
 select undef, undef, undef, 3600 while 1;

@@ -33,9 +33,10 @@ memory = (ctypes.c_char * SIZE).from_address(address)
 memory[0 : len(word)] = word.encode()
 count = ctypes.c_long.from_address(address + 4096)
 
+# whoever finds it by this name may send the signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
 with open("/proc/self/comm", "w") as name:
     name.write("shared-memory")
-signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
 if os.fork() == 0:
     with open("/proc/self/comm", "w") as name:
         name.write("shared-child")

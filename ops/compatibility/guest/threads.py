@@ -24,9 +24,10 @@ def count(index):
                 answered = question
 
 
+# whoever finds it by this name may send the signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
 with open("/proc/self/comm", "w") as name:
     name.write("many-threads")
-signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
 for index in range(THREADS):
     threading.Thread(target=count, args=(index,), daemon=True).start()
 while True:
