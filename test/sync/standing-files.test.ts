@@ -13,6 +13,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -147,6 +148,40 @@ describe('a tree that is restored beside one that has some of it', () => {
     await restore(root);
     const [one, other] = ['one', 'other'].map((name) => lstatSync(at('target', name)).ino);
     assert.notEqual(one, other);
+  });
+
+  it('has an inode for each file that had one, though a link leads to one where the folder of the other was', async () => {
+    const root = await make((path) => {
+      for (const name of ['folder', 'other']) {
+        mkdirSync(path(name));
+        writeFileSync(path(`${name}/file`), 'the same');
+        setMtimeNs(path(`${name}/file`), 5n);
+      }
+    });
+    rmSync(at('now', 'other'), { recursive: true });
+    symlinkSync('folder', at('now', 'other'));
+    await restore(root);
+    const [inode, other] = ['folder', 'other'].map((name) => lstatSync(at('target', name, 'file')).ino);
+    assert.notEqual(inode, other);
+    assert.equal(inode, lstatSync(at('now', 'folder', 'file')).ino);
+  });
+
+  it('has nothing of what lies elsewhere, wherever links lead', async () => {
+    const root = await make((path) => {
+      for (const name of ['folder', 'round']) mkdirSync(path(`${name}/inner`), { recursive: true });
+      writeFileSync(path('folder/inner/file'), 'the same');
+      writeFileSync(path('round/inner/file'), 'the same');
+    });
+    renameSync(at('now', 'folder'), at('elsewhere'));
+    symlinkSync(at('elsewhere'), at('now', 'folder'));
+    rmSync(at('now', 'round'), { recursive: true });
+    symlinkSync('round', at('now', 'round'));
+    await restore(root);
+    assert.equal(readFileSync(at('target', 'round/inner/file'), 'utf8'), 'the same');
+    assert.notEqual(
+      lstatSync(at('target', 'folder/inner/file')).ino,
+      lstatSync(at('elsewhere', 'inner/file')).ino,
+    );
   });
 
   it('has none of what overlayfs noted of the other’s inodes', async () => {
