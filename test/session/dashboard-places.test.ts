@@ -1,8 +1,10 @@
 // Drives on which anybody may have written what looks like a pod: the dashboard names them, and finds the others all the same.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { chownSync, cpSync, renameSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { encodeMarker } from '../../src/core/marker.ts';
 import { isNoPod, type Place, Places } from '../../src/session/dashboard/places.ts';
@@ -10,6 +12,7 @@ import { makeExt4 } from '../../src/session/device/ext4.ts';
 import { hashing } from '../../src/sync/hashing.ts';
 import { scratchFolder } from '../sync/scratch.ts';
 
+const NOBODY = 65_534;
 const POD_ID = new Uint8Array(16).fill(0xab);
 
 describe('places with pods', () => {
@@ -92,6 +95,30 @@ describe('places with pods', () => {
       [[join(folder(), 'plain'), 'folder']],
     );
     assert.deepEqual(codes(), ['MARKER_DAMAGED', 'MARKER_DAMAGED', 'MARKER_DAMAGED']);
+  });
+
+  it('are folders that this user watches, whatever others have bound and put in the way', async () => {
+    const watched = async (name: string) => {
+      const dir = join(folder(), name);
+      await mkdir(join(dir, '.deskpod'), { recursive: true });
+      await writeFile(join(dir, '.deskpod', 'deskpod.pod'), marker);
+      const server = createServer().listen(join(dir, '.deskpod', 'supervisor.sock'));
+      await once(server, 'listening');
+      return { dir, server };
+    };
+    const [own, foreign, moved] = [await watched('own'), await watched('foreign'), await watched('moved')];
+    try {
+      chownSync(join(foreign.dir, '.deskpod', 'supervisor.sock'), NOBODY, NOBODY);
+      renameSync(moved.dir, `${moved.dir}-away`);
+      symlinkSync(moved.dir, moved.dir);
+      assert.deepEqual(
+        (await list([])).map(({ path }) => path),
+        [own.dir],
+      );
+      assert.deepEqual([...faults], []);
+    } finally {
+      for (const { server } of [own, foreign, moved]) server.close();
+    }
   });
 
   it('are each one place, also when they are named twice, and two when they are copied', async () => {

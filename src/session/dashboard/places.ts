@@ -17,6 +17,7 @@ import { findTarget } from '../device/device-target.ts';
 import { loopDevices } from '../device/holders.ts';
 import { type Mount, mountAt, readMounts } from '../host/mount-table.ts';
 import { listStagings, STAGING_ROOT } from '../host/staging.ts';
+import { findTreeSocket } from '../supervisor/tree-socket.ts';
 import type { Space } from './contract.ts';
 import { SlowDrives } from './slow-drives.ts';
 
@@ -195,7 +196,7 @@ async function stagedPaths(mounts: readonly Mount[]): Promise<string[]> {
   return paths;
 }
 
-/** The folders of tree pods whose supervisor listens: the kernel lists the sockets that are bound. */
+/** The folders of tree pods that this user watches: the kernel lists the sockets that are bound, everybody's. */
 async function watchedFolders(): Promise<string[]> {
   const text = await readFile('/proc/net/unix', 'utf8');
   const folders = text.split('\n').flatMap((line) => {
@@ -203,10 +204,19 @@ async function watchedFolders(): Promise<string[]> {
     const path = /^\S+(?: +\S+){6} (\/.*)$/.exec(line)?.[1];
     return path?.endsWith(WATCHED_SOCKET) === true ? [dirname(dirname(path))] : [];
   });
-  const there: string[] = [];
-  // a path in there may be of another mount namespace
-  for (const folder of new Set(folders)) if ((await statusAt(folder)) !== undefined) there.push(folder);
-  return there;
+  return [...new Set(folders)].filter(isWatchedHere);
+}
+
+/** What another user has bound is not looked at, nor what is of another mount namespace or behind a closed folder. */
+function isWatchedHere(folder: string): boolean {
+  try {
+    const socket = findTreeSocket(folder);
+    socket?.close();
+    return socket !== undefined;
+  } catch (error) {
+    unlessForbidden(error);
+    return false;
+  }
 }
 
 /** What is mounted of drives, for tree pods on top of it. Network file systems are not asked: they may not answer. */
