@@ -158,13 +158,13 @@ async function nameOf(pid: number): Promise<string> {
   return (await unlessGone(readFile(`/proc/${pid}/comm`, 'utf8')))?.trim() ?? 'a process';
 }
 
-/** Processes come and go while they are looked at; one that is gone holds nothing. */
+/** Processes and loop devices come and go while they are looked at; what is gone holds nothing. */
 async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? '';
-    if (['ENOENT', 'ESRCH', 'EACCES', 'EINVAL', 'ENXIO', 'ENOTDIR'].includes(code)) return undefined;
+    if (['ENOENT', 'ESRCH', 'EACCES', 'EINVAL', 'ENXIO', 'ENODEV', 'ENOTDIR'].includes(code)) return undefined;
     throw error;
   }
 }
