@@ -78,6 +78,8 @@ export class PodDoor {
       const { signal } = new AbortController();
       return withOpenedPod(this.#place.path, this.#options(), (opened) => act(opened, signal));
     }
+    // it may be open for others still
+    if (this.#keyOf() === undefined) throw this.#locked();
     const outcome = Promise.withResolvers<Result>();
     this.#visits.push({
       isReading,
@@ -102,9 +104,15 @@ export class PodDoor {
   /** Opens the pod with this credential and no other, lets `act` work with it, and closes it. @throws as {@link enter} */
   try<Result>(credential: Credential, act: (opened: OpenedPod) => Promise<Result>): Promise<Result> {
     const options = { ...this.#options(), credential: async () => credential };
-    const tried = this.#alone.then(() => withOpenedPod(this.#place.path, options, act));
-    this.#alone = tried.catch(() => undefined);
-    return tried;
+    return this.alone(() => withOpenedPod(this.#place.path, options, act));
+  }
+
+  /** Lets `act` open the pod by itself once nobody has it open here; who comes meanwhile waits. @throws what `act` throws */
+  alone<Result>(act: () => Promise<Result>): Promise<Result> {
+    this.#current.abort('another request');
+    const done = this.#alone.then(act);
+    this.#alone = done.catch(() => undefined);
+    return done;
   }
 
   /** Takes no more visits, ends those that can be ended, and settles when the pod is let go of. */
@@ -148,21 +156,25 @@ export class PodDoor {
         await visit.run(opened, this.#current.signal);
       } else {
         this.#arrival = Promise.withResolvers<void>();
-        const patience = readings.size > 0 ? [] : [delay(this.#isClosed ? 0 : LINGER_MS)];
-        await Promise.race([this.#arrival.promise, ...patience]);
-        if (this.#visits.length === 0 && readings.size === 0) return;
+        const came = this.#arrival.promise.then(() => true);
+        const patience = readings.size > 0 ? [] : [delay(this.#isClosed ? 0 : LINGER_MS, false)];
+        if (!(await Promise.race([came, ...patience]))) return;
       }
       if (readings.size === 0 && performance.now() > closeAtMs) return;
     }
+  }
+
+  #locked(): DeskPodError {
+    return new DeskPodError('VAULT_LOCKED', `${this.#place.path}: the pod is locked`, {
+      hint: 'Unlock it with its passphrase first.',
+    });
   }
 
   #options() {
     const credential = async (): Promise<Credential> => {
       const held = this.#keyOf();
       if (held !== undefined) return held;
-      throw new DeskPodError('VAULT_LOCKED', `${this.#place.path}: the pod is locked`, {
-        hint: 'Unlock it with its passphrase first.',
-      });
+      throw this.#locked();
     };
     return {
       passphrase: () => Promise.reject(new TypeError('expected a credential')),

@@ -240,7 +240,7 @@ export class Routes {
       }
       return this.#works(id)
         .do('resume', onProgress, (listener) =>
-          resumePod({ path, credential, checkpoint, onProgress: listener }),
+          pod.door.alone(() => resumePod({ path, credential, checkpoint, onProgress: listener })),
         )
         .finally(() => this.#lookSoon());
     });
