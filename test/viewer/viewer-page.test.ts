@@ -137,10 +137,10 @@ describe('the page of the viewer', () => {
     await viewer.close();
     viewer = await serveViewer({ rfbConnect: async () => displayThatSays(BROKEN_PICTURE) });
     await page.goto(viewer.url);
-    await untilState('lost');
+    await untilState(page, 'lost');
     assert.match(
       String(await page.locator('#card-text').textContent()),
-      /connection was closed\. Trying again/,
+      /sent what cannot be shown\. Trying again/,
     );
   });
 

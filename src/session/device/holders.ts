@@ -164,7 +164,8 @@ async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
     return await answer;
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? '';
-    if (['ENOENT', 'ESRCH', 'EACCES', 'EINVAL', 'ENXIO', 'ENODEV', 'ENOTDIR'].includes(code)) return undefined;
+    if (['ENOENT', 'ESRCH', 'EACCES', 'EINVAL', 'ENXIO', 'ENODEV', 'ENOTDIR'].includes(code))
+      return undefined;
     throw error;
   }
 }
