@@ -27,7 +27,8 @@ export function OverviewPage(): JSX.Element {
         <button
           type="button"
           onClick={look}
-          disabled={!canAsk.value || action.isBusy}
+          disabled={!canAsk.value}
+          aria-disabled={action.isBusy}
           aria-busy={action.isBusy}
         >
           {action.isBusy ? 'Looking…' : 'Look again'}

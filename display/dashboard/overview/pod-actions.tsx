@@ -25,7 +25,6 @@ export function PodActions({ pod }: { readonly pod: PodOverview }): JSX.Element 
   const remedies = new Set(health.findings.map(({ remedy }) => remedy));
   const doubt = known?.doubt;
   const isDoubtful = doubt !== undefined || action.failure?.code === 'CHECKPOINT_DOUBTFUL';
-  const isOff = !canAsk.value || action.isBusy;
 
   const checkpoint = (acceptsChanges: boolean): void =>
     action.run('Checkpoint', async () => {
@@ -57,7 +56,8 @@ export function PodActions({ pod }: { readonly pod: PodOverview }): JSX.Element 
       type="button"
       class={isFirst ? 'primary' : ''}
       onClick={onClick}
-      disabled={isOff}
+      disabled={!canAsk.value}
+      aria-disabled={action.isBusy}
       aria-busy={action.isBusy && action.name === text}
     >
       {text}

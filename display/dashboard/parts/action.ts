@@ -12,7 +12,10 @@ export interface Action {
   forget(): void;
 }
 
-/** One thing at a time; a second one is passed over while the first is under way. */
+/**
+ * One thing at a time; a second one is passed over while the first is under way. Buttons are then `aria-disabled`, as one that
+ * is disabled loses the focus.
+ */
 export function useAction(): Action {
   const [state, setState] = useState<Omit<Action, 'run' | 'forget'>>(IDLE);
   return {

@@ -43,7 +43,7 @@ export function UnlockForm({ pod, onUnlocked }: UnlockFormProps): JSX.Element {
       <label for={fieldId}>Passphrase of {pod.name}</label>
       <div class="field-row">
         <input ref={field} id={fieldId} type="password" autocomplete="off" required maxLength={1024} />
-        <button type="submit" class="primary" disabled={action.isBusy} aria-busy={action.isBusy}>
+        <button type="submit" class="primary" aria-disabled={action.isBusy} aria-busy={action.isBusy}>
           {action.isBusy ? 'Unlocking…' : 'Unlock'}
         </button>
       </div>

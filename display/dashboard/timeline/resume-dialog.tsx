@@ -1,6 +1,6 @@
 // Going back to a checkpoint: says first what becomes of the present, then how far it is, then where the desktop is.
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Progress } from '../../../src/core/progress.ts';
 import type {
   PodOverview,
@@ -27,6 +27,9 @@ export function ResumeDialog({ pod, checkpoint, onClose }: ResumeDialogProps): J
   const action = useAction();
   const [progress, setProgress] = useState<Progress | undefined>(undefined);
   const [answer, setAnswer] = useState<ResumeAnswer | undefined>(undefined);
+  const way = useRef<HTMLAnchorElement>(null);
+  // the button that had the focus is gone then
+  useEffect(() => way.current?.focus(), [answer]);
   const begin = (): void =>
     action.run('Resume', async () => {
       const done = await resume(pod.id, { checkpoint: number }, setProgress);
@@ -49,11 +52,18 @@ export function ResumeDialog({ pod, checkpoint, onClose }: ResumeDialogProps): J
           {answer === undefined ? 'Leave it' : 'Close'}
         </button>
         {answer === undefined ? (
-          <button type="button" class="primary" onClick={begin} disabled={action.isBusy}>
+          <button type="button" class="primary" onClick={begin} aria-disabled={action.isBusy}>
             {action.isBusy ? 'Resuming…' : 'Resume'}
           </button>
         ) : (
-          <a class="button primary" href={answer.url} target="_blank" rel="noopener" onClick={onClose}>
+          <a
+            ref={way}
+            class="button primary"
+            href={answer.url}
+            target="_blank"
+            rel="noopener"
+            onClick={onClose}
+          >
             Open desktop
           </a>
         )}
