@@ -104,11 +104,14 @@ export function PodActions({ pod }: { readonly pod: PodOverview }): JSX.Element 
             resumed.
           </p>
           {known?.suspend?.wouldSucceed === false ? (
-            <ul>
-              {known.suspend.obstacles.map(({ sentence }) => (
-                <li key={sentence}>{sentence}</li>
-              ))}
-            </ul>
+            <div>
+              <p>This is in the way now, and does not pass by itself:</p>
+              <ul>
+                {known.suspend.obstacles.map(({ sentence }) => (
+                  <li key={sentence}>{sentence}</li>
+                ))}
+              </ul>
+            </div>
           ) : null}
         </Confirm>
       ) : null}
