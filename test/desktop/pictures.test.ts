@@ -20,7 +20,11 @@ interface PictureFile {
 const SHOW_COLOUR =
   "setsid xterm -bg '#336699' -cr '#336699' -geometry 60x20+100+50 -e sleep 1000 </dev/null >/dev/null 2>&1 &";
 
-describe('the pictures of a session', () => {
+/** A few seconds; on a very busy machine the display is late for some pictures, and those checkpoints are made again. */
+const TIMEOUT_MS = 180_000;
+
+describe('the pictures of a session', function () {
+  this.timeout(TIMEOUT_MS);
   let lab: DesktopLab;
   beforeEach(async () => {
     lab = await DesktopLab.open();

@@ -169,12 +169,12 @@ export class Desktop {
       let files: CapturedTree | undefined;
       const { pauseMs, warnings } = await checkpointSession(session, {
         imagesDir,
-        whileDumping: () => picture.make(),
         whileFrozen: async (signal) => {
           files = await this.root.capture(onProgress, { rootPid, signal });
         },
       });
       if (files === undefined) throw new TypeError('a checkpoint without its files');
+      // made only now: while the session stood still, its files were read by the same thread
       await picture.writeInto(imagesDir);
       const images = await captureImages(this.pod.content, this.#staging, onProgress);
       const parts = { reason: 'live' as const, files, images, pauseMs, startedMs, ifDoubtful: answer };
