@@ -1,6 +1,6 @@
 // A guest that a lab's pod is plugged into on a USB stick, and what its program tells.
 import assert from 'node:assert/strict';
-import { cp, mkdir } from 'node:fs/promises';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeErofs } from '../../session/erofs-image.ts';
 import { bootGuest, lastLines, OLD_MACHINE } from '../../session/guest/machine.ts';
@@ -22,18 +22,24 @@ export interface Told {
 /**
  * Boots a guest that runs a program of this folder, until it turns itself off.
  * @param words more of the kernel's command line
+ * @param files what it finds beside its program, by name: contents, or where they are
  */
 export async function runWithStick(
   lab: DesktopLab,
   release: string,
   program: string,
   words: readonly string[] = [],
+  files: Readonly<Record<string, { readonly text: string } | { readonly path: string }>> = {},
 ): Promise<Told> {
   const dir = join(lab.dir, 'guest');
   const checkoutDir = join(dir, 'checkout');
   await mkdir(checkoutDir, { recursive: true });
   await cp(import.meta.dirname, checkoutDir, { recursive: true });
   await cp(join(lab.dir, 'passphrase'), join(checkoutDir, 'passphrase'));
+  for (const [name, file] of Object.entries(files)) {
+    const place = join(checkoutDir, name);
+    await ('text' in file ? writeFile(place, file.text, { mode: 0o755 }) : cp(file.path, place));
+  }
   const checkout = join(dir, 'checkout.erofs');
   await makeErofs(checkoutDir, checkout);
   const told = await bootGuest(release, {
