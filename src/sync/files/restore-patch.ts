@@ -1,5 +1,5 @@
 // Brings a file that is there to the content of the manifest: only chunks that differ are fetched and written.
-import { close, constants, fstat, fstatSync, ftruncateSync, open, read } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, read } from 'node:fs';
 import { promisify } from 'node:util';
 import type { ManifestEntry } from '../../core/manifest.ts';
 import type { ContentReader } from './content-reader.ts';
@@ -21,8 +21,7 @@ export interface Patch {
   readonly isChanged: boolean;
 }
 
-const [openAsync, readAsync, closeAsync] = [promisify(open), promisify(read), promisify(close)];
-const statAsync = promisify(fstat);
+const readAsync = promisify(read);
 
 /**
  * Compares the chunks of an entry with an open file and writes those that differ. `onDone` is told the length of each
@@ -88,16 +87,19 @@ async function isThere(
   return proof.proves(id, bytes);
 }
 
-/** True if a file is at a place, and its bytes are those of an entry. Throws what reading it throws. */
+/**
+ * True if a file is at a place, and its bytes are those of an entry. Only its bytes are waited for: of many small files all
+ * else takes longer if others do it. Throws what reading it throws.
+ */
 export async function hasContent(place: Buffer, entry: ManifestEntry, proof: ChunkProof): Promise<boolean> {
   let fd: number;
   try {
-    fd = await openAsync(place, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    fd = openSync(place, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch {
     return false; // whatever is there, it is not the file
   }
   try {
-    const stats = await statAsync(fd);
+    const stats = fstatSync(fd);
     if (!stats.isFile() || stats.size !== entry.sizeBytes) return false;
     let position = 0;
     for (const id of entry.chunkIds) {
@@ -107,6 +109,6 @@ export async function hasContent(place: Buffer, entry: ManifestEntry, proof: Chu
     }
     return position === entry.sizeBytes;
   } finally {
-    await closeAsync(fd);
+    closeSync(fd);
   }
 }
