@@ -163,7 +163,11 @@ function ownFindings({ known, space, isTwin, nowMs }: HealthFacts): Finding[] {
     findings.push({ cause, severity, text, next, remedy });
   };
   if (known !== undefined) {
-    const { doubt, moved, session, obstacles, checkpointCount, verifications } = known;
+    const { doubt, moved, session, obstacles, checkpointCount, homes } = known;
+    // what was seen at a home that was removed is of no concern any more
+    const verifications = known.verifications.filter(
+      ({ place }) => place === 'device' || homes.some(({ url }) => url === place),
+    );
     for (const { place, leftCount } of latestVerifications(verifications)) {
       if (leftCount === 0) continue;
       const where = place === 'device' ? 'on the device' : `at ${place}`;

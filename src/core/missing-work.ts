@@ -15,7 +15,10 @@ export interface MissingAtHome {
 
 /** A time of work, by the clocks that the log was written with. */
 export interface WorkSpan {
-  /** The last checkpoint that home has, or the creation of the pod. */
+  /**
+   * The last checkpoint that home has, or the creation of the pod; the start of the session that runs, if no checkpoint came
+   * since: while the pod lay in a drawer nobody worked with it.
+   */
   readonly sinceMs: number;
   /** The last checkpoint; undefined while the session runs: then it is now. */
   readonly untilMs: number | undefined;
@@ -29,10 +32,12 @@ export function missingAtHome(state: PodState, home: HomeState): MissingAtHome {
   const isRunning = session.status === 'running';
   const untilMs = isRunning ? undefined : missing.at(-1)?.atMs;
   const isMissing = isRunning || missing.length > 0;
+  const thereMs = there?.atMs ?? createdAtMs;
+  const sinceMs = isRunning && missing.length === 0 ? Math.max(thereMs, session.sinceMs) : thereMs;
   return {
     lastCheckpoint: there === undefined ? undefined : { number: there.number, atMs: there.atMs },
     missingCheckpoints: missing.length,
     missingBytes: missing.reduce((sum, { stats }) => sum + stats.storedBytes, 0),
-    missingWork: isMissing ? { sinceMs: there?.atMs ?? createdAtMs, untilMs } : undefined,
+    missingWork: isMissing ? { sinceMs, untilMs } : undefined,
   };
 }

@@ -155,6 +155,13 @@ describe('the health of a pod', () => {
     assert.equal(of({ homes: [] }, { isTwin: true }).word, 'good');
   });
 
+  it('does not speak of damage at a home that was removed', () => {
+    const damaged = { place: HOME.url, depth: 'data', seq: 1, atMs: NOW_MS - 5, leftCount: 3 } as const;
+    const verifications = [...KNOWN.verifications, damaged];
+    assert.equal(of({ verifications }).word, 'bad');
+    assert.equal(of({ verifications, homes: [{ ...HOME, url: '/other' }] }).word, 'good');
+  });
+
   it('takes a deeper verify for the answer to an earlier one', () => {
     const first = { place: 'device', depth: 'structure', seq: 1, atMs: NOW_MS - 5, leftCount: 1 } as const;
     const second = { place: 'device', depth: 'data', seq: 2, atMs: NOW_MS - 1, leftCount: 0 } as const;

@@ -119,6 +119,14 @@ describe('what a home lacks of a pod', () => {
     assert.deepEqual(missingWork, { sinceMs: 4000, untilMs: undefined });
   });
 
+  it('does not grow while the pod lies in a drawer: a session that goes on has worked since then only', () => {
+    const { missingWork } = missing([
+      ...[CREATED, ADDED, sealed(1, true), acknowledged(3)],
+      { ...EVENTS['session.resumed'], checkpoint: 1 },
+    ]);
+    assert.deepEqual(missingWork, { sinceMs: 5000, untilMs: undefined });
+  });
+
   it('is everything since the pod was made if it has nothing', () => {
     const { missingWork, lastCheckpoint } = missing([CREATED, ADDED, sealed(1)]);
     assert.deepEqual([missingWork, lastCheckpoint], [{ sinceMs: 1000, untilMs: 3000 }, undefined]);
