@@ -20,7 +20,6 @@ export interface KeyTarget {
 export function joinKeys(field: HTMLTextAreaElement, target: KeyTarget): void {
   let isComposing = false;
   const forward = (event: KeyboardEvent): void => {
-    if (isComposed(event)) return;
     if (target.element?.dispatchEvent(copyOf(event)) === false) event.preventDefault();
   };
   const clear = (): void => {
@@ -30,7 +29,11 @@ export function joinKeys(field: HTMLTextAreaElement, target: KeyTarget): void {
   const type = (text: string): void => {
     for (const character of text) target.press(keysymOf(character));
   };
-  field.addEventListener('keydown', forward);
+  field.addEventListener('keydown', (event) => {
+    if (!isComposed(event)) forward(event);
+  });
+  // Also while something is composed: Shift is held for many a dead key, and let go of before the next one. noVNC passes over
+  // keys that it has not pressed.
   field.addEventListener('keyup', forward);
   field.addEventListener('compositionstart', () => {
     isComposing = true;

@@ -95,6 +95,16 @@ describe('what is typed in the viewer', () => {
     assert.equal(await typed(), '@€{\\e');
   });
 
+  it('has nothing of a key that was let go of while something was composed', async () => {
+    const control = { key: 'Control', code: 'ControlLeft' };
+    await cdp.send('Input.dispatchKeyEvent', { type: 'rawKeyDown', ...control });
+    await cdp.send('Input.imeSetComposition', { text: '^', selectionStart: 1, selectionEnd: 1 });
+    await cdp.send('Input.dispatchKeyEvent', { type: 'keyUp', ...control });
+    await cdp.send('Input.insertText', { text: 'ê' });
+    await press(['x', 'KeyX']);
+    assert.equal(await typed(), 'êx');
+  });
+
   it('is what a keyboard on the screen writes and deletes', async () => {
     await cdp.send('Input.insertText', { text: 'Grüße' });
     const deletion =
