@@ -60,13 +60,14 @@ async function firstOf(names: readonly string[]): Promise<string | undefined> {
   return undefined;
 }
 
-/** The person's own folder for what does not last, in memory; the system's where there is none. */
-async function folderOf({ uid }: Person): Promise<string> {
+/** The person's own folder for what does not last, in memory; where there is none, one that root's TMPDIR does not close. */
+async function folderOf({ uid, become }: Person): Promise<string> {
   const own = `/run/user/${uid}`;
   const found = await lstat(own).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT' && error.code !== 'EACCES') throw error;
   });
-  return found?.isDirectory() === true && found.uid === uid ? own : tmpdir();
+  if (found?.isDirectory() === true && found.uid === uid) return own;
+  return become.length === 0 ? tmpdir() : '/tmp';
 }
 
 /**

@@ -21,7 +21,7 @@ describe('opening the viewer', () => {
   });
 
   afterEach(async () => {
-    for (const name of ['PATH', 'DISPLAY', 'SUDO_UID']) {
+    for (const name of ['PATH', 'DISPLAY', 'SUDO_UID', 'TMPDIR']) {
       const value = kept[name];
       if (value === undefined) delete process.env[name];
       else process.env[name] = value;
@@ -56,6 +56,7 @@ describe('opening the viewer', () => {
   it('uses the browser of the person who borrowed root', async () => {
     await install('xdg-open');
     process.env.SUDO_UID = NOBODY;
+    process.env.TMPDIR = '/root';
     await openInBrowser(URL_OF_PAGE);
     const [opened = '', mode, address] = (await noted()).split('\n');
     assert.match(opened, new RegExp(`^xdg-open ${NOBODY} /nonexistent /\\S+/deskpod-[0-9a-f]{32}\\.html$`));
