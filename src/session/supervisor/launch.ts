@@ -4,7 +4,6 @@ import { fileURLToPath } from 'node:url';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
-import { closeDescriptorsOnExec } from '../../sync/posix/descriptors.ts';
 import { findStaging } from '../device/device.ts';
 import { prepareStaging } from '../host/staging.ts';
 import type { StartReport } from '../operation/operations.ts';
@@ -42,8 +41,6 @@ export async function launchSupervisor(
   const logPath = `${privateDir}/supervisor.log`;
   const logFile = await open(logPath, 'a', 0o600);
   if ((await logFile.stat()).size > LOG_MAX_BYTES) await logFile.truncate();
-  // whoever starts it may have another pod open, whose drive it would keep in use for as long as it lives
-  closeDescriptorsOnExec();
   try {
     return await askOwnProcess(SUPERVISOR, order, {
       logFd: logFile.fd,

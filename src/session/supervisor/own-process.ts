@@ -1,6 +1,7 @@
 // Processes of our own that live on: each is told what to do through a pipe, answers once, and is left to itself.
 import { spawn } from 'node:child_process';
 import type { DeskPodError } from '../../core/errors.ts';
+import { closeDescriptorsOnExec } from '../../sync/posix/descriptors.ts';
 import { fromWireError, type LaunchLine, linesOf } from './wire.ts';
 
 /** How such a process is listened to. */
@@ -24,6 +25,8 @@ export async function askOwnProcess<Result>(
   order: object,
   { logFd, onLine, failed }: OwnProcess,
 ): Promise<Result> {
+  // whoever starts it may have another pod open, whose drive it would keep in use for as long as it lives
+  closeDescriptorsOnExec();
   const child = spawn(process.execPath, [script], {
     detached: true,
     cwd: '/',
