@@ -1,9 +1,11 @@
 // Files of a checkpoint as downloads: whole, saved and never shown, whatever they are called and hold.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { downloadHeaders, safeName } from '../../src/session/dashboard/download.ts';
+import { operate } from '../../src/session/operation/operate.ts';
 import { openTreeLab, PASSPHRASE, type TreeLab } from '../tree/tree-lab.ts';
 import { DashboardLab } from './dashboard-lab.ts';
 
@@ -121,5 +123,33 @@ describe('the name of a download', () => {
     const header = downloadHeaders('grüße (1)\'s 漢字\n".txt', 1)['Content-Disposition'] ?? '';
     assert.match(header, /^attachment; filename="[ -~]*"; filename\*=UTF-8''[\w.%~!-]*$/);
     assert.equal(header.match(/"/g)?.length, 2);
+  });
+});
+
+describe('a download that nobody goes on with', () => {
+  let tree: TreeLab;
+  let lab: DashboardLab;
+  before(async () => {
+    tree = await openTreeLab();
+    // more than the kernel keeps for a connection
+    await writeFile(join(tree.dir, 'large.bin'), randomBytes(24_000_000));
+    await tree.checkpoint();
+    lab = await DashboardLab.open({ paths: [tree.dir] });
+  });
+  after(async () => {
+    await lab.close();
+    await tree.close();
+  });
+
+  it('is broken off when the pod is locked, and keeps it open no longer', async () => {
+    const pod = `pods/${(await lab.pod(tree.dir)).id}`;
+    await lab.post(`${pod}/unlock`, { passphrase: PASSPHRASE });
+    const response = await lab.begin(`${lab.room}api/${pod}/file?checkpoint=1&path=large.bin`);
+    const failed = once(response, 'error');
+    await lab.post(`${pod}/lock`, {});
+    const options = { passphrase: async () => PASSPHRASE, onProgress: () => undefined };
+    assert.equal((await operate(tree.dir, 'status', {}, options)).checkpointCount, 1);
+    response.resume();
+    await failed;
   });
 });

@@ -40,6 +40,8 @@ export class PodDoor {
   /** Of the visit that runs: it ends early if it can, as another waits. */
   #current = new AbortController();
   #arrival = Promise.withResolvers<void>();
+  /** Of the visits that read: they end when the pod is locked. */
+  #leaving = new AbortController();
 
   /** `onFailure` is told why the pod could not be opened or let go of, besides whoever waits for it. */
   constructor(place: DoorPlace, keyOf: KeyOf, onFailure: (error: unknown) => void) {
@@ -68,7 +70,8 @@ export class PodDoor {
   }
 
   /**
-   * Lets `act` work with the pod, in turn unless it only reads. `signal` of `act` aborts when something else waits for its turn.
+   * Lets `act` work with the pod, in turn unless it only reads. `signal` of `act` aborts when something else waits for its turn;
+   * of what only reads, when the pod is locked.
    *
    * @throws DeskPodError VAULT_LOCKED if it has no supervisor, and no passphrase is at hand; what opening throws; what `act` throws
    */
@@ -115,10 +118,19 @@ export class PodDoor {
     return done;
   }
 
+  /** Ends the visits that can be ended, as the pod was locked, and settles when it is let go of. */
+  async shut(): Promise<void> {
+    this.#leaving.abort(this.#locked());
+    this.#leaving = new AbortController();
+    this.#current.abort('the pod was locked');
+    await this.#alone;
+  }
+
   /** Takes no more visits, ends those that can be ended, and settles when the pod is let go of. */
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const { refuse } of this.#visits.splice(0)) refuse(ending());
+    this.#leaving.abort(ending());
     this.#current.abort('the dashboard is ending');
     this.#arrival.resolve();
     await this.#alone;
@@ -143,7 +155,7 @@ export class PodDoor {
     for (;;) {
       const visit = this.#visits.shift();
       if (visit?.isReading === true) {
-        const reading = visit.run(opened, new AbortController().signal).finally(() => {
+        const reading = visit.run(opened, this.#leaving.signal).finally(() => {
           readings.delete(reading);
           this.#arrival.resolve();
         });

@@ -52,7 +52,7 @@ export class Routes {
   readonly #posts: Readonly<Record<(typeof POD_POSTS)[number], Post>> = {
     unlock: async (pod, body, response) => answerJson(response, await this.#unlock(pod, body)),
     lock: async (pod, _body, response) => {
-      pod.lock();
+      await pod.lock();
       answerJson(response, {});
     },
     resume: (pod, body, response) => this.#resume(pod, body, response),
@@ -109,8 +109,10 @@ export class Routes {
     if (asked === undefined) throw new HttpRefusal(404, 'there is no such operation for pages');
     return answerLines(response, ({ emit, onProgress, signal }) => {
       if (asked.kind === 'stream') {
-        return pod.door.enter(true, (opened) =>
-          opened.read(asked.name, asked.parameters, emit, { onProgress, signal }),
+        return pod.door.enter(true, (opened, left) =>
+          breakingOff(response, left, () =>
+            opened.read(asked.name, asked.parameters, emit, { onProgress, signal }),
+          ),
         );
       }
       if (asked.isReading) {
@@ -203,19 +205,21 @@ export class Routes {
     };
     const wanted = reportPath(parsePath(at));
     const options = askingFor(response);
-    await pod.door.enter(true, (opened) =>
-      sendFile(response, at, {
-        entry: async () => {
-          let found: EntryReport | undefined;
-          const note = (entry: EntryReport): void => {
-            // a folder lists what is in it
-            if (entry.path === wanted.path && entry.pathBase64 === wanted.pathBase64) found = entry;
-          };
-          await opened.read('ls', { checkpoint, at, isRecursive: false }, note, options);
-          return found;
-        },
-        bytes: (emit) => opened.read('cat', { checkpoint, at }, emit, options),
-      }),
+    await pod.door.enter(true, (opened, left) =>
+      breakingOff(response, left, () =>
+        sendFile(response, at, {
+          entry: async () => {
+            let found: EntryReport | undefined;
+            const note = (entry: EntryReport): void => {
+              // a folder lists what is in it
+              if (entry.path === wanted.path && entry.pathBase64 === wanted.pathBase64) found = entry;
+            };
+            await opened.read('ls', { checkpoint, at, isRecursive: false }, note, options);
+            return found;
+          },
+          bytes: (emit) => opened.read('cat', { checkpoint, at }, emit, options),
+        }),
+      ),
     );
   }
 
@@ -252,6 +256,21 @@ function askingFor(response: ServerResponse): AskOptions {
   const gone = new AbortController();
   response.once('close', () => gone.abort(new DeskPodError('CANCELLED', 'nobody reads the answer any more')));
   return { onProgress: SILENT, signal: gone.signal };
+}
+
+/** Breaks an answer off when its pod is locked: whoever takes it slowly, or not at all, would keep the pod open. */
+async function breakingOff<Result>(
+  response: ServerResponse,
+  left: AbortSignal,
+  act: () => Promise<Result>,
+): Promise<Result> {
+  const breakOff = (): void => void response.destroy();
+  left.addEventListener('abort', breakOff, { once: true });
+  try {
+    return await act();
+  } finally {
+    left.removeEventListener('abort', breakOff);
+  }
 }
 
 function credentialIn(body: unknown): Credential {

@@ -133,10 +133,11 @@ export class WatchedPod {
     );
   }
 
-  /** Forgets the passphrase. */
-  lock(): void {
+  /** Forgets the passphrase, and settles when the pod is not open here any more. */
+  async lock(): Promise<void> {
     this.#keys.forget(this.#place.id);
     this.#news.onChange();
+    await this.door.shut();
   }
 
   /** How it is now, with what is seen of the homes of this computer. */
