@@ -15,6 +15,7 @@ import type {
 } from '../../src/session/dashboard/contract.ts';
 import { operate } from '../../src/session/operation/operate.ts';
 import type { StatusReport } from '../../src/session/operation/operations.ts';
+import { scratchFolder } from '../sync/scratch.ts';
 import { openTreeLab, PASSPHRASE, type TreeLab } from '../tree/tree-lab.ts';
 import { DashboardLab } from './dashboard-lab.ts';
 
@@ -38,6 +39,22 @@ describe('a dashboard with no pod', () => {
       assert.notEqual(host, '');
       assert.ok(revision > 0);
       assert.equal(lab.faults.has('/nowhere/at/all'), false);
+    } finally {
+      await lab.close();
+    }
+  });
+});
+
+describe('a dashboard of a folder that only looks like a home', () => {
+  const folder = scratchFolder();
+
+  it('says why it is none, and nothing of where in the program that was found', async () => {
+    await writeFile(join(folder(), 'deskpod-home'), 'noise');
+    const lab = await DashboardLab.open({ homes: [folder()] });
+    try {
+      const [home] = (await lab.overview()).homes;
+      assert.deepEqual([home?.state, home?.error?.code], ['missing', 'HOME_NOT_FOUND']);
+      assert.equal(home?.error?.trace, undefined);
     } finally {
       await lab.close();
     }

@@ -10,9 +10,9 @@ import { statusAt } from '../../sync/posix/path-status.ts';
 import { readPlainFile } from '../../sync/repository/plain-file.ts';
 import { HomeFolder } from '../../sync/retention/home-folder.ts';
 import { HomeInventories } from '../../sync/retention/home-inventories.ts';
-import { toWireError } from '../supervisor/wire.ts';
 import { isTwinHere } from '../twin/twin-place.ts';
 import type { HomeOverview, PodAtHome } from './contract.ts';
+import { told } from './http-answers.ts';
 import { spaceAt } from './places.ts';
 
 const KINDS = ['packs', 'segments', 'keyrings', 'bases', 'inventories', 'catalog', 'branches'];
@@ -43,12 +43,12 @@ async function lookAtHome(url: string): Promise<HomeOverview> {
       try {
         pods.push(await lookAtPod(join(path, 'pods', podId), podId));
       } catch (cause) {
-        error = toWireError(cause);
+        error = told(cause);
       }
     }
     return { url, kind, state: 'here', space: await spaceAt(path), pods, error };
   } catch (cause) {
-    return { url, kind: 'folder', state: 'missing', ...nothing, error: toWireError(cause) };
+    return { url, kind: 'folder', state: 'missing', ...nothing, error: told(cause) };
   }
 }
 
