@@ -24,7 +24,8 @@ import { until } from '../session/until.ts';
 import { Program } from '../tree/program.ts';
 import { leftoversOf } from './leftovers.ts';
 
-const PASSPHRASE = 'correct horse battery';
+/** Of every pod of a lab. */
+export const PASSPHRASE = 'correct horse battery';
 const MEBIBYTE = 2 ** 20;
 
 /** A folder of one test with a desktop pod in it. */

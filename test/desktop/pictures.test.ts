@@ -6,8 +6,9 @@ import { PNG } from 'pngjs';
 import { connectToSession } from '../../src/session/process/session-socket.ts';
 import { openRfb } from '../../src/session/rfb/client.ts';
 import { type Pixels, scaleDown } from '../../src/session/rfb/scaled-pixels.ts';
+import { launchSupervisor } from '../../src/session/supervisor/launch.ts';
 import type { CheckpointReport } from '../../src/sync/pod/seal-checkpoint.ts';
-import { DesktopLab } from './desktop-lab.ts';
+import { DesktopLab, PASSPHRASE } from './desktop-lab.ts';
 
 interface PictureFile {
   readonly number: number;
@@ -34,7 +35,7 @@ describe('the pictures of a session', function () {
     await lab.close();
   });
 
-  it('show what the display showed, in a checkpoint, a suspend, and a checkpoint after the resume', async () => {
+  it('show what the display showed, in a checkpoint, a suspend, at the next start, and in a checkpoint after it', async () => {
     await lab.start();
     await lab.shell(SHOW_COLOUR);
     const { rootPid = 0 } = await lab.status();
@@ -46,12 +47,15 @@ describe('the pictures of a session', function () {
       // what the window manager may still draw is drawn once
     } while (!Buffer.from(shown.rgba).equals((await screenWithColour(rootPid)).rgba));
     const suspended = await lab.withPicture('suspend');
-    await lab.start();
-    // of a session that was resumed from images with a picture among them
-    const resumed = await lab.withPicture('checkpoint');
     const expected = await scaleDown(shown, { width: 640, height: 400 });
-    for (const { number } of [live, suspended, resumed])
+    for (const number of [live.number, suspended.number])
       assert.ok(Buffer.from(expected.rgba).equals(await pixelsOf(number)), `checkpoint ${number}`);
+
+    // of a session that was resumed from images with a picture among them, and by its supervisor
+    const told = PNG.sync.read(await startTellingPicture());
+    assert.ok(Buffer.from(expected.rgba).equals(told.data), 'told at the start');
+    const again = await lab.withPicture('checkpoint');
+    assert.ok(Buffer.from(expected.rgba).equals(await pixelsOf(again.number)));
   });
 
   it('are left out, and nothing else, while the display does not answer', async () => {
@@ -82,6 +86,22 @@ describe('the pictures of a session', function () {
     } finally {
       display.close();
     }
+  }
+
+  /** Starts as the door does: what the screen showed is told before the session goes on. */
+  async function startTellingPicture(): Promise<Buffer> {
+    const order = {
+      devicePath: lab.image,
+      credential: { passphrase: PASSPHRASE },
+      mode: 'start',
+      start: { choice: 'default', geometry: { width: 1280, height: 800 } },
+    } as const;
+    const told: string[] = [];
+    const ignored = (): void => undefined;
+    await launchSupervisor(order, ignored, (pngBase64) => told.push(pngBase64));
+    await lab.supervisor();
+    assert.equal(told.length, 1);
+    return Buffer.from(told[0] ?? '', 'base64');
   }
 
   async function pixelsOf(checkpoint: number): Promise<Buffer> {

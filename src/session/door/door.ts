@@ -161,8 +161,9 @@ export class Door implements PageService {
 
   async #leadOn(listener: Listener, { issueUrl, warnings }: OpenedDesktop): Promise<void> {
     try {
-      await listener.end({ state: 'open', url: await issueUrl(), warnings } satisfies DoorLine);
+      const url = await issueUrl();
       this.#hasLedOn = true;
+      await listener.end({ state: 'open', url, warnings } satisfies DoorLine);
     } catch (error) {
       this.#refuse(error);
     }

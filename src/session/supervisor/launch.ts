@@ -22,6 +22,8 @@ export interface LaunchOrder {
   readonly start?: StartChoice;
   /** A twin is to become the pod first; it is refused without this. */
   readonly promotes?: boolean;
+  /** The last picture of the session is told before it goes on. */
+  readonly wantsPicture?: boolean;
 }
 
 /**
@@ -34,7 +36,7 @@ export interface LaunchOrder {
 export async function launchSupervisor(
   order: LaunchOrder,
   onProgress: ProgressListener,
-  onPicture: (pngBase64: string) => void = () => undefined,
+  onPicture?: (pngBase64: string) => void,
 ): Promise<StartReport> {
   // In the pod's own folder: it goes with that when the device is let go, and stays if that fails.
   const { privateDir } = await prepareStaging((await findStaging(order.devicePath)).id);
@@ -42,14 +44,18 @@ export async function launchSupervisor(
   const logFile = await open(logPath, 'a', 0o600);
   if ((await logFile.stat()).size > LOG_MAX_BYTES) await logFile.truncate();
   try {
-    return await askOwnProcess(SUPERVISOR, order, {
-      logFd: logFile.fd,
-      onLine: (line) => {
-        if ('progress' in line) onProgress(line.progress);
-        else onPicture(line.picture.pngBase64);
+    return await askOwnProcess(
+      SUPERVISOR,
+      { ...order, wantsPicture: onPicture !== undefined },
+      {
+        logFd: logFile.fd,
+        onLine: (line) => {
+          if ('progress' in line) onProgress(line.progress);
+          else onPicture?.(line.picture.pngBase64);
+        },
+        failed: (what, cause) => unreachable(logPath, what, cause),
       },
-      failed: (what, cause) => unreachable(logPath, what, cause),
-    });
+    );
   } finally {
     await logFile.close();
   }

@@ -1,20 +1,23 @@
 // The supervisor's process: takes its order from stdin, answers once on stdout, and stays until the session ends.
-import { DeskPodError } from '../../core/errors.ts';
+import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
+import { browsePod } from '../../sync/browse/browsed-pod.ts';
+import { readPicture } from '../../sync/browse/checkpoint-picture.ts';
 import { findStaging } from '../device/device.ts';
 import type { StartReport } from '../operation/operations.ts';
 import { Desktop } from '../pod/desktop.ts';
 import { openDevice } from '../pod/open-device.ts';
 import { releasePulledOut } from '../pod/release.ts';
+import { type StartChoice, targetOf } from '../pod/start-choice.ts';
 import type { LaunchOrder } from './launch.ts';
 import { recordAbout, tell } from './record.ts';
 import { Supervisor } from './supervisor.ts';
-import { type AnswerLine, toWireError } from './wire.ts';
+import { type LaunchLine, toWireError } from './wire.ts';
 
 // Whoever started it may be gone before it has said everything.
 process.stdout.on('error', () => undefined);
 
-function say(line: AnswerLine): void {
+function say(line: LaunchLine): void {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
@@ -71,14 +74,36 @@ async function launch(order: LaunchOrder): Promise<{ supervisor: Supervisor; rep
   }
 }
 
-async function startOrAdopt(desktop: Desktop, { mode, start }: LaunchOrder) {
-  if (mode === 'start' && start !== undefined) return desktop.start(start, (progress) => say({ progress }));
+async function startOrAdopt(desktop: Desktop, { mode, start, wantsPicture }: LaunchOrder) {
+  if (mode === 'start' && start !== undefined) {
+    const started = new AbortController();
+    const told = wantsPicture === true ? tellPicture(desktop, start, started.signal) : undefined;
+    try {
+      return await desktop.start(start, (progress) => say({ progress }));
+    } finally {
+      started.abort();
+      await told;
+    }
+  }
   if (desktop.session === undefined) {
     throw new DeskPodError('SESSION_LOST', 'the session ended before it could be taken over', {
       hint: 'Start the pod again with `deskpod start`.',
     });
   }
   return { resumedCheckpoint: undefined, resumeMs: 0, warnings: [] };
+}
+
+/** What the screen showed goes ahead of the session that comes back; without it that comes back all the same. */
+async function tellPicture(desktop: Desktop, asked: StartChoice, signal: AbortSignal): Promise<void> {
+  try {
+    const target = targetOf(desktop.pod.state, asked);
+    if (target?.images === undefined) return;
+    const pod = browsePod(desktop.pod);
+    const { pngBase64 } = await readPicture(pod, { number: target.number }, { signal });
+    say({ picture: { pngBase64 } });
+  } catch (error) {
+    if (!signal.aborted && !isDeskPodError(error, 'PICTURE_NOT_FOUND')) tell('the last picture', error);
+  }
 }
 
 try {
