@@ -43,11 +43,6 @@ export class DisplayLink {
       element.addEventListener(begun, () => this.focus(), { capture: true });
   }
 
-  /** True from the call of `connect` to `onClose`. */
-  get isConnected(): boolean {
-    return this.#rfb !== undefined;
-  }
-
   /** Connects, unless it is connected already. */
   connect(): void {
     if (this.#rfb !== undefined) return;
@@ -89,6 +84,11 @@ export class DisplayLink {
       // noVNC may end the connection before the socket has said why: let that come first.
       setTimeout(() => this.#listener.onClose(reason || endOf(detail.clean)), 0);
     });
+  }
+
+  /** Ends the connection, if there is one. */
+  disconnect(): void {
+    this.#rfb?.disconnect();
   }
 
   /** Gives the keyboard to the desktop. */

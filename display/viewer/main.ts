@@ -9,6 +9,9 @@ import { type Status, StatusChannel } from './status-channel.ts';
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 4000;
 
+const GONE =
+  'DeskPod does not answer on this computer any more. The session may go on: “deskpod view” shows it again.';
+
 const HEADINGS: Readonly<Record<Shown, string>> = {
   running: 'Connecting…',
   suspending: 'Suspending…',
@@ -16,10 +19,11 @@ const HEADINGS: Readonly<Record<Shown, string>> = {
   resuming: 'Resuming…',
   ended: 'The desktop has ended',
   lost: 'No connection',
+  gone: 'No connection',
 };
 
-/** What the page shows: what the server tells, or that it tells nothing. */
-type Shown = Status['state'] | 'lost';
+/** What the page shows: what the server tells, that there is no picture for the moment, or that nobody tells anything more. */
+type Shown = Status['state'] | 'lost' | 'gone';
 
 const card = elementOf('card', HTMLElement);
 const cardTitle = elementOf('card-title', HTMLElement);
@@ -35,6 +39,8 @@ const sizeChoice = elementOf('size', HTMLSelectElement);
 const againButton = elementOf('again-button', HTMLButtonElement);
 
 let status: Pick<Status, 'state' | 'text'> = { state: 'running', text: '' };
+/** What answers at this address now may be another user's program. */
+let isGone = false;
 let waitMs = FIRST_WAIT_MS;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -47,6 +53,7 @@ const link = new DisplayLink(
       show('running', status.text, true);
     },
     onClose: (reason) => {
+      if (isGone) return;
       if (status.state !== 'running') return show(status.state, status.text);
       show('lost', `${sentence(reason)} Trying again…`);
       timer = setTimeout(connect, waitMs);
@@ -70,15 +77,17 @@ const channel = new StatusChannel({
   },
   onLost: () => {
     // A suspended session has nobody left who could keep the channel: what was said last stays true.
-    if (status.state === 'suspended' || status.state === 'ended') return false;
-    if (!link.isConnected) show('lost', 'DeskPod does not answer on this computer. Trying again…');
-    return true;
+    if (status.state === 'suspended' || status.state === 'ended') return;
+    isGone = true;
+    clearTimeout(timer);
+    link.disconnect();
+    show('gone', GONE);
   },
 });
 
 function connect(): void {
   clearTimeout(timer);
-  if (status.state === 'running') link.connect();
+  if (status.state === 'running' && !isGone) link.connect();
 }
 
 function show(state: Shown, text: string, hasPicture = false): void {

@@ -1,7 +1,5 @@
-// What happens to the session, as the viewer's server tells it; connects again on its own.
+// What happens to the session, as the viewer's server tells it, for as long as that is heard.
 
-const FIRST_WAIT_MS = 250;
-const LONGEST_WAIT_MS = 4000;
 /** Says that this page goes by itself. A browser that crashes does not say that, and its desktop goes on for a while. */
 const PAGE_LEFT = 4005;
 
@@ -16,41 +14,28 @@ export interface Status {
 /** What a channel tells. */
 export interface StatusListener {
   onStatus(status: Status): void;
-  /** The server cannot be heard; answers whether to go on trying. */
-  onLost(): boolean;
+  /** The server is not heard any more: whoever answers at its address now may be another user's program. */
+  onLost(): void;
 }
 
 /** Listens to the status of the session, and carries the page's wishes. */
 export class StatusChannel {
-  readonly #listener: StatusListener;
-  #socket: WebSocket;
-  #waitMs = FIRST_WAIT_MS;
+  readonly #socket = new WebSocket(new URL('../status', location.href));
 
   constructor(listener: StatusListener) {
-    this.#listener = listener;
-    this.#socket = this.#connect();
-    // a page that the browser brings back from its memory connects again, as after any end
+    this.#socket.addEventListener('message', ({ data }) =>
+      listener.onStatus(JSON.parse(String(data)) as Status),
+    );
+    this.#socket.addEventListener('close', () => listener.onLost());
     addEventListener('pagehide', () => this.#socket.close(PAGE_LEFT, 'the page was left'));
+    // one that the browser brings back from its memory has lost its connections, and begins anew
+    addEventListener('pageshow', ({ persisted }) => {
+      if (persisted) location.reload();
+    });
   }
 
   /** Asks for the session to be suspended. */
   suspend(): void {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send('{"want":"suspend"}');
-  }
-
-  #connect(): WebSocket {
-    const socket = new WebSocket(new URL('../status', location.href));
-    socket.addEventListener('message', ({ data }) => {
-      this.#waitMs = FIRST_WAIT_MS;
-      this.#listener.onStatus(JSON.parse(String(data)) as Status);
-    });
-    socket.addEventListener('close', () => {
-      if (!this.#listener.onLost()) return;
-      setTimeout(() => {
-        this.#socket = this.#connect();
-      }, this.#waitMs);
-      this.#waitMs = Math.min(this.#waitMs * 2, LONGEST_WAIT_MS);
-    });
-    return socket;
   }
 }

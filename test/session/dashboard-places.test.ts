@@ -8,6 +8,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { encodeMarker } from '../../src/core/marker.ts';
 import { isNoPod, type Place, Places } from '../../src/session/dashboard/places.ts';
+import { findPluggedPod } from '../../src/session/dashboard/plugged-pod.ts';
 import { makeExt4 } from '../../src/session/device/ext4.ts';
 import { hashing } from '../../src/sync/hashing.ts';
 import { scratchFolder } from '../sync/scratch.ts';
@@ -58,6 +59,17 @@ describe('places with pods', () => {
     assert.deepEqual([place.kind, place.plainDir, place.sizeBytes], ['device', undefined, 16 * 2 ** 20]);
     assert.match(place.id, /^[0-9a-f]{16}$/);
     assert.deepEqual([...faults], []);
+  });
+
+  it('are meant by whoever names none, if there is one on a drive', async () => {
+    writeFileSync(join(folder(), 'marker'), marker);
+    const drive = await makeDrive('drive', join(folder(), 'marker'));
+    const find = (...drives: readonly string[]): Promise<string> =>
+      findPluggedPod({ list: async () => new Map((await list(drives)).map((place) => [place.id, place])) });
+    assert.equal(await find(drive, '/dev/null'), drive);
+    await assert.rejects(find('/dev/null'), { code: 'USAGE', message: 'no drive with a pod is plugged in' });
+    const other = await makeDrive('other', join(folder(), 'marker'));
+    await assert.rejects(find(drive, other), { code: 'USAGE', details: { paths: [drive, other] } });
   });
 
   it('are found beside drives whose markers are noise, without end, or missing', async () => {

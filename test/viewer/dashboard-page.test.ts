@@ -170,6 +170,30 @@ describe('the pages of the dashboard', () => {
       await other.close();
     });
 
+    it('ask for nothing more when the connection broke off, as another program may answer then', async () => {
+      const other = await test.browser.newPage();
+      const cut = Promise.withResolvers<() => Promise<void>>();
+      await other.routeWebSocket(/\/live$/, (socket) => {
+        const server = socket.connectToServer();
+        cut.resolve(async () => {
+          await server.close();
+          await socket.close({ code: 4999 });
+        });
+      });
+      await other.goto(page.url());
+      await other.getByRole('button', { name: 'Lock', exact: true }).waitFor();
+      await (await cut.promise)();
+      await other.getByText('asks for nothing more').first().waitFor();
+      let requestCount = 0;
+      other.on('request', () => {
+        requestCount += 1;
+      });
+      await other.getByRole('button', { name: 'Lock', exact: true }).click({ force: true });
+      await other.evaluate('new Promise(requestAnimationFrame)');
+      assert.equal(requestCount, 0);
+      await other.close();
+    });
+
     it('ask no other host, break no policy, and can be used by everybody, in the light and the dark', async () => {
       const axe = await readFile(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
       const faults: string[] = [];
@@ -220,10 +244,12 @@ describe('the pages of the dashboard', () => {
     it('unlock a pod, say when the passphrase is wrong, and keep it nowhere', async () => {
       await card().getByRole('button', { name: 'Unlock' }).click();
       const dialog = page.getByRole('dialog', { name: 'Unlock' });
+      const field = dialog.getByLabel('Passphrase');
+      // the field has the focus by itself, once the dialog is there
+      await page.waitForFunction("document.activeElement?.matches('dialog input')");
       await page.keyboard.type('wrong horse');
       await page.keyboard.press('Enter');
       assert.match(String(await dialog.getByRole('alert').textContent()), /not its passphrase.*Caps Lock/);
-      const field = dialog.getByLabel('Passphrase');
       assert.equal(await field.inputValue(), '');
       await field.fill(PASSPHRASE);
       await page.keyboard.press('Enter');

@@ -234,6 +234,18 @@ describe('the viewer', () => {
     assert.equal(error.code, 'ECONNREFUSED');
   });
 
+  it('answers at once, however many connect and say nothing', async () => {
+    const silent = Array.from({ length: 300 }, () => connect(viewer.port, '127.0.0.1'));
+    for (const socket of silent) socket.on('error', () => undefined);
+    await Promise.race([
+      once(silent.at(-1) ?? assert.fail(), 'connect'),
+      once(silent[0] ?? assert.fail(), 'close'),
+    ]);
+    const { room, cookie } = await enter();
+    assert.equal((await ask(`${room}viewer/`, { cookie })).status, 200);
+    for (const socket of silent) socket.destroy();
+  });
+
   it('carries bytes both ways, whatever their size', async () => {
     const webSocket = await openOwn('display', await enter());
     const sent = Buffer.alloc(1024 * 1024, 'deskpod');

@@ -201,6 +201,23 @@ describe('the page of the viewer', () => {
     assert.equal(await page.locator('#card-title').textContent(), 'Safe to unplug');
   });
 
+  it('shows and sends nothing more when DeskPod was killed: another program may listen there then', async () => {
+    await open();
+    await viewer.close();
+    await untilState(page, 'gone');
+    const impostor = createServer().listen(viewer.port, '127.0.0.1');
+    let connectionCount = 0;
+    impostor.on('connection', () => {
+      connectionCount += 1;
+    });
+    await once(impostor, 'listening');
+    await page.locator('#desktop').click({ force: true });
+    const tried = page.waitForEvent('websocket', { timeout: 500 }).catch(() => 'none');
+    assert.equal(await tried, 'none');
+    assert.equal(connectionCount, 0);
+    impostor.close();
+  });
+
   it('says why when the desktop goes away', async () => {
     await open();
     await desktop.stop();

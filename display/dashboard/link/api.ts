@@ -12,6 +12,7 @@ import type {
 } from '../../../src/session/dashboard/contract.ts';
 import type { PathReport } from '../../../src/sync/browse/browse-path.ts';
 import { NOT_LET_IN, RequestError } from './failure.ts';
+import { requireConnection } from './store.ts';
 
 /** The room, in which the page has a folder of its own. */
 const ROOM = new URL('../', location.href);
@@ -43,6 +44,7 @@ export function fileUrl(pod: string, checkpoint: number, { path, pathBase64 }: P
 
 /** Asks for something. @throws RequestError; TypeError if nobody answers; AbortError */
 export async function get<Answer>(path: string, { signal }: RequestOptions): Promise<Answer> {
+  requireConnection();
   const response = await fetch(new URL(`api/${path}`, ROOM), { signal });
   if (!response.ok) throw await refusalOf(response);
   return (await response.json()) as Answer;
@@ -141,6 +143,7 @@ async function* linesOf({ body }: Response): AsyncGenerator<readonly string[]> {
 }
 
 async function send(path: string, body: object, options?: RequestOptions): Promise<Response> {
+  requireConnection();
   const response = await fetch(new URL(`api/${path}`, ROOM), {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },

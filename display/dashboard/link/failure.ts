@@ -22,6 +22,13 @@ export const NO_ANSWER: Failure = {
   hint: 'If its dashboard was ended, start it again with “deskpod dashboard”, and open the link that it prints.',
 };
 
+/** The connection by which the page hears what happens is gone: there is no telling who answers now. */
+export const LOST: Failure = {
+  code: 'LOST',
+  message: 'The connection to the dashboard broke off, and this page asks for nothing more',
+  hint: 'Start it again with “deskpod dashboard”, and open the link that it prints. Pods go on without it.',
+};
+
 /** The cookie is of another run of the dashboard, or there is none. */
 export const NOT_LET_IN: Failure = {
   code: 'NOT_LET_IN',

@@ -1,12 +1,11 @@
-// The one connection by which the page is told what happens, made again whenever it is lost.
+// The one connection by which the page is told what happens. It is made once: when it is gone, the page asks for nothing more.
 import type { LiveMessage } from '../../../src/session/dashboard/contract.ts';
 import { forgetRunningWorks, noteWork } from '../work/works.ts';
 import { get, liveUrl } from './api.ts';
-import { type Failure, failureOf, NO_ANSWER, NOT_LET_IN } from './failure.ts';
+import { type Failure, failureOf, LOST, NO_ANSWER } from './failure.ts';
 import { announce, connection, now, overview, tellEvents } from './store.ts';
 
-const FIRST_WAIT_MS = 250;
-const LONGEST_WAIT_MS = 8000;
+const CAUSE_TIMEOUT_MS = 8000;
 /** The dashboard was ended: nobody will answer at this address again. */
 const ENDED_CODE = 4004;
 const ENDED: Failure = {
@@ -15,42 +14,19 @@ const ENDED: Failure = {
   hint: 'Start it again with “deskpod dashboard”, and open the link that it prints. Pods go on without it.',
 };
 
-let waitMs = FIRST_WAIT_MS;
-let timer: ReturnType<typeof setTimeout> | undefined;
-let socket: WebSocket | undefined;
-
-/** Begins to listen, for as long as the page is open. */
+/**
+ * Begins to listen, for as long as the page is open. Whoever listens at this address after the dashboard has ended may be
+ * another user's program: it would be shown what is typed. So a connection that was lost is not made again.
+ */
 export function startLive(): void {
-  connect();
-  addEventListener('online', tryNow);
-  document.addEventListener('visibilitychange', () => {
-    if (document.visibilityState === 'visible') tryNow();
-  });
-}
-
-/** Does not wait for the next attempt. */
-export function tryNow(): void {
-  if (connection.peek().state === 'lost') connect();
-}
-
-function connect(): void {
-  clearTimeout(timer);
-  socket?.close();
-  const current = new WebSocket(liveUrl());
-  socket = current;
-  current.onmessage = ({ data }) => take(JSON.parse(String(data)) as LiveMessage);
-  current.onclose = ({ code }) => {
-    if (socket !== current) return;
-    socket = undefined;
-    void handleLoss(code);
-  };
+  const socket = new WebSocket(liveUrl());
+  socket.onmessage = ({ data }) => take(JSON.parse(String(data)) as LiveMessage);
+  socket.onclose = ({ code }) => void handleLoss(code);
 }
 
 function take(message: LiveMessage): void {
   switch (message.kind) {
     case 'overview':
-      if (connection.peek().state === 'lost') announce('Connected again.');
-      waitMs = FIRST_WAIT_MS;
       now.value = Date.now();
       overview.value = message.overview;
       connection.value = { state: 'open' };
@@ -64,15 +40,10 @@ function take(message: LiveMessage): void {
 }
 
 async function handleLoss(code: number): Promise<void> {
-  const former = connection.peek().state;
+  const wasOpen = connection.peek().state === 'open';
   forgetRunningWorks();
-  if (code === ENDED_CODE) return end(ENDED);
-  const failure = await findCause();
-  if (failure.code === NOT_LET_IN.code) return end(failure);
-  if (former === 'open') announce('The connection was lost. Trying again.');
-  connection.value = { state: 'lost', failure };
-  timer = setTimeout(connect, waitMs);
-  waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
+  if (code === ENDED_CODE) end(ENDED);
+  else end(wasOpen ? LOST : await findCause());
 }
 
 function end(failure: Failure): void {
@@ -83,7 +54,7 @@ function end(failure: Failure): void {
 /** A WebSocket does not say why it could not be opened; a request does. */
 async function findCause(): Promise<Failure> {
   try {
-    await get('overview', { signal: AbortSignal.timeout(LONGEST_WAIT_MS) });
+    await get('overview', { signal: AbortSignal.timeout(CAUSE_TIMEOUT_MS) });
     return NO_ANSWER;
   } catch (thrown) {
     return thrown instanceof DOMException ? NO_ANSWER : failureOf(thrown);

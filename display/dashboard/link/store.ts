@@ -1,20 +1,19 @@
 // What the page knows at the moment: all that it is told while it is open, for every part of it.
 import { computed, type Signal, signal } from '@preact/signals';
 import type { ExplainedEvent, Overview, PodOverview, Work } from '../../../src/session/dashboard/contract.ts';
-import type { Failure } from './failure.ts';
+import { type Failure, RequestError } from './failure.ts';
 
 /** How the page and the dashboard's program stand to each other. */
 export type Connection =
   | { readonly state: 'connecting' }
   | { readonly state: 'open' }
-  | { readonly state: 'lost'; readonly failure: Failure }
   /** Nobody will answer here any more. */
   | { readonly state: 'ended'; readonly failure: Failure };
 
 /** How often texts like “4 minutes ago” are looked at again. */
 const CLOCK_TICK_MS = 5000;
 
-/** Undefined until it came for the first time; while the connection is lost, what came last. */
+/** Undefined until it came for the first time; after the connection has ended, what came last. */
 export const overview: Signal<Overview | undefined> = signal(undefined);
 export const connection: Signal<Connection> = signal({ state: 'connecting' });
 /** What runs, has failed, or was done a moment ago, by its id. */
@@ -26,6 +25,12 @@ export const announcement: Signal<string> = signal('');
 
 /** False while nothing can be asked for. */
 export const canAsk = computed(() => connection.value.state === 'open');
+
+/** @throws RequestError once the connection has ended: what answers now may be anybody */
+export function requireConnection(): void {
+  const current = connection.peek();
+  if (current.state === 'ended') throw new RequestError(current.failure);
+}
 
 /** Is told of new events of a pod. */
 export type EventListener = (pod: string, events: readonly ExplainedEvent[]) => void;

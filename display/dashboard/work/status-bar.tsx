@@ -2,7 +2,6 @@
 import type { JSX } from 'preact';
 import type { Work } from '../../../src/session/dashboard/contract.ts';
 import { sentenceOf } from '../link/failure.ts';
-import { tryNow } from '../link/live.ts';
 import { announcement, connection, findPod, works } from '../link/store.ts';
 import { Icon } from '../parts/icons.tsx';
 import { progressText, shareDone, workName } from './work-words.ts';
@@ -40,17 +39,6 @@ function ConnectionState(): JSX.Element {
         <p class="connection faint">
           <span class="lamp lamp-good" aria-hidden="true" />
           {works.value.size === 0 ? 'Nothing runs.' : ''}
-        </p>
-      );
-    case 'lost':
-      return (
-        <p class="connection">
-          <span class="lamp lamp-wait" aria-hidden="true" />
-          {sentenceOf(state.failure.message)} What is shown is of before.{' '}
-          <span class="faint">Trying again…</span>
-          <button type="button" onClick={tryNow}>
-            Try now
-          </button>
         </p>
       );
     case 'ended':

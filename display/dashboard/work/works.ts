@@ -42,7 +42,7 @@ export function dismissWork(id: string): void {
   works.value = kept;
 }
 
-/** After the connection was lost nobody knows what still runs: all of it is told again on the next. */
+/** After the connection has ended nobody knows what still runs. */
 export function forgetRunningWorks(): void {
   works.value = new Map([...works.peek()].filter(([, work]) => work.state !== 'running'));
   paces.clear();

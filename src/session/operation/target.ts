@@ -37,7 +37,7 @@ export async function findPod(path: string | undefined): Promise<Target> {
   throw new DeskPodError(
     'USAGE',
     inUse.length === 0 ? 'no session runs on this host' : `${inUse.length} sessions run on this host`,
-    { hint: 'Say which pod with --device PATH.' },
+    { hint: 'Say which pod with --device PATH.', details: { inUse: inUse.length } },
   );
 }
 

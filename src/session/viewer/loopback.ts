@@ -1,5 +1,5 @@
 // Listening on this computer alone, for browsers on it: what the viewer and the other pages share.
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import { type AddressInfo, createServer as createNetServer, type Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { DeskPodError } from '../../core/errors.ts';
@@ -10,7 +10,10 @@ const ADDRESS = '127.0.0.1';
 const ADDRESS_6 = '::1';
 /** What passkeys ask for: to WebAuthn an address is no site. */
 export const LOOPBACK_NAME = 'localhost';
-const CONNECTION_LIMIT = 64;
+const CONNECTION_LIMIT = 256;
+/** Connections that have not asked for anything yet. Whoever is to be let in asks at once. */
+const SILENT_LIMIT = 32;
+const CHECK_INTERVAL_MS = 1000;
 const REQUEST_TIMEOUT_MS = 10_000;
 /** Ports tried, until one is free at both addresses. */
 const TRIES = 20;
@@ -27,8 +30,13 @@ export interface LoopbackServer {
 
 /** Listens on a port of 127.0.0.1; 0 takes a free one. @throws DeskPodError VIEWER_FAILED */
 export async function listenOnLoopback(port: number): Promise<LoopbackServer> {
-  const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS });
+  const server = createServer({
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    headersTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: CHECK_INTERVAL_MS,
+  });
   server.maxConnections = CONNECTION_LIMIT;
+  dropSilentOnes(server);
   try {
     const taken = await listen(server, ADDRESS, port);
     return { server, port: taken, host: `${ADDRESS}:${taken}` };
@@ -62,6 +70,20 @@ export async function listenOnLocalhost(): Promise<LoopbackServer> {
     }
   }
   throw cannotListen(`[${ADDRESS_6}]`, cause);
+}
+
+/** Any user of the host can connect: those who say nothing must not take the place of the one who is let in. */
+function dropSilentOnes(server: Server): void {
+  const silent = new Set<Duplex>();
+  server.on('connection', (socket) => {
+    silent.add(socket);
+    socket.once('close', () => silent.delete(socket));
+    const [oldest] = silent;
+    if (silent.size > SILENT_LIMIT) oldest?.destroy();
+  });
+  const listen = ({ socket }: IncomingMessage): unknown => silent.delete(socket);
+  server.on('request', listen);
+  server.on('upgrade', listen);
 }
 
 /** Answers an upgrade that is not wanted. */
