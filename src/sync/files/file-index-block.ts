@@ -33,7 +33,7 @@ export class KnownPath {
 
 /** The bytes of one path in a block. */
 export function encodeKnown(generation: number, stamp: Uint8Array, entry: EncodedEntry): Uint8Array {
-  const bytes = Buffer.alloc(ENTRY_AT + entry.bytes.length);
+  const bytes = Buffer.allocUnsafe(ENTRY_AT + entry.bytes.length);
   bytes.writeUInt32LE(generation);
   bytes.set(stamp, GENERATION_BYTES);
   bytes.set(entry.bytes, ENTRY_AT);

@@ -51,7 +51,9 @@ export function iterateBlocks({ blocks }: RunParts) {
 
 /** With NUL for the slash, which no name can hold, byte order is the manifest's order. */
 export function blockKey(path: Uint8Array): Uint8Array {
-  return path.map((byte) => (byte === SLASH ? 0 : byte));
+  const key = new Uint8Array(path);
+  for (let at = key.indexOf(SLASH); at !== -1; at = key.indexOf(SLASH, at + 1)) key[at] = 0;
+  return key;
 }
 
 /** True if the stamp is of an inode that may have changed again without its times telling. */

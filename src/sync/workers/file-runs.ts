@@ -18,7 +18,7 @@ const HEAD_BYTES = 4 + 8 + 4 + 1 + 2 + STAMP_BYTES;
 /** A run as it travels. */
 export function encodeFileRun(run: Omit<FileRun, 'place' | 'stamp'>, source: FileSource): Uint8Array {
   const { place, stamp } = source;
-  const bytes = Buffer.alloc(HEAD_BYTES + place.length);
+  const bytes = Buffer.allocUnsafe(HEAD_BYTES + place.length);
   let at = bytes.writeUInt32LE(run.string);
   at = bytes.writeDoubleLE(run.offset, at);
   at = bytes.writeUInt32LE(run.length, at);

@@ -16,13 +16,14 @@ const HEAD_BYTES = 2 + 4 + 4 + 8 + 2;
 
 /** The bytes of one file. */
 export function encodeNewFile({ place, mode, uid, gid, mtimeNs }: NewFile): Uint8Array {
-  const bytes = Buffer.alloc(HEAD_BYTES + place.length + 1);
+  const bytes = Buffer.allocUnsafe(HEAD_BYTES + place.length + 1);
   let at = bytes.writeUInt16LE(mode);
   at = bytes.writeUInt32LE(uid, at);
   at = bytes.writeUInt32LE(gid, at);
   at = bytes.writeBigInt64LE(mtimeNs, at);
   at = bytes.writeUInt16LE(place.length, at);
   bytes.set(place, at);
+  bytes[at + place.length] = 0;
   return bytes;
 }
 
