@@ -18,6 +18,9 @@ import type { FetchedPacks } from './home-packs.ts';
 import { readManifest } from './manifest-stream.ts';
 import { verifyRestored } from './verify-restored.ts';
 
+/** What a restore needs to know before it begins. */
+export type RestorePlan = Pick<PickPlan, 'files' | 'bytes' | 'orphans'>;
+
 /** What is to be restored, and where to. */
 export interface RestorePathsRequest extends PathPatterns {
   readonly checkpoint: CheckpointName;
@@ -76,10 +79,14 @@ export async function restorePaths(
   if (!isAbsolute(request.into)) throw new TypeError(`expected an absolute path, got ${request.into}`);
   const checkpoint = chooseCheckpoint(pod.state, request.checkpoint);
   requireTarget(request);
-  const plan = await surveyManifest(pod, checkpoint, request, options);
   const head = { checkpoint: labelOf(checkpoint), isDryRun: request.isDryRun };
-  if (request.isDryRun)
+  if (request.isDryRun) {
+    const plan = await surveyManifest(pod, checkpoint, request, options);
     return { ...head, ...(await rehearse(pod, checkpoint, plan, request, emit, options)) };
+  }
+  const plan = meansAll(pod, request)
+    ? planOfAll(checkpoint)
+    : await surveyManifest(pod, checkpoint, request, options);
   const restored = await restoreTree(checkpoint.files, pod.content, request.into, {
     overwrite: request.mayOverwrite,
     picker: new EntryPicker(request, plan),
@@ -100,6 +107,15 @@ function fetchedBy({ fetched }: BrowsedPod): Pick<RestoredPaths, 'fetched'> {
 }
 
 const NO_VERDICTS: VerdictCounts = { made: 0, replaced: 0, described: 0, left: 0 };
+
+/** True if a first walk over the manifest would find out nothing that its checkpoint does not say. */
+function meansAll({ expect }: BrowsedPod, { includes, excludes }: PathPatterns): boolean {
+  return expect === undefined && includes.length === 0 && excludes.length === 0;
+}
+
+function planOfAll({ stats }: Checkpoint): RestorePlan {
+  return { files: stats.fileCount, bytes: stats.fileBytes, orphans: new Set() };
+}
 
 /** The first walk over the manifest, which says what the second will need. */
 async function surveyManifest(
@@ -127,7 +143,7 @@ async function* pickedEntries(
   { content }: BrowsedPod,
   { files }: Checkpoint,
   patterns: PathPatterns,
-  plan: PickPlan,
+  plan: RestorePlan,
 ): AsyncGenerator<PickedEntry> {
   const picker = new EntryPicker(patterns, plan);
   for await (const entries of readManifest(content, files))

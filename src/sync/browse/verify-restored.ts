@@ -18,7 +18,7 @@ export async function verifyRestored(
   picked: AsyncIterable<PickedEntry>,
   into: string,
   proof: ChunkProof,
-  { bytes: totalBytes, files: totalFiles }: PickPlan,
+  { bytes: totalBytes, files: totalFiles }: Pick<PickPlan, 'bytes' | 'files'>,
   { onProgress, signal }: BrowseOptions,
 ): Promise<number> {
   const firsts = new Map<number, Uint8Array>();
