@@ -3,6 +3,7 @@ import { ByteWriter } from './bytes.ts';
 import type { Hashing } from './hashing.ts';
 
 const WINDOW_BYTES = 32;
+const WORD_BYTES = 4;
 
 /** How long chunks are, in bytes. */
 export interface ChunkSizes {
@@ -48,6 +49,8 @@ export class Chunker {
   readonly #sizes: ChunkSizes;
   readonly #strictMask: number;
   readonly #looseMask: number;
+  /** What the hash is after zeros, and stays while more of them come. */
+  readonly #zerosHash: number;
   #hash = 0;
   /** Bytes of the present chunk that were seen. */
   #length = 0;
@@ -71,6 +74,7 @@ export class Chunker {
     this.#sizes = sizes;
     this.#strictMask = upperBits(averageBits + 2);
     this.#looseMask = upperBits(averageBits - 2);
+    this.#zerosHash = -(table[0] as number) | 0;
   }
 
   /**
@@ -96,6 +100,11 @@ export class Chunker {
     this.#length = 0;
   }
 
+  /** True if no zero that comes next can make a cut: the hash has the value that zeros keep, and that is none of a cut. */
+  #passesZeros(hash: number, mask: number): boolean {
+    return hash === this.#zerosHash && (hash & mask) !== 0;
+  }
+
   /** The end of the present chunk, whose next byte is at `from`; undefined if the piece ends before it does. */
   #next(piece: Uint8Array, from: number): number | undefined {
     const { minBytes, averageBytes, maxBytes } = this.#sizes;
@@ -108,6 +117,7 @@ export class Chunker {
     for (; at < warm; at++) hash = ((hash << 1) + (table[piece[at] as number] as number)) | 0;
     const average = Math.min(chunkStart + averageBytes, piece.length);
     const strictMask = this.#strictMask;
+    if (this.#passesZeros(hash, strictMask)) at = endOfZeros(piece, at, average);
     for (; at < average; at++) {
       hash = ((hash << 1) + (table[piece[at] as number] as number)) | 0;
       if ((hash & strictMask) === 0) return at + 1;
@@ -115,6 +125,7 @@ export class Chunker {
     const limit = chunkStart + maxBytes;
     const last = Math.min(limit, piece.length);
     const looseMask = this.#looseMask;
+    if (this.#passesZeros(hash, looseMask)) at = endOfZeros(piece, at, last);
     for (; at < last; at++) {
       hash = ((hash << 1) + (table[piece[at] as number] as number)) | 0;
       if ((hash & looseMask) === 0) return at + 1;
@@ -124,6 +135,21 @@ export class Chunker {
     this.#length = piece.length - chunkStart;
     return undefined;
   }
+}
+
+/** Where the zeros from `at` on end, at `end` at the latest. Holes come as long runs of them: four bytes at a time. */
+function endOfZeros(bytes: Uint8Array, from: number, end: number): number {
+  let at = from;
+  while (at < end && (bytes.byteOffset + at) % WORD_BYTES !== 0 && bytes[at] === 0) at++;
+  const count = Math.floor((end - at) / WORD_BYTES);
+  if (count > 0 && bytes[at] === 0) {
+    const words = new Int32Array(bytes.buffer, bytes.byteOffset + at, count);
+    let word = 0;
+    while (word < count && words[word] === 0) word++;
+    at += word * WORD_BYTES;
+  }
+  while (at < end && bytes[at] === 0) at++;
+  return at;
 }
 
 function upperBits(count: number): number {

@@ -25,6 +25,29 @@ function lengths(
   return ends.map((end, i) => end - (ends[i - 1] ?? 0));
 }
 
+/** The lengths of the chunks as docs/FORMAT.md has them, with nothing passed over but the minimum. */
+function lengthsByEveryByte(bytes: Uint8Array, key: Int32Array): number[] {
+  const { minBytes, averageBytes, maxBytes } = SMALL;
+  const [strict, loose] = [12, 8].map((count) => (0xffff_ffff << (32 - count)) | 0) as [number, number];
+  const all: number[] = [];
+  for (let start = 0; start < bytes.length; ) {
+    let length = minBytes;
+    let hash = 0;
+    for (const byte of bytes.subarray(start + minBytes - 32, start + minBytes))
+      hash = ((hash << 1) + (key[byte] ?? 0)) | 0;
+    for (; length < maxBytes && start + length < bytes.length; ) {
+      hash = ((hash << 1) + (key[bytes[start + length] ?? 0] ?? 0)) | 0;
+      const mask = length < averageBytes ? strict : loose;
+      length++;
+      if ((hash & mask) === 0) break;
+    }
+    length = Math.min(length, bytes.length - start);
+    all.push(length);
+    start += length;
+  }
+  return all;
+}
+
 /** Bytes that look random and are the same in every run. */
 function noise(length: number, seed = 1): Uint8Array {
   const key = createHash('shake256', { outputLength: length }).update(String(seed)).digest();
@@ -64,6 +87,21 @@ describe('chunker', () => {
       }),
     );
     assert.deepEqual(lengths(bytes, SMALL, [1]), whole);
+  });
+
+  it('cuts where every byte by itself says so, in zeros, too', () => {
+    const key = table.slice();
+    const run = fc.record({ zeros: fc.nat(9000), noise: fc.nat(2000), seed: fc.nat() });
+    const cut = (first: number, runs: readonly { zeros: number; noise: number; seed: number }[]): void => {
+      // with 0 zeros are cut as soon as they may be, and with most others never
+      key[0] = first;
+      const parts = runs.map((each) => [new Uint8Array(each.zeros), noise(each.noise + 1, each.seed)]);
+      const bytes = Buffer.concat(parts.flat());
+      assert.deepEqual(lengths(bytes, SMALL, [bytes.length], key), lengthsByEveryByte(bytes, key));
+      assert.deepEqual(lengths(bytes, SMALL, [1, 3, 1000], key), lengthsByEveryByte(bytes, key));
+    };
+    const firsts = fc.constantFrom(0, 1, table[0] ?? 0, 0x0100_0000, -0x4000_0000);
+    fc.assert(fc.property(firsts, fc.array(run, { minLength: 1, maxLength: 4 }), cut));
   });
 
   it('keeps almost all chunks when bytes are put in, taken out or changed', () => {

@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import {
   chownSync,
+  closeSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   statSync,
@@ -86,6 +88,35 @@ describe('a file that a thread makes', () => {
       assert.equal(stats.mtimeNs, facts.mtimeNs);
       if (isRoot) assert.deepEqual([stats.uid, stats.gid], [1234n, 5678n]);
     }
+  });
+
+  it('is not mixed up with the chunk of a long file that the thread writes again and again', async () => {
+    const all = { a: noise(131_072, 'a'), b: noise(131_072, 'b') };
+    const ids = new Map<Buffer, Uint8Array>();
+    for (const bytes of Object.values(all)) {
+      const [id] = (await content.writeChunks([bytes], 'data')).chunkIds;
+      ids.set(bytes, id ?? new Uint8Array());
+    }
+    await content.flush();
+    content.prepare();
+    const path = join(target, 'long');
+    const fd = openSync(path, 'wx');
+    const order = [all.a, all.a, all.b, all.b, all.a];
+    try {
+      for (const [i, bytes] of order.entries()) {
+        const place = { fd, position: i * bytes.length, isSparse: false, maxBytes: bytes.length };
+        const placed = content.place(ids.get(bytes) ?? new Uint8Array(), place);
+        assert.equal(await placed?.isPlaced, true);
+        // by the same thread, which is the first that has nothing to do, and in the same memory
+        const other = all.b;
+        const file = fileAt(`made-${i}`);
+        assert.equal(await content.makeFile(ids.get(other) ?? new Uint8Array(), other.length, file), 'whole');
+        assert.ok(readFileSync(join(target, `made-${i}`)).equals(other));
+      }
+    } finally {
+      closeSync(fd);
+    }
+    assert.ok(readFileSync(path).equals(Buffer.concat(order)));
   });
 
   it('replaces nothing, and follows no link', async () => {
