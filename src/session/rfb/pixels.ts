@@ -30,7 +30,7 @@ export class Framebuffer {
   #rgba = new Uint8Array(0);
   readonly #limitPixels: number | undefined;
 
-  /** With a limit it takes no larger size, and no other one after its first. */
+  /** With a limit it takes no larger size, and no other one after its first; the fourth bytes are what the display sends then. */
   constructor(width: number, height: number, limitPixels?: number) {
     this.#limitPixels = limitPixels;
     this.resize(width, height);
@@ -95,6 +95,8 @@ export class Framebuffer {
       const start = ((y + row) * this.#width + x) * 4;
       const end = start + rowBytes;
       rgba.set(pixels.subarray(row * rowBytes, (row + 1) * rowBytes), start);
+      // who looks once, and in a hurry, needs no more than the colours
+      if (this.#limitPixels !== undefined) continue;
       for (let alpha = start + 3; alpha < end; alpha += 4) rgba[alpha] = 255;
     }
   }

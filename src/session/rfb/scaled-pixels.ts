@@ -1,7 +1,7 @@
 // What a display shows, made smaller: each pixel is the mean of the area that it stands for.
 import { setImmediate } from 'node:timers/promises';
 
-/** Pixels as a display gives them, 4 bytes each: red, green, blue, 255. */
+/** Pixels as a display gives them, 4 bytes each: red, green, blue, and one that means nothing here. */
 export interface Pixels {
   readonly width: number;
   readonly height: number;
