@@ -222,7 +222,9 @@ function ownFindings({ known, space, isTwin, nowMs }: HealthFacts): Finding[] {
     }
     const verifiedAtMs = Math.max(
       0,
-      ...verifications.filter((each) => each.depth === 'data').map((each) => each.atMs),
+      ...verifications
+        .filter(({ place, depth }) => place === 'device' && depth === 'data')
+        .map(({ atMs }) => atMs),
     );
     if (checkpointCount > 0 && nowMs - verifiedAtMs > VERIFY_EVERY_MS) {
       add(

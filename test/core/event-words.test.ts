@@ -21,6 +21,11 @@ describe('the words of an event', () => {
     assert.equal(new Set(sentences).size, sentences.length);
   });
 
+  it('are there for what a later version writes, too', () => {
+    const event = { ...EVENTS['pod.created'], type: 'pod.painted' } as unknown as PodEvent;
+    assert.match(wordsOf(event), /no words for: pod\.painted\.$/);
+  });
+
   it('ask for a look at what may be a loss, and only then', () => {
     const warnings = Object.values(EVENTS)
       .filter((event) => explainEvent(event).weight === 'warning')

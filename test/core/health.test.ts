@@ -130,6 +130,12 @@ describe('the health of a pod', () => {
     );
   });
 
+  it('is asked for a verify of the device, whatever was verified at its homes', () => {
+    const atHome = { place: HOME.url, depth: 'data', seq: 9, atMs: NOW_MS - 1, leftCount: 0 } as const;
+    const causes = of({ verifications: [atHome] }).findings.map(({ cause }) => cause);
+    assert.ok(causes.includes('not-verified'), causes.join());
+  });
+
   it('stays good with what is only good to know', () => {
     const { word, findings } = of({ verifications: [] });
     assert.equal(word, 'good');
