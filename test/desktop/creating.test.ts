@@ -82,7 +82,6 @@ describe('a desktop pod', () => {
     await lab.program.failure('SESSION_NOT_RUNNING', ['suspend', ...lab.at()]);
     await lab.program.failure('SESSION_NOT_RUNNING', ['stop', ...lab.at()]);
     await lab.program.failure('SESSION_NOT_RUNNING', ['exec', ...lab.at(), '--', 'true']);
-    await lab.program.failure('SESSION_NOT_RUNNING', ['view', ...lab.at()]);
     await lab.program.failure('CHECKPOINT_NOT_FOUND', ['start', lab.image, '--resume']);
     assert.deepEqual((await lab.status()).session, { status: 'none' });
   });
