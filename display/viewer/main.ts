@@ -4,6 +4,7 @@ import { elementOf } from '../shared/element.ts';
 import { Clipboard } from './clipboard.ts';
 import { DisplayLink } from './display-link.ts';
 import type { DisplaySize } from './sized-rfb.ts';
+import { Sound } from './sound.ts';
 import { type Status, StatusChannel } from './status-channel.ts';
 
 const FIRST_WAIT_MS = 250;
@@ -36,6 +37,7 @@ const clipboardButton = elementOf('clipboard-button', HTMLButtonElement);
 const clipboardPanel = elementOf('clipboard', HTMLElement);
 const clipboardField = elementOf('clipboard-text', HTMLTextAreaElement);
 const sizeChoice = elementOf('size', HTMLSelectElement);
+const soundButton = elementOf('sound-button', HTMLButtonElement);
 const againButton = elementOf('again-button', HTMLButtonElement);
 
 let status: Pick<Status, 'state' | 'text'> = { state: 'running', text: '' };
@@ -51,6 +53,7 @@ const link = new DisplayLink(
     onOpen: () => {
       waitMs = FIRST_WAIT_MS;
       show('running', status.text, true);
+      sound.connect();
     },
     onClose: (reason) => {
       if (isGone) return;
@@ -64,6 +67,16 @@ const link = new DisplayLink(
 );
 
 const clipboard = new Clipboard(clipboardField, (text) => link.giveClipboard(text));
+
+const sound = new Sound({
+  onEnd: (reason) => {
+    // One that went with the display comes back with it.
+    if (!link.isConnected || status.state !== 'running') return;
+    sound.turnOff();
+    soundButton.setAttribute('aria-pressed', 'false');
+    statusLine.textContent = sentence(reason || 'the sound broke off');
+  },
+});
 
 const channel = new StatusChannel({
   onStatus: (news) => {
@@ -114,6 +127,13 @@ clipboardButton.addEventListener('click', () => {
   clipboardButton.setAttribute('aria-expanded', String(!clipboardPanel.hidden));
   if (clipboardPanel.hidden) link.focus();
   else clipboardField.focus();
+});
+
+soundButton.addEventListener('click', () => {
+  if (sound.isOn) sound.turnOff();
+  else sound.turnOn();
+  soundButton.setAttribute('aria-pressed', String(sound.isOn));
+  link.focus();
 });
 
 fullScreenButton.addEventListener('click', async () => {

@@ -52,7 +52,7 @@ export interface SessionLab {
 }
 
 /** Makes a lab; close it in an `afterEach` or `after`. */
-export async function openLab(): Promise<SessionLab> {
+export async function openLab(baseFile = BASE_FILE): Promise<SessionLab> {
   // In /var/tmp: an overlay's upper cannot lie on every file system that /tmp may be.
   const dir = await mkdtemp('/var/tmp/deskpod-session-');
   // The session's own root, which is nobody on the host, finds its files through this folder.
@@ -65,7 +65,7 @@ export async function openLab(): Promise<SessionLab> {
     mergedDir: `${dir}/${name}/stage/merged`,
     bundleDir: `${dir}/${name}/bundle`,
   });
-  await link(BASE_FILE, `${dir}/base.erofs`);
+  await link(baseFile, `${dir}/base.erofs`);
   return {
     dir,
     copy: (from, to) => copyLayer(`${dir}/${from}/upper`, `${dir}/${to}/upper`),

@@ -213,7 +213,7 @@ describe('the viewer', () => {
   it('opens WebSockets only to its own page with the cookie', async () => {
     const { room, cookie } = await enter();
     const own = `http://127.0.0.1:${viewer.port}`;
-    for (const name of ['display', 'status']) {
+    for (const name of ['display', 'status', 'sound']) {
       const path = `${room}${name}`;
       assert.equal(await statusOfRefusal(openWebSocket(path, { origin: own })), 403);
       assert.equal(await statusOfRefusal(openWebSocket(path, { cookie })), 403);
@@ -226,6 +226,13 @@ describe('the viewer', () => {
     }
     assert.equal(await statusOfRefusal(openWebSocket(`${room}other`, { cookie, origin: own })), 404);
     assert.deepEqual(events, []);
+  });
+
+  it('says how a desktop without sound gets some', async () => {
+    const sound = await openOwn('sound', await enter());
+    const [code, reason] = await once(sound, 'close');
+    assert.equal(code, 4006);
+    assert.match(String(reason), /deskpod install pulseaudio/);
   });
 
   it('listens on loopback only', async () => {

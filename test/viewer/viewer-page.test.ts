@@ -4,10 +4,11 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
-import { type Duplex, duplexPair } from 'node:stream';
+import { Duplex, duplexPair, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { chromium } from 'playwright-core';
 import { PNG } from 'pngjs';
 import { connectRfb } from '../../src/session/rfb/client.ts';
@@ -15,6 +16,46 @@ import { serveViewer } from '../../src/session/viewer/server.ts';
 import { BROWSER } from './browser.ts';
 import { openTerminal, readWhen, until } from './desktop.ts';
 import { startViewerLab, untilState, type ViewerLab } from './viewer-lab.ts';
+
+const RATE_HZ = 44_100;
+const TONE_HZ = 441;
+const PIECE_SAMPLES = 1000;
+
+/** What the page has given to the loudspeakers, of the left channel. */
+interface Played {
+  readonly sampleCount: number;
+  /** How often it rose above nothing: once in each wave. */
+  readonly riseCount: number;
+}
+
+const KEEP_SOUND = `
+  globalThis.played = { sampleCount: 0, riseCount: 0, last: 1 };
+  const start = AudioBufferSourceNode.prototype.start;
+  AudioBufferSourceNode.prototype.start = function (...when) {
+    for (const sample of this.buffer.getChannelData(0)) {
+      if (played.last <= 0 && sample > 0) played.riseCount += 1;
+      played.last = sample;
+      played.sampleCount += 1;
+    }
+    start.apply(this, when);
+  };`;
+
+/** A sine in both channels, as fast as it is to be heard, in pieces that end within a sample. */
+async function* playTone(): AsyncGenerator<Buffer> {
+  let rest = Buffer.alloc(0);
+  for (let at = 0; ; at += PIECE_SAMPLES) {
+    const piece = Buffer.alloc(PIECE_SAMPLES * 4);
+    for (let i = 0; i < PIECE_SAMPLES; i++) {
+      const value = Math.round(20_000 * Math.sin((2 * Math.PI * TONE_HZ * (at + i)) / RATE_HZ));
+      piece.writeInt16LE(value, i * 4);
+      piece.writeInt16LE(value, i * 4 + 2);
+    }
+    const bytes = Buffer.concat([rest, piece]);
+    yield bytes.subarray(0, -3);
+    rest = bytes.subarray(-3);
+    await delay((PIECE_SAMPLES * 1000) / RATE_HZ);
+  }
+}
 
 /** A cell of a colour of its own for each place of the terminal, more of them than a palette holds. */
 const PAINT = `awk 'BEGIN {
@@ -140,6 +181,43 @@ describe('the page of the viewer', () => {
       await page.locator('#card-text', { hasText: 'sent what cannot be shown' }).waitFor();
     } finally {
       await broken.close();
+    }
+  });
+
+  it('plays what the session plays from one press of a button to the next', async () => {
+    await page.addInitScript(KEEP_SOUND);
+    let isListening = false;
+    const heard = await serveViewer({
+      rfbConnect: async () => connect(desktop.socketPath),
+      soundConnect: async () => {
+        isListening = true;
+        const sound = Duplex.from({ readable: Readable.from(playTone()) });
+        sound.once('close', () => {
+          isListening = false;
+        });
+        return sound;
+      },
+    });
+    try {
+      await page.goto(heard.url);
+      await untilState(page, 'running');
+      assert.equal(isListening, false);
+      await page.getByRole('button', { name: 'Sound' }).click();
+      const look = () => page.evaluate<Played>('({ ...played })');
+      const played = await until(look, ({ sampleCount }) => sampleCount > RATE_HZ);
+      assert.ok(played.sampleCount > RATE_HZ, `${played.sampleCount} samples`);
+      const toneHz = (played.riseCount * RATE_HZ) / played.sampleCount;
+      assert.ok(Math.abs(toneHz - TONE_HZ) < 5, `${toneHz} Hz`);
+      await page.getByRole('button', { name: 'Sound', pressed: true }).click();
+      assert.equal(
+        await until(
+          async () => isListening,
+          (is) => !is,
+        ),
+        false,
+      );
+    } finally {
+      await heard.close();
     }
   });
 

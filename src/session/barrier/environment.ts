@@ -82,6 +82,12 @@ export const PROFILE_FILES: readonly ProfileFile[] = [
     text: 'vo=x11,\n',
     reason: 'mpv reads it: it would draw by OpenGL, which the processor cannot do at the pace of a film',
   },
+  {
+    path: '/etc/pulse/client.conf.d/deskpod.conf',
+    text: 'autospawn = yes\n',
+    reason:
+      'where PulseAudio is installed it starts with the first program that sounds: nothing else starts it here',
+  },
 ];
 
 /** The environment of the session's first process. */

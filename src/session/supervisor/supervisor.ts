@@ -1,6 +1,5 @@
 // The supervisor of one running session: answers for the pod, shows the session, and ends when the session ends.
 import type { Server } from 'node:http';
-import type { Duplex } from 'node:stream';
 import { type Doubt, describeDoubt } from '../../core/checkpoint-doubt.ts';
 import { isDeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
@@ -15,6 +14,7 @@ import type { Desktop } from '../pod/desktop.ts';
 import { openDisplayLink } from '../process/display-link.ts';
 import { isAlive, type ProcessSession } from '../process/processes.ts';
 import { connectToSession } from '../process/session-socket.ts';
+import { openSoundLink } from '../process/sound-link.ts';
 import { openRfb } from '../rfb/client.ts';
 import { serveViewer, type Viewer } from '../viewer/server.ts';
 import { answerExec } from './exec-stream.ts';
@@ -181,7 +181,8 @@ export class Supervisor {
   async #openViewer(): Promise<Viewer> {
     return serveViewer({
       title: this.#desktop.pod.state.name,
-      rfbConnect: () => this.#openDisplay(),
+      rfbConnect: async () => openDisplayLink(this.#runningSession()),
+      soundConnect: async () => openSoundLink(this.#runningSession()),
       onClose: () => this.#suspendFromViewer(),
       onSuspend: () => this.#suspendFromViewer(),
     });
@@ -195,10 +196,10 @@ export class Supervisor {
     });
   }
 
-  async #openDisplay(): Promise<Duplex> {
+  #runningSession(): ProcessSession {
     const session = this.#desktop.session;
     if (session === undefined) throw new Error('no session runs');
-    return openDisplayLink(session);
+    return session;
   }
 
   async #screenshot(): Promise<Uint8Array> {

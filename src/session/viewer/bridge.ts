@@ -13,6 +13,7 @@ export const CLOSE_CODE = {
   viewerClosed: 4004,
   /** Said by a page that is closed, or loaded anew. */
   pageLeft: 4005,
+  noSound: 4006,
 } as const;
 
 /** While more than this waits for the viewer, the display is not read. */

@@ -1,4 +1,4 @@
-// All the bridges between viewers and the display: who is admitted, and how all are ended.
+// All the bridges between viewers and the display, or its sound: who is admitted, and how all are ended.
 
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
@@ -9,16 +9,27 @@ const DISPLAY_LIMIT = 8;
 /** A WebSocket close reason has at most 123 bytes; 40 characters fit in any script. */
 const REASON_LIMIT_CHARACTERS = 40;
 
+/** What a viewer is told that could not be connected. */
+interface Refusal {
+  readonly code: number;
+  /** At most 123 bytes. */
+  readonly reason: string;
+}
+
+const NO_ANSWER: Refusal = { code: CLOSE_CODE.displayUnreachable, reason: 'the desktop does not answer' };
+
 /** Connects viewers to the display while it admits them. */
 export class Displays {
-  readonly #rfbConnect: () => Promise<Duplex>;
+  readonly #connect: () => Promise<Duplex>;
   readonly #bridges = new Set<Bridge>();
   readonly #joining = new Set<Promise<void>>();
+  readonly #refusal: Refusal;
   #isAdmitting = true;
 
-  /** `rfbConnect` must settle in bounded time: {@link endAll} waits for it. */
-  constructor(rfbConnect: () => Promise<Duplex>) {
-    this.#rfbConnect = rfbConnect;
+  /** `connect` must settle in bounded time: {@link endAll} waits for it. */
+  constructor(connect: () => Promise<Duplex>, refusal = NO_ANSWER) {
+    this.#connect = connect;
+    this.#refusal = refusal;
   }
 
   /** Takes a viewer's WebSocket and joins it to a display connection of its own. */
@@ -50,9 +61,9 @@ export class Displays {
   }
 
   async #join(viewer: WebSocket): Promise<void> {
-    const display = await this.#rfbConnect().catch(() => undefined);
+    const display = await this.#connect().catch(() => undefined);
     if (display === undefined) {
-      return refuse(viewer, CLOSE_CODE.displayUnreachable, 'the desktop does not answer');
+      return refuse(viewer, this.#refusal.code, this.#refusal.reason);
     }
     const bridge = joinDisplay(viewer, display);
     this.#bridges.add(bridge);

@@ -14,6 +14,9 @@ import { StatusChannel, type ViewerStatus } from './status-channel.ts';
 
 const DISPLAY_MESSAGE_LIMIT_BYTES = 2 * 1024 * 1024; // a clipboard text at its limit, and what is around it
 const STATUS_MESSAGE_LIMIT_BYTES = 1024;
+/** A page has nothing to say to it. */
+const SOUND_MESSAGE_LIMIT_BYTES = 1;
+const NO_SOUND = 'this desktop has no sound: "deskpod install pulseaudio" gives it one';
 const CLOSE_TIMEOUT_MS = 1000;
 const DEFAULT_GRACE_MS = 3000;
 /** Time to find out what happened, to start the browser again, and to ask for another link. */
@@ -23,6 +26,8 @@ const DEFAULT_CRASH_GRACE_MS = 10 * 60_000;
 export interface ViewerOptions {
   /** Connects to the session's display; called once for each page that shows it. */
   readonly rfbConnect: () => Promise<Duplex>;
+  /** Connects to what the session's programs play; called once for each page that wants to hear it. */
+  readonly soundConnect?: () => Promise<Duplex>;
   /** The first one-time token (22 or more characters of base64url); a random one if absent. */
   readonly token?: string;
   /** The port on 127.0.0.1; 0, the default, takes a free one. */
@@ -74,11 +79,13 @@ export async function serveViewer(options: ViewerOptions): Promise<Viewer> {
   const about = { title: options.title ?? 'Desktop', canSuspend: options.onSuspend !== undefined };
   const channel = new StatusChannel(about, () => options.onSuspend?.());
   const displays = new Displays(options.rfbConnect);
+  const { soundConnect = () => Promise.reject(new TypeError('no sound')) } = options;
+  const sounds = new Displays(soundConnect, { code: CLOSE_CODE.noSound, reason: NO_SOUND });
   server.on(
     'request',
     answerWith(access, { page: 'viewer', command: 'deskpod view' }, files, pageHeaders(host)),
   );
-  server.on('upgrade', upgradeWith(access, presence, channel, displays));
+  server.on('upgrade', upgradeWith(access, presence, channel, { displays, sounds }));
 
   return {
     url,
@@ -91,16 +98,20 @@ export async function serveViewer(options: ViewerOptions): Promise<Viewer> {
     disconnectAll: async (status) => {
       presence.hold(true);
       channel.tell(status);
-      await displays.endAll(CLOSE_CODE.suspended, status.text);
+      await Promise.all([displays, sounds].map((ones) => ones.endAll(CLOSE_CODE.suspended, status.text)));
     },
     reconnect: () => {
       displays.admit();
+      sounds.admit();
       presence.hold(false);
       channel.tell({ state: 'running', text: 'The desktop is running.' });
     },
     close: async () => {
       presence.stop();
-      await Promise.all([displays.endAll(CLOSE_CODE.viewerClosed, 'the viewer was closed'), channel.close()]);
+      const ending = [displays, sounds].map((ones) =>
+        ones.endAll(CLOSE_CODE.viewerClosed, 'the viewer was closed'),
+      );
+      await Promise.all([...ending, channel.close()]);
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeAllConnections();
       await closed;
@@ -114,7 +125,7 @@ function upgradeWith(
   access: Access,
   presence: Presence,
   channel: StatusChannel,
-  displays: Displays,
+  { displays, sounds }: { readonly displays: Displays; readonly sounds: Displays },
 ): Upgrade {
   const common = { noServer: true, clientTracking: false, perMessageDeflate: false } as const;
   const times = { closeTimeout: CLOSE_TIMEOUT_MS };
@@ -123,6 +134,7 @@ function upgradeWith(
     ...times,
     maxPayload: DISPLAY_MESSAGE_LIMIT_BYTES,
   });
+  const soundSockets = new WebSocketServer({ ...common, ...times, maxPayload: SOUND_MESSAGE_LIMIT_BYTES });
   const statusSockets = new WebSocketServer({ ...common, ...times, maxPayload: STATUS_MESSAGE_LIMIT_BYTES });
   return (request, socket, head) => {
     socket.on('error', () => socket.destroy());
@@ -137,6 +149,8 @@ function upgradeWith(
         enter(webSocket, () => undefined);
         displays.add(webSocket);
       });
+    } else if (request.url === `${access.room}sound`) {
+      soundSockets.handleUpgrade(request, socket, head, (webSocket) => sounds.add(webSocket));
     } else if (request.url === `${access.room}status`) {
       statusSockets.handleUpgrade(request, socket, head, (webSocket) => {
         enter(webSocket, departureOfPage);
