@@ -43,6 +43,11 @@ export class DisplayLink {
       element.addEventListener(begun, () => this.focus(), { capture: true });
   }
 
+  /** True from the call of `connect` to `onClose`. */
+  get isConnected(): boolean {
+    return this.#rfb !== undefined;
+  }
+
   /** Connects, unless it is connected already. */
   connect(): void {
     if (this.#rfb !== undefined) return;

@@ -71,7 +71,7 @@ const clipboard = new Clipboard(clipboardField, (text) => link.giveClipboard(tex
 const sound = new Sound({
   onEnd: (reason) => {
     // One that went with the display comes back with it.
-    if (!link.isConnected || status.state !== 'running') return;
+    if (!link.isConnected || status.state !== 'running' || isGone) return;
     sound.turnOff();
     soundButton.setAttribute('aria-pressed', 'false');
     statusLine.textContent = sentence(reason || 'the sound broke off');
@@ -92,6 +92,7 @@ const channel = new StatusChannel({
     // A suspended session has nobody left who could keep the channel: what was said last stays true.
     if (status.state === 'suspended' || status.state === 'ended') return;
     isGone = true;
+    sound.turnOff();
     clearTimeout(timer);
     link.disconnect();
     show('gone', GONE);

@@ -152,7 +152,7 @@ describe('a keyring', () => {
       await expectCode('KEYRING_DAMAGED', () => openWithPasskey(forged.bytes, prf));
     });
 
-    it('has a slot that the age library opens in a browser, and opens what that sealed', async () => {
+    it('has a slot that the age library’s part for browsers opens, and opens what that sealed', async () => {
       const slot = decodePasskeySlot(withPasskey.keyring.slots[1]?.sealed ?? assert.fail());
       const decrypter = new Decrypter();
       const encrypter = new Encrypter();
@@ -161,9 +161,9 @@ describe('a keyring', () => {
         const json = JSON.parse(await decrypter.decrypt(slot.file, 'text')) as Record<string, unknown>;
         assert.equal(json.identity, made.secrets.identity);
         encrypter.addRecipient(new webauthn.WebAuthnRecipient({ rpId: 'localhost' }));
-        const file = await encrypter.encrypt('sealed in a browser');
+        const file = await encrypter.encrypt('sealed by the library');
         const prf = authenticator.answer(prfInputsOf(passkeyNonceOf(file) ?? assert.fail()));
-        assert.deepEqual(await open(file, { prf }), utf8('sealed in a browser'));
+        assert.deepEqual(await open(file, { prf }), utf8('sealed by the library'));
       });
     });
   });
