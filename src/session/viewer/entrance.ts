@@ -13,5 +13,7 @@ export function letIn(response: ServerResponse, cookie: string, path: string): v
     'Content-Type': 'text/html; charset=utf-8',
     Refresh: `0; url=${path}`,
   });
-  response.end(`<!doctype html><html lang="en"><title>DeskPod</title><a href="${path}">Go on</a></html>\n`);
+  // without an icon named, a browser asks for one at a path that is nobody's
+  const head = '<title>DeskPod</title><link rel="icon" href="data:,">';
+  response.end(`<!doctype html><html lang="en">${head}<a href="${path}">Go on</a></html>\n`);
 }
