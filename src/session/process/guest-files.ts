@@ -28,7 +28,7 @@ export async function prepareGuest(mergedDir: string, machineId: string): Promis
     await putFile(mergedDir, `${GUEST_DIR}/${name}`, await readFile(join(SOURCE_DIR, name)), 0o755);
   }
   for (const { path, text } of PROFILE_FILES) {
-    await makeFolder(mergedDir, dirname(path), 0, 0o755);
+    await makeFoldersAbove(mergedDir, path);
     await putFile(mergedDir, path, text, 0o644);
   }
   await putFile(mergedDir, '/etc/machine-id', `${machineId}\n`, 0o444);
@@ -63,6 +63,13 @@ export async function readAccount(mergedDir: string): Promise<Account> {
     hint: 'Build the base with `deskpod base build`.',
     details: { mergedDir },
   });
+}
+
+/** Those of a program's settings are there with the program only. */
+async function makeFoldersAbove(rootDir: string, path: string): Promise<void> {
+  const names = dirname(path).split('/').slice(1);
+  for (const index of names.keys())
+    await makeFolder(rootDir, `/${names.slice(0, index + 1).join('/')}`, 0, 0o755);
 }
 
 async function makeFolder(rootDir: string, path: string, uid: number, mode: number): Promise<void> {
