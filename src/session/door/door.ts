@@ -67,7 +67,8 @@ export class Door implements PageService {
   constructor(plan: DoorPlan) {
     this.#plan = plan;
     this.#patience = plan.patience ?? DEFAULT_PATIENCE;
-    this.#timer = setTimeout(this.#ended.resolve, this.#patience.firstMs);
+    // what serves the pages keeps the process, and no door that waits
+    this.#timer = setTimeout(this.#ended.resolve, this.#patience.firstMs).unref();
   }
 
   /** Settles when the desktop is shown, or nobody is there any more. */
@@ -175,6 +176,6 @@ export class Door implements PageService {
     if (this.#listeners.size > 0) return;
     if (this.#opened === undefined && this.#opening !== undefined) return;
     if (this.#hasLedOn) this.#ended.resolve();
-    else this.#timer = setTimeout(this.#ended.resolve, this.#patience.awayMs);
+    else this.#timer = setTimeout(this.#ended.resolve, this.#patience.awayMs).unref();
   }
 }
