@@ -27,6 +27,34 @@ type Documented<Table extends Record<keyof Table, { parameters: unknown; answer:
   ];
 };
 
+/** What a checkpoint and a suspend answer. */
+const CHECKPOINT_REPORT = {
+  number: ALWAYS,
+  fileCount: ALWAYS,
+  fileBytes: ALWAYS,
+  imageBytes: ALWAYS,
+  storedBytes: ALWAYS,
+  deviceBytes: MAYBE,
+  pauseMs: ALWAYS,
+  suspendMs: ALWAYS,
+  durableMs: ALWAYS,
+  changedWhileRead: ALWAYS,
+  notCrossed: ALWAYS,
+  noPicture: MAYBE,
+  warnings: ALWAYS,
+  doubt: MAYBE,
+} as const;
+
+/** What a change of keys answers. */
+const KEY_CHANGE = {
+  generation: ALWAYS,
+  added: ALWAYS,
+  removed: ALWAYS,
+  slots: ALWAYS,
+  homesBehind: ALWAYS,
+  warnings: ALWAYS,
+} as const;
+
 /** Compiles only while these are all operations, with all their parameters and all fields of their answers. */
 const OPERATIONS: Documented<Operations> = {
   status: [
@@ -63,44 +91,8 @@ const OPERATIONS: Documented<Operations> = {
   ],
   timeline: [{ kept: MAYBE }, { podId: ALWAYS, homes: ALWAYS, checkpoints: ALWAYS }],
   checkpoints: [{ policy: MAYBE }, { place: ALWAYS, checkpoints: ALWAYS, doubted: ALWAYS, kept: MAYBE }],
-  checkpoint: [
-    { acceptsChanges: MAYBE },
-    {
-      number: ALWAYS,
-      fileCount: ALWAYS,
-      fileBytes: ALWAYS,
-      imageBytes: ALWAYS,
-      storedBytes: ALWAYS,
-      deviceBytes: MAYBE,
-      pauseMs: ALWAYS,
-      suspendMs: ALWAYS,
-      durableMs: ALWAYS,
-      changedWhileRead: ALWAYS,
-      notCrossed: ALWAYS,
-      noPicture: MAYBE,
-      warnings: ALWAYS,
-      doubt: MAYBE,
-    },
-  ],
-  suspend: [
-    {},
-    {
-      number: ALWAYS,
-      fileCount: ALWAYS,
-      fileBytes: ALWAYS,
-      imageBytes: ALWAYS,
-      storedBytes: ALWAYS,
-      deviceBytes: MAYBE,
-      pauseMs: ALWAYS,
-      suspendMs: ALWAYS,
-      durableMs: ALWAYS,
-      changedWhileRead: ALWAYS,
-      notCrossed: ALWAYS,
-      noPicture: MAYBE,
-      warnings: ALWAYS,
-      doubt: MAYBE,
-    },
-  ],
+  checkpoint: [{ acceptsChanges: MAYBE }, CHECKPOINT_REPORT],
+  suspend: [{}, CHECKPOINT_REPORT],
   stop: [{}, {}],
   limit: [{ limits: ALWAYS }, {}],
   install: [{ packages: ALWAYS }, { packages: ALWAYS, warnings: ALWAYS }],
@@ -160,28 +152,8 @@ const OPERATIONS: Documented<Operations> = {
     },
   ],
   'key-list': [{}, { generation: ALWAYS, slots: ALWAYS }],
-  'key-add': [
-    { credential: ALWAYS, passphrase: ALWAYS, label: MAYBE },
-    {
-      generation: ALWAYS,
-      added: ALWAYS,
-      removed: ALWAYS,
-      slots: ALWAYS,
-      homesBehind: ALWAYS,
-      warnings: ALWAYS,
-    },
-  ],
-  'key-change': [
-    { credential: ALWAYS, passphrase: ALWAYS, label: MAYBE, slot: MAYBE },
-    {
-      generation: ALWAYS,
-      added: ALWAYS,
-      removed: ALWAYS,
-      slots: ALWAYS,
-      homesBehind: ALWAYS,
-      warnings: ALWAYS,
-    },
-  ],
+  'key-add': [{ credential: ALWAYS, passphrase: ALWAYS, label: MAYBE }, KEY_CHANGE],
+  'key-change': [{ credential: ALWAYS, passphrase: ALWAYS, label: MAYBE, slot: MAYBE }, KEY_CHANGE],
   'key-recovery': [
     { credential: ALWAYS, label: MAYBE, isReplacing: ALWAYS },
     {
@@ -197,28 +169,8 @@ const OPERATIONS: Documented<Operations> = {
     },
   ],
   'key-prove': [{ credential: ALWAYS }, { podName: ALWAYS, passkeys: ALWAYS }],
-  'key-passkey': [
-    { credential: ALWAYS, passkey: ALWAYS },
-    {
-      generation: ALWAYS,
-      added: ALWAYS,
-      removed: ALWAYS,
-      slots: ALWAYS,
-      homesBehind: ALWAYS,
-      warnings: ALWAYS,
-    },
-  ],
-  'key-remove': [
-    { credential: ALWAYS, slot: ALWAYS, isConfirmed: ALWAYS },
-    {
-      generation: ALWAYS,
-      added: ALWAYS,
-      removed: ALWAYS,
-      slots: ALWAYS,
-      homesBehind: ALWAYS,
-      warnings: ALWAYS,
-    },
-  ],
+  'key-passkey': [{ credential: ALWAYS, passkey: ALWAYS }, KEY_CHANGE],
+  'key-remove': [{ credential: ALWAYS, slot: ALWAYS, isConfirmed: ALWAYS }, KEY_CHANGE],
 };
 
 const STREAMS: Documented<StreamOperations> = {
