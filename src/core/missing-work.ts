@@ -1,5 +1,6 @@
 // What a home lacks of a pod: checkpoints, bytes, and the time of work that would be lost with the device.
-import type { Checkpoint, HomeState, PodState } from './state.ts';
+import type { HomeState } from './home-state.ts';
+import type { Checkpoint, PodState } from './state.ts';
 
 /** What a home lacks. */
 export interface MissingAtHome {

@@ -1,14 +1,8 @@
 // The state of a pod: a pure fold of its log.
 import { type Append, appendInRun, appendToCopy } from './append.ts';
 import type { Doubt } from './checkpoint-doubt.ts';
-import type {
-  CheckpointSealed,
-  LoggedEvent,
-  PodKind,
-  RuntimePut,
-  VerifyCompleted,
-  VerifyDepth,
-} from './events.ts';
+import type { CheckpointSealed, LoggedEvent, PodKind, VerifyCompleted, VerifyDepth } from './events.ts';
+import { type CarriedRuntime, type HomeState, homesAfter, homesPromoted } from './home-state.ts';
 import { exchangePacks, NO_PACKS, namePacks, type PackState } from './packs-in-force.ts';
 import { bothOf, type Processor, type ProcessorLevel } from './processor.ts';
 import type { SessionLimits } from './session-limits.ts';
@@ -19,40 +13,6 @@ export interface Checkpoint extends Omit<CheckpointSealed, 'type' | 'v'> {
   readonly processor?: Processor;
   readonly seq: number;
   readonly atMs: number;
-}
-
-/** What is known of a home: where it is, and how far it has acknowledged. */
-export interface HomeState {
-  readonly url: string;
-  /** Last position that this home acknowledged; 0 before the first sync. */
-  readonly seq: number;
-  readonly recordHash: string;
-  readonly atMs: number;
-  /** There if home goes on with another history, and keeps that of a device in this log as a branch. */
-  readonly branch?: HomeBranch;
-  /** There if home's head was found at this earlier position, and was not brought up to date since. */
-  readonly revertedSeq?: number;
-  /** There from a promotion on until home has taken this device's head. */
-  readonly isClaimed?: true;
-  /** What a twin carries for hosts that have nothing; absent if it carries no runtime. */
-  readonly runtime?: TwinRuntime;
-}
-
-/** What a device carries for hosts that have nothing. */
-export type CarriedRuntime = Omit<RuntimePut, 'type' | 'v'>;
-
-/** The runtime of a twin. */
-export interface TwinRuntime extends CarriedRuntime {
-  /** Of the twin that it was put on. */
-  readonly deviceId: string;
-}
-
-/** A branch at a home. */
-export interface HomeBranch {
-  /** What it is named by. */
-  readonly deviceId: string;
-  /** Last position that it has in common with home's own history. */
-  readonly forkSeq: number;
 }
 
 /** A device that lies on another medium than before. */
@@ -274,48 +234,22 @@ export function evolve(
         packs: namePacks(state.packs, seq, event.packs, append),
       };
     }
+    case 'home.acknowledged':
+      return { ...next, homes: homesAfter(state.homes, event, atMs), moved: undefined };
     case 'home.added':
-      return { ...next, homes: [...state.homes, { url: event.url, seq: 0, recordHash: '', atMs: 0 }] };
     case 'home.removed':
-      return { ...next, homes: state.homes.filter((home) => home.url !== event.url) };
-    case 'home.acknowledged': {
-      const { url, seq: acknowledgedSeq, recordHash } = event;
-      const homes = mapHome(state, url, ({ branch, runtime }) => {
-        const acknowledged = { url, seq: acknowledgedSeq, recordHash, atMs };
-        return { ...acknowledged, ...(branch && { branch }), ...(runtime && { runtime }) };
-      });
-      return { ...next, homes, moved: undefined };
-    }
-    case 'home.reverted': {
-      const { url, seq: revertedSeq } = event;
-      return { ...next, homes: mapHome(state, url, (home) => ({ ...home, revertedSeq })) };
-    }
-    case 'home.branched': {
-      const { url, deviceId, forkSeq } = event;
-      return {
-        ...next,
-        homes: mapHome(state, url, ({ isClaimed: _, ...home }) => ({
-          ...home,
-          branch: { deviceId, forkSeq },
-        })),
-      };
-    }
-    case 'home.equipped': {
-      const { type: _type, v: _v, url, ...runtime } = event;
-      return { ...next, homes: mapHome(state, url, (home) => ({ ...home, runtime })) };
-    }
+    case 'home.reverted':
+    case 'home.branched':
+    case 'home.equipped':
     case 'home.stripped':
-      return { ...next, homes: mapHome(state, event.url, ({ runtime: _, ...home }) => home) };
+      return { ...next, homes: homesAfter(state.homes, event, atMs) };
     case 'device.moved':
       return { ...next, moved: { atMs, place: event.place } };
     case 'device.forked':
       return { ...next, deviceId: event.deviceId, deviceSeq: seq, forkedSeq: seq, moved: undefined };
     case 'device.promoted': {
       const { deviceId, epoch, urls } = event;
-      const homes = state.homes.map(({ branch, ...home }) => {
-        if (urls.includes(home.url)) return { ...home, isClaimed: true as const };
-        return branch === undefined ? home : { ...home, branch };
-      });
+      const homes = homesPromoted(state.homes, urls);
       return { ...next, deviceId, epoch, deviceSeq: seq, moved: undefined, homes };
     }
     case 'restore.completed': {
@@ -379,14 +313,6 @@ function standingAt(state: PodState, checkpoint: number): PodState {
   if (doubted === undefined) return { ...state, reference: checkpoint, doubt: undefined };
   const isOpen = state.doubt?.against === doubted.against;
   return { ...state, reference: doubted.against, doubt: isOpen ? state.doubt : undefined };
-}
-
-function mapHome(
-  { homes }: PodState,
-  url: string,
-  change: (home: HomeState) => HomeState,
-): readonly HomeState[] {
-  return homes.map((home) => (home.url === url ? change(home) : home));
 }
 
 function verifiedAt(

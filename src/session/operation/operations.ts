@@ -1,10 +1,11 @@
 // What can be asked of an opened pod: the same names and answers in this process and over a supervisor's socket.
 import type { LoggedEvent } from '../../core/events.ts';
+import type { HomeState } from '../../core/home-state.ts';
 import type { MissingAtHome } from '../../core/missing-work.ts';
 import type { PasskeyRequest } from '../../core/passkey-slot.ts';
 import type { RetentionPolicy } from '../../core/retention.ts';
 import type { SessionLimits } from '../../core/session-limits.ts';
-import type { Checkpoint, HomeState, PodState } from '../../core/state.ts';
+import type { Checkpoint, PodState } from '../../core/state.ts';
 import type { KeptHeads, Timeline } from '../../core/timeline.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
 import type { BranchReport } from '../../sync/pod/branches.ts';

@@ -1,7 +1,9 @@
 // The operations that need no session: the same for tree pods and for desktops.
+
+import type { HomeState } from '../../core/home-state.ts';
 import { missingAtHome } from '../../core/missing-work.ts';
 import type { ProgressListener } from '../../core/progress.ts';
-import type { HomeState, PodState } from '../../core/state.ts';
+import type { PodState } from '../../core/state.ts';
 import { type KeptHeads, type Timeline, timelineOf } from '../../core/timeline.ts';
 import { displayPath } from '../../sync/files/byte-path.ts';
 import { rememberHomePassword } from '../../sync/home/home-password.ts';

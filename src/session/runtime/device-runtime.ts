@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { toHex } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
-import type { CarriedRuntime } from '../../core/state.ts';
+import type { CarriedRuntime } from '../../core/home-state.ts';
 import { hashing } from '../../sync/hashing.ts';
 import { statusAt } from '../../sync/posix/path-status.ts';
 import { isSystemError, publish, syncFolder, writeTemporary } from '../../sync/repository/durable-file.ts';

@@ -2,10 +2,11 @@
 import { equalBytes, fromHex, toHex } from '../../core/bytes.ts';
 import { findCheckpoint } from '../../core/decide.ts';
 import { DeskPodError } from '../../core/errors.ts';
+import type { CarriedRuntime } from '../../core/home-state.ts';
 import { encodeMarker, type Marker } from '../../core/marker.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { LogRecord } from '../../core/record.ts';
-import { type CarriedRuntime, type Checkpoint, latestCheckpoint, type PodState } from '../../core/state.ts';
+import { type Checkpoint, latestCheckpoint, type PodState } from '../../core/state.ts';
 import { hashing } from '../hashing.ts';
 import type { Secrets } from '../keyring/pod-secrets.ts';
 import { type Credential, readMarker } from '../keyring/unlock.ts';

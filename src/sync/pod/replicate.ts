@@ -2,9 +2,9 @@
 import { equalBytes, toHex } from '../../core/bytes.ts';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { encodeHead } from '../../core/head.ts';
+import type { HomeState } from '../../core/home-state.ts';
 import { packsInForce } from '../../core/packs-in-force.ts';
 import type { ProgressListener } from '../../core/progress.ts';
-import type { HomeState } from '../../core/state.ts';
 import type { Home, PushReport } from '../home/home.ts';
 import { isTwinUrl } from '../home/home-url.ts';
 import type { LendHome, LentHome } from '../home/lend-home.ts';

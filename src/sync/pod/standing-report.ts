@@ -1,7 +1,7 @@
 // What a sync tells of a home that this device does not simply go on with, in sentences that say what to do.
 import { toHex } from '../../core/bytes.ts';
 import type { Head } from '../../core/head.ts';
-import type { HomeState } from '../../core/state.ts';
+import type { HomeState } from '../../core/home-state.ts';
 import type { Pod } from './pod.ts';
 import type { Standing } from './standing.ts';
 

@@ -2,8 +2,9 @@
 import { join } from 'node:path';
 import { fromHex } from '../../core/bytes.ts';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
+import type { CarriedRuntime } from '../../core/home-state.ts';
 import { encodeMarker } from '../../core/marker.ts';
-import { type CarriedRuntime, latestCheckpoint, type PodState } from '../../core/state.ts';
+import { latestCheckpoint, type PodState } from '../../core/state.ts';
 import type { FollowedPod } from '../home/twin-home.ts';
 import {
   type Credential,

@@ -1,0 +1,97 @@
+// What a log says of a pod's homes: a fold of the events that are about them.
+import type {
+  HomeAcknowledged,
+  HomeAdded,
+  HomeBranched,
+  HomeEquipped,
+  HomeRemoved,
+  HomeReverted,
+  HomeStripped,
+  RuntimePut,
+} from './events.ts';
+
+/** What is known of a home: where it is, and how far it has acknowledged. */
+export interface HomeState {
+  readonly url: string;
+  /** Last position that this home acknowledged; 0 before the first sync. */
+  readonly seq: number;
+  readonly recordHash: string;
+  readonly atMs: number;
+  /** There if home goes on with another history, and keeps that of a device in this log as a branch. */
+  readonly branch?: HomeBranch;
+  /** There if home's head was found at this earlier position, and was not brought up to date since. */
+  readonly revertedSeq?: number;
+  /** There from a promotion on until home has taken this device's head. */
+  readonly isClaimed?: true;
+  /** What a twin carries for hosts that have nothing; absent if it carries no runtime. */
+  readonly runtime?: TwinRuntime;
+}
+
+/** What a device carries for hosts that have nothing. */
+export type CarriedRuntime = Omit<RuntimePut, 'type' | 'v'>;
+
+/** The runtime of a twin. */
+export interface TwinRuntime extends CarriedRuntime {
+  /** Of the twin that it was put on. */
+  readonly deviceId: string;
+}
+
+/** A branch at a home. */
+export interface HomeBranch {
+  /** What it is named by. */
+  readonly deviceId: string;
+  /** Last position that it has in common with home's own history. */
+  readonly forkSeq: number;
+}
+
+/** An event that is about one home. */
+type HomeEvent =
+  | HomeAdded
+  | HomeRemoved
+  | HomeAcknowledged
+  | HomeReverted
+  | HomeBranched
+  | HomeEquipped
+  | HomeStripped;
+
+/** The homes after one more event that is about one of them. */
+export function homesAfter(
+  homes: readonly HomeState[],
+  event: HomeEvent,
+  atMs: number,
+): readonly HomeState[] {
+  const { url } = event;
+  const changed = (change: (home: HomeState) => HomeState): readonly HomeState[] =>
+    homes.map((home) => (home.url === url ? change(home) : home));
+  switch (event.type) {
+    case 'home.added':
+      return [...homes, { url, seq: 0, recordHash: '', atMs: 0 }];
+    case 'home.removed':
+      return homes.filter((home) => home.url !== url);
+    case 'home.acknowledged':
+      return changed(({ branch, runtime }) => {
+        const acknowledged = { url, seq: event.seq, recordHash: event.recordHash, atMs };
+        return { ...acknowledged, ...(branch && { branch }), ...(runtime && { runtime }) };
+      });
+    case 'home.reverted':
+      return changed((home) => ({ ...home, revertedSeq: event.seq }));
+    case 'home.branched': {
+      const { deviceId, forkSeq } = event;
+      return changed(({ isClaimed: _, ...home }) => ({ ...home, branch: { deviceId, forkSeq } }));
+    }
+    case 'home.equipped': {
+      const { type: _type, v: _v, url: _url, ...runtime } = event;
+      return changed((home) => ({ ...home, runtime }));
+    }
+    case 'home.stripped':
+      return changed(({ runtime: _, ...home }) => home);
+  }
+}
+
+/** The homes once a device was promoted over those at `urls`, which have to take its head yet. */
+export function homesPromoted(homes: readonly HomeState[], urls: readonly string[]): readonly HomeState[] {
+  return homes.map(({ branch, ...home }) => {
+    if (urls.includes(home.url)) return { ...home, isClaimed: true as const };
+    return branch === undefined ? home : { ...home, branch };
+  });
+}
