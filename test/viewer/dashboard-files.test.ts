@@ -141,6 +141,27 @@ describe('a download that nobody goes on with', () => {
     await tree.close();
   });
 
+  it('is broken off when nobody took anything of it for as long as a passphrase is held', async () => {
+    const idle = await DashboardLab.open({ paths: [tree.dir], idleMs: 200 });
+    try {
+      const pod = `pods/${(await idle.pod(tree.dir)).id}`;
+      await idle.post(`${pod}/unlock`, { passphrase: PASSPHRASE });
+      const response = await idle.begin(`${idle.room}api/${pod}/file?checkpoint=1&path=large.bin`);
+      const failed = once(response, 'error');
+      const { heard } = await idle.live();
+      await heard(
+        (message) =>
+          message.kind === 'overview' && message.overview.pods.some(({ access }) => access === 'locked'),
+      );
+      const options = { passphrase: async () => PASSPHRASE, onProgress: () => undefined };
+      assert.equal((await operate(tree.dir, 'status', {}, options)).checkpointCount, 1);
+      response.resume();
+      await failed;
+    } finally {
+      await idle.close();
+    }
+  });
+
   it('is broken off when the pod is locked, and keeps it open no longer', async () => {
     const pod = `pods/${(await lab.pod(tree.dir)).id}`;
     await lab.post(`${pod}/unlock`, { passphrase: PASSPHRASE });

@@ -20,7 +20,8 @@ export class HeldKeys {
   readonly #held = new Map<string, Held>();
   /** When the last wrong ones were tried, by place. */
   readonly #wrong = new Map<string, number[]>();
-  #trying: Promise<unknown> = Promise.resolve();
+  /** The last try at each place that is not over. */
+  readonly #trying = new Map<string, Promise<unknown>>();
 
   /** `onLock` is told when the passphrase of a place was not used for `idleMs` and is forgotten. */
   constructor(idleMs: number, onLock: (id: string) => void) {
@@ -29,7 +30,7 @@ export class HeldKeys {
   }
 
   /**
-   * Tries what opens the pod at a place, one try after another, and keeps it if `check` takes it.
+   * Tries what opens the pod at a place, one try at that place after another, and keeps it if `check` takes it.
    * @throws DeskPodError UNLOCK_REFUSED after too many wrong ones; what `check` throws
    */
   tryOut<Result>(
@@ -37,7 +38,7 @@ export class HeldKeys {
     credential: Credential,
     check: (credential: Credential) => Promise<Result>,
   ): Promise<Result> {
-    const tried = this.#trying.then(async () => {
+    const tried = (this.#trying.get(id) ?? Promise.resolve()).then(async () => {
       this.#requirePatience(id);
       try {
         const result = await check(credential);
@@ -49,7 +50,12 @@ export class HeldKeys {
         throw error;
       }
     });
-    this.#trying = tried.catch(() => undefined);
+    const over = tried
+      .catch(() => undefined) // whoever tried is told
+      .then(() => {
+        if (this.#trying.get(id) === over) this.#trying.delete(id);
+      });
+    this.#trying.set(id, over);
     return tried;
   }
 

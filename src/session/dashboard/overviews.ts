@@ -49,7 +49,7 @@ export class Overviews {
     this.#plan = plan;
     this.#news = news;
     this.#places = new Places(plan.paths);
-    this.keys = new HeldKeys(plan.idleMs, () => this.#tell());
+    this.keys = new HeldKeys(plan.idleMs, (id) => this.#lock(id));
     this.#current = this.#describe(0);
   }
 
@@ -148,6 +148,12 @@ export class Overviews {
         this.#lookAgain();
       },
     });
+  }
+
+  /** What still has the pod open, as a download that nobody takes, ends: it was not used for long enough. */
+  #lock(id: string): void {
+    const pod = this.#pods.get(id);
+    pod?.lock().catch((error: unknown) => this.#news.onFault(pod.place.path, error));
   }
 
   /** Tells of the overview if something in it has changed. */

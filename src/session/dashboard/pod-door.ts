@@ -2,7 +2,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DeskPodError } from '../../core/errors.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
-import { type OpenedPod, withOpenedPod } from '../operation/opened-pod.ts';
+import { type AskOptions, type OpenedPod, openedBehind, withOpenedPod } from '../operation/opened-pod.ts';
+import { isEnding } from '../operation/operate.ts';
 import { supervisorListens } from '../supervisor/client.ts';
 import { findTreeSocket } from '../supervisor/tree-socket.ts';
 import type { Place } from './places.ts';
@@ -77,9 +78,15 @@ export class PodDoor {
    */
   async enter<Result>(isReading: boolean, act: Act<Result>): Promise<Result> {
     if (this.#isClosed) throw ending();
-    if (await this.isSupervised()) {
+    try {
       const { signal } = new AbortController();
-      return withOpenedPod(this.#place.path, this.#options(), (opened) => act(opened, signal));
+      const asked = await this.withSocket(async (socketPath) => ({
+        result: await act(openedBehind(socketPath), signal),
+      }));
+      if (asked !== undefined) return asked.result;
+    } catch (error) {
+      // It was about to end, and did nothing: the pod is opened here, in turn, as a resume may be what has ended it.
+      if (!isEnding(error)) throw error;
     }
     // it may be open for others still
     if (this.#keyOf() === undefined) throw this.#locked();
@@ -89,7 +96,7 @@ export class PodDoor {
       refuse: outcome.reject,
       run: async (opened, signal) => {
         try {
-          outcome.resolve(await act(opened, signal));
+          outcome.resolve(await act(this.#counted(opened), signal));
         } catch (error) {
           outcome.reject(error);
         }
@@ -174,6 +181,27 @@ export class PodDoor {
       }
       if (readings.size === 0 && performance.now() > closeAtMs) return;
     }
+  }
+
+  /** The pod is in use, and its passphrase held, for as long as something comes of what was asked. */
+  #counted(opened: OpenedPod): OpenedPod {
+    const listen = (options: AskOptions): AskOptions => ({
+      ...options,
+      onProgress: (progress) => {
+        this.#keyOf();
+        options.onProgress(progress);
+      },
+    });
+    return {
+      operate: (name, parameters, options) => opened.operate(name, parameters, listen(options)),
+      read: (name, parameters, emit, options) => {
+        const take = (item: Parameters<typeof emit>[0]) => {
+          this.#keyOf();
+          return emit(item);
+        };
+        return opened.read(name, parameters, take, listen(options));
+      },
+    };
   }
 
   #locked(): DeskPodError {

@@ -42,7 +42,7 @@ export function withOpenedPod<Result>(
 ): Promise<Result> {
   return withPod(path, options, {
     needsSession: false,
-    ask: (socketPath) => act(behindSocket(socketPath)),
+    ask: (socketPath) => act(openedBehind(socketPath)),
     onTree: (tree) =>
       act({
         ...readingHere(tree.pod),
@@ -72,7 +72,8 @@ export function withOpenedPod<Result>(
   });
 }
 
-function behindSocket(socketPath: string): OpenedPod {
+/** The pod that the supervisor behind a socket has open. */
+export function openedBehind(socketPath: string): OpenedPod {
   return {
     operate: (name, parameters, { onProgress }) => callSupervisor(socketPath, name, parameters, onProgress),
     read: (name, parameters, emit, { onProgress, signal }) =>

@@ -164,7 +164,8 @@ export async function credentialOf(options: OperateOptions): Promise<Credential>
   return options.credential === undefined ? { passphrase: await options.passphrase() } : options.credential();
 }
 
-function isEnding(error: unknown): boolean {
+/** True if a supervisor was about to end when it was asked, and did nothing. */
+export function isEnding(error: unknown): boolean {
   return isDeskPodError(error, 'SUPERVISOR_UNREACHABLE') && error.details.isEnding === true;
 }
 
