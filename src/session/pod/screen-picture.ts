@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers/promises';
 import { PICTURE_NAME } from '../../sync/browse/checkpoint-picture.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
 import { endsWithin } from '../host/deadline.ts';
-import { stateOfService } from '../preflight/session-tasks.ts';
+import { untilDisplayWaits } from '../preflight/waiting-display.ts';
 import type { ProcessSession } from '../process/processes.ts';
 import { connectToSession } from '../process/session-socket.ts';
 import { openRfb } from '../rfb/client.ts';
@@ -16,10 +16,6 @@ import { encodePng } from '../rfb/screenshot.ts';
 /** How long a display may take to show itself, and then to let go of the connection: a checkpoint waits no longer. */
 const ANSWER_TIMEOUT_MS = 300;
 const HANG_UP_TIMEOUT_MS = 300;
-
-const DISPLAY_PROGRAM = 'Xvnc';
-/** As in /proc/PID/stat: by a signal, by a tracer, ended. */
-const STOPPED_STATES: ReadonlySet<string> = new Set(['T', 't', 'Z', 'X']);
 
 /** The largest display that is looked at, which is 40 MiB as it comes. */
 const DISPLAY_LIMIT_PIXELS = 4096 * 2560;
@@ -90,9 +86,9 @@ export class ScreenPicture {
   }
 }
 
-/** What the session shows now. @throws Error with the reason, if that cannot be told in time */
+/** What the session shows now. @throws an error with the reason, if that cannot be told in time */
 async function lookAt({ rootPid }: Pick<ProcessSession, 'rootPid'>): Promise<Pixels> {
-  requireAwake(rootPid);
+  await untilDisplayWaits(rootPid, ANSWER_TIMEOUT_MS);
   const socket = await connectToSession(rootPid, 'rfb');
   const closed = new Promise<void>((resolve) => {
     socket.once('close', () => resolve());
@@ -108,13 +104,6 @@ async function lookAt({ rootPid }: Pick<ProcessSession, 'rootPid'>): Promise<Pix
     await endsWithin(closed, HANG_UP_TIMEOUT_MS);
     socket.destroy();
   }
-}
-
-/** Nor does CRIU dump a display with a connection that it has not taken yet and that is over: one that is stopped would take none. */
-function requireAwake(rootPid: number): void {
-  const state = stateOfService(rootPid, DISPLAY_PROGRAM);
-  if (state === undefined) throw new Error('the session has no display');
-  if (STOPPED_STATES.has(state)) throw new Error('the display is stopped');
 }
 
 async function readScreen(socket: Socket): Promise<Pixels> {

@@ -3,10 +3,12 @@ import { SESSION_DISPLAY } from '../barrier/environment.ts';
 import { connectInProcessRoot } from '../barrier/rooted-socket.ts';
 import { displayFault } from '../rfb/fault.ts';
 import type { SessionTask } from './session-tasks.ts';
+import { untilDisplayWaits } from './waiting-display.ts';
 import { X11Client } from './x11.ts';
 
 /** How long all questions together may take: the display is the session's, and need not answer. */
 const DISPLAY_TIMEOUT_MS = 2000;
+const WAIT_TIMEOUT_MS = 300;
 const WINDOWS_MAX = 256;
 const TITLE_MAX_BYTES = 320;
 const TITLE_MAX_CHARACTERS = 80;
@@ -21,6 +23,7 @@ export type WindowTitles = ReadonlyMap<number, string>;
  * @throws DeskPodError DISPLAY_FAILED, or the system's error if there is no display
  */
 export async function readWindowTitles(rootPid: number): Promise<WindowTitles> {
+  await untilDisplayWaits(rootPid, WAIT_TIMEOUT_MS);
   const socket = await connectInProcessRoot(rootPid, `/tmp/.X11-unix/X${SESSION_DISPLAY}`);
   const timer = setTimeout(
     () => socket.destroy(displayFault(`expected its windows within ${DISPLAY_TIMEOUT_MS} ms`)),
