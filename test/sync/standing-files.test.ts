@@ -1,5 +1,6 @@
 // A restore beside a tree that has some of it already: the same files get another name, all else is written.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
@@ -37,18 +38,19 @@ import { makeTempFolder } from './support/temp-folder.ts';
 import { listTree } from './support/tree-listing.ts';
 
 const BLOCK_BYTES = 4096;
+const SLASH = 0x2f;
 
 /** What may have become of a file since. */
 const CHANGES: readonly ((file: Buffer) => void)[] = [
   () => undefined,
   () => undefined,
-  (file) => quietly(file, () => flip(file)),
+  (file) => quietly(file, () => beingWritable(file, 0o600, () => flip(file))),
   (file) => chmodSync(file, 0o640),
   (file) => rmSync(file),
-  (file) => writeFileSync(file, 'another length'),
+  (file) => beingWritable(file, 0o600, () => writeFileSync(file, 'another length')),
   // an inode of its own with all that it had
   (file) => {
-    const copy = Buffer.concat([file.subarray(0, file.lastIndexOf(0x2f) + 1), Buffer.from('~copy')]);
+    const copy = Buffer.concat([file.subarray(0, file.lastIndexOf(SLASH) + 1), Buffer.from('~copy')]);
     quietly(file, () => {
       const { uid, gid, mode } = lstatSync(file);
       copyFileSync(file, copy);
@@ -98,12 +100,14 @@ describe('a tree that is restored beside one that has some of it', () => {
           buildTree(Buffer.from(path('')), nodes);
           setMtimeNs(path(''), 1_000_000_001n + BigInt(round++));
         });
-        for (const file of filesBelow(at('now')))
-          CHANGES[(choices.next().value ?? 0) % CHANGES.length]?.(file);
+        for (const file of filesBelow(at('now'))) {
+          const change = CHANGES[(choices.next().value ?? 0) % CHANGES.length];
+          beingWritable(file.subarray(0, file.lastIndexOf(SLASH)), 0o700, () => change?.(file));
+        }
         const [then, now] = [listTree(at('then')), listTree(at('now'))];
         await restore(root);
         assert.deepEqual(withoutLinkCounts(listTree(at('now'))), withoutLinkCounts(now));
-        rmSync(at('now'), { recursive: true });
+        removeTree(at('now'));
         assert.deepEqual(listTree(at('target')), then);
       }),
       { numRuns: 12 },
@@ -208,6 +212,20 @@ function filesBelow(dir: string): Buffer[] {
   };
   walk(Buffer.from(dir));
   return found;
+}
+
+/** Whoever is not root may do what the mode of a file or folder forbids once he has changed that; it is put back. */
+function beingWritable(path: Buffer, rights: number, act: () => void): void {
+  const mode = lstatSync(path).mode & 0o7777;
+  chmodSync(path, mode | rights);
+  act();
+  chmodSync(path, mode);
+}
+
+/** Its files are those of another tree, too: only of the folders the mode may be changed. */
+function removeTree(dir: string): void {
+  execFileSync('find', [dir, '-type', 'd', '-exec', 'chmod', 'u+rwx', '{}', '+']);
+  rmSync(dir, { recursive: true });
 }
 
 /** The next capture or comparison does not see it by the times. */
