@@ -72,6 +72,8 @@ export class CanvasPage {
       await page.addInitScript({ path: CHOOSE });
     }
     await page.goto(url);
+    // a one-time link leads on from a page of its own
+    await page.waitForURL(({ pathname }) => !pathname.startsWith('/open/'));
     const opened = new CanvasPage(context, page);
     await opened.#until('deskpodBench.counts.draws > 0', 'a first picture');
     await opened.untilStill();
