@@ -37,7 +37,8 @@ const PACKAGES = ['koffi', 'classic-level'];
 const BESIDE = ['package.json', 'LICENSE', 'build/pages', 'src/session/process/guest'];
 const ID_DIGITS = 16;
 /** As `bin/deskpod` starts it. */
-const NODE_OPTIONS = '--disable-warning=ExperimentalWarning --single-threaded-gc --max-semi-space-size=16';
+const NODE_OPTIONS =
+  '--disable-warning=ExperimentalWarning --single-threaded-gc --initial-old-space-size=64 --max-semi-space-size=16';
 
 const IMAGE = join(ROOT, 'build/runtime.erofs');
 const WORK_PREFIX = '.runtime-making.';

@@ -15,6 +15,12 @@ export const PACK_FOOTER_BYTES = 8;
 /** The longest a chunk may be, in bytes, so that a reader knows what it may have to hold. */
 export const CHUNK_MAX_BYTES = 16 * 1024 * 1024;
 
+/**
+ * A pack is stored when its plaintext reaches this length, in bytes. Threads that are killed lose one of each sort: not more
+ * than is worth storing again. As each sort has one that is filled, and some are on their way, this is what memory goes by.
+ */
+export const PACK_TARGET_BYTES = 4 * 1024 * 1024;
+
 /** How a chunk's bytes stand in the pack. */
 export type Codec = 'raw' | 'zstd';
 

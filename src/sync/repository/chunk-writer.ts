@@ -62,7 +62,7 @@ const LEVELS: Readonly<Record<ContentKind, number>> = { data: 1, metadata: 3, im
 /** So much content is worked on by this thread before others are started for it. Manifests are never worth starting one. */
 const INLINE_BYTES = 2 * 1024 * 1024;
 /** Packs that are written at the same time; while there are more, nobody gets a buffer. */
-const STORING_MAX = 2;
+const STORING_MAX = 3;
 /** What is on its way to the drive at the same time: a kill takes it, and it is stored again. */
 const WRITING_MAX_BYTES = 16 * 1024 * 1024;
 /** One for each sort, so that a worker never waits for one. */

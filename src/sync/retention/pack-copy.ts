@@ -2,16 +2,13 @@
 
 import { toHex } from '../../core/bytes.ts';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
-import { PackBuilder, type PackEntry } from '../../core/pack.ts';
+import { PACK_TARGET_BYTES, PackBuilder, type PackEntry } from '../../core/pack.ts';
 import { seal } from '../age/age.ts';
 import type { ChunkIndex } from '../repository/chunk-index.ts';
 import type { StoredPack } from '../repository/chunk-writer.ts';
 import { PackFile } from '../repository/pack-file.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { Crew } from '../workers/crew.ts';
-
-/** A pack is stored when its plaintext reaches this length, as those of a checkpoint are. */
-const PACK_TARGET_BYTES = 8 * 1024 * 1024;
 
 /** Starting a thread takes longer than proving a pack of less than this. */
 const THREAD_BYTES = 4 * 1024 * 1024;

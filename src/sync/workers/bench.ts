@@ -2,7 +2,7 @@
 import { equalBytes } from '../../core/bytes.ts';
 import { Chunker, type ChunkSizes, FILE_CHUNKS } from '../../core/chunker.ts';
 import { HASH_BYTES } from '../../core/hashing.ts';
-import { encodePackIndex, PackBuilder, packIndexEntries } from '../../core/pack.ts';
+import { encodePackIndex, PACK_TARGET_BYTES, PackBuilder, packIndexEntries } from '../../core/pack.ts';
 import { sealedFileLength, sealPayloadInto } from '../age/age-stream.ts';
 import { hashing } from '../hashing.ts';
 import { type FileFacts, makeFile } from '../posix/new-file.ts';
@@ -41,11 +41,6 @@ import { decodeNewFiles } from './new-files.ts';
 import { provePack } from './proving.ts';
 import { decodeRuns } from './string-runs.ts';
 
-/**
- * A pack is stored when its plaintext reaches this length. Two threads that are killed lose one each: not more than is
- * worth storing again.
- */
-const PACK_TARGET_BYTES = 8 * 1024 * 1024;
 /** Room for the chunk that fills it, and for its index. Pages that are not written to take no memory. */
 const PACK_ROOM_BYTES = PACK_TARGET_BYTES + 4 * 1024 * 1024;
 /** The longest batch of runs of files. */
