@@ -82,6 +82,8 @@ export class ChunkWriter {
   readonly #keeping = new Set<Promise<void>>();
   readonly #storing = new Set<Promise<void>>();
   readonly #spareHeaders = new Map<Hand, number>();
+  /** The last header that was made for a hand: a batch that overtook it would find none, and make a pack longer. */
+  readonly #lastHeader = new Map<Hand, ReturnType<typeof sealHeader>>();
   /** Memory of packs that were stored, to go back to where it is from. */
   readonly #spares = new Map<Hand, Uint8Array[]>();
   /** The sorts of which a hand may hold a pack. */
@@ -250,7 +252,10 @@ export class ChunkWriter {
   async #keep(hand: Hand, number: number, isNew: Uint8Array, kind: ContentKind): Promise<void> {
     const spare = this.#spareHeaders.get(hand) ?? 0;
     this.#spareHeaders.set(hand, Math.max(spare, Math.min(spare + 1, SPARE_HEADERS)));
-    const header = spare < SPARE_HEADERS ? await this.#header() : undefined;
+    const needsHeader = spare < SPARE_HEADERS;
+    if (needsHeader) this.#lastHeader.set(hand, this.#header());
+    const lastHeader = await this.#lastHeader.get(hand);
+    const header = needsHeader ? lastHeader : undefined;
     const kinds = this.#holding.get(hand) ?? new Set();
     if (isNew.includes(1)) this.#holding.set(hand, kinds.add(kind));
     const spares = this.#spares.get(hand)?.splice(0) ?? [];
