@@ -4,8 +4,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeskPodError } from '../../src/core/errors.ts';
 import { downloadHeaders, safeName } from '../../src/session/dashboard/download.ts';
 import { operate } from '../../src/session/operation/operate.ts';
+import { until } from '../session/until.ts';
 import { openTreeLab, PASSPHRASE, type TreeLab } from '../tree/tree-lab.ts';
 import { DashboardLab } from './dashboard-lab.ts';
 
@@ -142,7 +144,7 @@ describe('a download that nobody goes on with', () => {
   });
 
   it('is broken off when nobody took anything of it for as long as a passphrase is held', async () => {
-    const idle = await DashboardLab.open({ paths: [tree.dir], idleMs: 200 });
+    const idle = await DashboardLab.open({ paths: [tree.dir], idleMs: 1500 });
     try {
       const pod = `pods/${(await idle.pod(tree.dir)).id}`;
       await idle.post(`${pod}/unlock`, { passphrase: PASSPHRASE });
@@ -153,8 +155,17 @@ describe('a download that nobody goes on with', () => {
         (message) =>
           message.kind === 'overview' && message.overview.pods.some(({ access }) => access === 'locked'),
       );
+      // it is said to be locked when its passphrase is gone, a moment before it is closed
       const options = { passphrase: async () => PASSPHRASE, onProgress: () => undefined };
-      assert.equal((await operate(tree.dir, 'status', {}, options)).checkpointCount, 1);
+      await until(() =>
+        operate(tree.dir, 'status', {}, options).then(
+          ({ checkpointCount }) => checkpointCount === 1,
+          (error: unknown) => {
+            if (isDeskPodError(error, 'POD_BUSY')) return false;
+            throw error;
+          },
+        ),
+      );
       response.resume();
       await failed;
     } finally {

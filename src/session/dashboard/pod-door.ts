@@ -96,7 +96,7 @@ export class PodDoor {
       refuse: outcome.reject,
       run: async (opened, signal) => {
         try {
-          outcome.resolve(await act(this.#counted(opened), signal));
+          outcome.resolve(await act(opened, signal));
         } catch (error) {
           outcome.reject(error);
         }
@@ -147,7 +147,9 @@ export class PodDoor {
   async #receive(): Promise<void> {
     while (this.#visits.length > 0) {
       try {
-        await withOpenedPod(this.#place.path, this.#options(), (opened) => this.#receiveAt(opened));
+        await withOpenedPod(this.#place.path, this.#options(), (opened) =>
+          this.#receiveAt(this.#counted(opened)),
+        );
       } catch (error) {
         this.#onFailure(error);
         for (const { refuse } of this.#visits.splice(0)) refuse(error);
