@@ -1,4 +1,5 @@
 // The program: its grammar, its options, and the exit status at the end.
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { DeskPodError } from '../core/errors.ts';
 import { isCarried, RUNTIMES_DIR } from '../session/runtime/entry-script.ts';
@@ -43,9 +44,10 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   doctor: async () => (await import('./commands/doctor.ts')).registerDoctor,
 };
 
-async function buildProgram(): Promise<Command> {
+/** The grammar of a command line: with the command that it names, or with all if it names none. */
+export async function buildProgram(words: readonly string[]): Promise<Command> {
   // the first word without a dash; an option of the program takes no value
-  const name = process.argv.slice(2).find((word) => !word.startsWith('-')) ?? '';
+  const name = words.find((word) => !word.startsWith('-')) ?? '';
   const only = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   const program = new Command('deskpod')
     .description(
@@ -54,6 +56,7 @@ async function buildProgram(): Promise<Command> {
     .option('--json', 'print one JSON object on stdout and nothing else')
     .option('--ndjson', 'print progress as JSON lines, then the object')
     .option('--debug', 'show the causes of an error')
+    .version(programVersion(), '--version', 'print the version')
     .exitOverride()
     // What is wrong with a command line is told like every other failure, below.
     .configureOutput({ outputError: () => undefined })
@@ -68,8 +71,13 @@ function exitTable(): string {
   return names.map((name) => `  ${String(EXIT_STATUS[name]).padStart(3)}  ${EXIT_MEANING[name]}`).join('\n');
 }
 
+function programVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
 async function main(): Promise<number> {
-  const program = await buildProgram();
+  const program = await buildProgram(process.argv.slice(2));
   try {
     await program.parseAsync(process.argv);
     return EXIT_STATUS.ok;
@@ -102,7 +110,9 @@ function usageError(error: CommanderError): DeskPodError {
   return new DeskPodError('USAGE', message, { hint: '`deskpod --help` shows how.' });
 }
 
-// A reader that has seen enough (`| head`) ends the program quietly, as it does any other.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
-
-process.exitCode = await main();
+// Man pages and completions are made from the grammar alone.
+if (import.meta.main) {
+  // A reader that has seen enough (`| head`) ends the program quietly, as it does any other.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  process.exitCode = await main();
+}
