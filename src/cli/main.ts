@@ -41,6 +41,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   restore: async () => (await import('./commands/restore.ts')).registerRestore,
   keys: async () => (await import('./commands/keys.ts')).registerKeys,
   runtime: async () => (await import('./commands/runtime.ts')).registerRuntime,
+  hooks: async () => (await import('./commands/hooks.ts')).registerHooks,
   doctor: async () => (await import('./commands/doctor.ts')).registerDoctor,
 };
 

@@ -86,6 +86,8 @@ export const ERROR_CODES = {
   SUPERVISOR_UNREACHABLE: 'the supervisor of the pod does not answer',
   DISPLAY_FAILED: 'the display of the session does not answer as RFB',
   VIEWER_FAILED: 'the viewer could not be served',
+  HOOK_FAILED: 'a hook of this host failed, and stopped the step that it comes before',
+  HOOK_REFUSED: 'a hook of this host is not run, as others could have changed it',
 } as const;
 
 /** A stable code of {@link ERROR_CODES}. */

@@ -104,7 +104,10 @@ const OPERATIONS: Documented<Operations> = {
   ],
   'home-list': [{}, { homes: ALWAYS }],
   'home-remove': [{ url: ALWAYS }, { url: ALWAYS }],
-  sync: [{ url: MAYBE, homePassword: MAYBE, bytesPerSecond: MAYBE }, { homes: ALWAYS }],
+  sync: [
+    { url: MAYBE, homePassword: MAYBE, bytesPerSecond: MAYBE },
+    { homes: ALWAYS, warnings: MAYBE },
+  ],
   branches: [{}, { homes: ALWAYS }],
   fork: [{}, { deviceId: ALWAYS }],
   promote: [

@@ -28,12 +28,12 @@ export function registerSync(program: Command): void {
     .action(async (given: string | undefined, options: SyncOptions, command: Command) => {
       const url = given === undefined ? undefined : absoluteUrl(given);
       const homePassword = await askHomePassword(url, options);
-      const { homes } = await operateOn(command, 'sync', {
+      const { homes, ...told } = await operateOn(command, 'sync', {
         ...(url === undefined ? {} : { url }),
         ...(options.bwlimit === undefined ? {} : { bytesPerSecond: options.bwlimit }),
         ...(homePassword === undefined ? {} : { homePassword }),
       });
-      await tellOutcomes(contextOf(command).output, homes);
+      await tellOutcomes(contextOf(command).output, homes, { answer: told, text: '' });
     });
 }
 

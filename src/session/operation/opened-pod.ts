@@ -2,6 +2,8 @@
 import type { ProgressListener } from '../../core/progress.ts';
 import { type BrowseOptions, browsePod, type Emit } from '../../sync/browse/browsed-pod.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
+import { withHooks } from '../hooks/step-hooks.ts';
+import { steppedDesktop, steppedTree } from '../hooks/steps.ts';
 import { callSupervisor } from '../supervisor/client.ts';
 import { readFromSupervisor } from '../supervisor/read-stream.ts';
 import { type OperateOptions, operateOnTree, withPod } from './operate.ts';
@@ -47,7 +49,9 @@ export function withOpenedPod<Result>(
       act({
         ...readingHere(tree.pod),
         operate: (name, parameters, { onProgress, signal }) =>
-          operateOnTree(tree, name, parameters, { onProgress }, signal),
+          withHooks(steppedTree(tree), name, { onProgress }, () =>
+            operateOnTree(tree, name, parameters, { onProgress }, signal),
+          ),
       }),
     onDesktop: async (desktop) => {
       const { desktopOperations } = await import('./desktop-operations.ts');
@@ -58,7 +62,14 @@ export function withOpenedPod<Result>(
           name: Name,
           parameters: Operations[Name]['parameters'],
           { onProgress, signal }: AskOptions,
-        ) => (await operations[name](parameters as never, onProgress, signal)) as Operations[Name]['answer'],
+        ) =>
+          withHooks(
+            steppedDesktop(desktop),
+            name,
+            { onProgress },
+            async () =>
+              (await operations[name](parameters as never, onProgress, signal)) as Operations[Name]['answer'],
+          ),
       });
     },
     onTwin: async (pod, place) => {

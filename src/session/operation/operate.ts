@@ -5,6 +5,8 @@ import type { ProgressListener } from '../../core/progress.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
 import type { Tree } from '../../sync/pod/tree.ts';
+import { withHooksOutside } from '../hooks/step-hooks.ts';
+import { steppedDesktop, steppedTree } from '../hooks/steps.ts';
 import { afterwards } from '../pod/afterwards.ts';
 import type { Desktop } from '../pod/desktop.ts';
 import { readSessionNote } from '../pod/session-note.ts';
@@ -42,21 +44,28 @@ export async function operate<Name extends OperationName>(
   parameters: Operations[Name]['parameters'],
   options: OperateOptions,
 ): Promise<Operations[Name]['answer']> {
-  return withPod(path, options, {
-    needsSession: NEEDS_SESSION.has(name),
-    scansAhead: name === 'checkpoint',
-    ask: (socketPath) => callSupervisor(socketPath, name, parameters, options.onProgress),
-    onTree: (tree) => operateOnTree(tree, name, parameters, options),
-    onTwin: async (pod, place) => {
-      const { operateOnTwin } = await import('./twin-operations.ts');
-      return operateOnTwin(pod, place, name, parameters, options.onProgress);
-    },
-    onDesktop: async (desktop) => {
-      const { desktopOperations } = await import('./desktop-operations.ts');
-      const operation = desktopOperations(desktop)[name];
-      return (await operation(parameters as never, options.onProgress)) as Operations[Name]['answer'];
-    },
-  });
+  type Answer = Operations[Name]['answer'];
+  return withHooksOutside<Answer>(name, options, (inside) =>
+    withPod(path, options, {
+      needsSession: NEEDS_SESSION.has(name),
+      scansAhead: name === 'checkpoint',
+      // whoever answers has the hooks run
+      ask: (socketPath) => callSupervisor(socketPath, name, parameters, options.onProgress),
+      onTree: (tree) => inside(steppedTree(tree), () => operateOnTree(tree, name, parameters, options)),
+      onTwin: async (pod, place) => {
+        const { operateOnTwin } = await import('./twin-operations.ts');
+        return operateOnTwin(pod, place, name, parameters, options.onProgress);
+      },
+      onDesktop: async (desktop) => {
+        const { desktopOperations } = await import('./desktop-operations.ts');
+        const operation = desktopOperations(desktop)[name];
+        return inside(
+          steppedDesktop(desktop),
+          async () => (await operation(parameters as never, options.onProgress)) as Answer,
+        );
+      },
+    }),
+  );
 }
 
 /** How something is done with a pod, wherever it is open. */

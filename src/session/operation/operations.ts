@@ -165,7 +165,11 @@ export interface Operations {
   };
   'home-list': { parameters: object; answer: { readonly homes: readonly HomeReport[] } };
   'home-remove': { parameters: { readonly url: string }; answer: { readonly url: string } };
-  sync: { parameters: SyncParameters; answer: { readonly homes: readonly SyncOutcome[] } };
+  sync: {
+    parameters: SyncParameters;
+    /** `warnings` are what hooks had to say. */
+    answer: { readonly homes: readonly SyncOutcome[]; readonly warnings?: readonly string[] };
+  };
   /** The branches of the pod at each of its homes. */
   branches: { parameters: object; answer: { readonly homes: readonly HomeBranches[] } };
   fork: { parameters: object; answer: { readonly deviceId: string } };

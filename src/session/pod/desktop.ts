@@ -101,6 +101,11 @@ export class Desktop {
     return this.#opened.pod;
   }
 
+  /** The device or image file, as a command takes it. */
+  get devicePath(): string {
+    return this.#opened.device.path;
+  }
+
   /** Where the device is mounted: its plain part. */
   get deviceDir(): string {
     return this.#opened.device.mountDir;

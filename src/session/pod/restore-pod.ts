@@ -19,6 +19,7 @@ import { lockTree } from '../../sync/pod/tree.ts';
 import { isSystemError } from '../../sync/repository/durable-file.ts';
 import { formatDevice, mountDevice } from '../device/device.ts';
 import { findDevicePlace } from '../device/medium.ts';
+import { withHooks } from '../hooks/step-hooks.ts';
 import { requireRoot } from '../host/root-rights.ts';
 import { findRuntimeImage, putRuntime, type RuntimeImage } from '../runtime/device-runtime.ts';
 import { withSource } from '../twin/restore-source.ts';
@@ -69,7 +70,10 @@ export async function restorePod(plan: RestorePlan): Promise<NewDevice> {
       const podId = await choosePod(home, plan.podId);
       const isTree = await isFolderTarget(target, plan.sizeBytes);
       const source = { home, podId, startedMs };
-      return isTree ? restoreTreePod(plan, source, target) : restoreDesktop(plan, source, target);
+      const stepped = { podId, kind: isTree ? 'tree' : 'desktop', place: target } as const;
+      return withHooks(stepped, 'restore', plan, () =>
+        isTree ? restoreTreePod(plan, source, target) : restoreDesktop(plan, source, target),
+      );
     },
   );
 }

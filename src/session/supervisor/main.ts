@@ -4,11 +4,13 @@ import type { ProgressListener } from '../../core/progress.ts';
 import { browsePod } from '../../sync/browse/browsed-pod.ts';
 import { readPicture } from '../../sync/browse/checkpoint-picture.ts';
 import { findStaging } from '../device/device.ts';
+import { failedOutcome, type HookedStep, hooksOf } from '../hooks/step-hooks.ts';
+import { factsOf, steppedDesktop } from '../hooks/steps.ts';
 import type { StartReport } from '../operation/operations.ts';
 import { Desktop } from '../pod/desktop.ts';
 import { openDevice } from '../pod/open-device.ts';
 import { releasePulledOut } from '../pod/release.ts';
-import { type StartChoice, targetOf } from '../pod/start-choice.ts';
+import { type StartChoice, type StartedSession, targetOf } from '../pod/start-choice.ts';
 import type { LaunchOrder } from './launch.ts';
 import { recordAbout, tell } from './record.ts';
 import { Supervisor } from './supervisor.ts';
@@ -41,8 +43,19 @@ async function launch(order: LaunchOrder): Promise<{ supervisor: Supervisor; rep
   });
   const desktop = await Desktop.take(opened, (progress) => say({ progress }));
   try {
-    const started = await startOrAdopt(desktop, order);
+    const hooks = hooksOfStart(desktop, order);
+    let started: StartedSession;
+    try {
+      await hooks?.before();
+      started = await startOrAdopt(desktop, order);
+    } catch (error) {
+      if (hooks !== undefined) tellOfHooks(await hooks.after(failedOutcome(error)));
+      throw error;
+    }
     const supervisor = new Supervisor(desktop);
+    // the desktop does not wait for them
+    const outcome = { isDone: true, facts: factsOf('start', started) } as const;
+    if (hooks !== undefined) supervisor.keepFor(hooks.after(outcome).then(tellOfHooks));
     const pictureMs = mode === 'start' ? await supervisor.firstPicture() : 0;
     await supervisor.serve(supervisorSocket);
     const { podId } = desktop.pod.state;
@@ -93,6 +106,20 @@ async function startOrAdopt(desktop: Desktop, { mode, start, wantsPicture }: Lau
   return { resumedCheckpoint: undefined, resumeMs: 0, warnings: [] };
 }
 
+/** Which hooks a start has is known once it is known whether a session goes on. */
+function hooksOfStart(desktop: Desktop, { mode, start }: LaunchOrder): HookedStep | undefined {
+  if (mode !== 'start' || start === undefined) return undefined;
+  const isResumed = targetOf(desktop.pod.state, start)?.images !== undefined;
+  return hooksOf(steppedDesktop(desktop), isResumed ? 'resume' : 'start', {
+    onProgress: (progress) => say({ progress }),
+  });
+}
+
+/** Nobody waits for those that come after a start. */
+function tellOfHooks(warnings: readonly string[]): void {
+  for (const warning of warnings) tell('a hook after the start', warning);
+}
+
 /** What the screen showed goes ahead of the session that comes back; without it that comes back all the same. */
 async function tellPicture(desktop: Desktop, asked: StartChoice, signal: AbortSignal): Promise<void> {
   try {
@@ -111,7 +138,7 @@ try {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     // A host that shuts down ends its processes: the session is saved, not lost.
     process.on(signal, () => {
-      supervisor.suspend().catch((error: unknown) => tell(`suspend at ${signal}`, error));
+      supervisor.suspend({ hurries: true }).catch((error: unknown) => tell(`suspend at ${signal}`, error));
     });
   }
   say({ result: report });

@@ -5,6 +5,8 @@ import { isDeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import { browsePod } from '../../sync/browse/browsed-pod.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
+import { withHooks } from '../hooks/step-hooks.ts';
+import { steppedDesktop } from '../hooks/steps.ts';
 import { desktopOperations, type SupervisedName } from '../operation/desktop-operations.ts';
 import type { OperationName } from '../operation/operations.ts';
 import { answerOf, type Handlers } from '../operation/pod-operations.ts';
@@ -27,6 +29,8 @@ import { Works } from './works.ts';
 
 const WATCH_INTERVAL_MS = 500;
 const DISPLAY_TIMEOUT_MS = 10_000;
+/** What a host that shuts down gives a hook: it ends all that runs soon after. */
+const HURRIED_HOOK_MS = 5000;
 /** Operations that only look: they wait for nothing. */
 const READS: ReadonlySet<string> = new Set([
   'status',
@@ -60,6 +64,10 @@ export class Supervisor {
   readonly #reads = new OpenReads();
   readonly #turns = new Turns();
   readonly #works = new Works();
+  /** Steps with their hooks, for as long as those run. */
+  readonly #hooks = new Set<Promise<unknown>>();
+  /** A suspend that no command has asked for, while it is under way. */
+  #suspending: Promise<void> | undefined;
 
   constructor(desktop: Desktop) {
     this.#desktop = desktop;
@@ -78,9 +86,11 @@ export class Supervisor {
       operations[name] = READS.has(name)
         ? run
         : (parameters, onProgress) =>
-            this.#turns.take(name, (signal) =>
-              this.#works.do(name, onProgress, (listener) =>
-                this.#explained(() => run(parameters, listener, signal)),
+            this.#hooked(name, onProgress, () =>
+              this.#turns.take(name, (signal) =>
+                this.#works.do(name, onProgress, (listener) =>
+                  this.#explained(() => run(parameters, listener, signal)),
+                ),
               ),
             );
     }
@@ -96,16 +106,47 @@ export class Supervisor {
     }, WATCH_INTERVAL_MS);
   }
 
-  /** Settles when the session has ended and the device is free. */
+  /** Settles when the session has ended, the device is free, and the hooks of that have been run. */
   get ended(): Promise<void> {
-    return this.#ended.promise;
+    return this.#ended.promise.then(async () => {
+      await Promise.allSettled(this.#hooks);
+    });
   }
 
-  /** Suspends in turn, as a host that shuts down wants it; nothing happens if that is under way or done. */
-  async suspend(): Promise<void> {
+  /** Keeps the supervisor there until hooks have been run that nobody waits for. */
+  keepFor(hooks: Promise<unknown>): void {
+    this.#hooks.add(hooks);
+    const forget = (): boolean => this.#hooks.delete(hooks);
+    hooks.then(forget, forget);
+  }
+
+  /**
+   * Suspends in turn; nothing happens if that is under way or done. `hurries` is for a host that shuts down: no hook stops it
+   * then, and none has long.
+   */
+  async suspend({ hurries = false } = {}): Promise<void> {
+    const underWay = this.#suspending;
+    if (underWay !== undefined && !hurries) return underWay;
+    await underWay?.catch((error: unknown) => tell('a suspend before the host shuts down', error));
+    if (this.#desktop.session === undefined) return;
+    this.#suspending = this.#suspendInTurn(hurries);
     try {
-      await this.#turns.take('suspend', () =>
-        this.#works.do('suspend', SILENT, (tellProgress) => this.#suspend(tellProgress)),
+      await this.#suspending;
+    } finally {
+      this.#suspending = undefined;
+    }
+  }
+
+  async #suspendInTurn(hurries: boolean): Promise<void> {
+    try {
+      await this.#hooked(
+        'suspend',
+        SILENT,
+        () =>
+          this.#turns.take('suspend', () =>
+            this.#works.do('suspend', SILENT, (tellProgress) => this.#suspend(tellProgress)),
+          ),
+        hurries ? HURRIED_HOOK_MS : undefined,
       );
     } catch (error) {
       if (!isDeskPodError(error, 'SUPERVISOR_UNREACHABLE')) throw error;
@@ -126,6 +167,19 @@ export class Supervisor {
     } finally {
       display.close();
     }
+  }
+
+  /** Hooks are run outside of the turn: those that come after can ask this supervisor for something. */
+  #hooked<Answer>(
+    name: string,
+    onProgress: ProgressListener,
+    act: () => Promise<Answer>,
+    hurriesMs?: number,
+  ): Promise<Answer> {
+    const options = { onProgress, ...(hurriesMs === undefined ? {} : { hurriesMs }) };
+    const hooked = withHooks(steppedDesktop(this.#desktop), name, options, act);
+    this.keepFor(hooked);
+    return hooked;
   }
 
   async #explained<Result>(act: () => Promise<Result>): Promise<Result> {

@@ -7,6 +7,8 @@ import { browsePod } from '../../sync/browse/browsed-pod.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
 import { QuietPaths } from '../../sync/watch/quiet-paths.ts';
 import type { WatchedTree } from '../../sync/watch/watched-tree.ts';
+import { withHooks } from '../hooks/step-hooks.ts';
+import { steppedTree } from '../hooks/steps.ts';
 import { podOperations } from '../operation/pod-operations.ts';
 import { streamOperations } from '../operation/stream-operations.ts';
 import { afterwards } from '../pod/afterwards.ts';
@@ -90,7 +92,12 @@ export class TreeSupervisor {
   end(): Promise<void> {
     this.#ending ??= this.#turns.take('end', () =>
       afterwards(
-        () => this.#sealOnSchedule(),
+        async () => {
+          if (this.#everyMs === undefined) return;
+          await withHooks(steppedTree(this.#tree), 'checkpoint', { onProgress: SILENT }, () =>
+            this.#sealOnSchedule(),
+          );
+        },
         () => this.#finish(),
       ),
     );
@@ -100,14 +107,16 @@ export class TreeSupervisor {
   #served(name: string, run: Served): Operation {
     if (READS.has(name)) return (parameters, onProgress) => run(parameters, onProgress);
     return (parameters, onProgress) =>
-      this.#turns.take(name, async (signal) => {
-        if (UNSETTLING.has(name)) this.#tree.distrust();
-        const answer = await this.#works.do(name, onProgress, (listener) =>
-          run(parameters, listener, signal),
-        );
-        if (name === 'checkpoint') this.#quiet.reset();
-        return answer;
-      });
+      withHooks(steppedTree(this.#tree), name, { onProgress }, () =>
+        this.#turns.take(name, async (signal) => {
+          if (UNSETTLING.has(name)) this.#tree.distrust();
+          const answer = await this.#works.do(name, onProgress, (listener) =>
+            run(parameters, listener, signal),
+          );
+          if (name === 'checkpoint') this.#quiet.reset();
+          return answer;
+        }),
+      );
   }
 
   #begin(): void {
@@ -121,14 +130,20 @@ export class TreeSupervisor {
       readAhead.take(paths, signal),
     );
     if (this.#everyMs !== undefined)
-      this.#work('a checkpoint on schedule', interval(this.#everyMs), () => this.#sealOnSchedule());
+      this.#work(
+        'a checkpoint on schedule',
+        interval(this.#everyMs),
+        () => this.#sealOnSchedule(),
+        'checkpoint',
+      );
   }
 
-  /** Does something in turn whenever `when` says so, but not while it is still at it. What a user asks for goes first. */
+  /** Does something in turn, with the hooks of `step`, whenever `when` says so, but not while it is still at it. What a user asks for goes first. */
   #work<Cue>(
     what: string,
     when: Observable<Cue>,
     act: (signal: AbortSignal, cue: Cue) => Promise<unknown>,
+    step = '',
   ): void {
     const once = async (cue: Cue): Promise<void> => {
       const given = new AbortController();
@@ -142,7 +157,9 @@ export class TreeSupervisor {
           signal.addEventListener('abort', giveWay, { once: true });
           if (!given.signal.aborted) await act(given.signal, cue);
         };
-        await this.#turns.take(what, inTurn, { isPatient: true });
+        await withHooks(steppedTree(this.#tree), step, { onProgress: SILENT }, () =>
+          this.#turns.take(what, inTurn, { isPatient: true }),
+        );
       } catch (error) {
         if (given.signal.aborted || isDeskPodError(error, 'SUPERVISOR_UNREACHABLE')) return;
         this.#news.onFailure(what, error);

@@ -57,6 +57,11 @@ export class WatchedTree {
     return this.#tree.pod;
   }
 
+  /** The folder. */
+  get dir(): string {
+    return this.#tree.dir;
+  }
+
   get watch(): TreeWatch {
     return this.#hints.watch;
   }
