@@ -28,7 +28,7 @@ export const EXIT_MEANING: Readonly<Record<keyof typeof EXIT_STATUS, string>> = 
   usage: 'the command line was wrong; nothing was done',
   partlyDone: 'done in part; the output names what is missing',
   healed: 'damage was found, and all of it was healed',
-  noPod: 'no pod, device, checkpoint or file there',
+  noPod: 'no pod, device, checkpoint, schedule or file there',
   locked: 'a passphrase is needed and none was given',
   wrongKey: 'the passphrase or recovery key opens nothing',
   busy: 'the pod or device is in use',
@@ -43,6 +43,7 @@ export const EXIT_MEANING: Readonly<Record<keyof typeof EXIT_STATUS, string>> = 
 
 const STATUS_OF: Readonly<Partial<Record<ErrorCode, keyof typeof EXIT_STATUS>>> = {
   USAGE: 'usage',
+  SCHEDULE_INVALID: 'usage',
   CANCELLED: 'cancelled',
   POD_NOT_FOUND: 'noPod',
   DEVICE_NOT_FOUND: 'noPod',
@@ -53,6 +54,7 @@ const STATUS_OF: Readonly<Partial<Record<ErrorCode, keyof typeof EXIT_STATUS>>> 
   PATH_NOT_FOUND: 'noPod',
   PATH_NOT_A_FILE: 'noPod',
   PICTURE_NOT_FOUND: 'noPod',
+  SCHEDULE_NOT_FOUND: 'noPod',
   BASE_NOT_FOUND: 'noPod',
   PASSPHRASE_MISSING: 'locked',
   VAULT_LOCKED: 'locked',

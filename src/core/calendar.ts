@@ -52,7 +52,7 @@ function weekOf(days: number): Slot {
 }
 
 /** The date of a day counted from 1970-01-01, in the Gregorian calendar. Years are counted from March inside. */
-function dateOf(days: number): { year: number; month: number; day: number } {
+export function dateOf(days: number): { year: number; month: number; day: number } {
   const sinceEra = days + 719_468;
   const era = Math.floor(sinceEra / 146_097);
   const dayOfEra = sinceEra - era * 146_097;

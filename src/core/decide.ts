@@ -19,6 +19,7 @@ import type {
 } from './events.ts';
 import { packsInForce } from './packs-in-force.ts';
 import { type Processor, type ProcessorLevel, usableOf } from './processor.ts';
+import { decideScheduling, type ScheduleCommand } from './scheduling.ts';
 import { type SessionLimits, wrongLimit } from './session-limits.ts';
 import type { Checkpoint, PodState } from './state.ts';
 
@@ -81,13 +82,14 @@ export type Command =
   | { readonly type: 'recordHeals'; readonly objects: readonly Omit<ObjectHealed, 'type' | 'v'>[] }
   | { readonly type: 'forgetCheckpoints'; readonly numbers: readonly number[]; readonly policy: string }
   | { readonly type: 'prunePacks'; readonly added: readonly string[]; readonly removed: readonly string[] }
-  | { readonly type: 'noteGap'; readonly cause: string };
+  | { readonly type: 'noteGap'; readonly cause: string }
+  | ScheduleCommand;
 
 /**
  * The events that `command` leads to in `state`.
  *
  * @throws DeskPodError POD_EXISTS, SESSION_ALREADY_RUNNING, SESSION_NOT_RUNNING, CHECKPOINT_NOT_FOUND, BASE_NOT_FOUND,
- * HOME_UNKNOWN or HOME_ALREADY_KNOWN where the state forbids it; the state is then unchanged.
+ * HOME_UNKNOWN, HOME_ALREADY_KNOWN or SCHEDULE_NOT_FOUND where the state forbids it; the state is then unchanged.
  */
 export function decide(state: PodState, command: Command): PodEvent[] {
   if (command.type !== 'createPod' && state.podId === '') {
@@ -236,6 +238,11 @@ export function decide(state: PodState, command: Command): PodEvent[] {
     }
     case 'noteGap':
       return [{ type: 'watch.gap', v: 1, cause: command.cause }];
+    case 'setSchedule':
+    case 'removeSchedule':
+    case 'setReserve':
+    case 'noteRoom':
+      return decideScheduling(state.scheduling, command);
   }
 }
 

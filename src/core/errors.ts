@@ -29,6 +29,8 @@ export const ERROR_CODES = {
   HOME_UNKNOWN: 'the pod knows no such home',
   BRANCH_NOT_FOUND: 'home has no such branch of the pod',
   HOME_ALREADY_KNOWN: 'the pod knows this home already',
+  SCHEDULE_INVALID: 'the words or the expression of cron are no schedule that can be kept',
+  SCHEDULE_NOT_FOUND: 'the pod has no such schedule',
   // sync
   POD_NOT_FOUND: 'there is no pod here',
   POD_EXISTS: 'there is a pod here already',

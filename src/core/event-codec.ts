@@ -38,6 +38,11 @@ const VERSIONS: { readonly [type in PodEvent['type']]: number } = {
   'processor.used': 1,
   'processor.limited': 1,
   'session.limited': 1,
+  'schedule.set': 1,
+  'schedule.removed': 1,
+  'reserve.set': 1,
+  'reserve.short': 1,
+  'reserve.kept': 1,
 };
 
 /** The bytes of an event as a record carries them: UTF-8 JSON. */

@@ -3,6 +3,7 @@
 import type { DoubtCause } from './checkpoint-doubt.ts';
 import type { CheckpointReason, DeviceForked, PodCreated, PodEvent, PodKind, VerifyDepth } from './events.ts';
 import type { ProcessorLevel } from './processor.ts';
+import { isWhen } from './schedule.ts';
 
 type Check = (value: unknown) => boolean;
 type Fields<T> = { readonly [K in Exclude<keyof T, 'type' | 'v'>]-?: Check };
@@ -135,6 +136,11 @@ const SHAPES: Shapes = {
     processorCount: maybe(share),
   },
   'checkpoint.accepted': { number: count, against: count },
+  'schedule.set': { number: count, when: isWhen, isWhileInUse: flag, jitterMs: count },
+  'schedule.removed': { number: count },
+  'reserve.set': { reserveBytes: maybe(count) },
+  'reserve.short': { freeBytes: count, reserveBytes: count },
+  'reserve.kept': { freeBytes: count, reserveBytes: count },
 };
 
 /** The first field of an event that does not look as that type's fields do; undefined if all do. */

@@ -2,6 +2,7 @@
 import { type Doubt, describeDoubt } from './checkpoint-doubt.ts';
 import type { CheckpointReason, PodEvent, VerifyCompleted } from './events.ts';
 import { countOf, formatBytes, formatDuration } from './quantities.ts';
+import { describeSchedule } from './schedule-words.ts';
 import type { SessionLimits } from './session-limits.ts';
 
 /** What an event is about. */
@@ -159,6 +160,25 @@ export function explainEvent(event: PodEvent): EventWords {
         'verify',
         `A damaged or missing part (${event.kind}/${short(event.name)}) is whole again at ${placeOf(event.place)}; it came from ${placeOf(event.from)}.`,
       );
+    case 'schedule.set':
+      return notable(
+        'settings',
+        `From now on a checkpoint is made ${describeSchedule(event)} (schedule ${event.number}).`,
+      );
+    case 'schedule.removed':
+      return notable('settings', `Schedule ${event.number} is kept no more.`);
+    case 'reserve.set':
+      return notable('settings', reserveText(event.reserveBytes));
+    case 'reserve.short':
+      return warning(
+        'device',
+        `Only ${formatBytes(event.freeBytes)} are free of the ${formatBytes(event.reserveBytes)} that were to stay free, and no more checkpoints could go for them.`,
+      );
+    case 'reserve.kept':
+      return notable(
+        'device',
+        `The ${formatBytes(event.reserveBytes)} that are to stay free are free again (${formatBytes(event.freeBytes)}).`,
+      );
     case 'runtime.put':
       return notable(
         'device',
@@ -202,6 +222,13 @@ function limitsText({ memoryBytes, processCount, processorCount }: SessionLimits
     ...(processorCount === undefined ? [] : [`the time of ${countOf(processorCount, 'processor')}`]),
   ];
   return parts.length === 0 ? 'its session has no limits' : `its session uses at most ${parts.join(', ')}`;
+}
+
+function reserveText(reserveBytes: number | undefined): string {
+  if (reserveBytes === undefined) return 'As much of the device stays free as is usual for its size.';
+  return reserveBytes === 0
+    ? 'None of the device is kept free.'
+    : `${formatBytes(reserveBytes)} of the device stay free: the oldest checkpoints that a home has go for it.`;
 }
 
 function doubtText(doubt: Doubt, number: number | undefined): string {

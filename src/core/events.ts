@@ -2,6 +2,7 @@
 import type { Doubt } from './checkpoint-doubt.ts';
 import type { ProcessorLevel } from './processor.ts';
 import type { Root } from './root.ts';
+import type { Schedule } from './schedule.ts';
 import type { SessionLimits } from './session-limits.ts';
 
 /** What a pod contains: a desktop with a session, or just a folder. */
@@ -345,6 +346,45 @@ export interface MountsChanged {
   readonly paths: readonly string[];
 }
 
+/** The pod makes checkpoints by itself from now on, while its session runs or its folder is watched. */
+export interface ScheduleSet extends Schedule {
+  readonly type: 'schedule.set';
+  readonly v: 1;
+  /** Counts from 1 over the whole life of the pod. */
+  readonly number: number;
+}
+
+/** A schedule is kept no more. */
+export interface ScheduleRemoved {
+  readonly type: 'schedule.removed';
+  readonly v: 1;
+  readonly number: number;
+}
+
+/** So much of the device is to stay free; checkpoints that a home has go for it. */
+export interface ReserveSet {
+  readonly type: 'reserve.set';
+  readonly v: 1;
+  /** 0 for none; absent for as much as is usual for the device. */
+  readonly reserveBytes?: number;
+}
+
+/** The reserve of the device is not free, and nothing more can go for it. */
+export interface ReserveShort {
+  readonly type: 'reserve.short';
+  readonly v: 1;
+  readonly freeBytes: number;
+  readonly reserveBytes: number;
+}
+
+/** The reserve of the device is free again. */
+export interface ReserveKept {
+  readonly type: 'reserve.kept';
+  readonly v: 1;
+  readonly freeBytes: number;
+  readonly reserveBytes: number;
+}
+
 /** Any fact of a pod's log. */
 export type PodEvent =
   | PodCreated
@@ -380,7 +420,12 @@ export type PodEvent =
   | RuntimeRemoved
   | ProcessorUsed
   | ProcessorLimited
-  | SessionLimited;
+  | SessionLimited
+  | ScheduleSet
+  | ScheduleRemoved
+  | ReserveSet
+  | ReserveShort
+  | ReserveKept;
 
 /** An event with its place in the log and the wall-clock time of its device. */
 export interface LoggedEvent {

@@ -5,6 +5,7 @@ import type { CheckpointSealed, LoggedEvent, PodKind, VerifyCompleted, VerifyDep
 import { type CarriedRuntime, type HomeState, homesAfter, homesPromoted } from './home-state.ts';
 import { exchangePacks, NO_PACKS, namePacks, type PackState } from './packs-in-force.ts';
 import { bothOf, type Processor, type ProcessorLevel } from './processor.ts';
+import { evolveScheduling, NO_SCHEDULES, type Scheduling } from './scheduling.ts';
 import type { SessionLimits } from './session-limits.ts';
 
 /** A checkpoint as the state remembers it. */
@@ -116,6 +117,8 @@ export interface PodState {
   /** Paths in the tree that something was mounted on when a checkpoint was last sealed. */
   readonly mounts: readonly string[];
   readonly packs: PackState;
+  /** When checkpoints are made by themselves, and how much of the device stays free for them. */
+  readonly scheduling: Scheduling;
   readonly homes: readonly HomeState[];
   readonly packages: readonly string[];
   /** One for each place and depth that was ever verified as a whole. */
@@ -152,6 +155,7 @@ export const INITIAL_STATE: PodState = {
   doubted: [],
   mounts: [],
   packs: NO_PACKS,
+  scheduling: NO_SCHEDULES,
   homes: [],
   packages: [],
   verifications: [],
@@ -162,12 +166,9 @@ export const INITIAL_STATE: PodState = {
  * The state after one more event. Total: every event of the union has its case, or this does not compile. `append` makes the lists
  * that only grow; the state before stays as it is unless {@link fold} says otherwise.
  */
-export function evolve(
-  state: PodState,
-  { seq, atMs, event }: LoggedEvent,
-  append: Append = appendToCopy,
-): PodState {
-  const next: PodState = { ...state, seq };
+export function evolve(state: PodState, logged: LoggedEvent, append: Append = appendToCopy): PodState {
+  const { seq, atMs, event } = logged;
+  const next: PodState = { ...state, seq, scheduling: evolveScheduling(state.scheduling, logged) };
   switch (event.type) {
     case 'pod.created': {
       const { podId, deviceId, epoch, kind, name, keyring, vault } = event;
@@ -276,6 +277,11 @@ export function evolve(
         : next;
     case 'object.healed':
     case 'watch.gap':
+    case 'schedule.set':
+    case 'schedule.removed':
+    case 'reserve.set':
+    case 'reserve.short':
+    case 'reserve.kept':
       return next;
     case 'checkpoints.forgotten': {
       const forgotten = new Set(event.numbers);

@@ -36,6 +36,7 @@ describe('the words of an event', () => {
       'device.moved',
       'home.branched',
       'home.reverted',
+      'reserve.short',
       'session.lost',
     ]);
     const damaged = { ...EVENTS['verify.completed'], damagedCount: 3, healedCount: 1 };

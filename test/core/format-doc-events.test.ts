@@ -56,6 +56,7 @@ const OPTIONAL: { readonly [K in Optional]: true } = {
   'session.limited memoryBytes': true,
   'session.limited processCount': true,
   'session.limited processorCount': true,
+  'reserve.set reserveBytes': true,
 };
 
 describe('docs/FORMAT.md, on events', () => {

@@ -40,6 +40,7 @@ const FROZEN: Readonly<Record<string, string>> = {
   'v1-runtimes': '5256b4f9f532457bf8fd7a8931abb3e2df19e02ab027a86a59568f8b57200c96',
   'v1-processors': 'b68e3b202797c8ea90c27484a6d4ed07d116f343ee50fe8478e019601d432477',
   'v1-promotions': '83cdee5e995ed54559da1b68a56be8e27d4811078303530383d0909269faa8cf',
+  'v1-schedules': '724d051f37941289eb12ed02021f48ac4cd1192f26a063e98ca32c6b81c2dccd',
   'v1-twins': '1991f0c9b99634fa7393424668bffa9a888fb3ac12180034d4d9b727f026fdc2',
 };
 const ADVICE =

@@ -112,4 +112,16 @@ export const EVENTS: { readonly [T in PodEvent['type']]: Complete<Extract<PodEve
   },
   'checkpoint.accepted': { type: 'checkpoint.accepted', v: 1, number: 2, against: 1 },
   'mounts.changed': { type: 'mounts.changed', v: 1, paths: [''] },
+  'schedule.set': {
+    type: 'schedule.set',
+    v: 1,
+    number: 1,
+    when: 'every 15 minutes',
+    isWhileInUse: true,
+    jitterMs: 45_000,
+  },
+  'schedule.removed': { type: 'schedule.removed', v: 1, number: 1 },
+  'reserve.set': { type: 'reserve.set', v: 1, reserveBytes: 2 ** 28 },
+  'reserve.short': { type: 'reserve.short', v: 1, freeBytes: 2 ** 27, reserveBytes: 2 ** 28 },
+  'reserve.kept': { type: 'reserve.kept', v: 1, freeBytes: 2 ** 29, reserveBytes: 2 ** 28 },
 };
