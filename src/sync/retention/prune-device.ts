@@ -37,18 +37,44 @@ export async function pruneDevice(
   signal?: AbortSignal,
 ): Promise<PruneReport> {
   const judged = judgeCheckpoints(pod.state, request.policy, Date.now());
-  const kept = judged.filter(({ reasons }) => reasons.length > 0).map(({ checkpoint }) => checkpoint);
   const forgotten = judged
     .filter(({ reasons }) => reasons.length === 0)
     .map(({ checkpoint }) => checkpoint.number);
-  const about = {
-    isDryRun: request.isDryRun,
-    policy: describePolicy(request.policy),
-    checkpoints: judged.map(({ checkpoint: { number, atMs }, reasons }) => ({ number, atMs, reasons })),
-    forgotten,
-  };
+  const policy = describePolicy(request.policy);
+  const { isDryRun, maxUnused } = request;
+  const figures = await giveUpCheckpoints(
+    pod,
+    { forgotten, policy, isDryRun, maxUnused },
+    onProgress,
+    signal,
+  );
+  const checkpoints = judged.map(({ checkpoint: { number, atMs }, reasons }) => ({ number, atMs, reasons }));
+  return { isDryRun, policy, checkpoints, forgotten, ...figures };
+}
+
+/** Which checkpoints are given up. */
+export interface GiveUpRequest extends Omit<PruneRequest, 'policy'> {
+  /** Their numbers: none that the pod needs. */
+  readonly forgotten: readonly number[];
+  /** Why, in words that the log keeps. */
+  readonly policy: string;
+}
+
+/**
+ * Like {@link pruneDevice}, for checkpoints that were chosen already.
+ *
+ * @throws DeskPodError as {@link pruneDevice}, but for USAGE
+ */
+export async function giveUpCheckpoints(
+  pod: Pod,
+  { forgotten, policy, isDryRun, maxUnused }: GiveUpRequest,
+  onProgress: ProgressListener,
+  signal?: AbortSignal,
+): Promise<PruneFigures> {
+  const isForgotten = new Set(forgotten);
+  const kept = pod.state.checkpoints.filter(({ number }) => !isForgotten.has(number));
   // without a checkpoint nothing is needed, and what lies there is a first capture that was interrupted
-  if (kept.length === 0) return { ...about, ...NOTHING_DONE };
+  if (kept.length === 0) return NOTHING_DONE;
   const inForce = [...packsInForce(pod.state.packs).keys()];
   const isInForce = new Set(inForce);
   const present = await pod.repository.listObjects('packs');
@@ -61,16 +87,15 @@ export async function pruneDevice(
       const needed = await markNeeded(pod.content, kept, onProgress, signal);
       return PackSurvey.take(source, names, needed, onProgress, signal);
     });
-    const plan = planPacks(survey.uses, request.maxUnused);
-    if (request.isDryRun) return { ...about, ...(await foretell(pod, survey, plan)) };
-    if (forgotten.length > 0)
-      await pod.append({ type: 'forgetCheckpoints', numbers: forgotten, policy: about.policy });
+    const plan = planPacks(survey.uses, maxUnused);
+    if (isDryRun) return await foretell(pod, survey, plan);
+    if (forgotten.length > 0) await pod.append({ type: 'forgetCheckpoints', numbers: forgotten, policy });
     const prune = new Prune(pod, survey, source, onProgress, signal);
     await prune.drop(plan.dropped);
     await prune.deleteLeftovers();
     await prune.repack(plan.repacked);
     await pod.publish();
-    return { ...about, ...prune.figures(plan) };
+    return prune.figures(plan);
   } finally {
     await crew.end();
   }
@@ -89,9 +114,10 @@ async function look<T>(signal: AbortSignal | undefined, act: () => Promise<T>): 
   }
 }
 
-type Figures = Omit<PruneReport, 'isDryRun' | 'policy' | 'checkpoints' | 'forgotten'>;
+/** What a prune did to packs, or would do. */
+export type PruneFigures = Omit<PruneReport, 'isDryRun' | 'policy' | 'checkpoints' | 'forgotten'>;
 
-const NOTHING_DONE: Figures = {
+const NOTHING_DONE: PruneFigures = {
   droppedPacks: 0,
   repackedPacks: 0,
   addedPacks: 0,
@@ -105,7 +131,7 @@ async function copySourceOf({ repository, projections, secrets }: Pod, crew: Cre
   return { repository, index: projections.chunks, identity, recipient: await recipientOf(identity), crew };
 }
 
-async function foretell({ repository }: Pod, survey: PackSurvey, plan: PackPlan): Promise<Figures> {
+async function foretell({ repository }: Pod, survey: PackSurvey, plan: PackPlan): Promise<PruneFigures> {
   let freedBytes = 0;
   for (const name of [...plan.dropped, ...(await repository.listRemovedPacks())])
     freedBytes += await repository.objectSize('packs', name);
@@ -148,7 +174,7 @@ class Prune {
     this.#onProgress = onProgress;
   }
 
-  figures({ repacked, leftUnusedBytes }: PackPlan): Figures {
+  figures({ repacked, leftUnusedBytes }: PackPlan): PruneFigures {
     const left = new Set(repacked.filter((name) => !this.#replaced.has(name)));
     const leftBytes = this.#survey.uses.reduce(
       (sum, { name, unusedBytes }) => sum + (left.has(name) ? unusedBytes : 0),
