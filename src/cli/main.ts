@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   install: async () => (await import('./commands/install.ts')).registerInstall,
   limit: async () => (await import('./commands/limit.ts')).registerLimit,
   checkpoint: async () => (await import('./commands/checkpoint.ts')).registerCheckpoint,
+  schedule: async () => (await import('./commands/schedule.ts')).registerSchedule,
   watch: async () => (await import('./commands/watch.ts')).registerWatch,
   suspend: async () => (await import('./commands/suspend.ts')).registerSuspend,
   stop: async () => (await import('./commands/stop.ts')).registerStop,

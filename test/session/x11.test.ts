@@ -24,6 +24,20 @@ describe('a client of X11', () => {
     assert.equal(await client.atom('WM_NAME'), 42);
   });
 
+  it('knows for how long a display was idle, if it counts that', async () => {
+    const { client, display } = await connected();
+    display.write(message(1));
+    assert.equal(await client.idleMs(), undefined);
+    const extension = message(1);
+    extension.set([1, 144], 8);
+    const info = message(1);
+    info.writeUInt32LE(123_456, 16);
+    display.write(Buffer.concat([extension, info]));
+    assert.equal(await client.idleMs(), 123_456);
+    display.write(Buffer.concat([extension, message(0)]));
+    assert.equal(await client.idleMs(), undefined);
+  });
+
   it('reads no answer that is longer than any can be', async () => {
     const { client, display } = await connected();
     const reply = message(1);

@@ -14,6 +14,7 @@ const COMMANDS = [
   ...['build', 'list', 'import'].map((name) => ['base', name]),
   ...['add', 'list', 'remove'].map((name) => ['home', name]),
   ['keys', 'list'],
+  ...['list', 'add', 'remove', 'reserve'].map((name) => ['schedule', name]),
   ...['check', 'put', 'remove'].map((name) => ['runtime', name]),
 ];
 

@@ -302,6 +302,8 @@ describe('a dashboard of a tree pod that is watched', () => {
           message.overview.pods.some((each) => each.id === found.id && holds(each)),
       );
     await seen(({ access }) => access === 'open');
+    await tree.program.answer(['schedule', 'add', 'nightly at 3', ...tree.at]);
+    await seen(({ known }) => known?.nextCheckpoint?.words === 'daily at 03:00');
     assert.equal((await tree.program.answer<{ number: number }>(['checkpoint', ...tree.at])).number, 2);
     // pods of others may be in use on this computer, and are told of, too
     await heard(

@@ -48,7 +48,7 @@ export function PodCard({ pod }: { readonly pod: PodOverview }): JSX.Element {
 }
 
 function Facts({ known, isTwin }: { readonly known: KnownPod; readonly isTwin: boolean }): JSX.Element {
-  const { lastCheckpoint, checkpointCount, homes, provenRestore } = known;
+  const { lastCheckpoint, nextCheckpoint, checkpointCount, homes, provenRestore } = known;
   const verified = verifiedText(known, now.value);
   return (
     <dl class="facts">
@@ -63,6 +63,12 @@ function Facts({ known, isTwin }: { readonly known: KnownPod; readonly isTwin: b
             {checkpointCount === lastCheckpoint.number ? '' : `, ${countText(checkpointCount)} are kept`}
           </span>
         </dd>
+      )}
+      {nextCheckpoint === undefined ? null : (
+        <>
+          <dt>Next by itself</dt>
+          <dd title={nextCheckpoint.words}>{momentText(nextCheckpoint.atMs)}</dd>
+        </>
       )}
       {isTwin ? null : <NotHomeYet homes={homes} />}
       <dt>Verified</dt>

@@ -9,6 +9,7 @@ import { movedText } from '../../sync/pod/marker-file.ts';
 import { contextOf, operateOn, withPodOptions } from '../context.ts';
 import { describeLimits } from '../limits.ts';
 import { formatBytes, formatMoment } from '../units.ts';
+import { describeReserve } from './schedule.ts';
 
 /** Adds `deskpod status`. */
 export function registerStatus(program: Command): void {
@@ -36,6 +37,8 @@ function describeStatus(report: StatusReport): string {
   lines.push(
     `checkpoint  ${last === undefined ? 'none yet' : `${last.number}, ${formatMoment(last.atMs)} (${last.reason})`}`,
   );
+  // a supervisor of an earlier version does not say it
+  if (report.scheduling !== undefined) lines.push(...describeSchedules(report.scheduling));
   if (report.doubt !== undefined) lines.push(`doubt       ${describeStanding(report.doubt)}`);
   if (report.notCrossed.length > 0) lines.push(`mounted     ${notCrossedText(report.notCrossed)}`);
   if (report.packages.length > 0) lines.push(`installed   ${report.packages.join(' ')}`);
@@ -52,6 +55,20 @@ function describeStatus(report: StatusReport): string {
     lines.push(`restored    from ${url} up to checkpoint ${checkpoint}, ${formatMoment(atMs)}`);
   }
   return lines.join('\n');
+}
+
+function describeSchedules({ isKept, schedules, failure, reserve }: StatusReport['scheduling']): string[] {
+  const [next] = [...schedules].sort((a, b) => a.nextAtMs - b.nextAtMs);
+  const lines: string[] = [];
+  if (next !== undefined && isKept) lines.push(`next        ${formatMoment(next.nextAtMs)}, ${next.words}`);
+  if (next !== undefined && !isKept)
+    lines.push(`next        ${next.words}; only while its session runs, or its folder is watched`);
+  if (failure !== undefined)
+    lines.push(
+      `failed      ${formatMoment(failure.atMs)}, a checkpoint on schedule: ${failure.error.message}`,
+    );
+  if (reserve?.shortage !== undefined) lines.push(`room        ${describeReserve(reserve)}`);
+  return lines;
 }
 
 function describeStanding(doubt: NonNullable<StatusReport['doubt']>): string {

@@ -112,6 +112,8 @@ export interface KnownPod {
   readonly suspend: SuspendForecast | undefined;
   readonly checkpointCount: number;
   readonly lastCheckpoint: StatusReport['lastCheckpoint'];
+  /** The next one that it makes by itself; undefined if it has no schedule, or nobody keeps it now. */
+  readonly nextCheckpoint: { readonly atMs: number; readonly words: string } | undefined;
   readonly doubt: StatusReport['doubt'];
   readonly moved: StatusReport['moved'];
   /** None of a twin: what it has heard of homes is as old as its last sync. */

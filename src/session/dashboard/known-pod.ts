@@ -20,6 +20,7 @@ export function knownFrom(status: StatusReport, isRunning: boolean, atMs: number
       suspend,
       checkpointCount,
       lastCheckpoint,
+      nextCheckpoint: nextOf(status),
       doubt,
       moved,
     },
@@ -27,6 +28,13 @@ export function knownFrom(status: StatusReport, isRunning: boolean, atMs: number
     verifications: status.verifications,
     provenRestore: status.provenRestore,
   };
+}
+
+/** A supervisor of an earlier version does not say it. */
+function nextOf({ scheduling }: Partial<Pick<StatusReport, 'scheduling'>>): KnownPod['nextCheckpoint'] {
+  if (scheduling?.isKept !== true) return undefined;
+  const [next] = [...scheduling.schedules].sort((a, b) => a.nextAtMs - b.nextAtMs);
+  return next === undefined ? undefined : { atMs: next.nextAtMs, words: next.words };
 }
 
 /**

@@ -5,28 +5,31 @@ import { installInto } from '../pod/install-into.ts';
 import { describeObstacle } from '../preflight/obstacle.ts';
 import { foreseeObstacles, type ProcessSession } from '../process/processes.ts';
 import { examineRuntime, findRuntimeImage, putRuntime, removeRuntime } from '../runtime/device-runtime.ts';
+import type { RunnerReport } from '../schedule/schedule-runner.ts';
 import type { PresenceReport } from '../viewer/presence.ts';
 import type { OperationName } from './operations.ts';
 import { type Handlers, podOperations, type SessionReport } from './pod-operations.ts';
 
 /** What a supervisor adds, which has the viewer and ends itself with the session. */
-export type SupervisedName = 'checkpoint' | 'suspend' | 'stop' | 'view' | 'screenshot';
+export type SupervisedName = 'suspend' | 'stop' | 'view' | 'screenshot';
 
-/** The operations of a desktop; without `supervised` the session's own need a supervisor first. `viewers` tells who looks. */
+/**
+ * The operations of a desktop; without `supervised` the session's own need a supervisor first. `viewers` tells who looks, and
+ * `runner` who keeps the schedules.
+ */
 export function desktopOperations(
   desktop: Desktop,
   supervised?: Handlers<SupervisedName>,
   viewers: () => PresenceReport | undefined = () => undefined,
+  runner: () => RunnerReport | undefined = () => undefined,
 ): Handlers<OperationName> {
   const unsupervised = async (): Promise<never> => {
     throw new DeskPodError('SESSION_NOT_RUNNING', 'no session of this pod runs on this host', {
       hint: 'Start it with `deskpod start`.',
     });
   };
-  const operations = podOperations(desktop, async () => ({
-    ...(await forecastOf(desktop.session)),
-    viewers: viewers(),
-  }));
+  const reportSession = async () => ({ ...(await forecastOf(desktop.session)), viewers: viewers() });
+  const operations = podOperations(desktop, reportSession, runner);
   return {
     ...operations,
     ...runtimeOperations(desktop),
@@ -41,7 +44,6 @@ export function desktopOperations(
     },
     install: ({ packages }, onProgress) => installInto(desktop, packages, onProgress),
     ...(supervised ?? {
-      checkpoint: operations.checkpoint,
       suspend: unsupervised,
       stop: unsupervised,
       view: unsupervised,

@@ -18,6 +18,7 @@ import type { PruneReport, PruneRequest } from '../../sync/retention/prune-repor
 import type { InstallReport } from '../pod/install-into.ts';
 import type { Obstacle } from '../preflight/obstacle.ts';
 import type { RuntimeReport } from '../runtime/device-runtime.ts';
+import type { ReserveReport, SchedulingReport } from '../schedule/scheduling-report.ts';
 import type { WireError } from '../supervisor/wire.ts';
 import type { AddedTwin, TwinPlan } from '../twin/add-twin.ts';
 import type { PresenceReport } from '../viewer/presence.ts';
@@ -53,6 +54,8 @@ export interface StatusReport {
   /** Folders of a tree pod on which other file systems are mounted now: no checkpoint has what is in them. */
   readonly notCrossed: readonly string[];
   readonly homes: readonly HomeReport[];
+  /** The checkpoints that it makes by itself, and the room that it keeps free. */
+  readonly scheduling: SchedulingReport;
   /** When it was found on another medium, and no home has taken its history since. */
   readonly moved: PodState['moved'];
   /** The latest whole verify of each place, by structure and by data. */
@@ -192,6 +195,21 @@ export interface Operations {
   'runtime-put': { parameters: object; answer: RuntimeReport };
   'runtime-remove': { parameters: object; answer: RuntimeReport };
   prune: { parameters: PruneRequest; answer: PruneReport };
+  'schedule-list': { parameters: object; answer: SchedulingReport };
+  'schedule-add': {
+    parameters: {
+      /** Plain words, or an expression of cron. */
+      readonly words: string;
+      readonly jitterMs?: number;
+    };
+    answer: { readonly number: number; readonly words: string };
+  };
+  'schedule-remove': { parameters: { readonly number: number }; answer: { readonly number: number } };
+  reserve: {
+    /** 0 for none; without it, as much as is usual for the device. */
+    parameters: { readonly reserveBytes?: number };
+    answer: { readonly reserve: ReserveReport | undefined };
+  };
   'key-list': {
     parameters: object;
     answer: { readonly generation: number; readonly slots: readonly KeyReport[] };

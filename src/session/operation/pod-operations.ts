@@ -3,6 +3,7 @@
 import type { HomeState } from '../../core/home-state.ts';
 import { missingAtHome } from '../../core/missing-work.ts';
 import type { ProgressListener } from '../../core/progress.ts';
+import { describeSchedule, parseSchedule } from '../../core/schedule-words.ts';
 import type { PodState } from '../../core/state.ts';
 import { type KeptHeads, type Timeline, timelineOf } from '../../core/timeline.ts';
 import { displayPath } from '../../sync/files/byte-path.ts';
@@ -26,6 +27,10 @@ import { type SyncFailure, type SyncReport, syncHomes } from '../../sync/pod/rep
 import type { CheckpointReport, DoubtAnswer } from '../../sync/pod/seal-checkpoint.ts';
 import { listCheckpoints } from '../../sync/retention/list-checkpoints.ts';
 import { pruneDevice } from '../../sync/retention/prune-device.ts';
+import type { RunnerReport } from '../schedule/schedule-runner.ts';
+import { reportScheduling } from '../schedule/scheduling-report.ts';
+import { sealWithRoom } from '../schedule/seal-with-room.ts';
+import { addSchedule, setReserve } from '../schedule/set-schedule.ts';
 import { toWireError } from '../supervisor/wire.ts';
 import { addTwin } from '../twin/add-twin.ts';
 import { lendHomesOf, withHomesOf } from '../twin/lend-homes.ts';
@@ -60,6 +65,10 @@ export type PodOperationName =
   | 'promote'
   | 'verify'
   | 'prune'
+  | 'schedule-list'
+  | 'schedule-add'
+  | 'schedule-remove'
+  | 'reserve'
   | 'key-list'
   | 'key-add'
   | 'key-change'
@@ -74,6 +83,8 @@ export interface Checkpointable {
   checkpoint(onProgress: ProgressListener, ifDoubtful?: DoubtAnswer): Promise<CheckpointReport>;
   /** Folders of a tree pod that are left out of checkpoints. */
   notCrossed?(): readonly Uint8Array[];
+  /** What is remembered of the repository is worth nothing any more. */
+  distrust?(): void;
 }
 
 /** What `status` says of a session that runs here. */
@@ -81,21 +92,27 @@ export type SessionReport = Pick<StatusReport, 'rootPid' | 'suspend' | 'viewers'
 
 const NO_SESSION: SessionReport = { rootPid: undefined, suspend: undefined, viewers: undefined };
 
-/** The operations of an opened pod; `reportSession` tells of its session. */
+/** The operations of an opened pod; `reportSession` tells of its session, `reportRunner` of who keeps its schedules. */
 export function podOperations(
   opened: Checkpointable,
   reportSession: () => Promise<SessionReport> = async () => NO_SESSION,
+  reportRunner: () => RunnerReport | undefined = () => undefined,
 ): Handlers<PodOperationName> {
   const { pod } = opened;
+  const schedules = () => reportScheduling(pod, reportRunner());
   return {
     status: async () => ({
       ...(await describe(pod.state, await reportSession())),
+      scheduling: await schedules(),
       notCrossed: (opened.notCrossed?.() ?? []).map(displayPath),
     }),
     log: async ({ since, until }) => ({ events: await pod.events(since, until), seq: pod.state.seq }),
     timeline: ({ kept = [] }) => readTimeline(pod, kept),
     checkpoints: async ({ policy }) => listCheckpoints(pod.state, policy),
-    checkpoint: (parameters, onProgress) => opened.checkpoint(onProgress, answerOf(parameters)),
+    checkpoint: (parameters, onProgress, signal) =>
+      sealWithRoom(pod, { onProgress, signal, onThinning: () => opened.distrust?.() }, () =>
+        opened.checkpoint(onProgress, answerOf(parameters)),
+      ),
     'home-add': async ({ url, homePassword, twin }, onProgress) => {
       if (twin !== undefined) return addTwin(pod, { path: url, ...twin }, onProgress);
       rememberHomePassword(url, homePassword);
@@ -127,6 +144,19 @@ export function podOperations(
       return { deviceId, epoch, promotedAt, homes: outcomes.map(toOutcome) };
     },
     prune: (parameters, onProgress, signal) => pruneDevice(pod, parameters, onProgress, signal),
+    'schedule-list': schedules,
+    'schedule-add': async ({ words, jitterMs }) => {
+      const number = await addSchedule(pod, words, jitterMs);
+      return { number, words: describeSchedule(parseSchedule(words)) };
+    },
+    'schedule-remove': async ({ number }) => {
+      await pod.append({ type: 'removeSchedule', number });
+      return { number };
+    },
+    reserve: async ({ reserveBytes }) => {
+      await setReserve(pod, reserveBytes);
+      return { reserve: (await schedules()).reserve };
+    },
     'key-list': () => listKeys(pod),
     'key-add': ({ credential, passphrase, label }) => addPassphrase(pod, credential, { passphrase, label }),
     'key-change': ({ credential, passphrase, label, slot }) =>
@@ -188,7 +218,10 @@ function meantBy(pod: Pod, typed: string): Promise<string> {
   );
 }
 
-async function describe(state: PodState, running: SessionReport): Promise<Omit<StatusReport, 'notCrossed'>> {
+async function describe(
+  state: PodState,
+  running: SessionReport,
+): Promise<Omit<StatusReport, 'notCrossed' | 'scheduling'>> {
   const { podId, name, kind, deviceId, epoch, vault, seq, session, packages, doubt, limits } = state;
   const last = state.checkpoints.at(-1);
   return {

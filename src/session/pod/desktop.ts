@@ -159,7 +159,11 @@ export class Desktop {
   }
 
   /** Seals the files, and the processes of a running session, which goes on. @throws DeskPodError CHECKPOINT_DOUBTFUL */
-  async checkpoint(onProgress: ProgressListener, answer: DoubtAnswer = 'stop'): Promise<CheckpointReport> {
+  async checkpoint(
+    onProgress: ProgressListener,
+    answer: DoubtAnswer = 'stop',
+    reason: 'live' | 'schedule' = 'live',
+  ): Promise<CheckpointReport> {
     const startedMs = performance.now();
     this.pod.content.discard();
     const { session } = this;
@@ -182,7 +186,7 @@ export class Desktop {
       // made only now: while the session stood still, its files were read by the same thread
       await picture.writeInto(imagesDir);
       const images = await captureImages(this.pod.content, this.#staging, onProgress);
-      const parts = { reason: 'live' as const, files, images, pauseMs, startedMs, ifDoubtful: answer };
+      const parts = { reason, files, images, pauseMs, startedMs, ifDoubtful: answer };
       const report = await sealCheckpoint(this.pod, parts);
       const told = [...report.warnings, ...warnings.map(asSentences)];
       return { ...report, ...picture.report, warnings: told };

@@ -1,14 +1,8 @@
 // Which window of the session belongs to a process: what the display's window manager lists, and whose it says it is.
-import { SESSION_DISPLAY } from '../barrier/environment.ts';
-import { connectInProcessRoot } from '../barrier/rooted-socket.ts';
-import { displayFault } from '../rfb/fault.ts';
+import { askDisplay } from './ask-display.ts';
 import type { SessionTask } from './session-tasks.ts';
-import { untilDisplayWaits } from './waiting-display.ts';
-import { X11Client } from './x11.ts';
+import type { X11Client } from './x11.ts';
 
-/** How long all questions together may take: the display is the session's, and need not answer. */
-const DISPLAY_TIMEOUT_MS = 2000;
-const WAIT_TIMEOUT_MS = 300;
 const WINDOWS_MAX = 256;
 const TITLE_MAX_BYTES = 320;
 const TITLE_MAX_CHARACTERS = 80;
@@ -18,23 +12,11 @@ const WORD_BYTES = 4;
 export type WindowTitles = ReadonlyMap<number, string>;
 
 /**
- * Asks the session's display for all windows. A title is what a program chose to show. The connection is one out of the
- * session: it must not be open while the session is dumped.
+ * Asks the session's display for all windows. A title is what a program chose to show.
  * @throws DeskPodError DISPLAY_FAILED, or the system's error if there is no display
  */
-export async function readWindowTitles(rootPid: number): Promise<WindowTitles> {
-  await untilDisplayWaits(rootPid, WAIT_TIMEOUT_MS);
-  const socket = await connectInProcessRoot(rootPid, `/tmp/.X11-unix/X${SESSION_DISPLAY}`);
-  const timer = setTimeout(
-    () => socket.destroy(displayFault(`expected its windows within ${DISPLAY_TIMEOUT_MS} ms`)),
-    DISPLAY_TIMEOUT_MS,
-  );
-  try {
-    return await askForTitles(await X11Client.open(socket));
-  } finally {
-    clearTimeout(timer);
-    socket.destroy();
-  }
+export function readWindowTitles(rootPid: number): Promise<WindowTitles> {
+  return askDisplay(rootPid, askForTitles);
 }
 
 /** The title of the process's window, or that of its nearest ancestor with one: a shell's is its terminal's. */

@@ -1,4 +1,4 @@
-// As much of the X11 protocol as it takes to ask a display for the properties of its windows.
+// As much of the X11 protocol as it takes to ask a display for the properties of its windows, and for how long it was idle.
 import type { Duplex } from 'node:stream';
 import { ByteSource } from '../rfb/byte-source.ts';
 import { displayFault } from '../rfb/fault.ts';
@@ -17,6 +17,9 @@ const ERROR = 0;
 const REPLY = 1;
 const INTERN_ATOM = 16;
 const GET_PROPERTY = 20;
+const QUERY_EXTENSION = 98;
+const SCREEN_SAVER = 'MIT-SCREEN-SAVER';
+const SCREEN_SAVER_QUERY = 1;
 const ANY_TYPE = 0;
 
 /** A property as the display has it. */
@@ -82,6 +85,23 @@ export class X11Client {
     const format = reply[1] ?? 0;
     const sizeBytes = (reply.readUInt32LE(16) * format) / 8;
     return { format, bytes: reply.subarray(MESSAGE_BYTES, MESSAGE_BYTES + sizeBytes) };
+  }
+
+  /** Milliseconds since its last input; undefined if it does not count them. @throws DeskPodError DISPLAY_FAILED */
+  async idleMs(): Promise<number | undefined> {
+    const request = Buffer.alloc(8 + padded(SCREEN_SAVER.length));
+    request[0] = QUERY_EXTENSION;
+    request.writeUInt16LE(request.length / WORD_BYTES, 2);
+    request.writeUInt16LE(SCREEN_SAVER.length, 4);
+    request.write(SCREEN_SAVER, 8, 'latin1');
+    const extension = await this.#ask(request);
+    if (extension?.[8] !== 1) return undefined;
+    const query = Buffer.alloc(8);
+    query[0] = extension[9] ?? 0;
+    query[1] = SCREEN_SAVER_QUERY;
+    query.writeUInt16LE(query.length / WORD_BYTES, 2);
+    query.writeUInt32LE(this.rootWindow, 4);
+    return (await this.#ask(query))?.readUInt32LE(16);
   }
 
   /** The reply to a request; undefined if the display answers with an error. */

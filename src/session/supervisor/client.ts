@@ -9,6 +9,7 @@ import { type AnswerLine, fromWireError, linesOf } from './wire.ts';
 /** Operations that change nothing: whoever gets no answer may ask again. */
 const READING: ReadonlySet<string> = new Set([
   ...['status', 'log', 'timeline', 'checkpoints', 'home-list', 'key-list', 'branches', 'screenshot', 'ping'],
+  'schedule-list',
 ]);
 
 /**

@@ -1,5 +1,6 @@
 // The supervisor of one running session: answers for the pod, shows the session, and ends when the session ends.
 import type { Server } from 'node:http';
+import type { Subscription } from 'rxjs';
 import { type Doubt, describeDoubt } from '../../core/checkpoint-doubt.ts';
 import { isDeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
@@ -9,7 +10,7 @@ import { withHooks } from '../hooks/step-hooks.ts';
 import { steppedDesktop } from '../hooks/steps.ts';
 import { desktopOperations, type SupervisedName } from '../operation/desktop-operations.ts';
 import type { OperationName } from '../operation/operations.ts';
-import { answerOf, type Handlers } from '../operation/pod-operations.ts';
+import type { Handlers } from '../operation/pod-operations.ts';
 import { streamOperations } from '../operation/stream-operations.ts';
 import { afterwards } from '../pod/afterwards.ts';
 import type { Desktop } from '../pod/desktop.ts';
@@ -18,6 +19,10 @@ import { isAlive, type ProcessSession } from '../process/processes.ts';
 import { connectToSession } from '../process/session-socket.ts';
 import { openSoundLink } from '../process/sound-link.ts';
 import { openRfb } from '../rfb/client.ts';
+import { type Clock, HOST_CLOCK } from '../schedule/clock.ts';
+import { readIdleMs } from '../schedule/idle-time.ts';
+import { SCHEDULED_WORK, ScheduleRunner } from '../schedule/schedule-runner.ts';
+import { sealWithRoom } from '../schedule/seal-with-room.ts';
 import { serveViewer, type Viewer } from '../viewer/server.ts';
 import { answerExec } from './exec-stream.ts';
 import { following } from './follow.ts';
@@ -39,6 +44,7 @@ const READS: ReadonlySet<string> = new Set([
   'checkpoints',
   'home-list',
   'key-list',
+  'schedule-list',
 ]);
 const SILENT: ProgressListener = () => undefined;
 const SUSPENDED = { state: 'suspended', text: 'Safe to unplug.' } as const;
@@ -68,9 +74,28 @@ export class Supervisor {
   readonly #hooks = new Set<Promise<unknown>>();
   /** A suspend that no command has asked for, while it is under way. */
   #suspending: Promise<void> | undefined;
+  readonly #schedules: ScheduleRunner;
+  #keeping: Subscription | undefined;
 
-  constructor(desktop: Desktop) {
+  constructor(desktop: Desktop, clock: Clock = HOST_CLOCK) {
     this.#desktop = desktop;
+    this.#schedules = new ScheduleRunner(
+      {
+        pod: desktop.pod,
+        inTurn: (act) => this.#turns.take(SCHEDULED_WORK, act, { isPatient: true }),
+        seal: (isWanted) =>
+          this.#hooked('checkpoint', SILENT, () =>
+            this.#turns.take(
+              SCHEDULED_WORK,
+              async (signal) => (isWanted() ? this.#sealOnSchedule(signal) : undefined),
+              { isPatient: true },
+            ),
+          ),
+        idleMs: async () => (desktop.session === undefined ? undefined : readIdleMs(desktop.session.rootPid)),
+        onFailure: tell,
+      },
+      clock,
+    );
   }
 
   /** Listens on the pod's socket and watches the session. */
@@ -79,6 +104,7 @@ export class Supervisor {
       this.#desktop,
       this.#supervised(),
       () => this.#viewer?.presence,
+      () => this.#schedules.report,
     );
     const operations: Record<string, Operation> = { ping: async () => ({}) };
     for (const [name, handler] of Object.entries(handlers)) {
@@ -104,6 +130,7 @@ export class Supervisor {
     this.#watch = setInterval(() => {
       this.#look().catch((error: unknown) => tell('watching the session', error));
     }, WATCH_INTERVAL_MS);
+    this.#keeping = this.#schedules.begin();
   }
 
   /** Settles when the session has ended, the device is free, and the hooks of that have been run. */
@@ -190,9 +217,21 @@ export class Supervisor {
     }
   }
 
+  /** A session that was just ended, and waits to be mourned, has nothing to checkpoint. */
+  async #sealOnSchedule(signal: AbortSignal): Promise<CheckpointReport | undefined> {
+    const { session, pod } = this.#desktop;
+    if (session === undefined || !isAlive(session)) return undefined;
+    return this.#works.do('checkpoint', SILENT, (onProgress) =>
+      this.#explained(() =>
+        sealWithRoom(pod, { onProgress, signal }, () =>
+          this.#desktop.checkpoint(onProgress, 'stop', 'schedule'),
+        ),
+      ),
+    );
+  }
+
   #supervised(): Handlers<SupervisedName> {
     return {
-      checkpoint: (parameters, onProgress) => this.#desktop.checkpoint(onProgress, answerOf(parameters)),
       suspend: (_parameters, onProgress) => this.#suspend(onProgress),
       stop: async () => {
         await this.#viewer?.disconnectAll({ state: 'ended', text: 'The session is being ended.' });
@@ -299,6 +338,7 @@ export class Supervisor {
    */
   async #finish(how: 'suspended' | 'ended', doubt?: Doubt): Promise<void> {
     this.#turns.end();
+    this.#keeping?.unsubscribe();
     clearInterval(this.#watch);
     try {
       await this.#reads.stop();

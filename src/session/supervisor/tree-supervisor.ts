@@ -12,6 +12,9 @@ import { steppedTree } from '../hooks/steps.ts';
 import { podOperations } from '../operation/pod-operations.ts';
 import { streamOperations } from '../operation/stream-operations.ts';
 import { afterwards } from '../pod/afterwards.ts';
+import { type Clock, HOST_CLOCK } from '../schedule/clock.ts';
+import { SCHEDULED_WORK, ScheduleRunner } from '../schedule/schedule-runner.ts';
+import { sealWithRoom } from '../schedule/seal-with-room.ts';
 import { following } from './follow.ts';
 import { OpenReads } from './read-stream.ts';
 import { type Operation, type StreamOperation, serveSupervisor } from './server.ts';
@@ -27,6 +30,7 @@ const READS: ReadonlySet<string> = new Set([
   'home-list',
   'branches',
   'key-list',
+  'schedule-list',
 ]);
 /** Operations that may take away what the last checkpoint needs, or put it back. */
 const UNSETTLING: ReadonlySet<string> = new Set(['prune', 'verify']);
@@ -56,23 +60,43 @@ export class TreeSupervisor {
   readonly #quiet = new QuietPaths();
   readonly #background = new Subscription();
   readonly #ended = Promise.withResolvers<void>();
+  readonly #schedules: ScheduleRunner;
   #server: Server | undefined;
   #ending: Promise<void> | undefined;
 
   /** With `everyMs` it makes a checkpoint so often, if something has changed, and a last one when it ends. */
-  constructor(tree: WatchedTree, news: TreeNews, everyMs?: number) {
+  constructor(tree: WatchedTree, news: TreeNews, everyMs?: number, clock: Clock = HOST_CLOCK) {
     this.#tree = tree;
     this.#news = news;
     this.#everyMs = everyMs;
+    this.#schedules = new ScheduleRunner(
+      {
+        pod: tree.pod,
+        inTurn: (act) => this.#turns.take(SCHEDULED_WORK, act, { isPatient: true }),
+        seal: (isWanted) =>
+          withHooks(steppedTree(tree), 'checkpoint', { onProgress: SILENT }, () =>
+            this.#turns.take(
+              SCHEDULED_WORK,
+              async (signal) => (isWanted() ? this.#sealIfChanged(signal) : undefined),
+              { isPatient: true },
+            ),
+          ),
+        // nobody sits at a folder: it is in use if it changes
+        idleMs: async () => undefined,
+        onFailure: (what, error) => news.onFailure(what, error),
+      },
+      clock,
+    );
   }
 
   /** Listens on the pod's socket, and begins its own work. */
   async serve(socketPath: string): Promise<void> {
+    const runner = () => this.#schedules.report;
     const operations: Record<string, Operation> = {
       ping: async () => ({}),
       'stop-watching': () => this.end().then(() => ({})),
     };
-    for (const [name, handler] of Object.entries(podOperations(this.#tree)))
+    for (const [name, handler] of Object.entries(podOperations(this.#tree, undefined, runner)))
       operations[name] = this.#served(name, handler as Served);
     const streams: Record<string, StreamOperation> = {
       follow: this.#reads.serving(following(this.#tree.pod, this.#works)),
@@ -95,7 +119,7 @@ export class TreeSupervisor {
         async () => {
           if (this.#everyMs === undefined) return;
           await withHooks(steppedTree(this.#tree), 'checkpoint', { onProgress: SILENT }, () =>
-            this.#sealOnSchedule(),
+            this.#sealIfChanged(),
           );
         },
         () => this.#finish(),
@@ -131,11 +155,12 @@ export class TreeSupervisor {
     );
     if (this.#everyMs !== undefined)
       this.#work(
-        'a checkpoint on schedule',
+        SCHEDULED_WORK,
         interval(this.#everyMs),
-        () => this.#sealOnSchedule(),
+        (signal) => this.#sealIfChanged(signal),
         'checkpoint',
       );
+    this.#background.add(this.#schedules.begin());
   }
 
   /** Does something in turn, with the hooks of `step`, whenever `when` says so, but not while it is still at it. What a user asks for goes first. */
@@ -168,20 +193,23 @@ export class TreeSupervisor {
     this.#background.add(when.pipe(exhaustMap(once)).subscribe());
   }
 
-  async #sealOnSchedule(): Promise<void> {
-    if (this.#everyMs === undefined) return;
+  async #sealIfChanged(signal?: AbortSignal): Promise<CheckpointReport | undefined> {
     const wasOpen = this.#tree.pod.state.doubt;
     try {
       const options = { reason: 'schedule', isOptional: true, ifDoubtful: 'stop' } as const;
-      const report = await this.#works.do('checkpoint', SILENT, (listener) =>
-        this.#tree.seal(options, listener),
+      const report = await this.#works.do('checkpoint', SILENT, (onProgress) =>
+        sealWithRoom(this.#tree.pod, { onProgress, signal, onThinning: () => this.#tree.distrust() }, () =>
+          this.#tree.seal(options, onProgress),
+        ),
       );
       if (report !== undefined) this.#news.onCheckpoint(report);
+      return report;
     } catch (error) {
       const { doubt } = this.#tree.pod.state;
       if (!isDeskPodError(error) || !STOPPED_BY.has(error.code) || doubt === undefined) throw error;
       // it stands in the log, and is asked once; the schedule goes on when it is answered
-      if (doubt.seq !== wasOpen?.seq) this.#news.onFailure('a checkpoint on schedule', error);
+      if (doubt.seq !== wasOpen?.seq) this.#news.onFailure(SCHEDULED_WORK, error);
+      return undefined;
     }
   }
 

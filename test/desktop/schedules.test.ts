@@ -1,0 +1,68 @@
+// Schedules of a desktop: its supervisor makes checkpoints of the session that runs, and the session goes on.
+import assert from 'node:assert/strict';
+import { Desktop } from '../../src/session/pod/desktop.ts';
+import { openDevice } from '../../src/session/pod/open-device.ts';
+import { connectToSession } from '../../src/session/process/session-socket.ts';
+import { openRfb } from '../../src/session/rfb/client.ts';
+import { readIdleMs } from '../../src/session/schedule/idle-time.ts';
+import { Supervisor } from '../../src/session/supervisor/supervisor.ts';
+import { ManualClock } from '../session/schedule/manual-clock.ts';
+import { DesktopLab, PASSPHRASE } from './desktop-lab.ts';
+
+const START = { choice: 'default', geometry: { width: 800, height: 600 } } as const;
+const SILENT = (): void => undefined;
+
+describe('the schedules of a desktop', () => {
+  let lab: DesktopLab;
+  beforeEach(async () => {
+    lab = await DesktopLab.open();
+    await lab.create();
+  });
+  afterEach(() => lab.close());
+
+  it('make checkpoints of its session, which goes on, and know when somebody last used it', async () => {
+    const desktop = await Desktop.take(await openDevice(lab.image, { passphrase: PASSPHRASE }), SILENT);
+    await desktop.start(START, SILENT);
+    const clock = new ManualClock(Date.now());
+    const supervisor = new Supervisor(desktop, clock);
+    await supervisor.serve((await lab.stage()).supervisorSocket);
+    await lab.startCounter();
+    const before = await lab.counter();
+    await lab.program.answer(['schedule', 'add', 'every 15 minutes while in use', ...lab.at()]);
+    const { rootPid = 0, scheduling } = await lab.status();
+    const [schedule] = scheduling.schedules;
+    assert.ok(scheduling.isKept && schedule !== undefined && schedule.nextAtMs > clock.now());
+
+    const idleMs = await readIdleMs(rootPid);
+    assert.ok(idleMs !== undefined && idleMs > 0);
+    await movePointer(rootPid);
+    const againMs = await readIdleMs(rootPid);
+    assert.ok(againMs !== undefined && againMs < idleMs, `${againMs} ms after ${idleMs} ms`);
+
+    const sealed = Promise.withResolvers<void>();
+    const undo = desktop.pod.onAppended(() => {
+      if (desktop.pod.state.lastCheckpoint === 1) sealed.resolve();
+    });
+    clock.pass(schedule.nextAtMs - clock.now());
+    await sealed.promise;
+    undo();
+    const [checkpoint] = desktop.pod.state.checkpoints;
+    assert.deepEqual([checkpoint?.reason, checkpoint?.images !== undefined], ['schedule', true]);
+    assert.equal((await lab.counter(before.count)).pid, before.pid);
+    const shown = await lab.program.run(['status', ...lab.at()]);
+    assert.match(shown.stdout, /^next +\S+ \S+, every 15 minutes while in use$/m);
+    await lab.program.answer(['suspend', ...lab.at()]);
+    await supervisor.ended;
+  });
+});
+
+/** As a viewer does. */
+async function movePointer(rootPid: number): Promise<void> {
+  const display = await openRfb(await connectToSession(rootPid, 'rfb'), { timeoutMs: 10_000 });
+  try {
+    display.pointer(20, 20);
+    await display.roundTrip();
+  } finally {
+    display.close();
+  }
+}

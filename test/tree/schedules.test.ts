@@ -1,0 +1,141 @@
+// Schedules of a tree pod: set in plain words, kept by whoever watches it, travelling with the pod.
+import assert from 'node:assert/strict';
+import { appendFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { operate } from '../../src/session/operation/operate.ts';
+import type { OperationName, Operations } from '../../src/session/operation/operations.ts';
+import { TreeSupervisor } from '../../src/session/supervisor/tree-supervisor.ts';
+import type { CheckpointReport } from '../../src/sync/pod/seal-checkpoint.ts';
+import { openTree } from '../../src/sync/pod/tree.ts';
+import { WatchedTree } from '../../src/sync/watch/watched-tree.ts';
+import { ManualClock } from '../session/schedule/manual-clock.ts';
+import { expectCode } from '../sync/expect-code.ts';
+import { openTreeLab, PASSPHRASE, type TreeLab } from './tree-lab.ts';
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+
+describe('the schedules of a tree pod', () => {
+  let lab: TreeLab;
+  beforeEach(async () => {
+    lab = await openTreeLab();
+  });
+  afterEach(() => lab.close());
+
+  /** As a command does, without starting one. */
+  function ask<Name extends OperationName>(
+    name: Name,
+    parameters: Operations[Name]['parameters'],
+    dir = lab.dir,
+  ): Promise<Operations[Name]['answer']> {
+    return operate(dir, name, parameters, {
+      passphrase: async () => PASSPHRASE,
+      onProgress: () => undefined,
+    });
+  }
+
+  it('are set in plain words, listed with their next times, and removed', async () => {
+    const words = ['every', '15', 'minutes', 'while', 'in', 'use'];
+    const added = await lab.program.answer(['schedule', 'add', ...words, ...lab.at]);
+    assert.deepEqual(added, { number: 1, words: words.join(' ') });
+    await ask('schedule-add', { words: '30 18 * * 1-5', jitterMs: 0 });
+    // what is there already is not there twice
+    assert.deepEqual(await ask('schedule-add', { words: 'every 15m while in use' }), added);
+    const { schedules, isKept } = await ask('schedule-list', {});
+    assert.deepEqual(
+      schedules.map((schedule) => [schedule.number, schedule.words, schedule.jitterMs]),
+      [
+        [1, 'every 15 minutes while in use', 45_000],
+        [2, 'on weekdays at 18:30', 0],
+      ],
+    );
+    assert.ok(!isKept && schedules.every(({ nextAtMs }) => nextAtMs > Date.now() - DAY_MS));
+    assert.deepEqual(await ask('schedule-remove', { number: 1 }), { number: 1 });
+    await expectCode('SCHEDULE_NOT_FOUND', () => ask('schedule-remove', { number: 1 }));
+    const listed = await lab.program.run(['schedule', ...lab.at]);
+    assert.match(listed.stdout, /^ +2 {2}on weekdays at 18:30: next at \S+ 18:30:00$/m);
+  });
+
+  it('are refused with what to say instead', async () => {
+    const { hint } = await lab.program.failure('SCHEDULE_INVALID', [
+      'schedule',
+      'add',
+      '0 0 30 2 *',
+      ...lab.at,
+    ]);
+    assert.match(hint ?? '', /every 15 minutes while in use/);
+    for (const words of ['every second', '* * * * * *', 'now and then'])
+      await expectCode('SCHEDULE_INVALID', () => ask('schedule-add', { words }));
+    await expectCode('SCHEDULE_INVALID', () => ask('schedule-add', { words: 'hourly', jitterMs: DAY_MS }));
+    await expectCode('USAGE', () => ask('reserve', { reserveBytes: 2 ** 50 }));
+    const { scheduling } = await ask('status', {});
+    assert.deepEqual([scheduling.schedules, scheduling.reserve?.reserveBytes], [[], 0]);
+  });
+
+  it('are kept by whoever watches it: when something has changed, and made up for when nobody did', async () => {
+    await ask('schedule-add', { words: 'every 15 minutes', jitterMs: 0 });
+    await lab.checkpoint();
+    const clock = new ManualClock(Date.now());
+    const sealed: CheckpointReport[] = [];
+    let told = Promise.withResolvers<void>();
+    const news = {
+      onWatching: () => undefined,
+      onGap: () => undefined,
+      onCheckpoint: (report: CheckpointReport) => {
+        sealed.push(report);
+        told.resolve();
+      },
+      onFailure: (_what: string, error: unknown) => told.reject(error),
+    };
+    const watch = async (): Promise<TreeSupervisor> => {
+      const tree = await WatchedTree.start(await openTree(lab.dir, { passphrase: PASSPHRASE }));
+      const supervisor = new TreeSupervisor(tree, news, undefined, clock);
+      await supervisor.serve(join(lab.dir, '.deskpod', 'supervisor.sock'));
+      return supervisor;
+    };
+    const first = await watch();
+    try {
+      const { scheduling } = await ask('status', {});
+      const quarter = scheduling.schedules[0]?.nextAtMs ?? 0;
+      assert.deepEqual([scheduling.isKept, quarter % (15 * MINUTE_MS)], [true, 0]);
+      await appendFile(join(lab.dir, 'letter.txt'), 'more');
+      clock.pass(quarter - clock.now());
+      await told.promise;
+      // nothing has changed
+      clock.pass(15 * MINUTE_MS);
+      await ask('verify', { depth: 'structure', isHealing: false, isGivingUp: false });
+    } finally {
+      await first.end();
+    }
+    assert.deepEqual(
+      sealed.map(({ number }) => number),
+      [2],
+    );
+    await appendFile(join(lab.dir, 'letter.txt'), 'while nobody watched');
+    clock.set(clock.now() + 2 * DAY_MS);
+    told = Promise.withResolvers<void>();
+    const second = await watch();
+    try {
+      clock.pass(MINUTE_MS);
+      await told.promise;
+    } finally {
+      await second.end();
+    }
+    const { events } = await ask('log', { since: 1 });
+    assert.deepEqual(
+      events.flatMap(({ event }) => (event.type === 'checkpoint.sealed' ? [event.reason] : [])),
+      ['files', 'schedule', 'schedule'],
+    );
+  });
+
+  it('go with the pod to another device', async () => {
+    await ask('schedule-add', { words: 'nightly at 3' });
+    await lab.bringHome();
+    await lab.restoreHere('restored', {});
+    const { schedules } = await ask('schedule-list', {}, join(lab.temp, 'restored'));
+    assert.deepEqual(
+      schedules.map(({ words }) => words),
+      ['daily at 03:00'],
+    );
+  });
+});
