@@ -4,7 +4,13 @@ import fc from 'fast-check';
 import { pinnedCheckpoints } from '../../src/core/checkpoint-retention.ts';
 import { decide } from '../../src/core/decide.ts';
 import type { HomeState } from '../../src/core/home-state.ts';
-import { expendableCheckpoints, reserveOf, thinnedTo, usualReserve } from '../../src/core/reserve.ts';
+import {
+  expendableCheckpoints,
+  RESERVE_SHARE_MAX,
+  reserveOf,
+  thinnedTo,
+  usualReserve,
+} from '../../src/core/reserve.ts';
 import { type Checkpoint, INITIAL_STATE, type PodState } from '../../src/core/state.ts';
 import { EVENTS } from './support/sample-events.ts';
 
@@ -105,6 +111,7 @@ describe('the reserve of a device', () => {
         const reserve = usualReserve(mebibytes * MEBIBYTE);
         assert.ok(reserve <= (mebibytes * MEBIBYTE) / 10 && reserve <= 4 * GIBIBYTE);
         assert.ok(thinnedTo(reserve) >= reserve);
+        assert.ok(thinnedTo(reserve) <= mebibytes * MEBIBYTE * RESERVE_SHARE_MAX);
       }),
     );
   });

@@ -1,7 +1,8 @@
 // Schedules of a tree pod: set in plain words, kept by whoever watches it, travelling with the pod.
 import assert from 'node:assert/strict';
-import { appendFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { HookEvent } from '../../src/session/hooks/steps.ts';
 import { operate } from '../../src/session/operation/operate.ts';
 import type { OperationName, Operations } from '../../src/session/operation/operations.ts';
 import { TreeSupervisor } from '../../src/session/supervisor/tree-supervisor.ts';
@@ -9,6 +10,7 @@ import type { CheckpointReport } from '../../src/sync/pod/seal-checkpoint.ts';
 import { openTree } from '../../src/sync/pod/tree.ts';
 import { WatchedTree } from '../../src/sync/watch/watched-tree.ts';
 import { ManualClock } from '../session/schedule/manual-clock.ts';
+import { until } from '../session/until.ts';
 import { expectCode } from '../sync/expect-code.ts';
 import { openTreeLab, PASSPHRASE, type TreeLab } from './tree-lab.ts';
 
@@ -17,10 +19,19 @@ const DAY_MS = 24 * 60 * MINUTE_MS;
 
 describe('the schedules of a tree pod', () => {
   let lab: TreeLab;
+  let former: NodeJS.ProcessEnv;
   beforeEach(async () => {
     lab = await openTreeLab();
+    former = { ...process.env };
+    Object.assign(process.env, {
+      DESKPOD_HOOKS: join(lab.temp, 'hooks.d'),
+      DESKPOD_HOOK_LOG: join(lab.temp, 'hooks.log'),
+    });
   });
-  afterEach(() => lab.close());
+  afterEach(async () => {
+    process.env = former;
+    await lab.close();
+  });
 
   /** As a command does, without starting one. */
   function ask<Name extends OperationName>(
@@ -72,9 +83,19 @@ describe('the schedules of a tree pod', () => {
     assert.deepEqual([scheduling.schedules, scheduling.reserve?.reserveBytes], [[], 0]);
   });
 
-  it('are kept by whoever watches it: when something has changed, and made up for when nobody did', async () => {
+  it('are kept by whoever watches it, with hooks: when something has changed, and made up for when nobody did', async () => {
     await ask('schedule-add', { words: 'every 15 minutes', jitterMs: 0 });
     await lab.checkpoint();
+    const hook = join(lab.temp, 'hooks.d', 'after-checkpoint');
+    await mkdir(join(lab.temp, 'hooks.d'));
+    await writeFile(hook, '#!/bin/sh\ncat >> "$0.told"\n', { mode: 0o755 });
+    const ends = async (): Promise<HookEvent[]> => {
+      const lines = await readFile(`${hook}.told`, 'utf8').catch(() => '');
+      return lines
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as HookEvent);
+    };
     const clock = new ManualClock(Date.now());
     const sealed: CheckpointReport[] = [];
     let told = Promise.withResolvers<void>();
@@ -101,9 +122,16 @@ describe('the schedules of a tree pod', () => {
       await appendFile(join(lab.dir, 'letter.txt'), 'more');
       clock.pass(quarter - clock.now());
       await told.promise;
+      await until(async () => (await ends()).length === 1);
       // nothing has changed
-      clock.pass(15 * MINUTE_MS);
-      await ask('verify', { depth: 'structure', isHealing: false, isGivingUp: false });
+      clock.set(clock.now() + 15 * MINUTE_MS);
+      await until(async () => {
+        clock.pass(MINUTE_MS);
+        return (await ends()).length === 2;
+      });
+      const [sealing, looking] = await ends();
+      assert.ok(sealing?.outcome?.isDone && sealing.outcome.facts.number === 2);
+      assert.deepEqual(looking?.outcome, { isDone: true, facts: {} });
     } finally {
       await first.end();
     }
