@@ -22,19 +22,15 @@ import {
   utimes,
   writeFile,
 } from 'node:fs/promises';
-import { basename, join, relative, resolve, sep } from 'node:path';
+import { basename, join, relative, resolve } from 'node:path';
 import { DeskPodError, isDeskPodError } from '../src/core/errors.ts';
 import { locateRuntime, type Runtime } from '../src/session/host/runtime.ts';
 import { RUNTIMES_DIR } from '../src/session/runtime/entry-script.ts';
 import { run } from '../src/sync/process.ts';
 import { linkProgram } from './link-programs.ts';
-import { withDependencies } from './node-packages.ts';
+import { layOutProgram } from './program-files.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
-/** What `ops/build.ts` leaves out of the program: machine code. */
-const PACKAGES = ['koffi', 'classic-level'];
-/** What the built program finds beside itself. */
-const BESIDE = ['package.json', 'LICENSE', 'build/pages', 'src/session/process/guest'];
 const ID_DIGITS = 16;
 /** As `bin/deskpod` starts it. */
 const NODE_OPTIONS =
@@ -65,6 +61,7 @@ async function isFresh({ dir }: Runtime): Promise<boolean> {
       'build/deskpod.js',
       'node_modules/.package-lock.json',
       'ops/runtime-image.ts',
+      'ops/program-files.ts',
       'ops/link-programs.ts',
     ].map((name) => join(ROOT, name)),
     ...(await filesIn(join(ROOT, 'build/pages'))),
@@ -109,7 +106,9 @@ async function makeImage({ dir, mkfsErofsPath }: Runtime, tree: string, image: s
     await cp(join(dir, name), join(tree, name), { recursive: true });
   await cp(join(dir, 'carried'), join(tree, 'bin'), { recursive: true, verbatimSymlinks: true });
   await cp(join(ROOT, 'node_modules/node/bin/node'), join(tree, 'bin/node'));
-  await layOutProgram(join(tree, 'program'));
+  const programDir = join(tree, 'program');
+  await layOutProgram(ROOT, programDir);
+  await cp(join(ROOT, 'LICENSE'), join(programDir, 'LICENSE'));
 
   const id = await hashTree(tree);
   const place = `${RUNTIMES_DIR}/${id}`;
@@ -153,33 +152,6 @@ async function requireCarried(dir: string): Promise<void> {
       cause,
     });
   }
-}
-
-async function layOutProgram(programDir: string): Promise<void> {
-  for (const path of BESIDE) await cp(join(ROOT, path), join(programDir, path), { recursive: true });
-  for (const name of await builtFiles()) await cp(join(ROOT, 'build', name), join(programDir, 'build', name));
-  for (const name of await withDependencies(ROOT, PACKAGES)) {
-    const from = join(ROOT, 'node_modules', name);
-    await cp(from, join(programDir, 'node_modules', name), {
-      recursive: true,
-      filter: (path) => isUsed(relative(from, path).split(sep)),
-    });
-  }
-}
-
-/** The processes and threads of the program, and all parts that they load: parts of former builds lie beside them. */
-async function builtFiles(): Promise<Set<string>> {
-  const found = new Set((await readdir(join(ROOT, 'build'))).filter((name) => /^[a-z]+\.js$/.test(name)));
-  for (const name of found)
-    for (const [part] of (await readFile(join(ROOT, 'build', name), 'utf8')).matchAll(/\bpart-\w+\.js\b/g))
-      found.add(part);
-  return found;
-}
-
-/** Neither sources of machine code nor that of other machines. */
-function isUsed([folder, machine]: readonly string[]): boolean {
-  if (folder === 'deps') return false;
-  return folder !== 'prebuilds' || machine === undefined || machine === `linux-${process.arch}`;
 }
 
 async function writeScript(path: string, lines: readonly string[]): Promise<void> {

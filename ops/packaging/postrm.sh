@@ -1,0 +1,8 @@
+#!/bin/sh
+set -e
+# what V8 has compiled
+if [ "$1" = remove ] || [ "$1" = purge ]; then rm -rf /var/cache/deskpod; fi
+if [ "$1" = purge ]; then
+  rm -rf /var/log/deskpod
+  if command -v deb-systemd-helper >/dev/null; then deb-systemd-helper purge deskpod-dock.service >/dev/null || true; fi
+fi
