@@ -7,7 +7,8 @@ from .programs import unseal, unseal_with_passphrase
 from .refused import FAILED, NOT_FOUND, WRONG_KEY, Refused
 
 SLOTS_MAX = 32  # each passphrase slot takes a second to try
-SLOT_KINDS = {1: (1, 2), 2: (1, 2, 3)}  # by the version of the keyring: passphrase, recovery key, passkey
+# by the version of the keyring: passphrase, recovery key, passkey, home
+SLOT_KINDS = {1: (1, 2), 2: (1, 2, 3), 3: (1, 2, 3, 4)}
 
 
 def read_head(data):
@@ -64,7 +65,7 @@ def unlock_with(repository, head_bytes, named, recovery_key, passphrase):
 
 
 def open_slots(fields, recovery_key, passphrase):
-    """The secrets, from the first slot that the key opens. Passkeys are passed over: only a browser asks for them."""
+    """The secrets, from the first slot that the key opens. Passkeys and homes are passed over: nobody types their keys."""
     version = fields.magic(b'DPY1', SLOT_KINDS)
     fields.take(16 + 4)  # podId and generation; the MAC is checked with the key that a slot gives
     slots = []

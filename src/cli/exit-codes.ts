@@ -81,6 +81,7 @@ const STATUS_OF: Readonly<Partial<Record<ErrorCode, keyof typeof EXIT_STATUS>>> 
   HOME_FENCED: 'home',
   HOME_FOREIGN: 'home',
   HOME_AWAY: 'home',
+  DOCK_REFUSED: 'home',
   HOME_DAMAGED: 'damaged',
   RECORD_DAMAGED: 'damaged',
   SEGMENT_DAMAGED: 'damaged',

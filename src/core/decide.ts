@@ -7,6 +7,7 @@ import type {
   DeviceForked,
   DevicePromoted,
   HomeBranched,
+  HomeDocked,
   HomeEquipped,
   HomeReverted,
   HostFacts,
@@ -14,6 +15,7 @@ import type {
   PodCreated,
   PodEvent,
   RestoreCompleted,
+  RestoreProven,
   RuntimePut,
   VerifyCompleted,
 } from './events.ts';
@@ -36,6 +38,9 @@ export interface Sealing {
   /** Paths in the tree that something is mounted on. */
   readonly mounts?: readonly string[];
 }
+
+/** What a home says that it did while the pod was not open. */
+export type HomeNote = HomeDocked | RestoreProven;
 
 /** What can be asked of a pod, in the imperative, with the facts that the asking room found. */
 export type Command =
@@ -74,6 +79,7 @@ export type Command =
   | { readonly type: 'branchAtHome'; readonly branch: Omit<HomeBranched, 'type' | 'v'> }
   | { readonly type: 'equipHome'; readonly equipment: Omit<HomeEquipped, 'type' | 'v'> }
   | { readonly type: 'stripHome'; readonly url: string }
+  | { readonly type: 'takeHomeNotes'; readonly notes: readonly HomeNote[] }
   | { readonly type: 'noteMove'; readonly place: string }
   | { readonly type: 'forkDevice'; readonly fork: Omit<DeviceForked, 'type' | 'v'> }
   | { readonly type: 'promoteDevice'; readonly promotion: Omit<DevicePromoted, 'type' | 'v'> }
@@ -203,6 +209,8 @@ export function decide(state: PodState, command: Command): PodEvent[] {
     case 'stripHome':
       requireHome(state, command.url);
       return [{ type: 'home.stripped', v: 1, url: command.url }];
+    case 'takeHomeNotes':
+      return command.notes.filter((note) => isNews(state, note));
     case 'noteMove':
       return [{ type: 'device.moved', v: 1, place: command.place }];
     case 'forkDevice':
@@ -316,6 +324,15 @@ function requireExchangeable(state: PodState, added: readonly string[], removed:
   const gone = new Set([...state.packs.removed, ...removed]);
   const wrong = added.find((name) => inForce.has(name) || gone.has(name));
   if (wrong !== undefined) throw new TypeError(`expected packs that nothing has named, got ${wrong}`);
+}
+
+/** What a home says of a pod that has removed it, or what the log has already, is no news. */
+function isNews({ homes, provenRestore }: PodState, note: HomeNote): boolean {
+  const home = homes.find(({ url }) => url === note.url);
+  if (home === undefined) return false;
+  return note.type === 'home.docked'
+    ? note.seq > Math.max(home.seq, home.docked?.seq ?? 0)
+    : note.provenAtMs !== provenRestore?.atMs;
 }
 
 function processorUsed({ processorLevel }: PodState, processor: Processor): PodEvent {

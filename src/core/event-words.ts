@@ -131,6 +131,11 @@ export function explainEvent(event: PodEvent): EventWords {
       return usual('home', `The twin ${event.url} was given a runtime of ${formatBytes(event.sizeBytes)}.`);
     case 'home.stripped':
       return usual('home', `The twin ${event.url} carries no runtime any more.`);
+    case 'home.docked':
+      return usual(
+        'home',
+        `${event.url} took over by itself what lay on the device, up to position ${event.seq}: ${formatBytes(event.sentBytes)}.`,
+      );
     case 'device.moved':
       return warning(
         'device',
@@ -153,6 +158,13 @@ export function explainEvent(event: PodEvent): EventWords {
         'device',
         `The pod was rebuilt from ${event.url} up to checkpoint ${event.checkpoint}; this is device ${short(event.deviceId)} in epoch ${event.epoch}.`,
       );
+    case 'restore.proven': {
+      const session = event.hasSession ? ', and its session went on there' : '';
+      return notable(
+        'verify',
+        `Checkpoint ${event.checkpoint} was rebuilt from ${event.url} to see that it can be, in ${formatDuration(event.durationMs)}${session}.`,
+      );
+    }
     case 'verify.completed':
       return verifyWords(event);
     case 'object.healed':

@@ -219,6 +219,19 @@ export interface HomeBranched {
   readonly forkSeq: number;
 }
 
+/** A home took over by itself what lay sealed on the device, up to `seq`, while the pod was not open. */
+export interface HomeDocked {
+  readonly type: 'home.docked';
+  readonly v: 1;
+  readonly url: string;
+  readonly seq: number;
+  /** SHA-256 of the record `seq`, hexadecimal. */
+  readonly recordHash: string;
+  /** When, by home's clock. */
+  readonly dockedAtMs: number;
+  readonly sentBytes: number;
+}
+
 /** The device was found on another medium than its marker was made on: it was moved there, or copied. */
 export interface DeviceMoved {
   readonly type: 'device.moved';
@@ -257,6 +270,22 @@ export interface RestoreCompleted {
   readonly checkpoint: number;
   /** How the new device's vault is encrypted. */
   readonly vault: PodCreated['vault'];
+}
+
+/** The pod was rebuilt from a home to see that it can be, somewhere that was removed again. */
+export interface RestoreProven {
+  readonly type: 'restore.proven';
+  readonly v: 1;
+  readonly url: string;
+  readonly checkpoint: number;
+  /** When, by the clock of the computer that it was done on. */
+  readonly provenAtMs: number;
+  /** How long it took until the files were there, and the session went on if it had one. */
+  readonly durationMs: number;
+  /** Length of all that came from home. */
+  readonly readBytes: number;
+  /** True if the session went on there, and showed what the checkpoint's picture shows. */
+  readonly hasSession: boolean;
 }
 
 /** What a verify looked at: that everything is in its place, or also every byte of it. */
@@ -404,10 +433,12 @@ export type PodEvent =
   | HomeBranched
   | HomeEquipped
   | HomeStripped
+  | HomeDocked
   | DeviceMoved
   | DeviceForked
   | DevicePromoted
   | RestoreCompleted
+  | RestoreProven
   | VerifyCompleted
   | ObjectHealed
   | CheckpointsForgotten

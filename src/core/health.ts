@@ -3,6 +3,7 @@ import { describeDoubt } from './checkpoint-doubt.ts';
 import type { WorkSpan } from './missing-work.ts';
 import { countOf, formatAge, formatBytes } from './quantities.ts';
 import type { MovedState, OpenDoubt, SessionState, VerificationState } from './state.ts';
+import { countUseDays, type MissingUse } from './use-days.ts';
 
 /** What a finding is about. */
 export type FindingCause =
@@ -86,6 +87,8 @@ export interface HomeFacts {
   readonly missingCheckpoints: number;
   readonly missingBytes: number;
   readonly missingWork: WorkSpan | undefined;
+  /** Undefined if whoever told of it does not know. */
+  readonly missingUse: MissingUse | undefined;
   readonly isTwin: boolean;
   readonly isAway: boolean;
   readonly isBranch: boolean;
@@ -97,10 +100,10 @@ export interface HomeFacts {
 }
 
 const DAY_MS = 86_400_000;
-/** A day's work is what people say they can bear to lose. */
-const BEHIND_MS = DAY_MS;
+/** A day's work is what people say they can bear to lose: days on which the pod was used, as no work is lost in a drawer. */
+const BEHIND_DAYS = 1;
 /** A drive in a drawer is fetched once a week. */
-const TWIN_BEHIND_MS = 7 * DAY_MS;
+const TWIN_BEHIND_DAYS = 7;
 /** Flash that lies about loses bits within months. */
 const VERIFY_EVERY_MS = 90 * DAY_MS;
 /** A suspend needs room for the processes; ext4 gets slow when it is nearly full. */
@@ -262,7 +265,8 @@ type FindingParts = [
 function homeFindings({ known, isTwin, nowMs }: HealthFacts): Finding[] {
   // a twin is itself a home, and syncs to none
   if (known === undefined || isTwin) return [];
-  const findings = known.homes.flatMap((home) => findingsAt(home, nowMs));
+  const isRunning = known.session.status === 'running';
+  const findings = known.homes.flatMap((home) => findingsAt(home, isRunning, nowMs));
   if (known.homes.length > 0) return findings;
   return [
     {
@@ -275,9 +279,9 @@ function homeFindings({ known, isTwin, nowMs }: HealthFacts): Finding[] {
   ];
 }
 
-function findingsAt(home: HomeFacts, nowMs: number): Finding[] {
-  const { url, syncedAtMs, missingCheckpoints, missingBytes, missingWork, space } = home;
-  const missingMs = missingWork === undefined ? 0 : (missingWork.untilMs ?? nowMs) - missingWork.sinceMs;
+function findingsAt(home: HomeFacts, isRunning: boolean, nowMs: number): Finding[] {
+  const { url, syncedAtMs, missingBytes, missingUse, space } = home;
+  const missingDays = missingUse === undefined ? 0 : countUseDays(missingUse, isRunning, nowMs);
   const findings: Finding[] = [];
   const add = (...[cause, severity, text, next, remedy]: FindingParts): void => {
     findings.push({ cause, severity, text, next, remedy });
@@ -303,11 +307,11 @@ function findingsAt(home: HomeFacts, nowMs: number): Finding[] {
   const plug = home.isTwin ? 'Plug it in and sync.' : 'Mount it and sync.';
   const next = home.isAway || home.isMissing ? plug : 'Sync now.';
   const remedy: FindingRemedy = home.isAway || home.isMissing ? 'none' : 'sync';
-  const limitMs = home.isTwin ? TWIN_BEHIND_MS : BEHIND_MS;
+  const limitDays = home.isTwin ? TWIN_BEHIND_DAYS : BEHIND_DAYS;
   if (syncedAtMs === undefined) {
     add('never-synced', 'attention', `Nothing was ever synced to ${url}.`, next, remedy);
-  } else if (missingMs > limitMs || (missingCheckpoints > 0 && nowMs - syncedAtMs > limitMs)) {
-    const what = `${formatAge(missingMs)} of work and ${formatBytes(missingBytes)}`;
+  } else if (missingDays > limitDays) {
+    const what = `${countOf(missingDays, 'day')} of use and ${formatBytes(missingBytes)}`;
     add('behind', 'attention', `${url} lacks ${what}.`, next, remedy);
   } else if (home.isMissing) {
     add('home-missing', 'note', `${url} is not there now.`, 'Mount it to sync.', 'none');

@@ -3,6 +3,7 @@ import type {
   HomeAcknowledged,
   HomeAdded,
   HomeBranched,
+  HomeDocked,
   HomeEquipped,
   HomeRemoved,
   HomeReverted,
@@ -21,6 +22,8 @@ export interface HomeState {
   readonly branch?: HomeBranch;
   /** There if home's head was found at this earlier position, and was not brought up to date since. */
   readonly revertedSeq?: number;
+  /** There if home took over more by itself since it last acknowledged. */
+  readonly docked?: { readonly seq: number; readonly atMs: number };
   /** There from a promotion on until home has taken this device's head. */
   readonly isClaimed?: true;
   /** What a twin carries for hosts that have nothing; absent if it carries no runtime. */
@@ -52,7 +55,8 @@ type HomeEvent =
   | HomeReverted
   | HomeBranched
   | HomeEquipped
-  | HomeStripped;
+  | HomeStripped
+  | HomeDocked;
 
 /** The homes after one more event that is about one of them. */
 export function homesAfter(
@@ -85,6 +89,8 @@ export function homesAfter(
     }
     case 'home.stripped':
       return changed(({ runtime: _, ...home }) => home);
+    case 'home.docked':
+      return changed((home) => ({ ...home, docked: { seq: event.seq, atMs: event.dockedAtMs } }));
   }
 }
 

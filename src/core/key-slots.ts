@@ -62,20 +62,20 @@ export function findSlot(slots: readonly KeyringSlot[], wanted: string, hashing:
 
 /**
  * Sees to it that the user can still open the pod: never without a passphrase or recovery key, as a passkey opens nothing
- * where its authenticator and a browser are not, and without a passphrase only if he was asked. A slot that is left proves
+ * where its authenticator and a browser are not, nor a home's slot anything elsewhere, and without a passphrase only if he was asked. A slot that is left proves
  * nothing by itself: its key may be lost.
  *
  * @throws DeskPodError KEY_NEEDED; `details.canConfirm` tells whether a yes would do
  */
 export function requireOpenable(slots: readonly KeyringSlot[], facts: RemovalFacts): void {
   const left = slots.filter((_slot, index) => !facts.removed.includes(index));
-  const typed = left.filter(({ kind }) => kind !== 'passkey');
+  const typed = left.filter(({ kind }) => kind === 'passphrase' || kind === 'recovery');
   if (typed.length === 0) {
     throw new DeskPodError(
       'KEY_NEEDED',
       left.length === 0
         ? 'keyring: the last slot stays, as nothing would open the pod without it'
-        : 'keyring: the last passphrase or recovery key stays, as passkeys open the pod only where their device is',
+        : 'keyring: the last passphrase or recovery key stays, as passkeys and homes open the pod only where they are',
       {
         hint: 'Add another one first: `deskpod keys add` or `deskpod keys recovery`.',
         details: { canConfirm: false },

@@ -5,11 +5,12 @@ import { HASH_BYTES, type Hashing, type Sealing } from './hashing.ts';
 import { ID_BYTES } from './segment.ts';
 
 const MAGIC = 'DPY1';
-const SLOT_KINDS = ['passphrase', 'recovery', 'passkey'] as const;
+const SLOT_KINDS = ['passphrase', 'recovery', 'passkey', 'home'] as const;
 /** Each version knows so many of the slot kinds, and is written only where a slot needs it: older readers take the rest. */
 const KINDS_BY_VERSION: ReadonlyMap<number, number> = new Map([
   [1, 2],
   [2, 3],
+  [3, 4],
 ]);
 const SLOT_MIN_BYTES = 1 + 1 + 8 + 4;
 const SLOT_ID_DIGITS = 8;
@@ -26,8 +27,8 @@ export interface KeyringSlot {
   readonly label: string;
   readonly createdAtMs: number;
   /**
-   * A standard age file, whose plaintext is the pod's secrets. That of a passkey stands behind what its authenticator is
-   * asked for: see {@link decodePasskeySlot}.
+   * A standard age file, whose plaintext is the pod's secrets; that of a home is a grant, which need not hold all of them.
+   * That of a passkey stands behind what its authenticator is asked for: see {@link decodePasskeySlot}.
    */
   readonly sealed: Uint8Array;
 }

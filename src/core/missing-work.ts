@@ -1,6 +1,7 @@
 // What a home lacks of a pod: checkpoints, bytes, and the time of work that would be lost with the device.
 import type { HomeState } from './home-state.ts';
 import type { Checkpoint, PodState } from './state.ts';
+import { type MissingUse, missingUseAfter } from './use-days.ts';
 
 /** What a home lacks. */
 export interface MissingAtHome {
@@ -12,6 +13,8 @@ export interface MissingAtHome {
   readonly missingBytes: number;
   /** Undefined if home has all that is known. */
   readonly missingWork: WorkSpan | undefined;
+  /** On how many days it was used since. */
+  readonly missingUse: MissingUse;
 }
 
 /** A time of work, by the clocks that the log was written with. */
@@ -27,9 +30,10 @@ export interface WorkSpan {
 
 /** What a home of the pod lacks. */
 export function missingAtHome(state: PodState, home: HomeState): MissingAtHome {
-  const { checkpoints, session, createdAtMs } = state;
-  const missing = checkpoints.filter(({ seq }) => seq > home.seq);
-  const there = checkpoints.findLast(({ seq }) => seq <= home.seq);
+  const { checkpoints, session, createdAtMs, useDays } = state;
+  const homeSeq = Math.max(home.seq, home.docked?.seq ?? 0);
+  const missing = checkpoints.filter(({ seq }) => seq > homeSeq);
+  const there = checkpoints.findLast(({ seq }) => seq <= homeSeq);
   const isRunning = session.status === 'running';
   const untilMs = isRunning ? undefined : missing.at(-1)?.atMs;
   const isMissing = isRunning || missing.length > 0;
@@ -40,5 +44,6 @@ export function missingAtHome(state: PodState, home: HomeState): MissingAtHome {
     missingCheckpoints: missing.length,
     missingBytes: missing.reduce((sum, { stats }) => sum + stats.storedBytes, 0),
     missingWork: isMissing ? { sinceMs, untilMs } : undefined,
+    missingUse: missingUseAfter(useDays, homeSeq),
   };
 }

@@ -7,6 +7,7 @@ import { exchangePacks, NO_PACKS, namePacks, type PackState } from './packs-in-f
 import { bothOf, type Processor, type ProcessorLevel } from './processor.ts';
 import { evolveScheduling, NO_SCHEDULES, type Scheduling } from './scheduling.ts';
 import type { SessionLimits } from './session-limits.ts';
+import { type UseDay, useDaysAfter } from './use-days.ts';
 
 /** A checkpoint as the state remembers it. */
 export interface Checkpoint extends Omit<CheckpointSealed, 'type' | 'v'> {
@@ -58,13 +59,17 @@ export interface OpenDoubt extends Doubt {
   readonly atMs: number;
 }
 
-/** A rebuild of the pod from a home on another device. */
+/** A rebuild of the pod from a home: on another device, or as a drill. */
 export interface ProvenRestore {
   readonly url: string;
   /** The checkpoint that files were brought to. */
   readonly checkpoint: number;
   readonly seq: number;
   readonly atMs: number;
+  /** How long a drill took; unknown of a rebuild of the device itself. */
+  readonly durationMs?: number;
+  /** Whether its session went on, in a drill. */
+  readonly hasSession?: boolean;
 }
 
 /** A checkpoint that was sealed though it was doubtful. */
@@ -121,9 +126,11 @@ export interface PodState {
   readonly scheduling: Scheduling;
   readonly homes: readonly HomeState[];
   readonly packages: readonly string[];
+  /** Days on which it was used, the latest last. */
+  readonly useDays: readonly UseDay[];
   /** One for each place and depth that was ever verified as a whole. */
   readonly verifications: readonly VerificationState[];
-  /** The last rebuild of the pod from a home: what that home has can be restored, as far as it went. */
+  /** The last rebuild of the pod from a home, a drill or not: what that home has can be restored, as far as it went. */
   readonly provenRestore: ProvenRestore | undefined;
 }
 
@@ -158,6 +165,7 @@ export const INITIAL_STATE: PodState = {
   scheduling: NO_SCHEDULES,
   homes: [],
   packages: [],
+  useDays: [],
   verifications: [],
   provenRestore: undefined,
 };
@@ -168,7 +176,12 @@ export const INITIAL_STATE: PodState = {
  */
 export function evolve(state: PodState, logged: LoggedEvent, append: Append = appendToCopy): PodState {
   const { seq, atMs, event } = logged;
-  const next: PodState = { ...state, seq, scheduling: evolveScheduling(state.scheduling, logged) };
+  const next: PodState = {
+    ...state,
+    seq,
+    scheduling: evolveScheduling(state.scheduling, logged),
+    useDays: useDaysAfter(state.useDays, logged, state.session.status === 'running'),
+  };
   switch (event.type) {
     case 'pod.created': {
       const { podId, deviceId, epoch, kind, name, keyring, vault } = event;
@@ -243,6 +256,7 @@ export function evolve(state: PodState, logged: LoggedEvent, append: Append = ap
     case 'home.branched':
     case 'home.equipped':
     case 'home.stripped':
+    case 'home.docked':
       return { ...next, homes: homesAfter(state.homes, event, atMs) };
     case 'device.moved':
       return { ...next, moved: { atMs, place: event.place } };
@@ -270,6 +284,11 @@ export function evolve(state: PodState, logged: LoggedEvent, append: Append = ap
         session,
         provenRestore: { url: event.url, checkpoint, seq, atMs },
       };
+    }
+    case 'restore.proven': {
+      const { url, checkpoint, provenAtMs, durationMs, hasSession } = event;
+      const provenRestore = { url, checkpoint, seq, atMs: provenAtMs, durationMs, hasSession };
+      return { ...next, provenRestore };
     }
     case 'verify.completed':
       return event.isWhole

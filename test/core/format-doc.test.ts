@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash, createHmac } from 'node:crypto';
 import { toHex, utf8 } from '../../src/core/bytes.ts';
 import { encodeHead } from '../../src/core/head.ts';
+import { decodeHomeNote, encodeHomeNote } from '../../src/core/home-note.ts';
 import { encodeInventory } from '../../src/core/inventory.ts';
 import { encodeKeyring } from '../../src/core/keyring.ts';
 import { ManifestEncoder, type ManifestEntry } from '../../src/core/manifest.ts';
@@ -12,9 +13,11 @@ import { encodePasskeySlot } from '../../src/core/passkey-slot.ts';
 import { encodeRecord, NO_PREVIOUS } from '../../src/core/record.ts';
 import { encodeSegment } from '../../src/core/segment.ts';
 import { hashing } from '../../src/sync/hashing.ts';
+import { decodeGrant, encodeGrant } from '../../src/sync/keyring/home-grant.ts';
 import { decodeSecrets, encodeSecrets } from '../../src/sync/keyring/pod-secrets.ts';
 import { assertCode, sealing } from './parser-suite.ts';
 import { bytesIn, FormatDocument, numberOf } from './support/format-document.ts';
+import { EVENTS } from './support/sample-events.ts';
 
 const document = new FormatDocument();
 const podId = new Uint8Array(16).fill(0x11);
@@ -84,8 +87,8 @@ describe('docs/FORMAT.md', () => {
 
   it('describes a keyring with its slots', () => {
     const kinds = document.numbers('slot kind');
-    assert.deepEqual([...kinds.values()], ['passphrase', 'recovery', 'passkey']);
-    const slots = (['passphrase', 'recovery', 'passkey'] as const).map((kind, index) => ({
+    assert.deepEqual([...kinds.values()], ['passphrase', 'recovery', 'passkey', 'home']);
+    const slots = (['passphrase', 'recovery', 'passkey', 'home'] as const).map((kind, index) => ({
       kind,
       label: `${'é'.repeat(100)}${index}`,
       createdAtMs: 1_700_000_000_000 + index,
@@ -95,10 +98,10 @@ describe('docs/FORMAT.md', () => {
     decoded.add('slot');
     assert.deepEqual(decode('keyring', bytes), {
       magic: 'DPY1',
-      version: 2n,
+      version: 3n,
       podId: toHex(podId),
       generation: 9n,
-      slotCount: 3n,
+      slotCount: 4n,
       slots: slots.map(({ kind, label, createdAtMs, sealed }) => ({
         kind: [...kinds].find(([, name]) => name === kind)?.[0],
         label: toHex(utf8(label)),
@@ -148,6 +151,40 @@ describe('docs/FORMAT.md', () => {
       assert.equal(bytes.toString(encoding === 'base64' ? 'base64' : 'hex'), json[field], field);
     }
     assertCode(() => decodeSecrets(utf8(JSON.stringify({ ...json, v: 2 }))), 'FORMAT_UNKNOWN');
+  });
+
+  it('describes the grant of a home, with and without all secrets', () => {
+    const secrets = {
+      ...{ podId, identity: 'AGE-SECRET-KEY-1EXAMPLE', logKey: hashA, chunkIdKey: hashB, chunkerKey: hashA },
+      volumeKey: new Uint8Array(64).fill(5),
+    };
+    const rows = document.rows('json: grant').map(([field]) => field);
+    const grant = { podId, url: '/home', logKey: hashA };
+    for (const [held, fields] of [
+      [undefined, rows.filter((field) => field?.endsWith('?') === false)],
+      [secrets, rows.map((field) => field?.replace('?', ''))],
+    ] as const) {
+      const bytes = encodeGrant({ ...grant, secrets: held });
+      assert.deepEqual(Object.keys(JSON.parse(Buffer.from(bytes).toString()) as object), fields);
+      assert.deepEqual(decodeGrant(bytes), { ...grant, secrets: held });
+    }
+    assertCode(() => decodeGrant(utf8('{"v":2}')), 'FORMAT_UNKNOWN');
+    assertCode(() => decodeGrant(utf8('{"v":1}')), 'KEYRING_DAMAGED');
+  });
+
+  it('describes the note of a home', () => {
+    const events = [EVENTS['home.docked'], EVENTS['restore.proven']];
+    const bytes = encodeHomeNote(podId, events, sealing);
+    decoded.add('event');
+    assert.deepEqual(decode('note', bytes), {
+      magic: 'DPN1',
+      version: 1n,
+      podId: toHex(podId),
+      eventCount: 2n,
+      events: events.map((event) => ({ payload: toHex(utf8(JSON.stringify(event))) })),
+      mac: macOf(bytes),
+    });
+    assert.deepEqual(decodeHomeNote(bytes, podId, sealing), events);
   });
 
   it('describes a record and its body', () => {

@@ -11,6 +11,7 @@ const HOME: HomeFacts = {
   missingCheckpoints: 0,
   missingBytes: 0,
   missingWork: undefined,
+  missingUse: { days: 0, lastStartMs: NOW_MS },
   isTwin: false,
   isAway: false,
   isBranch: false,
@@ -90,10 +91,10 @@ describe('the health of a pod', () => {
     ['a home with a branch', 'attention', 'home-branch', withHome({ isBranch: true })],
     ['a home that went back in time', 'attention', 'home-reverted', withHome({ isReverted: true })],
     [
-      'work of two days that is not home',
+      'two days of use that are not home',
       'attention',
       'behind',
-      withHome({ missingCheckpoints: 1, missingWork: { sinceMs: NOW_MS - 2 * DAY_MS, untilMs: NOW_MS } }),
+      withHome({ missingCheckpoints: 1, missingUse: { days: 2, lastStartMs: NOW_MS } }),
     ],
     ['little space', 'attention', 'little-space', of({}, { space: { totalBytes: 8e9, freeBytes: 5e8 } })],
     ['hardly any space', 'bad', 'little-space', of({}, { space: { totalBytes: 8e9, freeBytes: 1e8 } })],
@@ -145,16 +146,28 @@ describe('the health of a pod', () => {
     );
   });
 
-  it('gives a twin in a drawer a week, and a folder a day', () => {
-    const missingWork = { sinceMs: NOW_MS - 3 * DAY_MS, untilMs: NOW_MS };
-    const behind = { missingCheckpoints: 2, missingWork, syncedAtMs: NOW_MS - 3 * DAY_MS };
+  it('gives a twin in a drawer a week of use, and a folder a day', () => {
+    const behind = { missingCheckpoints: 2, missingUse: { days: 3, lastStartMs: NOW_MS } };
     assert.equal(withHome(behind).word, 'attention');
     assert.equal(withHome({ ...behind, isTwin: true, isAway: true }).word, 'good');
-    const old = withHome({
-      ...{ ...behind, isTwin: true, isAway: true },
-      missingWork: { sinceMs: NOW_MS - 9 * DAY_MS, untilMs: NOW_MS },
-    });
+    const missingUse = { days: 8, lastStartMs: NOW_MS };
+    const old = withHome({ ...behind, isTwin: true, isAway: true, missingUse });
     assert.match(old.findings[0]?.next ?? '', /^Plug it in/);
+  });
+
+  it('says nothing on the first day of use after a weekend, nor of a pod that lies in a drawer', () => {
+    const missingWork = { sinceMs: NOW_MS - 3 * DAY_MS, untilMs: NOW_MS };
+    const monday = { missingCheckpoints: 1, missingWork, missingUse: { days: 1, lastStartMs: NOW_MS } };
+    assert.equal(withHome({ ...monday, syncedAtMs: NOW_MS - 3 * DAY_MS }).word, 'good');
+    assert.equal(withHome({ ...monday, syncedAtMs: NOW_MS - 90 * DAY_MS }).word, 'good');
+  });
+
+  it('counts the days of a session that runs on without a checkpoint', () => {
+    const session = { status: 'running', sinceMs: 0 } as const;
+    const runningFor = (days: number) =>
+      of({ session, homes: [{ ...HOME, missingUse: { days: 0, lastStartMs: NOW_MS - days * DAY_MS } }] })
+        .word;
+    assert.deepEqual([0.5, 1.5, 2.5].map(runningFor), ['good', 'good', 'attention']);
   });
 
   it('asks a twin for no home of its own', () => {

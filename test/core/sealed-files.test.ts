@@ -105,18 +105,20 @@ describe('keyring', () => {
     assertParserIsTotal([sample], (bytes) => decodeKeyring(bytes, sealing), ...codes);
   });
 
-  it('is of version 2 with a passkey only, so that older readers open all that they can', () => {
-    const of = (kind: 'recovery' | 'passkey') =>
+  it('is of a later version only with a passkey or a home, so that older readers open all that they can', () => {
+    const of = (kind: 'recovery' | 'passkey' | 'home') =>
       encodeKeyring(
         { podId: new Uint8Array(16), generation: 1, slots: [{ kind, label: '', createdAtMs: 0, sealed }] },
         sealing,
       );
     const sealed = new Uint8Array(0);
-    assert.deepEqual([of('recovery')[4], of('passkey')[4]], [1, 2]);
+    assert.deepEqual([of('recovery')[4], of('passkey')[4], of('home')[4]], [1, 2, 3]);
     for (const [kind, version, code] of [
       ['recovery', 2, 'KEYRING_DAMAGED'],
       ['passkey', 1, 'KEYRING_DAMAGED'],
-      ['passkey', 3, 'FORMAT_UNKNOWN'],
+      ['passkey', 3, 'KEYRING_DAMAGED'],
+      ['home', 2, 'KEYRING_DAMAGED'],
+      ['home', 4, 'FORMAT_UNKNOWN'],
     ] as const)
       assertCode(() => peekKeyring(of(kind).with(4, version)), code);
   });

@@ -102,6 +102,7 @@ describe('what a home lacks of a pod', () => {
       missingCheckpoints: 0,
       missingBytes: 0,
       missingWork: undefined,
+      missingUse: { days: 0, lastStartMs: 3000 },
     });
   });
 

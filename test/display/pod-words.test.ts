@@ -34,7 +34,14 @@ function pod(changes: Partial<PodOverview>): PodOverview {
 function home(changes: Partial<HomeOfPod>): HomeOfPod {
   return {
     ...{ url: '/home', syncedAtMs: NOW, lastCheckpoint: undefined, missingCheckpoints: 0, missingBytes: 0 },
-    ...{ missingWork: undefined, isTwin: false, isAway: false, isBranch: false, isReverted: false },
+    ...{
+      missingWork: undefined,
+      missingUse: undefined,
+      isTwin: false,
+      isAway: false,
+      isBranch: false,
+      isReverted: false,
+    },
     ...changes,
   };
 }

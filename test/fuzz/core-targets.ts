@@ -4,6 +4,7 @@ import { ByteWriter, fromHex, toHex, utf8 } from '../../src/core/bytes.ts';
 import { isDeskPodError } from '../../src/core/errors.ts';
 import { decodeEvent } from '../../src/core/event-codec.ts';
 import { decodeHead, encodeHead, peekHead } from '../../src/core/head.ts';
+import { decodeHomeNote, encodeHomeNote } from '../../src/core/home-note.ts';
 import { decodeInventory, decodeInventoryPage, encodeInventory } from '../../src/core/inventory.ts';
 import { decodeKeyring, encodeKeyring, peekKeyring } from '../../src/core/keyring.ts';
 import { ManifestDecoder, ManifestEncoder, type ManifestEntry } from '../../src/core/manifest.ts';
@@ -56,7 +57,10 @@ export const CORE_TARGETS: readonly FuzzTarget[] = [
         ...slots,
         { kind: 'passkey' as const, ...slot, sealed: encodePasskeySlot(passkey) },
       ];
-      return [slots, withPasskey, []].map((slots) => encodeKeyring({ podId, generation: 7, slots }, sealing));
+      const withHome = [...slots, { kind: 'home' as const, ...slot }];
+      return [slots, withPasskey, withHome, []].map((slots) =>
+        encodeKeyring({ podId, generation: 7, slots }, sealing),
+      );
     },
     mend: signed,
     parse: (bytes) => {
@@ -65,6 +69,18 @@ export const CORE_TARGETS: readonly FuzzTarget[] = [
       assertSame(encodeKeyring(keyring, sealing), bytes);
       for (const { kind, sealed } of keyring.slots)
         if (kind === 'passkey') assertSame(encodePasskeySlot(decodePasskeySlot(sealed)), sealed);
+    },
+  },
+  {
+    name: 'note',
+    seeds: () =>
+      [[], [EVENTS['home.docked'], EVENTS['restore.proven']]].map((events) =>
+        encodeHomeNote(podId, events, sealing),
+      ),
+    mend: signed,
+    parse: (bytes) => {
+      const events = decodeHomeNote(bytes, podId, sealing);
+      assert.deepEqual(decodeHomeNote(encodeHomeNote(podId, events, sealing), podId, sealing), events);
     },
   },
   {

@@ -33,6 +33,7 @@ const FROZEN: Readonly<Record<string, string>> = {
   v1: '6004963e762e639673af7dfde30390ad8c05eafd451febf88dae8d11fa8bfe94',
   'v1-branches': 'cc2906747b82b5cfd0fb0f0d905870dd8ebbf4eeb5d9d2a82ae7b2f3f69dbd5c',
   'v1-complete': '268568dd149c53540380c9442901aa8931bbeee52411dcf3c6b24c798e198e93',
+  'v1-docks': '5a4cb0b2c778e1f9b0662cfc80cf11dafa1bec33e5283ffa4fee61edcbae684a',
   'v1-doubts': '0c0c57da3d716aff37e02915402999725ba06cd99d2198837365753ee6061b4c',
   'v1-equipment': 'ab1720e3c71eeb24fe20be541422eea5349be2fbfd0dfdf476f18fce60bd912c',
   'v1-inventory': 'b39709daf0849482382f297adf78cc8b458dd65b76d2ac2056600dfa4a07e9c4',
@@ -164,7 +165,8 @@ describe('the frozen homes', () => {
           types.push(decodeEvent(record.payload).type);
           at += record.bytes.length;
         }
-        const changed = facts.passkey === undefined ? [] : ['keyring.changed'];
+        const added = facts.slots.filter((kind) => kind === 'passkey' || kind === 'home');
+        const changed = added.map(() => 'keyring.changed');
         assert.deepEqual(types, [
           ...['pod.created', 'home.added', ...changed],
           ...['checkpoint.sealed', 'home.acknowledged'],

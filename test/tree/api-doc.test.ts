@@ -104,6 +104,7 @@ const OPERATIONS: Documented<Operations> = {
     { url: ALWAYS, warnings: ALWAYS },
   ],
   'home-list': [{}, { homes: ALWAYS }],
+  'home-allow': [{ credential: ALWAYS, url: ALWAYS, recipient: ALWAYS, mayRead: ALWAYS }, KEY_CHANGE],
   'home-remove': [{ url: ALWAYS }, { url: ALWAYS }],
   sync: [
     { url: MAYBE, homePassword: MAYBE, bytesPerSecond: MAYBE },

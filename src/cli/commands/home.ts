@@ -7,6 +7,7 @@ import { confirmErasing, type EraseOptions } from '../confirm.ts';
 import { contextOf, operateOn, withPodOptions } from '../context.ts';
 import { askHomePassword, HOME_PASSWORD_OPTION, type HomePasswordOptions } from '../home-password.ts';
 import { parseSize } from '../units.ts';
+import { registerHomeAllow } from './home-allow.ts';
 import { registerHomeCheck } from './home-check.ts';
 import { registerHomePrune } from './home-prune.ts';
 import { registerReceive } from './home-receive.ts';
@@ -52,6 +53,7 @@ export function registerHome(program: Command): void {
       );
     });
 
+  registerHomeAllow(home);
   registerHomeCheck(home);
   registerHomePrune(home);
 

@@ -28,6 +28,7 @@ import type { WorkSpan } from '../../core/missing-work.ts';
 import type { Progress } from '../../core/progress.ts';
 import type { SessionState, VerificationState } from '../../core/state.ts';
 import type { Timeline, TimelineCheckpoint } from '../../core/timeline.ts';
+import type { MissingUse } from '../../core/use-days.ts';
 import type { Difference } from '../../sync/browse/diff-checkpoints.ts';
 import type { Operations, StartReport, StatusReport, SuspendForecast } from '../operation/operations.ts';
 import type { StreamOperations } from '../operation/stream-operations.ts';
@@ -119,7 +120,7 @@ export interface KnownPod {
   /** None of a twin: what it has heard of homes is as old as its last sync. */
   readonly homes: readonly HomeOfPod[];
   readonly verifications: readonly VerificationState[];
-  /** The last restore that is proven: this device itself was rebuilt from a home. Undefined if the log tells of none. */
+  /** The last restore that is proven: a drill, or this device itself was rebuilt from a home. Undefined if the log tells of none. */
   readonly provenRestore: StatusReport['provenRestore'];
 }
 
@@ -134,6 +135,8 @@ export interface HomeOfPod {
   readonly missingBytes: number;
   /** Work that would be lost with the device; without its end it grows, as the session runs. Undefined if home has all. */
   readonly missingWork: WorkSpan | undefined;
+  /** On how many days it was used since home had all; undefined of a supervisor that does not say it. */
+  readonly missingUse: MissingUse | undefined;
   readonly isTwin: boolean;
   /** A twin that is not plugged in. */
   readonly isAway: boolean;

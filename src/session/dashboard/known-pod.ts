@@ -86,11 +86,21 @@ export function factsOf(known: KnownPod, homesHere: readonly HomeOverview[]): Kn
 }
 
 function homeOf(home: HomeReport): HomeOfPod {
-  const { url, seq, atMs, lastCheckpoint, missingCheckpoints, missingBytes, missingWork, isTwin, isAway } =
-    home;
+  const {
+    url,
+    seq,
+    atMs,
+    docked,
+    lastCheckpoint,
+    missingCheckpoints,
+    missingBytes,
+    missingWork,
+    missingUse,
+  } = home;
+  const { isTwin, isAway } = home;
   return {
-    ...{ url, lastCheckpoint, missingCheckpoints, missingBytes, missingWork, isTwin, isAway },
-    syncedAtMs: seq === 0 ? undefined : atMs,
+    ...{ url, lastCheckpoint, missingCheckpoints, missingBytes, missingWork, missingUse, isTwin, isAway },
+    syncedAtMs: docked?.atMs ?? (seq === 0 ? undefined : atMs),
     isBranch: home.branch !== undefined,
     isReverted: home.revertedSeq !== undefined,
   };

@@ -3,6 +3,7 @@ import type { Stats } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeskPodError } from '../../core/errors.ts';
+import { NOTE_NAME } from '../../sync/dock/note-file.ts';
 import { keepingHint } from '../../sync/pod/lost-marker.ts';
 import { REPOSITORY_FOLDER } from '../../sync/pod/pod-folder.ts';
 import { mountAt, readMounts } from '../host/mount-table.ts';
@@ -28,6 +29,7 @@ const EXPECTED = [
   { name: VAULT_FILE_NAME, kind: 'file' },
   { name: RUNTIME_NAME, kind: 'file' },
   { name: ENTRY_NAME, kind: 'file' },
+  { name: NOTE_NAME, kind: 'file' },
 ] as const;
 
 /**

@@ -1,7 +1,6 @@
 // What a page wants of the door, read from JSON that anything may have sent.
 
 import { PRF_BYTES } from '../../sync/age/age-passkey.ts';
-import type { Credential } from '../../sync/keyring/unlock.ts';
 import type { UnlockWish, Way } from './door-line.ts';
 
 const TEXT_LIMIT = 4096;
@@ -15,7 +14,7 @@ export function parseUnlockWish(json: unknown): UnlockWish {
   return { key: parseKey(key), ways: ways as Way[] };
 }
 
-function parseKey(json: unknown): Credential {
+function parseKey(json: unknown): UnlockWish['key'] {
   const { passphrase, recoveryKey, passkey } = objectOf(json);
   if (isText(passphrase)) return { passphrase };
   if (isText(recoveryKey)) return { recoveryKey };

@@ -8,6 +8,7 @@ import type { SessionLimits } from '../../core/session-limits.ts';
 import type { Checkpoint, PodState } from '../../core/state.ts';
 import type { KeptHeads, Timeline } from '../../core/timeline.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
+import type { HomeAllowance } from '../../sync/pod/allow-home.ts';
 import type { BranchReport } from '../../sync/pod/branches.ts';
 import type { KeyChangeReport, KeyReport, NewPasskey, RecoveryReport } from '../../sync/pod/change-keys.ts';
 import type { NewDevice } from '../../sync/pod/new-device.ts';
@@ -167,6 +168,8 @@ export interface Operations {
     answer: AddedTwin;
   };
   'home-list': { parameters: object; answer: { readonly homes: readonly HomeReport[] } };
+  /** Lets a home take over by itself what lies on the device, and read the pod if it says so. */
+  'home-allow': { parameters: KeyParameters & HomeAllowance; answer: KeyChangeReport };
   'home-remove': { parameters: { readonly url: string }; answer: { readonly url: string } };
   sync: {
     parameters: SyncParameters;

@@ -10,6 +10,7 @@ import { displayPath } from '../../sync/files/byte-path.ts';
 import { rememberHomePassword } from '../../sync/home/home-password.ts';
 import { isTwinUrl } from '../../sync/home/home-url.ts';
 import { addHome } from '../../sync/pod/add-home.ts';
+import { allowHome } from '../../sync/pod/allow-home.ts';
 import { listBranches } from '../../sync/pod/branches.ts';
 import {
   addPasskey,
@@ -59,6 +60,7 @@ export type PodOperationName =
   | 'home-add'
   | 'home-list'
   | 'home-remove'
+  | 'home-allow'
   | 'sync'
   | 'branches'
   | 'fork'
@@ -120,6 +122,8 @@ export function podOperations(
       return { url, warnings: [] };
     },
     'home-list': async () => ({ homes: await measureHomes(pod.state) }),
+    'home-allow': async ({ credential, url, recipient, mayRead }) =>
+      allowHome(pod, credential, { url: await meantBy(pod, url), recipient, mayRead }),
     'home-remove': async ({ url: typed }) => {
       const url = await meantBy(pod, typed);
       await pod.append({ type: 'removeHome', url });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { toHex } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
+import { bothNotices, takeNote } from '../../sync/dock/note-file.ts';
 import { type Credential, readMarker, unlockRepository } from '../../sync/keyring/unlock.ts';
 import { settleMarker } from '../../sync/pod/marker-file.ts';
 import type { NewDevice } from '../../sync/pod/new-device.ts';
@@ -83,7 +84,8 @@ export async function openDevice(
     undo.push(() => vault.lock());
     const pod = await Pod.open(folder, keyring.secrets);
     undo.push(() => pod.close());
-    const notice = await settleMarker(pod, marker, await findDevicePlace(device.path));
+    const moved = await settleMarker(pod, marker, await findDevicePlace(device.path));
+    const notice = bothNotices(moved, await takeNote(pod));
     return { device, vault, pod, left, notice, unlockMs, baseHashes };
   } catch (error) {
     if (left !== undefined) throw error;

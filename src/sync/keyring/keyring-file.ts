@@ -13,6 +13,7 @@ import { decodePasskeySlot, encodePasskeySlot, type Passkey } from '../../core/p
 import { normalizeRecoveryKey } from '../../core/recovery-key.ts';
 import { generateIdentity, type OpenWith, open, recipientOf, type SealTo, seal } from '../age/age.ts';
 import { hashing } from '../hashing.ts';
+import { decodeGrant, encodeGrant } from './home-grant.ts';
 import { decodeSecrets, encodeSecrets, type Secrets } from './pod-secrets.ts';
 
 /** A keyring whose secrets are known. */
@@ -49,6 +50,16 @@ export interface NewPasskeySlot extends NewSlot, Passkey {
   readonly nonce: Uint8Array;
   /** What its authenticator answered for {@link prfInputsOf} of the nonce: 64 bytes. */
   readonly prf: Uint8Array;
+}
+
+/** A home's slot to be added. */
+export interface NewHomeSlot extends NewSlot {
+  /** As the pod's log has it. */
+  readonly url: string;
+  /** `age1…`, of the identity that the home keeps. */
+  readonly recipient: string;
+  /** With it the home gets all secrets; without, only what proves the pod's objects. */
+  readonly mayRead: boolean;
 }
 
 /** Makes the keyring of a new pod: secrets from the system's randomness, one passphrase slot. */
@@ -96,6 +107,41 @@ export async function openWithPasskey(bytes: Uint8Array, prf: Uint8Array): Promi
   throw new DeskPodError('KEYRING_NO_IDENTITY', 'keyring: the passkey opens no slot', {
     hint: 'Use the passphrase. If the passkey was not taken away with `deskpod keys remove`, look at `deskpod keys list`.',
   });
+}
+
+/**
+ * Opens a keyring with the identity of a home whose slot lets it read. Throws KEYRING_NO_IDENTITY if none does,
+ * KEYRING_DAMAGED, FORMAT_UNKNOWN.
+ */
+export async function openWithHomeIdentity(bytes: Uint8Array, identity: string): Promise<ProvenKeyring> {
+  const opened = await openSlots(bytes, 'home', { identity });
+  if (opened !== undefined) return opened;
+  throw new DeskPodError('KEYRING_NO_IDENTITY', 'keyring: no slot lets this home read the pod', {
+    hint: 'Its owner allows that with `deskpod home allow URL --read`.',
+  });
+}
+
+/**
+ * The next generation of a keyring, with a home's slot; without the slots that it replaces. Throws USAGE for what is no
+ * recipient.
+ */
+export async function addHomeSlot(
+  opened: OpenKeyring,
+  slot: NewHomeSlot,
+  replaced: readonly number[] = [],
+): Promise<OpenKeyring> {
+  const { secrets } = opened;
+  const { label, createdAtMs, url, recipient, mayRead } = slot;
+  const { podId, logKey } = secrets;
+  const grant = encodeGrant({ podId, logKey, url, secrets: mayRead ? secrets : undefined });
+  const sealed = await seal(grant, { recipient }).catch((cause: unknown) => {
+    throw new DeskPodError('USAGE', 'expected the recipient of a home (age1…), got something else', {
+      hint: 'Print it on the computer that home is: `deskpod home identity`.',
+      cause,
+    });
+  });
+  const kept = opened.keyring.slots.filter((_slot, index) => !replaced.includes(index));
+  return nextGeneration(opened, [...kept, { kind: 'home', label, createdAtMs, sealed }]);
 }
 
 /** The next generation of a keyring, with one passkey more. RangeError for what is none: see `isPasskey`. */
@@ -165,7 +211,8 @@ async function openSlots(
     try {
       const plaintext = await openSlot(slot, openWith);
       if (plaintext === undefined) continue;
-      const secrets = decodeSecrets(plaintext);
+      const secrets = kind === 'home' ? decodeGrant(plaintext).secrets : decodeSecrets(plaintext);
+      if (secrets === undefined) continue; // it may only write
       const keyring = decodeKeyring(bytes, { hashing, logKey: secrets.logKey });
       return { bytes, keyring, secrets, provenIndex };
     } catch (error) {

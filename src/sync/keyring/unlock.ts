@@ -11,17 +11,22 @@ import type { Repository } from '../repository/repository.ts';
 import { unreadableError } from '../storage-failure.ts';
 import {
   type OpenKeyring,
+  openWithHomeIdentity,
   openWithPasskey,
   openWithPassphrase,
   openWithRecoveryKey,
   type ProvenKeyring,
 } from './keyring-file.ts';
 
-/** What the user opens a pod with; of a passkey what its authenticator answered, 64 bytes in hexadecimal. */
+/**
+ * What a pod is opened with; of a passkey what its authenticator answered, 64 bytes in hexadecimal; of a home its own identity
+ * (`AGE-SECRET-KEY-1…`), where the pod's owner lets it read.
+ */
 export type Credential =
   | { readonly passphrase: string }
   | { readonly recoveryKey: string }
-  | { readonly passkey: string };
+  | { readonly passkey: string }
+  | { readonly homeIdentity: string };
 
 /**
  * Opens a keyring with whatever the user has.
@@ -30,6 +35,7 @@ export type Credential =
  */
 export function openKeyring(bytes: Uint8Array, credential: Credential): Promise<ProvenKeyring> {
   if ('passphrase' in credential) return openWithPassphrase(bytes, credential.passphrase);
+  if ('homeIdentity' in credential) return openWithHomeIdentity(bytes, credential.homeIdentity);
   if ('passkey' in credential) return openWithPasskey(bytes, fromHex(credential.passkey));
   return openWithRecoveryKey(bytes, credential.recoveryKey);
 }

@@ -201,7 +201,7 @@ export async function removeKey(
 }
 
 /** The keyring in force, opened with a key of one of its slots. A change that was interrupted is finished first. */
-async function prove(pod: Pod, credential: Credential): Promise<ProvenKeyring> {
+export async function prove(pod: Pod, credential: Credential): Promise<ProvenKeyring> {
   const before = await pod.readHead();
   const head = await pod.publish();
   try {
@@ -221,8 +221,8 @@ async function prove(pod: Pod, credential: Credential): Promise<ProvenKeyring> {
   }
 }
 
-/** `shown` is the key of the slot that `next` has and `former` has not. */
-async function commit(
+/** `shown` is the key of the slot that `next` has and `former` has not; undefined if nobody here has it. */
+export async function commit(
   pod: Pod,
   former: OpenKeyring,
   next: OpenKeyring,
@@ -271,18 +271,24 @@ async function requireOpens(next: OpenKeyring, shown: Credential): Promise<void>
   );
 }
 
+const OTHER_SLOTS: Readonly<Record<Exclude<SlotKind, 'passphrase'>, string>> = {
+  recovery: 'recovery key',
+  passkey: 'passkey',
+  home: 'home',
+};
+
 function choosePassphraseSlot(
   { keyring: { slots }, provenIndex }: ProvenKeyring,
   wanted: string | undefined,
 ): number {
   const index = wanted === undefined ? undefined : findSlot(slots, wanted, hashing);
   const kind = index === undefined ? undefined : slots[index]?.kind;
-  if (kind === 'recovery' || kind === 'passkey') {
+  if (kind !== undefined && kind !== 'passphrase') {
     throw new DeskPodError(
       'USAGE',
-      `keyring: expected a slot with a passphrase, got a ${kind === 'passkey' ? kind : 'recovery key'}`,
+      `keyring: expected a slot with a passphrase, got a ${OTHER_SLOTS[kind]}`,
       {
-        hint: 'A recovery key is replaced with `deskpod keys recovery --replace`, a passkey by `keys add --passkey` and `keys remove`.',
+        hint: 'A recovery key is replaced with `deskpod keys recovery --replace`, a passkey by `keys add --passkey` and `keys remove`, a home by `deskpod home allow`.',
       },
     );
   }

@@ -245,10 +245,10 @@ async function beginBranch(
   await pod.append({ type: 'branchAtHome', branch: { url, deviceId, forkSeq } });
 }
 
-/** That homes have acknowledged is no news to them: it travels with the next event that is. */
+/** What homes have acknowledged or taken over is no news to them: it travels with the next event that is. */
 async function isUpToDate(pod: Pod, homeSeq: number): Promise<boolean> {
   const later = await pod.events(homeSeq + 1);
-  return later.every(({ event }) => event.type === 'home.acknowledged');
+  return later.every(({ event }) => event.type === 'home.acknowledged' || event.type === 'home.docked');
 }
 
 async function isHeadOf(home: Home, pod: Pod, headBytes: Uint8Array): Promise<boolean> {

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { DeskPodError } from '../../core/errors.ts';
 import { isWithin } from '../../core/path-order.ts';
 import type { ProgressListener } from '../../core/progress.ts';
+import { bothNotices, takeNote } from '../dock/note-file.ts';
 import { foreignMounts } from '../files/inner-mounts.ts';
 import { ScanAhead } from '../files/scan-ahead.ts';
 import { SourcePlace } from '../files/source-place.ts';
@@ -188,7 +189,8 @@ export async function openTree(
     await endRestore(dir);
     const pod = await Pod.open(folder, keyring.secrets, opening);
     try {
-      const notice = await settleMarker(pod, marker, await inodePlace('folder', join(dir, TREE_POD_DIR)));
+      const moved = await settleMarker(pod, marker, await inodePlace('folder', join(dir, TREE_POD_DIR)));
+      const notice = bothNotices(moved, await takeNote(pod));
       return new Tree(pod, { dir, place, lock, notice, ahead });
     } catch (error) {
       await pod.close();

@@ -6,6 +6,7 @@ import { packsInForce } from '../../core/packs-in-force.ts';
 import type { PodState } from '../../core/state.ts';
 import { hashing } from '../hashing.ts';
 import type { Pod } from '../pod/pod.ts';
+import type { Repository } from '../repository/repository.ts';
 
 /**
  * Puts the inventory of the head at the log's end into the repository, and takes the former ones away: they lie at home.
@@ -13,8 +14,17 @@ import type { Pod } from '../pod/pod.ts';
  * @returns the paths of its pages and its own, in the order in which they must come home
  * @throws DeskPodError SPACE_EXHAUSTED
  */
-export async function putInventory({ repository, state }: Pod, headBytes: Uint8Array): Promise<string[]> {
-  const { bytes, pages } = encodeInventory(headBytes, neededFor(state), hashing);
+export function putInventory({ repository, state }: Pod, headBytes: Uint8Array): Promise<string[]> {
+  return storeInventory(repository, headBytes, neededFor(state));
+}
+
+/** The same for entries that the caller knows. */
+export async function storeInventory(
+  repository: Repository,
+  headBytes: Uint8Array,
+  entries: readonly InventoryEntry[],
+): Promise<string[]> {
+  const { bytes, pages } = encodeInventory(headBytes, entries, hashing);
   for (const page of pages) await repository.putObject('catalog', page.bytes);
   const { name } = await repository.putObject('inventories', bytes, { firstSeq: peekHead(headBytes).seq });
   for (const former of await repository.listObjects('inventories')) {
