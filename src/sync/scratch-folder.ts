@@ -12,17 +12,20 @@ const LOCK = '.lock';
 
 /**
  * Lends `work` an empty folder for this user only, and removes it afterwards. It lies in `deskpod-UID` below the system's
- * folder for temporary files. A lock is held beside it, so that whoever comes next sees which ones are abandoned.
+ * folder for temporary files, or of `above`. A lock is held beside it, so that whoever comes next sees which ones are abandoned.
  *
  * @throws DeskPodError TARGET_WRITE_FAILED if somebody else made that place
  */
-export async function withScratchFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
-  const place = scratchPlace();
+export async function withScratchFolder<T>(
+  work: (folder: string) => Promise<T>,
+  above: string = tmpdir(),
+): Promise<T> {
+  const place = scratchPlace(above);
   await removeAbandoned(place);
   const folder = join(place, `${process.pid}-${randomBytes(8).toString('hex')}`);
   const lock = tryLock(folder + LOCK);
   // nobody else knows this name, but for a sweep that looks at it for an instant and will find it locked the next time
-  if (lock === undefined) return withScratchFolder(work);
+  if (lock === undefined) return withScratchFolder(work, above);
   try {
     await mkdir(folder, { mode: 0o700 });
     return await work(folder);
@@ -33,9 +36,9 @@ export async function withScratchFolder<T>(work: (folder: string) => Promise<T>)
   }
 }
 
-function scratchPlace(): string {
+function scratchPlace(above: string): string {
   const userId = process.getuid?.() ?? 0;
-  const place = join(tmpdir(), `deskpod-${userId}`);
+  const place = join(above, `deskpod-${userId}`);
   try {
     mkdirSync(place, { mode: 0o700 });
   } catch (error) {

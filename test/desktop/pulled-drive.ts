@@ -1,4 +1,5 @@
 // A drive that can be pulled out: an image file on an ext4 of its own, which the kernel shuts down in an instant.
+import { execFileSync } from 'node:child_process';
 import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../../src/sync/process.ts';
@@ -38,9 +39,14 @@ export class PulledDrive {
     this.#isPluggedIn = true;
   }
 
-  /** All that stands on it answers with EIO from now on, and its path leads nowhere. */
+  /** All that stands on it answers with EIO from now on, when this returns: within a moment that a test has chosen. */
+  cut(): void {
+    execFileSync('python3', ['-c', SHUT_DOWN, this.dir]);
+  }
+
+  /** The same, and its path leads nowhere. */
   async pull(): Promise<void> {
-    await run('python3', ['-c', SHUT_DOWN, this.dir]);
+    this.cut();
     await run('umount', ['--lazy', this.dir]);
     this.#isPluggedIn = false;
     // the kernel holds on to the former one for as long as anybody uses it

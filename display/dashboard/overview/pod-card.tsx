@@ -2,7 +2,7 @@
 import type { JSX } from 'preact';
 import { useId } from 'preact/hooks';
 import type { HomeOfPod, KnownPod, PodOverview } from '../../../src/session/dashboard/contract.ts';
-import { agoText, countText, momentText, sizeText } from '../figures.ts';
+import { agoText, countText, durationText, momentText, sizeText } from '../figures.ts';
 import { now } from '../link/store.ts';
 import { Icon } from '../parts/icons.tsx';
 import { SpaceBar } from '../parts/space-bar.tsx';
@@ -81,6 +81,9 @@ function Facts({ known, isTwin }: { readonly known: KnownPod; readonly isTwin: b
           {agoText(provenRestore.atMs, now.value)}{' '}
           <span class="faint">
             from <bdi>{provenRestore.url}</bdi>, checkpoint {provenRestore.checkpoint}
+            {provenRestore.durationMs === undefined
+              ? ''
+              : `; would take ${durationText(provenRestore.durationMs)}`}
           </span>
         </dd>
       )}

@@ -8,7 +8,7 @@ import { notCrossedText } from '../../sync/files/inner-mounts.ts';
 import { movedText } from '../../sync/pod/marker-file.ts';
 import { contextOf, operateOn, withPodOptions } from '../context.ts';
 import { describeLimits } from '../limits.ts';
-import { formatBytes, formatMoment } from '../units.ts';
+import { formatBytes, formatDuration, formatMoment } from '../units.ts';
 import { describeReserve } from './schedule.ts';
 
 /** Adds `deskpod status`. */
@@ -51,8 +51,7 @@ function describeStatus(report: StatusReport): string {
     lines.push(`verified    ${describeVerification(verification)}`);
   const { provenRestore } = report;
   if (provenRestore !== undefined) {
-    const { url, checkpoint, atMs } = provenRestore;
-    lines.push(`restored    from ${url} up to checkpoint ${checkpoint}, ${formatMoment(atMs)}`);
+    lines.push(`restored    ${describeRestore(provenRestore)}`);
   }
   return lines.join('\n');
 }
@@ -69,6 +68,21 @@ function describeSchedules({ isKept, schedules, failure, reserve }: StatusReport
     );
   if (reserve?.shortage !== undefined) lines.push(`room        ${describeReserve(reserve)}`);
   return lines;
+}
+
+/** A drill says how long it would take when it is needed. */
+function describeRestore({
+  url,
+  checkpoint,
+  atMs,
+  durationMs,
+  hasSession,
+}: NonNullable<StatusReport['provenRestore']>): string {
+  const from = `from ${url} up to checkpoint ${checkpoint}, ${formatMoment(atMs)}`;
+  if (durationMs === undefined) return from;
+  const what = hasSession === true ? ', its session went on' : '';
+  const ago = formatAge(Math.max(0, Date.now() - atMs));
+  return `last proven ${ago} ago (${from}${what}); would take ${formatDuration(durationMs)}`;
 }
 
 function describeStanding(doubt: NonNullable<StatusReport['doubt']>): string {
@@ -124,13 +138,21 @@ function lengthOf({ sinceMs, untilMs = Date.now() }: WorkSpan): number {
   return untilMs - sinceMs;
 }
 
+/** A day's use says nothing that the time of work does not; a supervisor of an earlier version tells of none. */
+function usedText({ missingUse }: Partial<Pick<HomeReport, 'missingUse'>>): string {
+  return missingUse !== undefined && missingUse.days > 1 ? ` on ${missingUse.days} days of use` : '';
+}
+
 /** One line about a home. */
 export function describeHome(home: HomeReport): string {
   const branch = home.branch === undefined ? '' : `, as the branch ${home.branch.deviceId.slice(0, 8)}`;
   const claim = home.isClaimed === true ? ', goes on with this device from the next sync on' : '';
   const away = home.isAway ? ', away' : '';
   if (home.seq === 0) return `${home.url}: nothing there yet${away}`;
-  const work = home.missingWork === undefined ? '' : `, ${formatAge(lengthOf(home.missingWork))} of work`;
+  const work =
+    home.missingWork === undefined
+      ? ''
+      : `, ${formatAge(lengthOf(home.missingWork))} of work${usedText(home)}`;
   const missing =
     home.missingCheckpoints === 0
       ? `everything is there${work === '' ? '' : `${work} since then is in no checkpoint`}`

@@ -141,6 +141,7 @@ export class Desktop {
       });
     }
     if (this.waitsInMemory) throw this.#suspension.unsealed;
+    if (asked.isCutOff === true) this.#live.cutOff();
     await requireHost();
     const target = targetOf(state, asked);
     if (target === undefined)

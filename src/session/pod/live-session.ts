@@ -19,6 +19,7 @@ export class LiveSession {
   readonly #opened: OpenedDevice;
   readonly #root: PodRoot;
   #processes: ProcessSession | undefined;
+  #hasNetwork = true;
 
   constructor(opened: OpenedDevice, root: PodRoot) {
     this.#opened = opened;
@@ -37,6 +38,11 @@ export class LiveSession {
     throw new DeskPodError('SESSION_NOT_RUNNING', `no session is running (it is ${status})`, {
       hint: 'Start it with `deskpod start`.',
     });
+  }
+
+  /** Whatever is started or brought back from now on has no network. */
+  cutOff(): void {
+    this.#hasNetwork = false;
   }
 
   /** Takes the session over that a former supervisor left running, by its first process on this host. */
@@ -87,6 +93,7 @@ export class LiveSession {
   get #places(): SessionPlaces {
     const { device, pod } = this.#opened;
     const { mergedDir, bundleDir } = device.staging;
-    return { sessionId: sessionIdOf(device.staging), mergedDir, bundleDir, limits: pod.state.limits };
+    const sessionId = sessionIdOf(device.staging);
+    return { sessionId, mergedDir, bundleDir, limits: pod.state.limits, hasNetwork: this.#hasNetwork };
   }
 }

@@ -49,6 +49,8 @@ export interface RestorePlan {
   /** A device carries this host's runtime then, so that it can be started on hosts that have nothing. */
   readonly carriesRuntime?: boolean;
   readonly isForced: boolean;
+  /** The copy is only to show that it can be made: home is not told, and its device stays the one that it goes on with. */
+  readonly isDrill?: boolean;
   readonly onProgress: ProgressListener;
 }
 
@@ -71,9 +73,10 @@ export async function restorePod(plan: RestorePlan): Promise<NewDevice> {
       const isTree = await isFolderTarget(target, plan.sizeBytes);
       const source = { home, podId, startedMs };
       const stepped = { podId, kind: isTree ? 'tree' : 'desktop', place: target } as const;
-      return withHooks(stepped, 'restore', plan, () =>
-        isTree ? restoreTreePod(plan, source, target) : restoreDesktop(plan, source, target),
-      );
+      const restore = (): Promise<NewDevice> =>
+        isTree ? restoreTreePod(plan, source, target) : restoreDesktop(plan, source, target);
+      // what only shows that it can be done does nothing to the rest of the world
+      return plan.isDrill === true ? restore() : withHooks(stepped, 'restore', plan, restore);
     },
   );
 }
@@ -99,7 +102,10 @@ async function restoreTreePod(plan: RestorePlan, source: Source, dir: string): P
     const [folder, files] = [treePodFolder(dir), await stageFiles(dir)];
     const { startedMs } = source;
     const { onProgress } = plan;
-    const made = await rebuildPod({ surveyed, folder, files, vault: 'none', place, startedMs, onProgress });
+    const isDrill = plan.isDrill === true;
+    const made = await rebuildPod({
+      ...{ surveyed, folder, files, vault: 'none', place, startedMs, isDrill, onProgress },
+    });
     return { ...made, warnings: [...made.warnings, ...(await settleFolder(dir))] };
   } finally {
     lock.release();
@@ -153,6 +159,7 @@ async function restoreDesktop(plan: RestorePlan, source: Source, path: string): 
       const made = await rebuildPod({
         surveyed,
         ...{ folder, files, vault: vaultKind, place, startedMs, furnish, onProgress },
+        isDrill: plan.isDrill === true,
       });
       const warnings = [...weakerVault(former, vaultKind), ...(runtime?.warnings ?? [])];
       return { ...made, warnings: [...made.warnings, ...warnings] };

@@ -47,6 +47,14 @@ export class ScreenPicture {
     }
   }
 
+  /** The same as a PNG. @throws Error with the reason if there is none */
+  async png(): Promise<Uint8Array> {
+    this.make();
+    const png = await this.#png;
+    if (png === undefined) throw new Error(this.#absence ?? 'the display showed nothing');
+    return png;
+  }
+
   /** Makes it small and a PNG, in pieces of a few milliseconds; nothing happens the next times. */
   make(): void {
     this.#png ??= this.#make();

@@ -13,6 +13,8 @@ export interface StartChoice {
   readonly checkpoint?: number;
   /** Of a fresh session's screen. */
   readonly geometry: Geometry;
+  /** It is to act on nothing outside: it gets no network. */
+  readonly isCutOff?: boolean;
 }
 
 /** What became of a start. */

@@ -3,6 +3,12 @@
 import { PNG } from 'pngjs';
 import type { Pixels } from './scaled-pixels.ts';
 
+/** The pixels of a PNG that {@link encodePng} made; whoever calls this knows where it is from. Throws Error for anything else. */
+export function decodePng(png: Uint8Array): Pixels {
+  const { width, height, data } = PNG.sync.read(Buffer.from(png));
+  return { width, height, rgba: new Uint8Array(data) };
+}
+
 /** Pixels as the bytes of a PNG file (RGB, no alpha). */
 export function encodePng({ width, height, rgba }: Pixels): Uint8Array {
   const rgb = Buffer.allocUnsafe(width * height * 3);

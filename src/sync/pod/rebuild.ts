@@ -48,6 +48,8 @@ export interface RebuildPlan {
   readonly place: DevicePlace;
   /** When it was asked for, by performance.now(). */
   readonly startedMs: number;
+  /** Home is not told of the new device. */
+  readonly isDrill?: boolean;
   /** Puts what else the device is to have, and logs it. */
   readonly furnish?: (pod: Pod) => Promise<void>;
   readonly onProgress: ProgressListener;
@@ -146,7 +148,7 @@ export async function rebuildPod(plan: RebuildPlan): Promise<NewDevice> {
     const warnings = [
       ...laidOut.losses,
       ...describeDoubted(pod, checkpoint.number, (against) => `restore with --checkpoint ${against}.`),
-      ...(await fence(pod, plan)),
+      ...(plan.isDrill === true ? [] : await fence(pod, plan)),
     ];
     const durationMs = performance.now() - startedMs;
     return describeNewDevice(pod, laidOut, { warnings, durationMs });

@@ -38,7 +38,9 @@ export async function runWithStick(
   await cp(join(lab.dir, 'passphrase'), join(checkoutDir, 'passphrase'));
   for (const [name, file] of Object.entries(files)) {
     const place = join(checkoutDir, name);
-    await ('text' in file ? writeFile(place, file.text, { mode: 0o755 }) : cp(file.path, place));
+    await ('text' in file
+      ? writeFile(place, file.text, { mode: 0o755 })
+      : cp(file.path, place, { recursive: true }));
   }
   const checkout = join(dir, 'checkout.erofs');
   await makeErofs(checkoutDir, checkout);

@@ -111,6 +111,24 @@ pulled() {
   pull
 }
 
+# Home itself, with a dock: a stick that is plugged in comes home, and can be pulled out.
+docked() {
+  local line dock
+  pull
+  cp -r /checkout/home /run/home
+  install -m 600 /checkout/identity /run/identity
+  "$deskpod" dock --home /run/home --identity /run/identity --journal /run/journal --no-upkeep >/dev/console 2>&1 &
+  dock=$!
+  plug
+  until grep -qE '"step":"(safe|failed|refused)"' /run/journal 2>/dev/null; do sleep 0.2; done
+  pull
+  until grep -q '"step":"gone"' /run/journal; do sleep 0.2; done
+  while read -r line; do tell "$line"; done </run/journal
+  kill "$dock"
+  wait "$dock" || true
+  plug
+}
+
 plug
 carry
 scene=$(sed -n 's/.*\bscene=\([^ ]*\).*/\1/p' /proc/cmdline)

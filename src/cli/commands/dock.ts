@@ -1,0 +1,198 @@
+// deskpod dock: on the computer that is home, bring devices home as they are plugged in, and look after home.
+import type { Command } from 'commander';
+import { obstaclesNow } from '../../core/circumstances.ts';
+import type { DockState } from '../../core/dock-machine.ts';
+import { dockWords } from '../../core/dock-words.ts';
+import { DeskPodError } from '../../core/errors.ts';
+import { allSources, type DeviceSource } from '../../session/dock/device-source.ts';
+import { Dock, type DockedDevice } from '../../session/dock/dock.ts';
+import { driveSource } from '../../session/dock/drive-source.ts';
+import { findCircumstances } from '../../session/dock/find-circumstances.ts';
+import { folderSource } from '../../session/dock/folder-source.ts';
+import { notifyDesktops } from '../../session/dock/notify-desktop.ts';
+import { HomeUpkeep, lastProven, type UpkeepOutcome } from '../../session/dock/upkeep-home.ts';
+import { Journal } from '../../sync/dock/journal.ts';
+import { contextOf } from '../context.ts';
+import { DOCK_FILE, type DockFile, readDockFile } from '../dock-settings.ts';
+import { EXIT_STATUS } from '../exit-codes.ts';
+import { ExitStatus } from '../exit-status.ts';
+import type { Output } from '../output.ts';
+import { absoluteUrl } from './home.ts';
+
+interface DockOptions {
+  readonly home?: string;
+  readonly watch?: string[];
+  readonly once?: boolean;
+  readonly config?: string;
+  readonly identity?: string;
+  readonly journal?: string;
+  readonly upkeep: boolean;
+}
+
+const LOOK_MS = 5000;
+const POLL_MS = 2000;
+const RETRY_MS = 60_000;
+const UPKEEP_LOOK_MS = 10 * 60_000;
+const HELP = `
+Devices are found by their label, on every drive, and in the folders that --watch names: image files, device nodes, and tree
+pods on what is mounted there. What a pod's owner allowed with \`deskpod home allow\` is taken over sealed; a pod whose session
+runs here is asked for a checkpoint and a sync. Settings: ${DOCK_FILE}.`;
+
+/** Adds `deskpod dock`. */
+export function registerDock(program: Command): void {
+  program
+    .command('dock')
+    .option('--home <folder>', 'the home: a folder of this computer')
+    .option('--watch <folder...>', 'folders in which devices turn up, besides the drives of this computer')
+    .option('--once', 'bring home what is there now, do what is due, and end')
+    .option('--config <file>', `the settings (default: ${DOCK_FILE})`)
+    .option('--identity <file>', 'the identity of this home')
+    .option('--journal <file>', 'where to write down what happens')
+    .option('--no-upkeep', 'do not prune, check and drill')
+    .description('bring devices home as they are plugged in here, and look after home')
+    .addHelpText('after', HELP)
+    .action(async (options: DockOptions, command: Command) => {
+      const { output } = contextOf(command);
+      const file = await readDockFile(options.config ?? DOCK_FILE, options.config !== undefined);
+      await new DockCommand(withOptions(file, options), options, output).run();
+    });
+}
+
+type Settings = DockFile & { readonly home: string };
+
+function withOptions(file: DockFile, options: DockOptions): Settings {
+  const home = options.home === undefined ? file.home : absoluteUrl(options.home);
+  if (home === undefined) {
+    throw new DeskPodError('USAGE', 'dock needs a home to bring devices to', {
+      hint: `Say --home FOLDER, or "home" in ${DOCK_FILE}.`,
+    });
+  }
+  if (!home.startsWith('/')) {
+    throw new DeskPodError('USAGE', `expected a folder of this computer, got ${home}`, {
+      hint: 'Run the dock on the computer that home is.',
+    });
+  }
+  return {
+    ...file,
+    home,
+    watch: [...file.watch, ...(options.watch ?? []).map(absoluteUrl)],
+    ...(options.identity === undefined ? {} : { identity: options.identity }),
+    ...(options.journal === undefined ? {} : { journal: options.journal }),
+  };
+}
+
+class DockCommand {
+  readonly #settings: Settings;
+  readonly #options: DockOptions;
+  readonly #output: Output;
+  readonly #journal: Journal;
+  readonly #stop = new AbortController();
+  /** What was shown of each device last: the same is shown once. */
+  readonly #shown = new Map<string, string>();
+
+  constructor(settings: Settings, options: DockOptions, output: Output) {
+    this.#settings = settings;
+    this.#options = options;
+    this.#output = output;
+    this.#journal = new Journal(settings.journal);
+  }
+
+  async run(): Promise<void> {
+    const { home: homeDir, identity: identityFile } = this.#settings;
+    const dock = new Dock({
+      settings: {
+        ...{ homeDir, identityFile, onProgress: this.#output.progress },
+        provenOf: async (podId) => lastProven(await this.#journal.read(), podId),
+      },
+      source: this.#source(),
+      journal: this.#journal,
+      pace: { lookMs: LOOK_MS, pollMs: POLL_MS, retryMs: RETRY_MS, repeatMs: this.#settings.repeatMs },
+      obstacles: () => this.#obstacles(),
+      onStep: (device) => this.#tell(device),
+      onFailure: (error) => this.#output.complain(error),
+    });
+    if (this.#options.once === true) return this.#once(dock);
+    await this.#watch(dock);
+  }
+
+  async #once(dock: Dock): Promise<void> {
+    const devices = await dock.once();
+    const upkeep = await this.#upkeep();
+    const lines = [
+      ...devices.map(({ path, state }) => dockLine(path, state)),
+      ...upkeep.map(({ text }) => text),
+    ];
+    const value = { devices: devices.map(({ path, state }) => ({ path, ...state })), upkeep };
+    this.#output.result(
+      value,
+      lines.length === 0 ? 'no device is here, and nothing is due' : lines.join('\n'),
+    );
+    const isHome = ({ state: { step } }: DockedDevice): boolean => step === 'safe' || step === 'backed-up';
+    if (devices.every(isHome) && !upkeep.some(({ isWarning }) => isWarning)) return;
+    throw new ExitStatus(EXIT_STATUS.partlyDone);
+  }
+
+  async #watch(dock: Dock): Promise<void> {
+    const watching = dock.start();
+    this.#output.progress({ step: `waiting for devices at ${this.#settings.home}; stop with Ctrl-C` });
+    const ended = new Promise<void>((resolve) => {
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
+    });
+    let turn: Promise<unknown> = this.#upkeep();
+    const timer = setInterval(() => {
+      turn = turn.then(() => this.#upkeep());
+    }, UPKEEP_LOOK_MS);
+    await ended;
+    clearInterval(timer);
+    this.#stop.abort();
+    await dock.end(watching);
+    await turn;
+    this.#output.result({}, 'no device is waited for any more');
+  }
+
+  async #upkeep(): Promise<readonly UpkeepOutcome[]> {
+    if (!this.#options.upkeep || (await this.#obstacles()).length > 0) return [];
+    const { home: homeDir, identity: identityFile, plan, keep: policy, checkShare } = this.#settings;
+    const { drillsSession: resumes, scratch: scratchDir } = this.#settings;
+    const settings = { homeDir, identityFile, plan, policy, checkShare, resumes, scratchDir };
+    try {
+      const done = await new HomeUpkeep(settings, this.#journal, this.#output.progress).run(
+        this.#stop.signal,
+      );
+      for (const { text } of done) this.#output.note(text);
+      for (const { text, isWarning } of done)
+        if (isWarning) await notifyDesktops({ title: 'Look at your home', text, isUrgent: true });
+      return done;
+    } catch (error) {
+      if (this.#options.once === true) throw error;
+      this.#output.complain(error);
+      return [];
+    }
+  }
+
+  async #obstacles(): Promise<readonly string[]> {
+    const { batteryLimit, otherBackups: others } = this.#settings;
+    const places = { powerDir: '/sys/class/power_supply', procDir: '/proc', others };
+    // devices come to a folder of this computer
+    return obstaclesNow(await findCircumstances(places), { usesNetwork: false, batteryLimit });
+  }
+
+  #source(): DeviceSource {
+    const { watch } = this.#settings;
+    return watch.length === 0 ? driveSource() : allSources([driveSource(), folderSource(watch)]);
+  }
+
+  #tell({ path, state }: DockedDevice): void {
+    this.#output.progress({ step: dockLine(path, state) });
+    const words = dockWords(state, path);
+    if (state.step === 'gone') this.#shown.delete(path);
+    if (words === undefined || this.#options.once === true || this.#shown.get(path) === words.text) return;
+    this.#shown.set(path, words.text);
+    notifyDesktops(words).catch((error: unknown) => this.#output.complain(error));
+  }
+}
+
+function dockLine(path: string, state: DockState): string {
+  const words = dockWords(state, path);
+  return words === undefined ? `${path}: ${state.step}` : `${words.title}: ${words.text}`;
+}

@@ -1,0 +1,77 @@
+// deskpod drill: rebuild a pod from home into a scratch place, to see that it can be, and take that away again.
+import type { Command } from 'commander';
+import { DeskPodError } from '../../core/errors.ts';
+import { drillText, recordDrill } from '../../session/dock/upkeep-home.ts';
+import { runDrill } from '../../session/drill/run-drill.ts';
+import { HOME_IDENTITY_FILE, readHomeIdentity } from '../../sync/dock/home-identity.ts';
+import { JOURNAL_FILE, Journal } from '../../sync/dock/journal.ts';
+import { rememberHomePassword } from '../../sync/home/home-password.ts';
+import type { Credential } from '../../sync/keyring/unlock.ts';
+import { contextOf } from '../context.ts';
+import { readCredential } from '../credential.ts';
+import { askHomePassword, HOME_PASSWORD_OPTION } from '../home-password.ts';
+import { parseNumber } from '../number.ts';
+import { absoluteUrl } from './home.ts';
+
+interface DrillOptions {
+  readonly home?: string;
+  readonly pod?: string;
+  readonly checkpoint?: number;
+  readonly session?: boolean;
+  readonly scratch: string;
+  readonly identity?: string | true;
+  readonly journal: string;
+  readonly homePasswordFile?: string;
+  readonly recoveryKeyFile?: string;
+  readonly passphraseFile?: string;
+}
+
+const HELP = `
+Home is only read, and no device is fenced. The copy needs as much room as a restore, in --scratch. Its session, with --session,
+goes on without a network and is ended. What was proven stands in home's journal, and in the pod's log when it comes home.`;
+
+/** Adds `deskpod drill`. */
+export function registerDrill(program: Command): void {
+  program
+    .command('drill')
+    .option('--home <url>', 'the home to rebuild from')
+    .option('--pod <id>', 'which pod, if home has more than one')
+    .option('--checkpoint <number>', 'which checkpoint (default: the newest)', parseNumber)
+    .option('--session', 'let the session go on there, and compare its screen with the checkpoint’s picture')
+    .option('--scratch <folder>', 'where room is taken meanwhile', '/var/tmp')
+    .option('--identity [file]', `open the pod as the home that may read it (default: ${HOME_IDENTITY_FILE})`)
+    .option('--journal <file>', 'home’s own journal', JOURNAL_FILE)
+    .option(...HOME_PASSWORD_OPTION)
+    .option('--recovery-key-file <file>', 'open the pod with its recovery key; - asks for it')
+    .option('--passphrase-file <file>', 'read the passphrase from a file')
+    .description('rebuild a pod from home to see that it can be, prove every byte, and take it away again')
+    .addHelpText('after', HELP)
+    .action(async (options: DrillOptions, command: Command) => {
+      const { output } = contextOf(command);
+      if (options.home === undefined) {
+        throw new DeskPodError('USAGE', 'drill needs a home to rebuild from', { hint: 'Say --home URL.' });
+      }
+      const from = absoluteUrl(options.home);
+      rememberHomePassword(from, await askHomePassword(from, options));
+      const report = await runDrill({
+        ...{ from, scratchDir: options.scratch, resumes: options.session === true },
+        credential: await credentialOf(options),
+        onProgress: output.progress,
+        ...(options.pod === undefined ? {} : { podId: options.pod }),
+        ...(options.checkpoint === undefined ? {} : { checkpoint: options.checkpoint }),
+      });
+      // of a home elsewhere that computer keeps the journal
+      if (from.startsWith('/')) await recordDrill(new Journal(options.journal), report);
+      output.result({ ...report }, drillText(report));
+    });
+}
+
+async function credentialOf(options: DrillOptions): Promise<Credential> {
+  if (options.identity === undefined) return readCredential(options);
+  const file = options.identity === true ? HOME_IDENTITY_FILE : options.identity;
+  const known = await readHomeIdentity(file);
+  if (known !== undefined) return { homeIdentity: known.identity };
+  throw new DeskPodError('KEYRING_NO_IDENTITY', `${file}: expected the identity of this home, got no file`, {
+    hint: 'Make it with `deskpod home identity`; the owner of the pod then allows it with `deskpod home allow URL --read`.',
+  });
+}

@@ -1,0 +1,228 @@
+// One device at home, once: the pod that runs from it is asked to come home, or what lies on it is taken over sealed.
+import { realpath } from 'node:fs/promises';
+import type { DockResult, DockSignal } from '../../core/dock-machine.ts';
+import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
+import type { ProgressListener } from '../../core/progress.ts';
+import { refused } from '../../sync/dock/continuation.ts';
+import { readHomeIdentity } from '../../sync/dock/home-identity.ts';
+import {
+  type ProvenByDrill,
+  type TakeOverPlan,
+  type TakeOverReport,
+  takeOver,
+} from '../../sync/dock/take-over.ts';
+import { verifyArrival } from '../../sync/dock/verify-arrival.ts';
+import type { Home } from '../../sync/home/home.ts';
+import { parseHomeUrl } from '../../sync/home/home-url.ts';
+import { openRsyncHome } from '../../sync/home/rsync-home.ts';
+import { devicePodFolder, treePodFolder } from '../../sync/pod/pod-folder.ts';
+import { lockTree } from '../../sync/pod/tree.ts';
+import { syncFileSystem } from '../../sync/posix/sync.ts';
+import type { Place } from '../dashboard/places.ts';
+import { abandonDevice, mountDevice, pulledOut } from '../device/device.ts';
+import { stagingOf } from '../host/staging.ts';
+import type { Operations, StatusReport } from '../operation/operations.ts';
+import { readSessionNote } from '../pod/session-note.ts';
+import { callSupervisor, supervisorListens } from '../supervisor/client.ts';
+import { findTreeSocket } from '../supervisor/tree-socket.ts';
+import { fromWireError } from '../supervisor/wire.ts';
+
+/** The home that devices meet, and what it may do. */
+export interface DockSettings {
+  /** A folder of this computer. */
+  readonly homeDir: string;
+  /** The file with the identity of this home. */
+  readonly identityFile: string;
+  /** What was proven of a pod by a drill since it was last here. */
+  readonly provenOf?: (podId: string) => Promise<ProvenByDrill | undefined>;
+  readonly onProgress: ProgressListener;
+}
+
+/** Told what happens to the device, as it happens. */
+export type EmitSignal = (signal: DockSignal) => void;
+
+/**
+ * Brings what is on a device home.
+ *
+ * @throws DeskPodError DOCK_REFUSED; POD_BUSY while another process has it; DEVICE_GONE if it was pulled out; what home or
+ * its pod throws. Nothing of the device stays on this computer then, and home has its former head.
+ */
+export async function dockDevice(
+  place: Place,
+  settings: DockSettings,
+  emit: EmitSignal,
+  signal: AbortSignal,
+): Promise<void> {
+  const home = openRsyncHome(settings.homeDir);
+  const { state, cause } = await home.probe();
+  if (state !== 'ready') throw cause;
+  const socket = await listeningSocket(place);
+  if (socket !== undefined) {
+    try {
+      emit({ type: 'open' });
+      emit({ type: 'keep', result: await askPod(socket.path, place, home, settings, emit, signal) });
+    } finally {
+      socket.close();
+    }
+    return;
+  }
+  if (place.kind === 'folder') await dockTree(place, home, settings, emit, signal);
+  else await dockLocked(place, home, settings, emit, signal);
+}
+
+/** True while a supervisor answers for the pod there. */
+export async function isInUse(place: Place): Promise<boolean> {
+  const socket = await listeningSocket(place);
+  socket?.close();
+  return socket !== undefined;
+}
+
+async function listeningSocket(place: Place): Promise<{ path: string; close(): void } | undefined> {
+  const socket =
+    place.kind === 'folder'
+      ? findTreeSocket(place.path)
+      : { path: stagingOf(place.id).supervisorSocket, close: () => undefined };
+  if (socket === undefined) return undefined;
+  if (await supervisorListens(socket.path)) return socket;
+  socket.close();
+  return undefined;
+}
+
+/** The pod is open here: its supervisor makes a checkpoint, and syncs. */
+async function askPod(
+  socketPath: string,
+  { marker: { podId } }: Place,
+  home: Home,
+  { homeDir, onProgress }: DockSettings,
+  emit: EmitSignal,
+  signal: AbortSignal,
+): Promise<DockResult> {
+  const startedMs = performance.now();
+  const sinceMs = Date.now();
+  const ask = <Answer>(name: string, parameters: object): Promise<Answer> =>
+    callSupervisor<Answer>(socketPath, name, parameters, onProgress);
+  const { homes } = await ask<StatusReport>('status', {});
+  if (homes.length === 0) {
+    throw new DeskPodError('HOME_UNKNOWN', `pod ${podId} has no home`, {
+      hint: `Add this one with \`deskpod home add ${homeDir}\`.`,
+    });
+  }
+  const warnings: string[] = [];
+  emit({ type: 'checkpoint' });
+  // what keeps it from a checkpoint keeps home from nothing that is sealed already
+  await ask('checkpoint', {}).catch((error: unknown) => {
+    if (!isDeskPodError(error)) throw error;
+    warnings.push(`No checkpoint was made: ${error.message}.`);
+  });
+  signal.throwIfAborted();
+  emit({ type: 'sync' });
+  const url = await urlOfFolder(
+    homes.map((known) => known.url),
+    homeDir,
+  );
+  const outcomes = await ask<Operations['sync']['answer']>('sync', url === undefined ? {} : { url });
+  const reports = outcomes.homes.flatMap((outcome) => ('error' in outcome ? [] : [outcome]));
+  const [failed] = outcomes.homes.flatMap((outcome) => ('error' in outcome ? [outcome.error] : []));
+  if (failed !== undefined && (url !== undefined || reports.length === 0)) throw fromWireError(failed);
+  if ((await home.head(podId)) === undefined) {
+    throw new DeskPodError('HOME_UNKNOWN', `pod ${podId} does not come home to ${homeDir}`, {
+      hint: `Add it with \`deskpod home add ${homeDir}\`.`,
+    });
+  }
+  emit({ type: 'verify' });
+  await verifyArrival(homeDir, podId, sinceMs, { onProgress, signal });
+  return {
+    seq: Math.max(...reports.map(({ seq }) => seq)),
+    sentObjects: reports.reduce((sum, { sentObjects }) => sum + sentObjects, 0),
+    sentBytes: reports.reduce((sum, { sentBytes }) => sum + sentBytes, 0),
+    durationMs: performance.now() - startedMs,
+    warnings: [...warnings, ...reports.flatMap((report) => report.warnings)],
+  };
+}
+
+/** What a pod calls the home in this folder, if it reaches it as a folder. */
+async function urlOfFolder(urls: readonly string[], homeDir: string): Promise<string | undefined> {
+  const here = await realpath(homeDir);
+  for (const url of urls) {
+    const { kind, path } = parseHomeUrl(url);
+    if (kind === 'folder' && (await realpath(path).catch(() => undefined)) === here) return url;
+  }
+  return undefined;
+}
+
+/** A device that nobody has open: on return it can be unplugged. */
+async function dockLocked(
+  place: Place,
+  home: Home,
+  settings: DockSettings,
+  emit: EmitSignal,
+  signal: AbortSignal,
+): Promise<void> {
+  if ((await readSessionNote(stagingOf(place.id))) !== undefined) {
+    throw new DeskPodError('POD_BUSY', `${place.path}: its session runs without a supervisor`, {
+      hint: 'Any command takes it over: `deskpod status`.',
+    });
+  }
+  const plan = await planOf(home, settings, emit, signal);
+  const device = await mountDevice(place.path);
+  let report: TakeOverReport;
+  try {
+    emit({ type: 'open' });
+    report = await takeOver({ ...plan, place: devicePodFolder(device.mountDir, device.mountDir) });
+    await device.unmount();
+  } catch (error) {
+    if (await abandonDevice(device)) throw pulledOut(place.path, error);
+    await device.unmount().catch((failure: unknown) => {
+      // what went wrong first is told; that it is still mounted is told by whoever tries the next time
+      if (!isDeskPodError(failure)) throw failure;
+    });
+    throw error;
+  }
+  emit({ type: 'release', result: resultOf(report) });
+}
+
+/** A tree pod on a file system that others have mounted: it is written through, and they let go of it. */
+async function dockTree(
+  place: Place,
+  home: Home,
+  settings: DockSettings,
+  emit: EmitSignal,
+  signal: AbortSignal,
+): Promise<void> {
+  const plan = await planOf(home, settings, emit, signal);
+  const lock = await lockTree(place.path);
+  try {
+    emit({ type: 'open' });
+    const report = await takeOver({ ...plan, place: treePodFolder(place.path) });
+    await syncFileSystem(place.path);
+    emit({ type: 'keep', result: resultOf(report) });
+  } finally {
+    lock.release();
+  }
+}
+
+async function planOf(
+  home: Home,
+  { homeDir, identityFile, provenOf, onProgress }: DockSettings,
+  emit: EmitSignal,
+  signal: AbortSignal,
+): Promise<Omit<TakeOverPlan, 'place'>> {
+  const identity = await readHomeIdentity(identityFile);
+  if (identity === undefined) {
+    throw refused(
+      'not-allowed',
+      `this home has no identity yet, at ${identityFile}`,
+      'Make it with `deskpod home identity`; the owner of the pod then allows it with `deskpod home allow URL`.',
+    );
+  }
+  return {
+    ...{ home, homeDir, onProgress, signal },
+    identity: identity.identity,
+    onStep: (type) => emit({ type }),
+    ...(provenOf === undefined ? {} : { provenOf }),
+  };
+}
+
+function resultOf({ seq, sentObjects, sentBytes, durationMs, warnings }: TakeOverReport): DockResult {
+  return { seq, sentObjects, sentBytes, durationMs, warnings };
+}

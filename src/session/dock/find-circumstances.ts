@@ -1,0 +1,123 @@
+// What is so on this computer: what the network costs, the battery, other backups. What cannot be found out hinders nothing.
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Circumstances } from '../../core/circumstances.ts';
+import { lockHolder } from '../../sync/posix/flock.ts';
+import { ProcessError, run } from '../../sync/process.ts';
+
+/** Another program that backs up here: seen by its name, or by a file with its process id. */
+export interface OtherBackup {
+  readonly name: string;
+  /** As /proc/PID/comm has it. */
+  readonly program?: string;
+  readonly lockFile?: string;
+}
+
+/** Programs that read or write as much as we do; what deskpod itself does waits for its own locks. */
+export const OTHER_BACKUPS: readonly OtherBackup[] = [
+  'restic',
+  'borg',
+  'duplicity',
+  'rsnapshot',
+  'kopia',
+].map((program) => ({ name: program, program }));
+
+/** Where facts are found; tests give other places. */
+export interface FactPlaces {
+  readonly powerDir: string;
+  readonly procDir: string;
+  readonly others: readonly OtherBackup[];
+}
+
+const HERE: FactPlaces = { powerDir: '/sys/class/power_supply', procDir: '/proc', others: OTHER_BACKUPS };
+const BUS_TIMEOUT_MS = 3000;
+/** NetworkManager's words for a connection that costs by the byte: yes, and yes as it guesses. */
+const METERED: ReadonlySet<number> = new Set([1, 3]);
+
+/** Looks at this computer. */
+export async function findCircumstances(places: FactPlaces = HERE): Promise<Circumstances> {
+  const [isMetered, batteryLeft, otherBackups] = await Promise.all([
+    askMetered(),
+    readBattery(places.powerDir),
+    findOthers(places),
+  ]);
+  return { isMetered, batteryLeft, otherBackups };
+}
+
+/** Asks NetworkManager; undefined where it does not run. */
+async function askMetered(): Promise<boolean | undefined> {
+  const target = [
+    '--dest',
+    'org.freedesktop.NetworkManager',
+    '--object-path',
+    '/org/freedesktop/NetworkManager',
+  ];
+  const method = [
+    '--method',
+    'org.freedesktop.DBus.Properties.Get',
+    'org.freedesktop.NetworkManager',
+    'Metered',
+  ];
+  try {
+    const { stdout } = await run('gdbus', ['call', '--system', ...target, ...method], {
+      timeoutMs: BUS_TIMEOUT_MS,
+    });
+    const answer = /uint32 (\d+)/.exec(stdout)?.[1];
+    return answer === undefined ? undefined : METERED.has(Number(answer));
+  } catch (error) {
+    if (!(error instanceof ProcessError)) throw error;
+    return undefined;
+  }
+}
+
+/** What the batteries have left, if all that there are discharge or stand still and no mains is plugged in. */
+async function readBattery(powerDir: string): Promise<number | undefined> {
+  let [nowSum, fullSum] = [0, 0];
+  for (const name of await namesIn(powerDir)) {
+    const read = (file: string): Promise<string | undefined> => textAt(join(powerDir, name, file));
+    const type = await read('type');
+    if (type === 'Mains' && (await read('online')) === '1') return undefined;
+    // what is in a mouse or headset is a battery, too
+    if (type !== 'Battery' || (await read('scope')) === 'Device') continue;
+    if ((await read('status')) === 'Charging') return undefined;
+    const capacity = Number(await read('capacity'));
+    if (!Number.isFinite(capacity)) continue;
+    nowSum += capacity;
+    fullSum += 100;
+  }
+  return fullSum === 0 ? undefined : nowSum / fullSum;
+}
+
+async function findOthers({ procDir, others }: FactPlaces): Promise<string[]> {
+  const running = new Set<string>();
+  const pids = new Set<number>();
+  for (const pid of await namesIn(procDir)) {
+    if (!/^\d+$/.test(pid)) continue;
+    pids.add(Number(pid));
+    const program = await textAt(join(procDir, pid, 'comm'));
+    if (program !== undefined) running.add(program);
+  }
+  return others
+    .filter(
+      ({ program, lockFile }) =>
+        (program !== undefined && running.has(program)) ||
+        (lockFile !== undefined && pids.has(lockHolder(lockFile) ?? 0)),
+    )
+    .map(({ name }) => name);
+}
+
+async function namesIn(dir: string): Promise<string[]> {
+  return readdir(dir).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    return [];
+  });
+}
+
+async function textAt(path: string): Promise<string | undefined> {
+  try {
+    return (await readFile(path, 'utf8')).trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    return undefined;
+  }
+}

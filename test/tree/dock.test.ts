@@ -1,0 +1,324 @@
+// Tree pods that meet their home while nobody has them open: what home takes over, what it leaves alone, and what is told of it.
+// Together they take a minute: what others show in part runs with DESKPOD_TEST_EXHAUSTIVE only.
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { cp, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fromHex, toHex } from '../../src/core/bytes.ts';
+import type { DockSignal } from '../../src/core/dock-machine.ts';
+import { encodeHead, peekHead } from '../../src/core/head.ts';
+import { encodeKeyring } from '../../src/core/keyring.ts';
+import { encodeMarker } from '../../src/core/marker.ts';
+import { dockDevice } from '../../src/session/dock/dock-device.ts';
+import { identifyDevice } from '../../src/session/dock/identify-device.ts';
+import { operate } from '../../src/session/operation/operate.ts';
+import { seal } from '../../src/sync/age/age.ts';
+import { readHomeIdentity } from '../../src/sync/dock/home-identity.ts';
+import { Journal } from '../../src/sync/dock/journal.ts';
+import { hashing } from '../../src/sync/hashing.ts';
+import { encodeGrant, findGrant } from '../../src/sync/keyring/home-grant.ts';
+import { openKeyring } from '../../src/sync/keyring/unlock.ts';
+import { Repository } from '../../src/sync/repository/repository.ts';
+import { IS_EXHAUSTIVE } from '../exhaustive.ts';
+import { expectCode } from '../sync/expect-code.ts';
+import { DockLab, quiet, SETTINGS } from './dock-lab.ts';
+import { PASSPHRASE } from './tree-lab.ts';
+
+const itThoroughly = IS_EXHAUSTIVE ? it : () => undefined;
+
+describe('a locked pod that meets its home', () => {
+  let lab: DockLab;
+  beforeEach(async () => {
+    lab = await DockLab.open();
+  });
+  afterEach(() => lab.close());
+
+  const reasonOf = async (name?: string): Promise<unknown> => {
+    const { step, problem } = await lab.dock(name);
+    assert.equal(step, 'refused', JSON.stringify(problem));
+    return problem?.message;
+  };
+
+  itThoroughly('comes home sealed, is restored from there, and is told of it when it is opened', async () => {
+    await lab.tree.write('pod', 'second');
+    const { step, result } = await lab.dock();
+    assert.equal(step, 'backed-up');
+    assert.ok((result?.sentObjects ?? 0) > 0);
+    await lab.tree.restoreHere('restored', {});
+    assert.equal(await readFile(join(lab.tree.temp, 'restored', 'letter.txt'), 'utf8'), 'second');
+  });
+
+  it('has the docking in its log, and lacks nothing at home before its next sync', async () => {
+    await lab.tree.write('pod', 'second');
+    const { result } = await lab.dock();
+    assert.equal(await lab.homeSeq(), result?.seq);
+    assert.deepEqual(
+      (await lab.journal.read()).map(({ step }) => step),
+      ['noticed', 'identified', 'opened', 'syncing', 'verifying', 'backed-up'],
+    );
+    const docked = (await lab.events())
+      .map(({ event }) => event)
+      .filter(({ type }) => type === 'home.docked');
+    assert.equal(docked.length, 1);
+    const [{ missingCheckpoints } = { missingCheckpoints: -1 }] = (
+      await operate(lab.tree.dir, 'status', {}, SETTINGS)
+    ).homes;
+    assert.equal(missingCheckpoints, 0);
+    await lab.tree.write('pod', 'third');
+    await lab.tree.sync();
+    await lab.tree.requireWholeHome('pod');
+  });
+
+  itThoroughly('is at home already the second time, and says so', async () => {
+    await lab.tree.write('pod', 'second');
+    await lab.dock();
+    const { step, result } = await lab.dock();
+    assert.deepEqual([step, result?.sentObjects], ['backed-up', 0]);
+  });
+
+  itThoroughly('gives home a key that proves it and reads nothing of it', async () => {
+    const { identity } = (await readHomeIdentity(lab.identityFile)) ?? assert.fail('no identity');
+    const repository = await Repository.open(join(lab.tree.dir, '.deskpod', 'repository'));
+    const head = peekHead((await repository.readHead()) ?? assert.fail('no head'));
+    const keyring = await repository.readObject('keyrings', toHex(head.keyring));
+    const grant = (await findGrant(keyring, identity)) ?? assert.fail('no grant');
+    assert.equal(grant.secrets, undefined);
+    assert.doesNotMatch(Buffer.from(encodeGrant(grant)).toString(), /AGE-SECRET|chunk|volume/);
+    await expectCode('KEYRING_NO_IDENTITY', () => openKeyring(keyring, { homeIdentity: identity }));
+    await lab.allow(true);
+    const next = peekHead((await repository.readHead()) ?? assert.fail('no head'));
+    const readable = await repository.readObject('keyrings', toHex(next.keyring));
+    assert.equal((await openKeyring(readable, { homeIdentity: identity })).secrets.identity.length, 74);
+    const { slots } = await operate(lab.tree.dir, 'key-list', {}, SETTINGS);
+    assert.equal(slots.filter(({ kind }) => kind === 'home').length, 1, 'the former slot is replaced');
+  });
+
+  itThoroughly('is left alone without a word of its owner, and after that was taken back', async () => {
+    const credential = { passphrase: PASSPHRASE };
+    const before = await lab.homeHead();
+    await operate(
+      lab.tree.dir,
+      'key-remove',
+      { credential, slot: lab.tree.home, isConfirmed: false },
+      SETTINGS,
+    );
+    await lab.tree.write('pod', 'second');
+    assert.match(String(await reasonOf()), /does not let this home/);
+    assert.deepEqual(await lab.homeHead(), before);
+  });
+
+  itThoroughly('is left alone where home has nothing of it yet', async () => {
+    await rename(join(lab.tree.home, 'pods', lab.tree.podId), join(lab.tree.temp, 'elsewhere'));
+    assert.match(String(await reasonOf()), /has nothing of pod/);
+  });
+
+  it('is not taken for another that somebody made to look like it', async () => {
+    await lab.tree.write('pod', 'second');
+    const { recipient } = (await readHomeIdentity(lab.identityFile)) ?? assert.fail('no identity');
+    await cp(lab.tree.dir, join(lab.tree.temp, 'forged'), { recursive: true });
+    const podId = fromHex(lab.tree.podId);
+    const sealing = { hashing, logKey: new Uint8Array(32).fill(7) };
+    const dir = join(lab.tree.temp, 'forged', '.deskpod');
+    const repository = await Repository.open(join(dir, 'repository'));
+    const grant = encodeGrant({ podId, url: lab.tree.home, logKey: sealing.logKey, secrets: undefined });
+    const slot = {
+      kind: 'home' as const,
+      label: 'x',
+      createdAtMs: 0,
+      sealed: await seal(grant, { recipient }),
+    };
+    const { name } = await repository.putObject(
+      'keyrings',
+      encodeKeyring({ podId, generation: 9, slots: [slot] }, sealing),
+    );
+    const former = peekHead((await repository.readHead()) ?? assert.fail('no head'));
+    await repository.writeHead(encodeHead({ ...former, seq: 9999, keyring: fromHex(name) }, sealing));
+    const marker = { ...former, kind: 'tree', isTwin: false, placeId: new Uint8Array(16) } as const;
+    await writeFile(join(dir, 'deskpod.pod'), encodeMarker(marker, sealing));
+    const before = await lab.homeHead();
+    assert.match(String(await reasonOf('forged')), /says otherwise/);
+    assert.deepEqual(await lab.homeHead(), before);
+  });
+
+  it('goes home with one of two copies; the other one is left for its owner, and becomes a branch', async () => {
+    await cp(lab.tree.dir, join(lab.tree.temp, 'copy'), { recursive: true });
+    await lab.tree.write('pod', 'one way');
+    await lab.tree.write('copy', 'another way');
+    await lab.tree.write('copy', 'and further');
+    assert.equal((await lab.dock('pod')).step, 'backed-up');
+    const head = await lab.homeHead();
+    assert.match(String(await reasonOf('copy')), /different ways/);
+    assert.deepEqual(await lab.homeHead(), head);
+    await lab.tree.requireWholeHome('pod');
+    assert.ok((await lab.tree.report('copy')).branch !== undefined);
+  });
+
+  itThoroughly('that went back in time takes nothing back at home', async () => {
+    await cp(lab.tree.dir, join(lab.tree.temp, 'old'), { recursive: true });
+    await lab.tree.write('pod', 'second');
+    await lab.dock('pod');
+    const head = await lab.homeHead();
+    assert.match(String(await reasonOf('old')), /has more of pod/);
+    assert.deepEqual(await lab.homeHead(), head);
+  });
+
+  itThoroughly(
+    'whose device gives other bytes than it should leaves home as it was, and comes home once it is healed',
+    async () => {
+      const packsDir = join(lab.tree.dir, '.deskpod', 'repository', 'packs');
+      const former = new Set(await readdir(packsDir, { recursive: true }));
+      await writeFile(join(lab.tree.dir, 'big.bin'), randomBytes(200_000));
+      await lab.tree.write('pod', 'second');
+      const fresh = (await readdir(packsDir, { recursive: true })).find(
+        (name) => name.endsWith('.age') && !former.has(name),
+      );
+      const pack = join(packsDir, fresh ?? assert.fail('no new pack'));
+      const whole = await readFile(pack);
+      await writeFile(pack, Buffer.from(whole).fill(0, 300, 340));
+      const before = await lab.homeHead();
+      const { step, problem } = await lab.dock();
+      assert.deepEqual([step, problem?.code], ['failed', 'OBJECT_DAMAGED']);
+      assert.deepEqual(await lab.homeHead(), before);
+      await writeFile(pack, whole);
+      assert.equal((await lab.dock()).step, 'backed-up');
+      await lab.tree.requireWholeHome('pod');
+    },
+  );
+
+  itThoroughly('finds home gone, and comes home when it is back', async () => {
+    await lab.tree.write('pod', 'second');
+    await rename(lab.tree.home, `${lab.tree.home}-away`);
+    const { step, problem } = await lab.dock();
+    assert.deepEqual([step, problem?.code], ['failed', 'HOME_NOT_FOUND']);
+    await rename(`${lab.tree.home}-away`, lab.tree.home);
+    assert.equal((await lab.dock()).step, 'backed-up');
+  });
+
+  itThoroughly('leaves home its former head when it is stopped before home’s head moves', async () => {
+    await lab.tree.write('pod', 'second');
+    const before = await lab.homeHead();
+    for (const at of ['open', 'sync', 'verify'] as const) {
+      const stop = new AbortController();
+      const emit = ({ type }: DockSignal): void => {
+        if (type === at) stop.abort();
+      };
+      const settings = { homeDir: lab.tree.home, identityFile: lab.identityFile, onProgress: quiet };
+      await assert.rejects(dockDevice(await identifyDevice(lab.tree.dir), settings, emit, stop.signal));
+      assert.deepEqual(await lab.homeHead(), before, at);
+    }
+    assert.equal((await lab.dock()).step, 'backed-up');
+    await lab.tree.requireWholeHome('pod');
+  });
+
+  itThoroughly('takes a file that is no note of a home for none, and takes it away', async () => {
+    const note = join(lab.tree.dir, '.deskpod', 'deskpod.note');
+    await mkdir(note);
+    const notices: string[] = [];
+    await operate(lab.tree.dir, 'status', {}, { ...SETTINGS, onNotice: (text) => notices.push(text) });
+    assert.match(notices.join(), /was none/);
+    await writeFile(note, 'x');
+    await operate(lab.tree.dir, 'status', {}, SETTINGS);
+    assert.ok(!(await readdir(join(lab.tree.dir, '.deskpod'))).includes('deskpod.note'));
+  });
+
+  itThoroughly('writes every step into home’s journal, which a power cut cannot spoil', async () => {
+    await lab.tree.write('pod', 'second');
+    await lab.dock();
+    const steps = (await lab.journal.read()).map(({ step }) => step);
+    assert.deepEqual(steps, ['noticed', 'identified', 'opened', 'syncing', 'verifying', 'backed-up']);
+    await writeFile(lab.journal.path, '{"v":1,"atMs":1,"type":"dock.st', { flag: 'a' });
+    const again = new Journal(lab.journal.path);
+    await again.add('dock.step', { step: 'last' });
+    assert.deepEqual(
+      (await again.read()).map(({ step }) => step),
+      [...steps, 'last'],
+    );
+  });
+});
+
+describe('a dock', () => {
+  let lab: DockLab;
+  beforeEach(async () => {
+    lab = await DockLab.open();
+  });
+  afterEach(() => lab.close());
+
+  itThoroughly('notices what comes and goes, and brings home what has come', async () => {
+    const media = join(lab.tree.temp, 'media');
+    await mkdir(media);
+    const watching = lab.watch(media);
+    const path = join(media, 'stick');
+    await lab.tree.write('pod', 'second');
+    await rename(lab.tree.dir, path);
+    await watching.until(path, 'backed-up');
+    await rename(path, lab.tree.dir);
+    assert.equal((await watching.until(path, 'gone')).interrupted, undefined);
+    await lab.tree.write('pod', 'third');
+    await rename(lab.tree.dir, path);
+    const { result } = await watching.until(path, 'backed-up');
+    assert.equal(await lab.homeSeq(), result?.seq);
+    await watching.end();
+  });
+
+  itThoroughly('waits while something is in the way, says so, and goes on by itself', async () => {
+    const media = join(lab.tree.temp, 'media');
+    await mkdir(media);
+    await lab.tree.write('pod', 'second');
+    lab.obstacles = ['another backup runs: restic'];
+    const watching = lab.watch(media);
+    const path = join(media, 'stick');
+    await rename(lab.tree.dir, path);
+    const { reasons } = await watching.until(path, 'waiting');
+    assert.deepEqual(reasons, lab.obstacles);
+    lab.obstacles = [];
+    await watching.until(path, 'backed-up');
+  });
+
+  itThoroughly('asks a pod that is watched for a checkpoint and a sync', async () => {
+    const watching = lab.tree.program.start(['watch', lab.tree.dir]);
+    assert.ok((await watching.progress(({ step }) => step.startsWith('watching'))) !== undefined);
+    await writeFile(join(lab.tree.dir, 'letter.txt'), 'written under watch');
+    const { step, result } = await lab.dock();
+    assert.equal(step, 'backed-up');
+    assert.equal(await lab.homeSeq(), result?.seq);
+    const steps = (await lab.journal.read()).map((entry) => entry.step);
+    assert.deepEqual(steps.slice(-4), ['checkpointing', 'syncing', 'verifying', 'backed-up']);
+    watching.kill('SIGTERM');
+    await watching.ended;
+    await lab.tree.restoreHere('restored', {});
+    assert.equal(
+      await readFile(join(lab.tree.temp, 'restored', 'letter.txt'), 'utf8'),
+      'written under watch',
+    );
+  });
+
+  it('brings home what is there once, as a command, and ends', async () => {
+    await lab.tree.write('pod', 'second');
+    const config = join(lab.tree.temp, 'dock.json');
+    await writeFile(
+      config,
+      JSON.stringify({
+        ...{ home: lab.tree.home, watch: [lab.tree.temp], identity: lab.identityFile },
+        ...{ journal: lab.journal.path, keep: { last: 3 }, checkShare: '100%', otherBackups: [] },
+      }),
+    );
+    const answer = await lab.tree.program.answer<{
+      devices: { path: string; step: string }[];
+      upkeep: { kind: string; isDone: boolean }[];
+    }>(['dock', '--once', '--config', config]);
+    assert.deepEqual(
+      answer.devices.map(({ path, step }) => [path, step]),
+      [[lab.tree.dir, 'backed-up']],
+    );
+    assert.deepEqual(
+      answer.upkeep.map(({ kind, isDone }) => [kind, isDone]),
+      [
+        ['prune', true],
+        ['check', true],
+      ],
+    );
+    await writeFile(config, JSON.stringify({ home: lab.tree.home, keep: { daily: 'many' } }));
+    await lab.tree.program.failure('USAGE', ['dock', '--once', '--config', config]);
+    await lab.tree.program.failure('USAGE', ['dock', '--once', '--config', `${config}-none`]);
+  });
+});

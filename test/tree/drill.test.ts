@@ -1,0 +1,131 @@
+// Restore drills of tree pods, and what home does for itself: what is proven, what is found, and that nothing else changes.
+// Some take seconds: those run with DESKPOD_TEST_EXHAUSTIVE only.
+import assert from 'node:assert/strict';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { HomeUpkeep } from '../../src/session/dock/upkeep-home.ts';
+import { runDrill } from '../../src/session/drill/run-drill.ts';
+import { operate } from '../../src/session/operation/operate.ts';
+import { readHomeIdentity } from '../../src/sync/dock/home-identity.ts';
+import { checkHomeSample } from '../../src/sync/verify/home-sample.ts';
+import { IS_EXHAUSTIVE } from '../exhaustive.ts';
+import { expectCode } from '../sync/expect-code.ts';
+import { DockLab, quiet, SETTINGS } from './dock-lab.ts';
+import { filesBelow, PASSPHRASE } from './tree-lab.ts';
+
+const itThoroughly = IS_EXHAUSTIVE ? it : () => undefined;
+const HOUR_MS = 3_600_000;
+
+describe('a restore drill', () => {
+  let lab: DockLab;
+  beforeEach(async () => {
+    lab = await DockLab.open({ mayRead: true });
+    await lab.tree.sync();
+  });
+  afterEach(() => lab.close());
+
+  const drill = () =>
+    runDrill({
+      ...{ from: lab.tree.home, resumes: true, scratchDir: lab.tree.temp, onProgress: quiet },
+      credential: { passphrase: PASSPHRASE },
+    });
+
+  const upkeep = (plan: ConstructorParameters<typeof HomeUpkeep>[0]['plan']) =>
+    new HomeUpkeep(
+      {
+        ...{ homeDir: lab.tree.home, identityFile: lab.identityFile, plan, policy: { last: 1 } },
+        ...{ checkShare: 1, resumes: true, scratchDir: lab.tree.temp },
+      },
+      lab.journal,
+      quiet,
+    ).run();
+
+  itThoroughly(
+    'proves every byte, changes nothing at home, fences no device, and leaves nothing behind',
+    async () => {
+      const before = await filesBelow(lab.tree.home);
+      const { podKind, hasSession, fileCount, durationMs } = await drill();
+      assert.deepEqual([podKind, hasSession], ['tree', false]);
+      assert.ok(fileCount > 0 && durationMs > 0);
+      assert.deepEqual(await filesBelow(lab.tree.home), before);
+      const left = await readdir(lab.tree.temp, { recursive: true });
+      assert.deepEqual(
+        left.filter((name) => name.startsWith('deskpod-') && name.includes('/')),
+        [],
+      );
+      await lab.tree.write('pod', 'goes on');
+      assert.equal((await lab.tree.report('pod')).branch, undefined);
+    },
+  );
+
+  itThoroughly('fails where home lacks something or has it damaged, and says which', async () => {
+    const packsDir = join(lab.tree.home, 'pods', lab.tree.podId, 'packs');
+    const name = (await readdir(packsDir, { recursive: true })).find((each) => each.endsWith('.age'));
+    const pack = join(packsDir, name ?? assert.fail('no pack'));
+    const bytes = await readFile(pack);
+    await writeFile(pack, Buffer.from(bytes).fill(0, 250, 280));
+    await expectCode('HOME_DAMAGED', drill);
+    const { damaged } = await checkHomeSample(lab.tree.home, { share: 1, after: undefined });
+    assert.deepEqual(damaged, [`pods/${lab.tree.podId}/packs/${name}`]);
+  });
+
+  it('is done by home itself where it may read the pod, and reaches the pod’s log when that comes home', async () => {
+    const outcomes = await upkeep({ drill: { everyMs: HOUR_MS } });
+    assert.deepEqual(
+      outcomes.map(({ kind, podId, isDone }) => [kind, podId, isDone]),
+      [['drill', lab.tree.podId, true]],
+    );
+    assert.deepEqual(await upkeep({ drill: { everyMs: HOUR_MS } }), [], 'it is not due again');
+    await lab.dock();
+    const { provenRestore } = await operate(lab.tree.dir, 'status', {}, SETTINGS);
+    assert.equal(provenRestore?.url, lab.tree.home);
+    assert.ok((provenRestore?.durationMs ?? 0) > 0);
+    const text = (await lab.tree.program.run(['status', ...lab.tree.at])).stdout;
+    assert.match(text, /restored +last proven .* ago .*; would take /);
+    await lab.dock();
+    const proven = (await lab.events()).filter(({ event }) => event.type === 'restore.proven');
+    assert.equal(proven.length, 1, 'it is told once');
+  });
+
+  itThoroughly('is not done by home where it may not read the pod', async () => {
+    await lab.allow(false);
+    await lab.tree.sync();
+    assert.deepEqual(await upkeep({ drill: { everyMs: HOUR_MS } }), []);
+    const { identity } = (await readHomeIdentity(lab.identityFile)) ?? assert.fail('no identity');
+    await expectCode('KEYRING_NO_IDENTITY', () =>
+      runDrill({
+        ...{ from: lab.tree.home, resumes: false, scratchDir: lab.tree.temp, onProgress: quiet },
+        credential: { homeIdentity: identity },
+      }),
+    );
+  });
+
+  itThoroughly('is a command, too', async () => {
+    const args = [
+      'drill',
+      '--home',
+      lab.tree.home,
+      '--scratch',
+      lab.tree.temp,
+      '--journal',
+      lab.journal.path,
+    ];
+    const answer = await lab.tree.program.answer<{ checkpoint: number; podKind: string }>(args);
+    assert.deepEqual([answer.podKind, answer.checkpoint], ['tree', 1]);
+    await lab.tree.program.answer([...args, '--identity', lab.identityFile]);
+    await lab.tree.program.failure('USAGE', ['drill']);
+  });
+
+  itThoroughly('has a home check itself in parts that meet everything in turn', async () => {
+    const whole = await checkHomeSample(lab.tree.home, { share: 1, after: undefined });
+    const met = new Set<string>();
+    let after: string | undefined;
+    for (let turn = 0; turn < whole.totalObjects; turn++) {
+      const { until, checkedObjects } = await checkHomeSample(lab.tree.home, { share: 0.0001, after });
+      assert.equal(checkedObjects, 1);
+      met.add(until ?? '');
+      after = until;
+    }
+    assert.equal(met.size, whole.totalObjects);
+  });
+});
