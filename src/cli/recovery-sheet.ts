@@ -1,35 +1,28 @@
 // The sheet of paper with a recovery key: what it opens, the key to type and to scan, and what to do with it.
 import { RECOVERY_KEY_PREFIX, recoveryKeyGroups } from '../core/recovery-key.ts';
+import { type RecoverySheet, sheetCode } from '../core/recovery-sheet.ts';
 import { qrSvg, qrText } from './qr-code.ts';
 import { formatMoment } from './units.ts';
-
-/** What a sheet says. */
-export interface RecoverySheet {
-  readonly podName: string;
-  readonly podId: string;
-  readonly label: string;
-  readonly createdAtMs: number;
-  readonly recoveryKey: string;
-}
 
 const TYPING =
   'Spaces, line breaks and lower case do not matter when it is typed; its last six letters find typing errors.';
 const USE =
   'When the passphrase is forgotten, deskpod keys change --recovery-key-file - asks for this key; when the device is ' +
-  'lost, deskpod restore --from HOME --to DEVICE --recovery-key-file - does.';
+  'lost, deskpod restore asks for this sheet, on any computer that reaches a home of the pod.';
+const BLANK = '_'.repeat(40);
 const CARE =
   'Keep this sheet away from the device, for whoever has both reads everything; if a stranger has seen it, run ' +
   'deskpod keys recovery --replace.';
 
 /** The sheet for a terminal, or for a printer that takes text. */
 export function sheetText(sheet: RecoverySheet, background: 'dark' | 'light'): string {
-  const rows = factsOf(sheet).map(([name, value]) => `${name.padEnd(6)} ${value}`);
+  const rows = sheetFacts(sheet).map(([name, value]) => `${name.padEnd(6)} ${value}`);
   const key = [RECOVERY_KEY_PREFIX, ...recoveryKeyGroups(sheet.recoveryKey).map((line) => line.join(' '))];
   return [
     'DeskPod recovery key',
     ...rows,
     '',
-    qrText(sheet.recoveryKey, background),
+    qrText(sheetCode(sheet), background),
     '',
     ...key.map((line) => `    ${line}`),
     '',
@@ -42,7 +35,9 @@ export function sheetText(sheet: RecoverySheet, background: 'dark' | 'light'): s
 
 /** The sheet as a page without anything from elsewhere, for a printer. */
 export function sheetHtml(sheet: RecoverySheet): string {
-  const rows = factsOf(sheet).map(([name, value]) => `<tr><th>${name}</th><td>${escaped(value)}</td></tr>`);
+  const rows = sheetFacts(sheet).map(
+    ([name, value]) => `<tr><th>${name}</th><td>${escaped(value)}</td></tr>`,
+  );
   const key = [RECOVERY_KEY_PREFIX, ...recoveryKeyGroups(sheet.recoveryKey).map((line) => line.join(' '))];
   return `<!doctype html>
 <html lang="en">
@@ -68,16 +63,19 @@ ${sheetSvg(sheet)}
 }
 
 /** The QR code alone. */
-export function sheetSvg({ recoveryKey }: RecoverySheet): string {
-  return qrSvg(recoveryKey);
+export function sheetSvg(sheet: RecoverySheet): string {
+  return qrSvg(sheetCode(sheet));
 }
 
-function factsOf({ podName, podId, label, createdAtMs }: RecoverySheet): [string, string][] {
+/** The rows of a sheet above its key: what each is called, and what it says. */
+export function sheetFacts({ podName, podId, label, createdAtMs, homes }: RecoverySheet): [string, string][] {
   return [
     ['pod', podName],
     ['id', podId],
     ['slot', label],
     ['made', formatMoment(createdAtMs)],
+    // to be filled in by hand where there is none yet
+    ...(homes.length === 0 ? [BLANK] : homes).map((url): [string, string] => ['home', url]),
   ];
 }
 

@@ -178,6 +178,7 @@ const OPERATIONS: Documented<Operations> = {
       recoveryKey: ALWAYS,
       podId: ALWAYS,
       podName: ALWAYS,
+      homes: ALWAYS,
     },
   ],
   'key-prove': [{ credential: ALWAYS }, { podName: ALWAYS, passkeys: ALWAYS }],

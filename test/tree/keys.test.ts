@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import decodeQR from 'qr/decode.js';
 import { sheetHtml, sheetSvg, sheetText } from '../../src/cli/recovery-sheet.ts';
+import { sheetCode } from '../../src/core/recovery-sheet.ts';
 import { operate } from '../../src/session/operation/operate.ts';
 import type { KeyChangeReport, KeyReport, RecoveryReport } from '../../src/sync/pod/change-keys.ts';
 import { openTreeLab, PASSPHRASE, type TreeLab } from './tree-lab.ts';
@@ -16,6 +17,7 @@ const sheet = {
   label: 'notary',
   createdAtMs: 0,
   recoveryKey: 'AGE-SECRET-KEY-1QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7LQPZRY9X8GF2TVDW0S3JN54KHC',
+  homes: ['/srv/home', 'ssh://me@house:22/srv/pods'],
 };
 
 /** What a camera reads from modules, `true` being dark. */
@@ -44,8 +46,15 @@ describe('the sheet of a recovery key', () => {
   it('is scanned from a dark terminal and from paper, and names pod, slot and date', () => {
     for (const ground of ['dark', 'light'] as const) {
       const text = sheetText(sheet, ground);
-      assert.equal(scan(modulesOf(text, ground)), sheet.recoveryKey);
-      for (const part of [sheet.podId, 'notary', '1970-01-01', 'AGE-SECRET-KEY-1\n', 'QPZR Y9X8'])
+      assert.equal(scan(modulesOf(text, ground)), sheetCode(sheet));
+      for (const part of [
+        sheet.podId,
+        ...sheet.homes,
+        'notary',
+        '1970-01-01',
+        'AGE-SECRET-KEY-1\n',
+        'QPZR Y9X8',
+      ])
         assert.ok(text.includes(part), part);
     }
   });
@@ -64,7 +73,7 @@ describe('the sheet of a recovery key', () => {
       const row = modules[y] ?? assert.fail();
       row[x] = true;
     }
-    assert.equal(scan(modules), sheet.recoveryKey);
+    assert.equal(scan(modules), sheetCode(sheet));
   });
 });
 

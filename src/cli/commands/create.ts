@@ -69,7 +69,7 @@ export function registerCreate(program: Command): void {
               ...(hasLimitOptions(options) ? { limits: limitsWith({}, options) } : {}),
               ...(options.cpuBaseline === undefined ? {} : { processorLevel: options.cpuBaseline }),
             });
-      const sheet = { ...created, podName: name, label: 'recovery key', createdAtMs: Date.now() };
+      const sheet = { ...created, podName: name, label: 'recovery key', createdAtMs: Date.now(), homes: [] };
       const { sizeBytes, runtimeBytes } = { sizeBytes: undefined, runtimeBytes: 0, ...created };
       const carried = runtimeBytes === 0 ? '' : `, ${formatBytes(runtimeBytes)} of it the runtime`;
       const size = sizeBytes === undefined ? '' : ` (${formatBytes(sizeBytes)}${carried})`;

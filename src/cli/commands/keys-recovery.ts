@@ -1,10 +1,10 @@
 // deskpod keys recovery: a new recovery key, and the sheet to keep it on.
 import type { Command } from 'commander';
-import { DeskPodError } from '../../core/errors.ts';
+import type { RecoverySheet } from '../../core/recovery-sheet.ts';
 import { findPod } from '../../session/operation/target.ts';
-import type { RecoveryReport } from '../../sync/pod/change-keys.ts';
+import { type RecoveryReport, sheetOf } from '../../sync/pod/change-keys.ts';
 import { contextOf, operateOn } from '../context.ts';
-import { type RecoverySheet, sheetHtml, sheetSvg, sheetText } from '../recovery-sheet.ts';
+import { sheetHtml, sheetSvg, sheetText } from '../recovery-sheet.ts';
 import { revocationOf } from '../revocation.ts';
 import { reserveSecretFile, type SecretFile } from '../secret-file.ts';
 
@@ -76,10 +76,4 @@ async function tellRecovery(
   ];
   output.result({ ...report, files: written }, lines.join('\n').trimEnd());
   for (const error of failures) output.complain(error);
-}
-
-function sheetOf({ added, recoveryKey, podId, podName }: RecoveryReport): RecoverySheet {
-  const [slot] = added;
-  if (slot === undefined) throw new DeskPodError('KEYRING_DAMAGED', 'keyring: the new slot is not in it');
-  return { podName, podId, label: slot.label, createdAtMs: slot.createdAtMs, recoveryKey };
 }

@@ -5,6 +5,7 @@ import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { findSlot, requireLabel, requireOpenable, requireRoom } from '../../core/key-slots.ts';
 import { type KeyringSlot, type SlotKind, slotIdOf } from '../../core/keyring.ts';
 import { isPasskey, type Passkey, type PasskeyRequest } from '../../core/passkey-slot.ts';
+import type { RecoverySheet } from '../../core/recovery-sheet.ts';
 import { hashing } from '../hashing.ts';
 import {
   addPasskeySlot,
@@ -47,6 +48,8 @@ export interface RecoveryReport extends KeyChangeReport {
   readonly recoveryKey: string;
   readonly podId: string;
   readonly podName: string;
+  /** URLs of the pod's homes, which its sheet names. */
+  readonly homes: readonly string[];
 }
 
 /** A passphrase to be taken on. */
@@ -179,7 +182,15 @@ export async function addRecoveryKey(
   const next = await addRecoverySlot(proven, { label, createdAtMs: Date.now() }, replaced);
   const { recoveryKey } = next;
   const report = await commit(pod, proven, next, { recoveryKey });
-  return { ...report, recoveryKey, podId: pod.state.podId, podName: pod.state.name };
+  const { podId, name: podName, homes } = pod.state;
+  return { ...report, recoveryKey, podId, podName, homes: homes.map(({ url }) => url) };
+}
+
+/** The sheet of a new recovery key. */
+export function sheetOf({ added, recoveryKey, podId, podName, homes }: RecoveryReport): RecoverySheet {
+  const [slot] = added;
+  if (slot === undefined) throw new DeskPodError('KEYRING_DAMAGED', 'keyring: the new slot is not in it');
+  return { podName, podId, label: slot.label, createdAtMs: slot.createdAtMs, recoveryKey, homes };
 }
 
 /**
