@@ -47,6 +47,7 @@ const root = objectOf({
   depth: (value) => count(value) && Number(value) <= ROOT_DEPTH_MAX,
   sizeBytes: count,
 });
+const awaited = objectOf({ packCount: count, sizeBytes: count });
 const reason = oneOf<CheckpointReason>({
   suspend: true,
   live: true,
@@ -92,7 +93,14 @@ const SHAPES: Shapes = {
   'device.moved': { place: text },
   'device.forked': { deviceId: id, cause: oneOf<DeviceForked['cause']>({ asked: true, found: true }) },
   'device.promoted': { deviceId: id, epoch: count, urls: listOf(text) },
-  'restore.completed': { url: text, epoch: count, deviceId: id, checkpoint: count, vault },
+  'restore.completed': {
+    url: text,
+    epoch: count,
+    deviceId: id,
+    checkpoint: count,
+    vault,
+    awaited: maybe(awaited),
+  },
   'restore.proven': {
     url: text,
     checkpoint: count,

@@ -1,6 +1,6 @@
 // Every event of a log in the words of people: one sentence, what it is about, and whether one should look at it.
 import { type Doubt, describeDoubt } from './checkpoint-doubt.ts';
-import type { CheckpointReason, PodEvent, VerifyCompleted } from './events.ts';
+import type { CheckpointReason, PodEvent, RestoreCompleted, VerifyCompleted } from './events.ts';
 import { countOf, formatBytes, formatDuration } from './quantities.ts';
 import { describeSchedule } from './schedule-words.ts';
 import type { SessionLimits } from './session-limits.ts';
@@ -17,7 +17,8 @@ export interface EventWords {
   readonly text: string;
 }
 
-const REASONS: Readonly<Record<CheckpointReason, string>> = {
+/** Why a checkpoint was made, as part of a sentence. */
+export const REASONS: Readonly<Record<CheckpointReason, string>> = {
   suspend: 'at a suspend',
   live: 'while the session went on',
   files: 'of the files',
@@ -156,7 +157,7 @@ export function explainEvent(event: PodEvent): EventWords {
     case 'restore.completed':
       return notable(
         'device',
-        `The pod was rebuilt from ${event.url} up to checkpoint ${event.checkpoint}; this is device ${short(event.deviceId)} in epoch ${event.epoch}.`,
+        `The pod was rebuilt from ${event.url} up to checkpoint ${event.checkpoint}; this is device ${short(event.deviceId)} in epoch ${event.epoch}.${awaitedText(event)}`,
       );
     case 'restore.proven': {
       const session = event.hasSession ? ', and its session went on there' : '';
@@ -269,4 +270,9 @@ function verifyWords(event: VerifyCompleted): EventWords {
 function unknownWords(event: never): EventWords {
   const { type } = event as PodEvent;
   return usual('settings', `Something that this version has no words for: ${type}.`);
+}
+
+function awaitedText({ awaited }: RestoreCompleted): string {
+  if (awaited === undefined) return '';
+  return ` Older checkpoints need ${countOf(awaited.packCount, 'pack')} more, ${formatBytes(awaited.sizeBytes)}, which come later.`;
 }

@@ -1,4 +1,5 @@
 // Every fact that a log can hold. Events are forever: a changed shape gets a new `v`, an old one is never edited.
+import type { AwaitedHistory } from './awaited-history.ts';
 import type { Doubt } from './checkpoint-doubt.ts';
 import type { ProcessorLevel } from './processor.ts';
 import type { Root } from './root.ts';
@@ -270,6 +271,8 @@ export interface RestoreCompleted {
   readonly checkpoint: number;
   /** How the new device's vault is encrypted. */
   readonly vault: PodCreated['vault'];
+  /** Packs that come after it, which older checkpoints need; absent if all were there. */
+  readonly awaited?: AwaitedHistory;
 }
 
 /** The pod was rebuilt from a home to see that it can be, somewhere that was removed again. */

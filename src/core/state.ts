@@ -1,5 +1,6 @@
 // The state of a pod: a pure fold of its log.
 import { type Append, appendInRun, appendToCopy } from './append.ts';
+import { type AwaitedHistory, awaitedAfter } from './awaited-history.ts';
 import type { Doubt } from './checkpoint-doubt.ts';
 import type { CheckpointSealed, LoggedEvent, PodKind, VerifyCompleted, VerifyDepth } from './events.ts';
 import { type CarriedRuntime, type HomeState, homesAfter, homesPromoted } from './home-state.ts';
@@ -132,6 +133,8 @@ export interface PodState {
   readonly verifications: readonly VerificationState[];
   /** The last rebuild of the pod from a home, a drill or not: what that home has can be restored, as far as it went. */
   readonly provenRestore: ProvenRestore | undefined;
+  /** What a restore left for later, and is not known to be here yet. */
+  readonly awaited: AwaitedHistory | undefined;
 }
 
 /** The state before the first event. */
@@ -168,6 +171,7 @@ export const INITIAL_STATE: PodState = {
   useDays: [],
   verifications: [],
   provenRestore: undefined,
+  awaited: undefined,
 };
 
 /**
@@ -283,6 +287,7 @@ export function evolve(state: PodState, logged: LoggedEvent, append: Append = ap
         vault,
         session,
         provenRestore: { url: event.url, checkpoint, seq, atMs },
+        awaited: event.awaited,
       };
     }
     case 'restore.proven': {
@@ -292,7 +297,11 @@ export function evolve(state: PodState, logged: LoggedEvent, append: Append = ap
     }
     case 'verify.completed':
       return event.isWhole
-        ? { ...next, verifications: verifiedAt(state.verifications, event, seq, atMs) }
+        ? {
+            ...next,
+            verifications: verifiedAt(state.verifications, event, seq, atMs),
+            awaited: awaitedAfter(state.awaited, event),
+          }
         : next;
     case 'object.healed':
     case 'watch.gap':

@@ -53,6 +53,7 @@ const OPTIONAL: { readonly [K in Optional]: true } = {
   'checkpoint.sealed images': true,
   'checkpoint.sealed base': true,
   'checkpoint.doubted number': true,
+  'restore.completed awaited': true,
   'session.limited memoryBytes': true,
   'session.limited processCount': true,
   'session.limited processorCount': true,

@@ -84,6 +84,7 @@ const OPERATIONS: Documented<Operations> = {
       moved: ALWAYS,
       verifications: ALWAYS,
       provenRestore: ALWAYS,
+      awaited: ALWAYS,
     },
   ],
   log: [

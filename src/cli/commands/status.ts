@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { describeDoubt } from '../../core/checkpoint-doubt.ts';
 import type { WorkSpan } from '../../core/missing-work.ts';
-import { formatAge } from '../../core/quantities.ts';
+import { countOf, formatAge } from '../../core/quantities.ts';
 import type { HomeReport, StatusReport } from '../../session/operation/operations.ts';
 import { notCrossedText } from '../../sync/files/inner-mounts.ts';
 import { movedText } from '../../sync/pod/marker-file.ts';
@@ -52,6 +52,11 @@ function describeStatus(report: StatusReport): string {
   const { provenRestore } = report;
   if (provenRestore !== undefined) {
     lines.push(`restored    ${describeRestore(provenRestore)}`);
+  }
+  const { awaited } = report;
+  if (awaited !== undefined) {
+    const what = `${countOf(awaited.packCount, 'pack')} of older checkpoints, ${formatBytes(awaited.sizeBytes)}`;
+    lines.push(`awaited     ${what}: they come while the session runs, or with deskpod verify`);
   }
   return lines.join('\n');
 }

@@ -19,6 +19,8 @@ export const VAULT_FILE_NAME = 'vault.luks';
 export const RUNTIME_NAME = 'runtime.erofs';
 /** The script that starts it. */
 export const ENTRY_NAME = 'deskpod';
+/** An empty file, from before a restore writes anything else to a device until its marker is there. */
+export const RESTORE_NOTE = 'deskpod.restoring';
 /** What a file of the runtime is called while it is written. */
 export const UNFINISHED_SUFFIX = '.new';
 
@@ -30,6 +32,7 @@ const EXPECTED = [
   { name: RUNTIME_NAME, kind: 'file' },
   { name: ENTRY_NAME, kind: 'file' },
   { name: NOTE_NAME, kind: 'file' },
+  { name: RESTORE_NOTE, kind: 'file' },
 ] as const;
 
 /**

@@ -7,6 +7,7 @@ import { requireRoot } from '../host/root-rights.ts';
 import {
   ENTRY_NAME,
   MARKER_NAME,
+  RESTORE_NOTE,
   RUNTIME_NAME,
   UNFINISHED_SUFFIX,
   VAULT_FILE_NAME,
@@ -29,7 +30,7 @@ const FILE_SYSTEM_BYTES = 64 * 1024 * 1024; // 64 MiB
 
 /** What is on a device while a pod is being made there. */
 const UNFINISHED: ReadonlySet<string> = new Set([
-  ...['lost+found', 'repository', VAULT_NAME, VAULT_FILE_NAME],
+  ...['lost+found', 'repository', VAULT_NAME, VAULT_FILE_NAME, RESTORE_NOTE],
   ...[RUNTIME_NAME, ENTRY_NAME].flatMap((name) => [name, `${name}${UNFINISHED_SUFFIX}`]),
 ]);
 
@@ -69,7 +70,7 @@ export async function formatDevice(request: FormatRequest): Promise<FormattedDev
     throw new DeskPodError('USAGE', `${request.path}: an image file that is to be made needs a size`, {
       hint: 'give one with --size, such as --size 8G',
     });
-  requireSize(request.path, sizeBytes, request);
+  requireDeviceSize(request.path, sizeBytes, request);
   if (existing !== undefined) {
     await requireUnused(existing);
     if (request.force !== true) await requireEmpty(existing);
@@ -118,10 +119,11 @@ async function findFolder(path: string): Promise<void> {
   }
 }
 
-function requireSize(
+/** @throws DeskPodError DEVICE_TOO_SMALL for one without room for what is to be put on it */
+export function requireDeviceSize(
   path: string,
   sizeBytes: number,
-  { contentBytes = 0, runtimeBytes = 0 }: FormatRequest,
+  { contentBytes = 0, runtimeBytes = 0 }: Pick<FormatRequest, 'contentBytes' | 'runtimeBytes'>,
 ): void {
   const neededBytes = deviceBytesFor(contentBytes + runtimeBytes);
   if (sizeBytes >= neededBytes) return;
@@ -138,7 +140,8 @@ function requireSize(
   );
 }
 
-function deviceBytesFor(contentBytes: number): number {
+/** How large a device is to be for this much content. */
+export function deviceBytesFor(contentBytes: number): number {
   return Math.max(MINIMUM_DEVICE_BYTES, Math.ceil(contentBytes * FILE_SYSTEM_SHARE) + FILE_SYSTEM_BYTES);
 }
 
@@ -149,7 +152,9 @@ async function requireEmpty(target: DeviceTarget): Promise<void> {
   if (superblock?.label === DEVICE_LABEL) {
     const names = await namesOn(path, '/');
     // Formatted, but no pod came to be, not even the head of one: nothing is lost by making it again.
-    if (!names.includes(MARKER_NAME) && names.every((name) => UNFINISHED.has(name))) {
+    if (isUnfinished(names)) {
+      // what a journal still has to put in its place may be a marker
+      if (names.includes(RESTORE_NOTE) && superblock.isClean) return;
       if (!(await namesOn(path, '/repository')).includes('head')) return;
     }
     if (names.includes(MARKER_NAME)) {
@@ -168,6 +173,25 @@ async function requireEmpty(target: DeviceTarget): Promise<void> {
     hint: 'choose another device; everything on this one is lost with --force',
     details: { path, contents: found },
   });
+}
+
+function isUnfinished(names: readonly string[]): boolean {
+  return !names.includes(MARKER_NAME) && names.every((name) => UNFINISHED.has(name));
+}
+
+/**
+ * True if a restore was interrupted on this device, which is not mounted: nothing there is anybody's but its own. A journal that
+ * was not replayed yet may say otherwise.
+ * @throws DeskPodError DEVICE_NOT_FOUND
+ */
+export async function holdsUnfinishedRestore(path: string): Promise<boolean> {
+  const { path: found, sizeBytes } = await findTarget(path);
+  if (sizeBytes === 0) return false;
+  const superblock = await readSuperblock(found);
+  if (superblock?.label !== DEVICE_LABEL || !superblock.hasEncryption || superblock.oddity !== undefined)
+    return false;
+  const names = await namesOn(found, '/');
+  return names.includes(RESTORE_NOTE) && isUnfinished(names);
 }
 
 /** A file that is all hole, so that an image takes the space of what is written into it. */

@@ -3,8 +3,9 @@ import { constants } from 'node:fs';
 import { open, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { DeskPodError } from '../../core/errors.ts';
 import { ProcessError, run } from '../../sync/process.ts';
-import { readMounts } from '../host/mount-table.ts';
+import { type Mount, readMounts } from '../host/mount-table.ts';
 import { deviceNumberText } from './device-number.ts';
+import { findHolders, type Holder, holdersText } from './holders.ts';
 
 /** A block device or image file that exists. */
 export interface DeviceTarget {
@@ -67,17 +68,38 @@ export async function findUses(target: DeviceTarget): Promise<string[]> {
   return uses;
 }
 
+/** What uses a target and which processes have files of it open, as one phrase; undefined if it is free. */
+export async function describeUses(target: DeviceTarget): Promise<string | undefined> {
+  const uses = await findUses(target);
+  if (uses.length === 0) return undefined;
+  const holders: Holder[] = [];
+  for (const { mountPoint } of await mountsOf(target)) holders.push(...(await findHolders(mountPoint)));
+  const who = holders.length === 0 ? '' : ` by ${holdersText(holders)}`;
+  return `in use: ${uses.join(', ')}${who}`;
+}
+
 /**
  * Refuses a target that is in use.
- * @throws DeskPodError DEVICE_IN_USE naming every use
+ * @throws DeskPodError DEVICE_IN_USE naming every use, and who has files of it open
  */
 export async function requireUnused(target: DeviceTarget): Promise<void> {
   const uses = await findUses(target);
   if (uses.length === 0) return;
-  throw new DeskPodError('DEVICE_IN_USE', `${target.path}: in use: ${uses.join(', ')}`, {
+  throw new DeskPodError('DEVICE_IN_USE', `${target.path}: ${(await describeUses(target)) ?? 'in use'}`, {
     hint: 'unmount it or stop what uses it, then try again',
     details: { path: target.path, uses },
   });
+}
+
+/** Where a target, its partitions or its loop devices are mounted in this process's namespace. */
+export async function mountsOf(target: DeviceTarget): Promise<Mount[]> {
+  const mounts = await readMounts();
+  if (target.kind === 'image') {
+    const loops = new Set((await loopsOf(target)).map(({ name }) => `/dev/${name}`));
+    return mounts.filter(({ source }) => loops.has(source));
+  }
+  const numbers = new Set([target.identity, ...(await partitionNumbers(target))]);
+  return mounts.filter(({ deviceNumber }) => numbers.has(deviceNumber));
 }
 
 /** What `blkid -p` sees on a target, as one phrase (`ext4 "photos"`, `a gpt partition table`); `undefined` if nothing. */

@@ -63,6 +63,8 @@ export interface StatusReport {
   readonly verifications: PodState['verifications'];
   /** The last rebuild of the pod from a home. */
   readonly provenRestore: PodState['provenRestore'];
+  /** What that left for later: packs that only older checkpoints need. */
+  readonly awaited: PodState['awaited'];
 }
 
 /** What a look through the session says of a suspend. */

@@ -240,6 +240,7 @@ async function describe(
     homes: await measureHomes(state),
     verifications: state.verifications,
     provenRestore: state.provenRestore,
+    awaited: state.awaited,
   };
 }
 

@@ -18,6 +18,7 @@ import { findDevicePlace } from '../device/medium.ts';
 import { chooseVault, findVaultKind, type Vault } from '../vault/vault.ts';
 import { afterwards } from './afterwards.ts';
 import { promoteDevice } from './promote-device.ts';
+import { endDeviceRestore } from './restore-device.ts';
 import { endOrphanedDump } from './session-images.ts';
 import { readSessionNote, type SessionNote } from './session-note.ts';
 
@@ -84,6 +85,7 @@ export async function openDevice(
     undo.push(() => vault.lock());
     const pod = await Pod.open(folder, keyring.secrets);
     undo.push(() => pod.close());
+    await endDeviceRestore(device.mountDir);
     const moved = await settleMarker(pod, marker, await findDevicePlace(device.path));
     const notice = bothNotices(moved, await takeNote(pod));
     return { device, vault, pod, left, notice, unlockMs, baseHashes };

@@ -1,6 +1,6 @@
 // Restoring a pod from home: onto a device for a desktop, into a folder for a tree.
-import { lstat, mkdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { lstat, mkdir, realpath } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Home } from '../../sync/home/home.ts';
@@ -17,9 +17,10 @@ import { stageFiles } from '../../sync/pod/staged-files.ts';
 import { surveyPod } from '../../sync/pod/survey.ts';
 import { lockTree } from '../../sync/pod/tree.ts';
 import { isSystemError } from '../../sync/repository/durable-file.ts';
-import { formatDevice, mountDevice } from '../device/device.ts';
+import { abandonDevice } from '../device/device.ts';
 import { findDevicePlace } from '../device/medium.ts';
 import { withHooks } from '../hooks/step-hooks.ts';
+import { isWithin } from '../host/mount-table.ts';
 import { requireRoot } from '../host/root-rights.ts';
 import { findRuntimeImage, putRuntime, type RuntimeImage } from '../runtime/device-runtime.ts';
 import { withSource } from '../twin/restore-source.ts';
@@ -27,7 +28,7 @@ import { isSamePlace } from '../twin/twin-place.ts';
 import { chooseVault, preferVaultKind, type VaultKind, type VaultRoom } from '../vault/vault.ts';
 import { afterwards } from './afterwards.ts';
 import { layerDirs, makeLayer } from './layer-dirs.ts';
-import { releaseUnfinished } from './release.ts';
+import { endDeviceRestore, takeRestoreDevice } from './restore-device.ts';
 
 /** What is to be restored, and where to. */
 export interface RestorePlan {
@@ -51,7 +52,11 @@ export interface RestorePlan {
   readonly isForced: boolean;
   /** The copy is only to show that it can be made: home is not told, and its device stays the one that it goes on with. */
   readonly isDrill?: boolean;
+  /** A desktop is done when its checkpoint can go on: packs that only older ones need come beside its session. */
+  readonly isUsableFirst?: boolean;
   readonly onProgress: ProgressListener;
+  /** Stops it (CANCELLED) before the target is a pod; what came stays, and the same restore goes on from there. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -105,17 +110,18 @@ async function restoreTreePod(plan: RestorePlan, source: Source, dir: string): P
     const isDrill = plan.isDrill === true;
     const made = await rebuildPod({
       ...{ surveyed, folder, files, vault: 'none', place, startedMs, isDrill, onProgress },
+      ...(plan.signal === undefined ? {} : { signal: plan.signal }),
     });
-    return { ...made, warnings: [...made.warnings, ...(await settleFolder(dir))] };
+    return { ...made, warnings: [...made.warnings, ...(await settle(() => endRestore(dir)))] };
   } finally {
     lock.release();
   }
 }
 
 /** The pod is whole by now: no drive that fails may make it look as if it were not. */
-async function settleFolder(dir: string): Promise<string[]> {
+async function settle(end: () => Promise<void>): Promise<string[]> {
   try {
-    await endRestore(dir);
+    await end();
     return [];
   } catch (error) {
     if (!(error instanceof DeskPodError)) throw error;
@@ -132,41 +138,53 @@ async function restoreDesktop(plan: RestorePlan, source: Source, path: string): 
   const { onProgress } = plan;
   const runtime = plan.carriesRuntime === true ? await findRuntimeOrReason() : undefined;
   const runtimeBytes = runtime?.image?.sizeBytes ?? 0;
-  await releaseUnfinished(path);
-  onProgress({ step: `formatting ${path}` });
-  await formatDevice({
-    path,
-    force: plan.isForced,
-    contentBytes: surveyed.neededBytes,
-    runtimeBytes,
+  const request = {
+    ...{ path, force: plan.isForced, contentBytes: surveyed.neededBytes, runtimeBytes },
     ...(plan.sizeBytes === undefined ? {} : { sizeBytes: plan.sizeBytes }),
-  });
-  const device = await mountDevice(path, { isFresh: true });
+  };
+  const device = await takeRestoreDevice(request, onProgress);
   const vault = chooseVault(vaultKind, { mountDir: device.mountDir, stagingId: device.staging.id });
-  return afterwards(
-    async () => {
-      await vault.create(surveyed.unlocked.keyring.secrets.volumeKey, roomOf(surveyed, runtimeBytes));
-      await makeLayer(vault.dir);
-      const folder = devicePodFolder(device.mountDir, vault.dir);
-      const place = await findDevicePlace(device.path);
-      const files = { dir: layerDirs(vault.dir).upperDir };
-      const { startedMs } = source;
-      const furnish = async (pod: Pod): Promise<void> => {
-        if (runtime?.image === undefined) return;
-        onProgress({ step: 'copying the runtime' });
-        await pod.append({ type: 'putRuntime', runtime: await putRuntime(device.mountDir, runtime.image) });
-      };
-      const made = await rebuildPod({
-        surveyed,
-        ...{ folder, files, vault: vaultKind, place, startedMs, furnish, onProgress },
-        isDrill: plan.isDrill === true,
-      });
-      const warnings = [...weakerVault(former, vaultKind), ...(runtime?.warnings ?? [])];
-      return { ...made, warnings: [...made.warnings, ...warnings] };
-    },
-    () => vault.lock(),
-    () => device.unmount(),
-  );
+  const restore = (): Promise<NewDevice> =>
+    afterwards(
+      async () => {
+        await vault.create(surveyed.unlocked.keyring.secrets.volumeKey, roomOf(surveyed, runtimeBytes));
+        await makeLayer(vault.dir);
+        const folder = devicePodFolder(device.mountDir, vault.dir);
+        const place = await findDevicePlace(device.path);
+        const files = { dir: layerDirs(vault.dir).upperDir };
+        const { startedMs } = source;
+        const furnish = async (pod: Pod): Promise<void> => {
+          if (runtime?.image === undefined) return;
+          onProgress({ step: 'copying the runtime' });
+          await pod.append({ type: 'putRuntime', runtime: await putRuntime(device.mountDir, runtime.image) });
+        };
+        const made = await rebuildPod({
+          surveyed,
+          ...{ folder, files, vault: vaultKind, place, startedMs, furnish, onProgress },
+          isDrill: plan.isDrill === true,
+          isUsableFirst: plan.isUsableFirst === true,
+          ...(plan.signal === undefined ? {} : { signal: plan.signal }),
+        });
+        const note = await settle(() => endDeviceRestore(device.mountDir));
+        const warnings = [...note, ...weakerVault(former, vaultKind), ...(runtime?.warnings ?? [])];
+        return { ...made, warnings: [...made.warnings, ...warnings] };
+      },
+      () => vault.lock(),
+      () => device.unmount(),
+    );
+  try {
+    return await restore();
+  } catch (error) {
+    throw (await abandonDevice(device)) ? pulledOutHalfway(path, error) : error;
+  }
+}
+
+function pulledOutHalfway(path: string, cause: unknown): DeskPodError {
+  return new DeskPodError('DEVICE_GONE', `${path}: its drive was pulled out before all was on it`, {
+    hint: 'Plug it in again and restore to it once more: what had come to it is not fetched again.',
+    details: { path },
+    cause,
+  });
 }
 
 function roomOf({ neededBytes, checkpoint }: FetchablePod, runtimeBytes: number): VaultRoom {
@@ -208,14 +226,36 @@ async function survey(
   return requireObjects(surveyed, plan.allowsMissing === true);
 }
 
-/** What is restored from must not be erased for it. */
-async function requireAnother(from: string, target: string): Promise<void> {
+/** What is restored from must not be erased for it. @throws DeskPodError USAGE */
+export async function requireAnother(from: string, target: string): Promise<void> {
   const path = isTwinUrl(from) ? parseHomeUrl(from).path : from;
+  if (path.startsWith('/')) await requireOutside(path, target);
   if (!(await isSamePlace(path, target))) return;
   throw new DeskPodError('USAGE', `${target}: expected another place than the one that is restored from`, {
     hint: 'A twin becomes the pod where it lies with `deskpod start`.',
     details: { target },
   });
+}
+
+/** A home holds nothing but its own, and a device that is formatted holds nothing else any more. */
+async function requireOutside(home: string, target: string): Promise<void> {
+  const [from, to] = [await realPlace(home), await realPlace(target)];
+  if (from === to || (!isWithin(to, from) && !isWithin(from, to))) return;
+  const [inner, outer] = isWithin(to, from) ? ['target', 'home'] : ['home', 'target'];
+  throw new DeskPodError('USAGE', `${target}: the ${inner} lies in the ${outer} that it would change`, {
+    hint: 'Choose a place outside of the home that is restored from.',
+    details: { home, target },
+  });
+}
+
+/** With the symbolic links of what is there already followed. */
+async function realPlace(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (!isSystemError(error, 'ENOENT') || path === dirname(path)) return path;
+    return join(await realPlace(dirname(path)), basename(path));
+  }
 }
 
 async function isFolderTarget(path: string, sizeBytes: number | undefined): Promise<boolean> {

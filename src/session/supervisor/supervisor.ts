@@ -26,6 +26,7 @@ import { sealWithRoom } from '../schedule/seal-with-room.ts';
 import { serveViewer, type Viewer } from '../viewer/server.ts';
 import { answerExec } from './exec-stream.ts';
 import { following } from './follow.ts';
+import { fetchHistory } from './history-fetch.ts';
 import { OpenReads } from './read-stream.ts';
 import { tell } from './record.ts';
 import { type Operation, type StreamOperation, serveSupervisor } from './server.ts';
@@ -76,6 +77,7 @@ export class Supervisor {
   #suspending: Promise<void> | undefined;
   readonly #schedules: ScheduleRunner;
   #keeping: Subscription | undefined;
+  readonly #finishing = new AbortController();
 
   constructor(desktop: Desktop, clock: Clock = HOST_CLOCK) {
     this.#desktop = desktop;
@@ -131,6 +133,9 @@ export class Supervisor {
       this.#look().catch((error: unknown) => tell('watching the session', error));
     }, WATCH_INTERVAL_MS);
     this.#keeping = this.#schedules.begin();
+    void fetchHistory({
+      ...{ pod: this.#desktop.pod, turns: this.#turns, works: this.#works, signal: this.#finishing.signal },
+    });
   }
 
   /** Settles when the session has ended, the device is free, and the hooks of that have been run. */
@@ -339,6 +344,7 @@ export class Supervisor {
   async #finish(how: 'suspended' | 'ended', doubt?: Doubt): Promise<void> {
     this.#turns.end();
     this.#keeping?.unsubscribe();
+    this.#finishing.abort();
     clearInterval(this.#watch);
     try {
       await this.#reads.stop();

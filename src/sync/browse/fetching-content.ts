@@ -44,6 +44,14 @@ export class FetchingContent {
     this.#places.add(seq);
   }
 
+  /** Sees to it that chunks are here, if home has them. @throws DeskPodError CHUNK_MISSING if it has one in no pack */
+  async bring(ids: readonly Uint8Array[], places: Iterable<number>): Promise<void> {
+    await this.#ensure(ids, places);
+    const { content, index } = this.#parts;
+    // whoever reads it says what is missing
+    for (const id of ids) if (!index.has(id)) await content.readChunk(id);
+  }
+
   async readChunk(id: Uint8Array): Promise<Uint8Array> {
     await this.#ensure([id], this.#places);
     return this.#parts.content.readChunk(id);
@@ -118,7 +126,8 @@ export class FetchingContent {
   }
 }
 
-function idsOf(bytes: Uint8Array): Uint8Array[] {
+/** The ids that a list of them holds. */
+export function idsOf(bytes: Uint8Array): Uint8Array[] {
   const ids: Uint8Array[] = [];
   for (let at = 0; at + HASH_BYTES <= bytes.length; at += HASH_BYTES)
     ids.push(bytes.subarray(at, at + HASH_BYTES));

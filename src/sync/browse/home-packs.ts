@@ -1,4 +1,6 @@
 // The packs of a pod at home, brought here as they turn out to be needed.
+import { rmdir, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { orderPacks, type PackCandidate } from '../../core/pack-search.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Home } from '../home/home.ts';
@@ -15,6 +17,7 @@ export interface PackFetchPlan {
   /** Each pack in force, with its position in the log. */
   readonly packs: ReadonlyMap<string, number>;
   readonly onProgress: ProgressListener;
+  readonly signal?: AbortSignal;
 }
 
 /** What was fetched so far. */
@@ -64,13 +67,14 @@ export class HomePacks {
    * @throws DeskPodError HOME_*, SPACE_EXHAUSTED
    */
   async fetchMore(places: Iterable<number>): Promise<boolean> {
-    const { home, podId, repository, onProgress } = this.#plan;
+    const { home, podId, repository, onProgress, signal } = this.#plan;
     const next = orderPacks(this.#waiting.values(), places).slice(0, this.#batch);
     if (next.length === 0) return false;
     this.#batch = Math.min(BATCH_MAX, this.#batch * 2);
     await home.pull(podId, repository.dir, {
       objects: next.map(({ name }) => pathOf(repository, name)),
       onProgress: (progress) => onProgress({ ...progress, step: `fetching from ${home.url}` }),
+      ...(signal === undefined ? {} : { signal }),
     });
     for (const { name, sizeBytes } of next) {
       this.#waiting.delete(name);
@@ -84,6 +88,12 @@ export class HomePacks {
   settle(): void {
     this.#batch = 1;
   }
+}
+
+/** The packs of a home in a folder are read where they lie: those of the repository in `dir` are the ones in `podDir`. */
+export async function lookInto(dir: string, podDir: string): Promise<void> {
+  await rmdir(join(dir, 'packs'));
+  await symlink(join(podDir, 'packs'), join(dir, 'packs'));
 }
 
 function pathOf(repository: Repository, name: string): string {

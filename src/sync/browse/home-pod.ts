@@ -1,5 +1,4 @@
 // A pod at home, looked into where it lies: without a device, and without changing anything there.
-import { rmdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { ManifestEntry } from '../../core/manifest.ts';
@@ -19,7 +18,7 @@ import { Repository } from '../repository/repository.ts';
 import { withScratchFolder } from '../scratch-folder.ts';
 import { type BrowsedContent, type BrowsedPod, proofBy } from './browsed-pod.ts';
 import { FetchingContent } from './fetching-content.ts';
-import { HomePacks } from './home-packs.ts';
+import { HomePacks, lookInto } from './home-packs.ts';
 
 /** Which pod at which home. */
 export interface HomePodAccess {
@@ -88,12 +87,6 @@ export async function withHomePod<T>(
       await content.close();
     }
   });
-}
-
-/** The packs of a home in a folder are read where they lie. */
-async function lookInto(dir: string, podDir: string): Promise<void> {
-  await rmdir(join(dir, 'packs'));
-  await symlink(join(podDir, 'packs'), join(dir, 'packs'));
 }
 
 /** Manifests lie near their checkpoint. */

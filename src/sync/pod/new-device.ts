@@ -1,4 +1,5 @@
 // What a restore and a promotion have in common: a new device of the pod gets the files of a checkpoint, and is told of.
+import type { AwaitedHistory } from '../../core/awaited-history.ts';
 import type { PodKind } from '../../core/events.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Checkpoint } from '../../core/state.ts';
@@ -21,6 +22,8 @@ export interface NewDevice {
   readonly durationMs: number;
   /** What could not be done as it was, and what to look at, in sentences. */
   readonly warnings: readonly string[];
+  /** What older checkpoints need and comes later; absent if all is there. */
+  readonly awaited?: AwaitedHistory;
 }
 
 /** Files of a checkpoint that were laid out. */
@@ -37,25 +40,27 @@ export async function layOutFiles(
   { content }: Pod,
   checkpoint: Checkpoint,
   dir: string,
-  onProgress: ProgressListener,
+  { onProgress, signal }: { readonly onProgress: ProgressListener; readonly signal?: AbortSignal },
 ): Promise<LaidOutFiles> {
   const { files, bytes, notRestored } = await restoreTree(checkpoint.files, content, dir, {
     overwrite: true,
     totals: { files: checkpoint.stats.fileCount, bytes: checkpoint.stats.fileBytes },
     onProgress: (progress) => onProgress({ ...progress, step: 'laying out the files' }),
+    ...(signal === undefined ? {} : { signal }),
   });
   return { checkpoint, fileCount: files, fileBytes: bytes, losses: describeLosses(notRestored) };
 }
 
 /** What is told of the device that `pod` lies on now. */
 export function describeNewDevice(
-  { state: { podId, kind, deviceId, epoch } }: Pod,
+  { state: { podId, kind, deviceId, epoch, awaited } }: Pod,
   { checkpoint: { number, atMs }, fileCount, fileBytes }: LaidOutFiles,
   { warnings, durationMs }: Pick<NewDevice, 'warnings' | 'durationMs'>,
 ): NewDevice {
   return {
     ...{ podId, kind, deviceId, epoch, checkpoint: number, checkpointAtMs: atMs },
     ...{ fileCount, fileBytes, durationMs, warnings },
+    ...(awaited === undefined ? {} : { awaited }),
   };
 }
 

@@ -9,6 +9,8 @@ import type { SurveyedPod } from './survey.ts';
 export interface FetchablePod extends SurveyedPod {
   /** Paths of packs and bases below the pod's folder, all of which home has. */
   readonly objects: readonly string[];
+  /** How long each of them is, in bytes. */
+  readonly sizes: ReadonlyMap<string, number>;
 }
 
 /**
@@ -41,7 +43,8 @@ export async function requireObjects(surveyed: SurveyedPod, allowsMissing: boole
   for (const [path, sizeBytes] of atHome) {
     if (isFetched.has(path) || path.startsWith('segments/')) neededBytes += sizeBytes;
   }
-  return { ...surveyed, objects, neededBytes };
+  const sizes = new Map(objects.map((path) => [path, atHome.get(path) ?? 0]));
+  return { ...surveyed, objects, sizes, neededBytes };
 }
 
 function neededPlaces({ packs, checkpoints, base }: PodState): string[] {

@@ -108,7 +108,7 @@ export async function promoteTwin(
   onProgress({ step: 'taking over the log' });
   const pod = await rebuildLog(records, secrets, folder);
   try {
-    const laidOut = await layOutFiles(pod, checkpoint, plan.files.dir, onProgress);
+    const laidOut = await layOutFiles(pod, checkpoint, plan.files.dir, { onProgress });
     // by what the log says, not by what lies there: a check compares that with it
     const runtime = runtimeOnTwin(pod.state, toHex(surveyed.marker.deviceId));
     await takeOver(pod, plan, { deviceId, checkpoint: checkpoint.number, runtime });

@@ -1,14 +1,15 @@
 // Rebuilding: from a home to a pod on a new device, with its whole log and the files of one checkpoint.
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
+import type { RestoreCompleted } from '../../core/events.ts';
 import { peekHead } from '../../core/head.ts';
 import { packsInForce } from '../../core/packs-in-force.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { LogRecord } from '../../core/record.ts';
 import type { PodState } from '../../core/state.ts';
 import { hashing } from '../hashing.ts';
-import type { Home } from '../home/home.ts';
+import type { Home, TransferOptions } from '../home/home.ts';
 import { hashObjects } from '../home/home-verification.ts';
 
 import type { Secrets } from '../keyring/pod-secrets.ts';
@@ -17,6 +18,7 @@ import { OBJECT_KINDS, Repository } from '../repository/repository.ts';
 import { listEarlierHeads } from '../retention/earlier-heads.ts';
 import { storageError } from '../storage-failure.ts';
 import { type BranchReport, listBranches } from './branches.ts';
+import { fetchCheckpointPacks } from './checkpoint-packs.ts';
 import { newDeviceId } from './create-pod.ts';
 import { type DevicePlace, placeId } from './device-place.ts';
 import { writeMarker } from './marker-file.ts';
@@ -52,7 +54,11 @@ export interface RebuildPlan {
   readonly isDrill?: boolean;
   /** Puts what else the device is to have, and logs it. */
   readonly furnish?: (pod: Pod) => Promise<void>;
+  /** Packs that the checkpoint does not need are left for later. */
+  readonly isUsableFirst?: boolean;
   readonly onProgress: ProgressListener;
+  /** Stops it, with the signal's reason, as long as the target is no pod. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -132,14 +138,21 @@ export async function choosePod(home: Home, wanted: string | undefined): Promise
  * pod yet.
  */
 export async function rebuildPod(plan: RebuildPlan): Promise<NewDevice> {
-  const { surveyed, folder, files, vault, startedMs, onProgress } = plan;
+  const { surveyed, folder, files, vault, startedMs, onProgress, signal } = plan;
   const { checkpoint, home } = surveyed;
-  await fetchObjects(surveyed, folder, onProgress);
+  await fetchObjects(plan);
   const pod = await rebuildLog(surveyed.records, surveyed.unlocked.keyring.secrets, folder);
   try {
-    const laidOut = await layOutFiles(pod, checkpoint, files.dir, onProgress);
+    const laidOut = await layOutFiles(pod, checkpoint, files.dir, {
+      onProgress,
+      ...(signal === undefined ? {} : { signal }),
+    });
+    signal?.throwIfAborted();
     await takeKeyring(pod, surveyed);
-    const restore = { url: home.url, deviceId: newDeviceId(), checkpoint: checkpoint.number, vault };
+    const restore = {
+      ...{ url: home.url, deviceId: newDeviceId(), checkpoint: checkpoint.number, vault },
+      ...(await findAwaited(pod, surveyed)),
+    };
     await pod.append({ type: 'completeRestore', restore });
     await plan.furnish?.(pod);
     await pod.publish();
@@ -168,6 +181,18 @@ async function takeKeyring(pod: Pod, { unlocked }: FetchablePod): Promise<void> 
   await pod.append({ type: 'changeKeyring', keyring: name, generation: keyring.generation });
 }
 
+/** What was left for later. */
+async function findAwaited(
+  { repository }: Pod,
+  { objects, sizes }: FetchablePod,
+): Promise<Pick<RestoreCompleted, 'awaited'>> {
+  const present = new Set(await repository.listObjects('packs'));
+  const missing = objects.filter((path) => path.startsWith('packs/') && !present.has(basename(path, '.age')));
+  if (missing.length === 0) return {};
+  const sizeBytes = missing.reduce((sum, path) => sum + (sizes.get(path) ?? 0), 0);
+  return { awaited: { packCount: missing.length, sizeBytes } };
+}
+
 /** A pack that the log names and home did not have: it is what has to be brought back, not the chunk. */
 async function findMissingPack({ repository, state }: Pod): Promise<string | undefined> {
   const present = new Set(await repository.listObjects('packs'));
@@ -178,20 +203,30 @@ async function findMissingPack({ repository, state }: Pod): Promise<string | und
 }
 
 /** Home may hold far more: what only its other heads need stays there. */
-async function fetchObjects(
-  { home, podId, headBytes, unlocked, objects }: FetchablePod,
-  { repositoryDir }: PodFolder,
-  onProgress: ProgressListener,
-): Promise<void> {
+async function fetchObjects({
+  surveyed,
+  folder,
+  onProgress,
+  isUsableFirst,
+  signal,
+}: RebuildPlan): Promise<void> {
+  const { home, podId, headBytes, unlocked, objects } = surveyed;
+  const { repositoryDir } = folder;
+  const stop = signal === undefined ? {} : { signal };
   const repository = await Repository.create(repositoryDir);
   await removeOthers(repository, objects);
+  await removeHalves(repositoryDir, { onProgress, ...stop });
   const { url } = home;
+  const first = isUsableFirst === true ? objects.filter((path) => !path.startsWith('packs/')) : objects;
   await home.pull(podId, repositoryDir, {
-    objects: [...objects, 'segments/'],
+    objects: [...first, 'segments/'],
     onProgress: (progress) => onProgress({ ...progress, step: `fetching from ${url}` }),
+    ...stop,
   });
+  if (isUsableFirst === true) await fetchCheckpointPacks({ surveyed, repository, onProgress, ...stop });
   const { damaged } = await hashObjects(repositoryDir, {
     onProgress: (progress) => onProgress({ ...progress, step: 'checking what came' }),
+    ...stop,
   });
   if (damaged.length > 0) {
     // Or the next try would find them here and not fetch them again.
@@ -222,6 +257,15 @@ async function removeOthers(repository: Repository, objects: readonly string[]):
       if (!isWanted.has(path)) await repository.removeObject(kind, name);
     }
   }
+}
+
+/** Removes what came before an interruption and was not written to its end: a drive that was pulled out has files of zeros. */
+async function removeHalves(repositoryDir: string, { onProgress, signal }: TransferOptions): Promise<void> {
+  const { damaged } = await hashObjects(repositoryDir, {
+    onProgress: (progress) => onProgress?.({ ...progress, step: 'checking what had come before' }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  for (const object of damaged) await rm(join(repositoryDir, object));
 }
 
 /** Makes the live log of these records in the place of whatever is there, and opens the pod; the caller closes it. */

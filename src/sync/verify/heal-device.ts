@@ -40,6 +40,8 @@ export interface HealSource {
   readonly onProgress: ProgressListener;
   /** Told of each batch once it is in its place, durably. */
   readonly onHealed: (healed: readonly Healed[]) => Promise<void>;
+  /** Stops the fetching; what has come by then gets its place. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -70,7 +72,7 @@ export async function healDevice(source: HealSource, wanted: readonly ObjectId[]
 }
 
 async function fetchBatch(
-  { repository, podId }: HealSource,
+  { repository, podId, signal }: HealSource,
   home: Home,
   batch: readonly ObjectId[],
 ): Promise<{ healed: Healed[]; error: unknown }> {
@@ -81,7 +83,10 @@ async function fetchBatch(
   try {
     let error: unknown;
     try {
-      await home.pull(podId, folder, { objects: batch.map((id) => objectPlace(repository, id)) });
+      await home.pull(podId, folder, {
+        objects: batch.map((id) => objectPlace(repository, id)),
+        ...(signal === undefined ? {} : { signal }),
+      });
     } catch (failure) {
       if (isDeskPodError(failure, 'SPACE_EXHAUSTED')) throw fullDevice(repository, failure);
       if (!isDeskPodError(failure)) throw failure;

@@ -90,6 +90,7 @@ export const EVENTS: { readonly [T in PodEvent['type']]: Complete<Extract<PodEve
     deviceId: ID,
     checkpoint: 1,
     vault: 'none',
+    awaited: { packCount: 1, sizeBytes: 1 },
   },
   'restore.proven': {
     type: 'restore.proven',

@@ -1,0 +1,62 @@
+// Beside a session that was resumed first, the rest of its pod comes from home, in turns that nobody else wants.
+import { setTimeout as delay } from 'node:timers/promises';
+import { isDeskPodError } from '../../core/errors.ts';
+import { fetchSomeHistory } from '../../sync/pod/fetch-history.ts';
+import type { Pod } from '../../sync/pod/pod.ts';
+import { verifyPod } from '../operation/verify-pod.ts';
+import { withHomesOf } from '../twin/lend-homes.ts';
+import { tell } from './record.ts';
+import type { Turns } from './turns.ts';
+import type { Works } from './works.ts';
+
+/** A home that does not answer is asked again after that. */
+const RETRY_MS = 5 * 60_000;
+const NAME = 'fetch-history';
+
+/** What it works with. */
+export interface HistoryFetch {
+  readonly pod: Pod;
+  readonly turns: Turns;
+  readonly works: Works;
+  /** Ends it. */
+  readonly signal: AbortSignal;
+}
+
+/** Fetches until nothing is awaited any more, and a verify has found everything in its place. Never throws. */
+export async function fetchHistory({ pod, turns, works, signal }: HistoryFetch): Promise<void> {
+  while (pod.state.awaited !== undefined && !signal.aborted) {
+    try {
+      const hasGoneOn = await turns.take(
+        NAME,
+        (turn) =>
+          works.do(
+            NAME,
+            () => undefined,
+            (onProgress) => fetchSome(pod, onProgress, turn),
+          ),
+        { isPatient: true },
+      );
+      if (!hasGoneOn) await delay(RETRY_MS, undefined, { signal, ref: false });
+    } catch (error) {
+      // the pod is being freed
+      if (signal.aborted || isDeskPodError(error, 'SUPERVISOR_UNREACHABLE')) return;
+      tell('fetching the older history', error);
+      await delay(RETRY_MS, undefined, { signal, ref: false }).catch(() => undefined); // ended meanwhile
+    }
+  }
+}
+
+/** @returns false if it is of no use to go on at once */
+function fetchSome(
+  pod: Pod,
+  onProgress: Parameters<typeof verifyPod>[2],
+  signal: AbortSignal,
+): Promise<boolean> {
+  return withHomesOf(pod, async (openHome) => {
+    const { missingCount, fetchedCount } = await fetchSomeHistory(pod, openHome, { onProgress, signal });
+    if (missingCount > 0) return fetchedCount > 0 || signal.aborted;
+    const asked = { depth: 'structure', isHealing: true, isGivingUp: false } as const;
+    await verifyPod(pod, asked, onProgress, signal);
+    return pod.state.awaited === undefined || signal.aborted;
+  });
+}
