@@ -1,10 +1,8 @@
 // Sizes and times as people write them, and moments as their clock shows them.
 import { DeskPodError } from '../core/errors.ts';
 
-// what commands print is all to be had here
-export { formatBytes, formatDuration } from '../core/quantities.ts';
-
-const FACTORS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
+// what commands print and take is all to be had here
+export { formatBytes, formatDuration, parseSize } from '../core/quantities.ts';
 
 /** The last moment that a Date can hold, less a day for the difference of clocks. */
 const LAST_MOMENT_MS = 8_640_000_000_000_000 - 86_400_000;
@@ -41,20 +39,4 @@ export function parseShare(text: string): number {
   const percent = Number(/^(\d+(?:\.\d+)?)%$/.exec(text.trim())?.[1] ?? Number.NaN);
   if (percent > 0 && percent <= 100) return percent / 100;
   throw new DeskPodError('USAGE', `"${text}" is not a share`, { hint: 'Write it as 5%, up to 100%.' });
-}
-
-/**
- * Bytes from `8G`, `512M`, `1048576`: factors are powers of 1024, as in truncate(1).
- *
- * @throws DeskPodError USAGE for anything else.
- */
-export function parseSize(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)([KMGT]?)(?:i?B)?$/i.exec(text.trim());
-  const factor = FACTORS[(match?.[2] ?? '').toUpperCase()];
-  if (match?.[1] === undefined || factor === undefined) {
-    throw new DeskPodError('USAGE', `"${text}" is not a size`, { hint: 'Write it as 8G, 512M or in bytes.' });
-  }
-  const sizeBytes = Math.round(Number(match[1]) * factor);
-  if (Number.isSafeInteger(sizeBytes)) return sizeBytes;
-  throw new DeskPodError('USAGE', `"${text}" is too large a size`);
 }

@@ -1,4 +1,7 @@
 // Sizes and times in the words of people.
+import { DeskPodError } from './errors.ts';
+
+const FACTORS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
 
 /** `12.3 MB`; powers of 1000, as drives are sold. */
 export function formatBytes(sizeBytes: number): string {
@@ -31,4 +34,20 @@ export function formatAge(ageMs: number): string {
 /** `1 file`, `2 files`. */
 export function countOf(count: number, one: string, several = `${one}s`): string {
   return `${count} ${count === 1 ? one : several}`;
+}
+
+/**
+ * Bytes from `8G`, `512M`, `1048576`: factors are powers of 1024, as in truncate(1).
+ *
+ * @throws DeskPodError USAGE for anything else.
+ */
+export function parseSize(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)([KMGT]?)(?:i?B)?$/i.exec(text.trim());
+  const factor = FACTORS[(match?.[2] ?? '').toUpperCase()];
+  if (match?.[1] === undefined || factor === undefined) {
+    throw new DeskPodError('USAGE', `"${text}" is not a size`, { hint: 'Write it as 8G, 512M or in bytes.' });
+  }
+  const sizeBytes = Math.round(Number(match[1]) * factor);
+  if (Number.isSafeInteger(sizeBytes)) return sizeBytes;
+  throw new DeskPodError('USAGE', `"${text}" is too large a size`);
 }

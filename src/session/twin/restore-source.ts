@@ -33,6 +33,11 @@ export async function withSource<T>(
   }, release);
 }
 
+/** True for what only a key makes a source of: the device, image file or folder of a twin, or its URL. */
+export async function isTwinPlace(from: string): Promise<boolean> {
+  return (await findTwinPath(from)) !== undefined;
+}
+
 async function findTwinPath(from: string): Promise<string | undefined> {
   if (isTwinUrl(from)) return parseHomeUrl(from).path;
   if (!from.startsWith('/')) return undefined;

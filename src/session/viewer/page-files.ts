@@ -12,7 +12,7 @@ export interface PageFile {
 }
 
 /** A page: each has a folder of its own below the room. */
-export type PageName = 'viewer' | 'dashboard' | 'door' | 'passkey';
+export type PageName = 'viewer' | 'dashboard' | 'door' | 'passkey' | 'restore';
 
 const PAGES_DIR = fileURLToPath(new URL('../../../build/pages', import.meta.url));
 /** What several pages have in common. */

@@ -1,0 +1,145 @@
+// The restore wizard and the drives of this computer: what is on one is erased by its name only, and a restore goes on where it was killed.
+import assert from 'node:assert/strict';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { listDrives } from '../../src/session/device/drives.ts';
+import { layerDirs } from '../../src/session/pod/layer-dirs.ts';
+import { closeDevice, openDevice } from '../../src/session/pod/open-device.ts';
+import { run } from '../../src/sync/process.ts';
+import { itIfThorough } from '../exhaustive.ts';
+import { noise } from '../sync/retention/prune-lab.ts';
+import { Program } from '../tree/program.ts';
+import { KEYS, Terminal } from '../tree/terminal.ts';
+import { MEBIBYTE } from './device-bench.ts';
+import { CREDENTIAL, PASSPHRASE, quiet, TwinLab } from './twin-lab.ts';
+
+const { enter, up, down } = KEYS;
+const CONTENT = noise(3 * MEBIBYTE, 'content');
+
+describe('the restore wizard of a desktop', () => {
+  let lab: TwinLab;
+  let home: string;
+  let terminal: Terminal | undefined;
+  beforeEach(async () => {
+    lab = await TwinLab.open();
+    home = lab.bench.path('home');
+    await lab.operations['home-add']({ url: home }, quiet);
+    await lab.checkpoint('file', CONTENT);
+    await lab.sync();
+  });
+  afterEach(async () => {
+    terminal?.close();
+    terminal = undefined;
+    await lab.close();
+  });
+
+  async function untilDevice(): Promise<Terminal> {
+    const wizard = Terminal.start(['restore', '--no-runtime', '--all-devices'], { TMPDIR: lab.bench.dir });
+    terminal = wizard;
+    await wizard.answer(/Where is the pod to come from\?/, up, up, enter);
+    await wizard.answer(/Where is the home\?/, home, enter);
+    await wizard.answer(/What opens the pod\?/, enter);
+    await wizard.answer(/The passphrase/, PASSPHRASE, enter);
+    await wizard.answer(/desk: home has 1 checkpoint[\s\S]*Which moment\?/, enter);
+    return wizard;
+  }
+
+  async function requireContent(device: string): Promise<void> {
+    const opened = await openDevice(device, CREDENTIAL);
+    try {
+      const file = join(layerDirs(opened.vault.dir).upperDir, 'file');
+      assert.deepEqual(await readFile(file), Buffer.from(CONTENT));
+    } finally {
+      await closeDevice(opened);
+    }
+  }
+
+  itIfThorough(
+    'lists drives with what is on them, erases one by its name only, and leaves a session for later',
+    async () => {
+      const drive = await lab.bench.blockDevice('drive.img', 400 * MEBIBYTE);
+      await run('mkfs.ext4', ['-q', '-L', 'photos', drive]);
+      const before = await run('sha256sum', [drive]);
+      const used = await lab.bench.blockDevice('used.img', 400 * MEBIBYTE);
+      await run('mkfs.ext4', ['-q', used]);
+      const dir = lab.bench.path('mounted');
+      await mkdir(dir);
+      await run('mount', [used, dir]);
+      lab.bench.atEnd(() => run('umount', [dir]));
+      const wizard = await untilDevice();
+      await wizard.answer(/Onto which drive\?/, up, up, enter);
+      await wizard.answer(/Which image file\?/, used, enter);
+      await wizard.answer(/deskpod: .*in use: .*mounted on[\s\S]*Which image file\?/, drive, enter);
+      await wizard.answer(
+        /Everything on .* will be erased: .*ext4 "photos"[\s\S]*Type \S+ to erase it/,
+        'yes',
+        enter,
+      );
+      await wizard.shows(/expected \S+, got "yes"[\s\S]*to erase it/);
+      assert.equal((await run('sha256sum', [drive])).stdout, before.stdout);
+      wizard.type(basename(drive), enter);
+      await wizard.answer(/Which passphrase is the pod to have\?/, enter);
+      await wizard.answer(/A new recovery sheet\?/, enter);
+      await wizard.answer(/Go on with the session now\?/, down, enter);
+      assert.equal(await wizard.ended, 0, wizard.text);
+      assert.match(wizard.text, new RegExp(`${drive} +loop device of .*drive.img, \\S+ MB`));
+      assert.match(wizard.text, /in use: .*mounted on/);
+      assert.match(wizard.text, new RegExp(`Go on with: deskpod start ${drive}`));
+      await requireContent(drive);
+    },
+  );
+
+  itIfThorough('goes on with a restore that was killed, without asking for a name', async () => {
+    const image = lab.bench.path('new.img');
+    const file = lab.bench.path('passphrase');
+    await writeFile(file, PASSPHRASE);
+    const program = new Program({ env: { DESKPOD_PASSPHRASE_FILE: file, TMPDIR: lab.bench.dir } });
+    const to = ['--to', image, '--size', '400M', '--no-runtime'];
+    const killed = program.start(['restore', '--from', home, ...to]);
+    await killed.progress(({ step }) => step === 'checking what came');
+    killed.kill();
+    assert.equal((await killed.ended).signal, 'SIGKILL');
+    const wizard = await untilDevice();
+    await wizard.answer(/Onto which drive\?/, up, up, enter);
+    await wizard.answer(/Which image file\?/, image, enter);
+    await wizard.answer(/Which passphrase is the pod to have\?/, enter);
+    await wizard.shows(/going on with the restore/);
+    await wizard.answer(/A new recovery sheet\?/, enter);
+    await wizard.answer(/Go on with the session now\?/, down, enter);
+    assert.equal(await wizard.ended, 0, wizard.text);
+    await requireContent(image);
+    await program.close();
+  });
+
+  it('knows of a drive what the kernel says of it', async () => {
+    const sys = lab.bench.path('sys');
+    const device = async (name: string, files: Readonly<Record<string, string>>): Promise<void> => {
+      for (const [path, text] of Object.entries(files)) {
+        await mkdir(join(sys, name, path, '..'), { recursive: true });
+        await writeFile(join(sys, name, path), `${text}\n`);
+      }
+    };
+    await device('sda', {
+      size: '1000',
+      removable: '0',
+      ro: '0',
+      'device/vendor': 'ATA     ',
+      'device/model': 'Disk 1',
+    });
+    await device('sdb', {
+      size: '2000',
+      removable: '1',
+      ro: '1',
+      'device/vendor': 'SanDisk ',
+      'device/model': 'Ultra ',
+    });
+    await device('sdc', { size: '0', removable: '1', ro: '0' });
+    await device('mmcblk0', { size: '8', removable: '0', ro: '0', 'device/name': 'SD16G' });
+    await device('sr0', { size: '8', removable: '1', ro: '0' });
+    assert.deepEqual(await listDrives(sys), [
+      { path: '/dev/mmcblk0', model: 'SD16G', sizeBytes: 4096, isRemovable: true, isReadOnly: false },
+      { path: '/dev/sda', model: 'Disk 1', sizeBytes: 512_000, isRemovable: false, isReadOnly: false },
+      { path: '/dev/sdb', model: 'SanDisk Ultra', sizeBytes: 1_024_000, isRemovable: true, isReadOnly: true },
+    ]);
+  });
+});
