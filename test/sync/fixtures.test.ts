@@ -33,7 +33,7 @@ const FROZEN: Readonly<Record<string, string>> = {
   v1: '6004963e762e639673af7dfde30390ad8c05eafd451febf88dae8d11fa8bfe94',
   'v1-branches': 'cc2906747b82b5cfd0fb0f0d905870dd8ebbf4eeb5d9d2a82ae7b2f3f69dbd5c',
   'v1-complete': '268568dd149c53540380c9442901aa8931bbeee52411dcf3c6b24c798e198e93',
-  'v1-docks': '5a4cb0b2c778e1f9b0662cfc80cf11dafa1bec33e5283ffa4fee61edcbae684a',
+  'v1-docks': 'e5816b7febf7b5d40cb3efc300d0d04dc30aa7710fd47296d1775731d52c7a28',
   'v1-doubts': '0c0c57da3d716aff37e02915402999725ba06cd99d2198837365753ee6061b4c',
   'v1-equipment': 'ab1720e3c71eeb24fe20be541422eea5349be2fbfd0dfdf476f18fce60bd912c',
   'v1-inventory': 'b39709daf0849482382f297adf78cc8b458dd65b76d2ac2056600dfa4a07e9c4',
@@ -41,7 +41,6 @@ const FROZEN: Readonly<Record<string, string>> = {
   'v1-runtimes': '5256b4f9f532457bf8fd7a8931abb3e2df19e02ab027a86a59568f8b57200c96',
   'v1-processors': 'b68e3b202797c8ea90c27484a6d4ed07d116f343ee50fe8478e019601d432477',
   'v1-promotions': '83cdee5e995ed54559da1b68a56be8e27d4811078303530383d0909269faa8cf',
-  'v1-schedules': '724d051f37941289eb12ed02021f48ac4cd1192f26a063e98ca32c6b81c2dccd',
   'v1-twins': '1991f0c9b99634fa7393424668bffa9a888fb3ac12180034d4d9b727f026fdc2',
 };
 const ADVICE =
