@@ -6,10 +6,6 @@ import type {
   CheckpointSealed,
   DeviceForked,
   DevicePromoted,
-  HomeBranched,
-  HomeDocked,
-  HomeEquipped,
-  HomeReverted,
   HostFacts,
   ObjectHealed,
   PodCreated,
@@ -19,6 +15,7 @@ import type {
   RuntimePut,
   VerifyCompleted,
 } from './events.ts';
+import type { HomeBranched, HomeDocked, HomeEquipped, HomeReverted } from './home-events.ts';
 import { packsInForce } from './packs-in-force.ts';
 import { type Processor, type ProcessorLevel, usableOf } from './processor.ts';
 import { decideScheduling, type ScheduleCommand } from './scheduling.ts';

@@ -1,9 +1,10 @@
 // Every fact that a log can hold. Events are forever: a changed shape gets a new `v`, an old one is never edited.
 import type { AwaitedHistory } from './awaited-history.ts';
 import type { Doubt } from './checkpoint-doubt.ts';
+import type { HomeEvent } from './home-events.ts';
 import type { ProcessorLevel } from './processor.ts';
 import type { Root } from './root.ts';
-import type { Schedule } from './schedule.ts';
+import type { ScheduleEvent } from './schedule-events.ts';
 import type { SessionLimits } from './session-limits.ts';
 
 /** What a pod contains: a desktop with a session, or just a folder. */
@@ -84,25 +85,6 @@ export interface RuntimePut {
   readonly sizeBytes: number;
 }
 
-/** A twin carries this runtime from now on, in its plain part. */
-export interface HomeEquipped {
-  readonly type: 'home.equipped';
-  readonly v: 1;
-  readonly url: string;
-  /** Of the twin, as its marker says: by this it knows what it carries, wherever it lies when it is started. */
-  readonly deviceId: string;
-  readonly sha256: string;
-  readonly entrySha256: string;
-  readonly sizeBytes: number;
-}
-
-/** A twin carries no runtime any more. */
-export interface HomeStripped {
-  readonly type: 'home.stripped';
-  readonly v: 1;
-  readonly url: string;
-}
-
 /** The device carries no runtime any more. */
 export interface RuntimeRemoved {
   readonly type: 'runtime.removed';
@@ -173,64 +155,6 @@ export interface CheckpointStats {
   readonly storedBytes: number;
   /** How long the session stood still, in milliseconds. */
   readonly pauseMs: number;
-}
-
-export interface HomeAdded {
-  readonly type: 'home.added';
-  readonly v: 1;
-  readonly url: string;
-}
-
-export interface HomeRemoved {
-  readonly type: 'home.removed';
-  readonly v: 1;
-  readonly url: string;
-}
-
-/** Home has everything up to `seq`, and its head says so. */
-export interface HomeAcknowledged {
-  readonly type: 'home.acknowledged';
-  readonly v: 1;
-  readonly url: string;
-  readonly seq: number;
-  /** SHA-256 of the record `seq`, hexadecimal. */
-  readonly recordHash: string;
-  readonly sentBytes: number;
-}
-
-/** Home's head was found at an earlier position than home had acknowledged; it is brought up to date again. */
-export interface HomeReverted {
-  readonly type: 'home.reverted';
-  readonly v: 1;
-  readonly url: string;
-  /** Where home's head stood; 0 if it was gone. */
-  readonly seq: number;
-  /** What home had acknowledged. */
-  readonly acknowledgedSeq: number;
-}
-
-/** Home goes on with another history of this pod. From now on it keeps this device's beside that, as a branch. */
-export interface HomeBranched {
-  readonly type: 'home.branched';
-  readonly v: 1;
-  readonly url: string;
-  /** This device, which the branch is named by. */
-  readonly deviceId: string;
-  /** Last position that both histories have. */
-  readonly forkSeq: number;
-}
-
-/** A home took over by itself what lay sealed on the device, up to `seq`, while the pod was not open. */
-export interface HomeDocked {
-  readonly type: 'home.docked';
-  readonly v: 1;
-  readonly url: string;
-  readonly seq: number;
-  /** SHA-256 of the record `seq`, hexadecimal. */
-  readonly recordHash: string;
-  /** When, by home's clock. */
-  readonly dockedAtMs: number;
-  readonly sentBytes: number;
 }
 
 /** The device was found on another medium than its marker was made on: it was moved there, or copied. */
@@ -378,47 +302,10 @@ export interface MountsChanged {
   readonly paths: readonly string[];
 }
 
-/** The pod makes checkpoints by itself from now on, while its session runs or its folder is watched. */
-export interface ScheduleSet extends Schedule {
-  readonly type: 'schedule.set';
-  readonly v: 1;
-  /** Counts from 1 over the whole life of the pod. */
-  readonly number: number;
-}
-
-/** A schedule is kept no more. */
-export interface ScheduleRemoved {
-  readonly type: 'schedule.removed';
-  readonly v: 1;
-  readonly number: number;
-}
-
-/** So much of the device is to stay free; checkpoints that a home has go for it. */
-export interface ReserveSet {
-  readonly type: 'reserve.set';
-  readonly v: 1;
-  /** 0 for none; absent for as much as is usual for the device. */
-  readonly reserveBytes?: number;
-}
-
-/** The reserve of the device is not free, and nothing more can go for it. */
-export interface ReserveShort {
-  readonly type: 'reserve.short';
-  readonly v: 1;
-  readonly freeBytes: number;
-  readonly reserveBytes: number;
-}
-
-/** The reserve of the device is free again. */
-export interface ReserveKept {
-  readonly type: 'reserve.kept';
-  readonly v: 1;
-  readonly freeBytes: number;
-  readonly reserveBytes: number;
-}
-
 /** Any fact of a pod's log. */
 export type PodEvent =
+  | HomeEvent
+  | ScheduleEvent
   | PodCreated
   | KeyringChanged
   | BaseAdded
@@ -429,14 +316,6 @@ export type PodEvent =
   | SessionLost
   | PackagesInstalled
   | CheckpointSealed
-  | HomeAdded
-  | HomeRemoved
-  | HomeAcknowledged
-  | HomeReverted
-  | HomeBranched
-  | HomeEquipped
-  | HomeStripped
-  | HomeDocked
   | DeviceMoved
   | DeviceForked
   | DevicePromoted
@@ -454,12 +333,7 @@ export type PodEvent =
   | RuntimeRemoved
   | ProcessorUsed
   | ProcessorLimited
-  | SessionLimited
-  | ScheduleSet
-  | ScheduleRemoved
-  | ReserveSet
-  | ReserveShort
-  | ReserveKept;
+  | SessionLimited;
 
 /** An event with its place in the log and the wall-clock time of its device. */
 export interface LoggedEvent {

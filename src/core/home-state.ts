@@ -1,15 +1,6 @@
 // What a log says of a pod's homes: a fold of the events that are about them.
-import type {
-  HomeAcknowledged,
-  HomeAdded,
-  HomeBranched,
-  HomeDocked,
-  HomeEquipped,
-  HomeRemoved,
-  HomeReverted,
-  HomeStripped,
-  RuntimePut,
-} from './events.ts';
+import type { RuntimePut } from './events.ts';
+import type { HomeEvent } from './home-events.ts';
 
 /** What is known of a home: where it is, and how far it has acknowledged. */
 export interface HomeState {
@@ -46,17 +37,6 @@ export interface HomeBranch {
   /** Last position that it has in common with home's own history. */
   readonly forkSeq: number;
 }
-
-/** An event that is about one home. */
-type HomeEvent =
-  | HomeAdded
-  | HomeRemoved
-  | HomeAcknowledged
-  | HomeReverted
-  | HomeBranched
-  | HomeEquipped
-  | HomeStripped
-  | HomeDocked;
 
 /** The homes after one more event that is about one of them. */
 export function homesAfter(

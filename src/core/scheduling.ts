@@ -1,7 +1,8 @@
 // What a pod's log says of its schedules, and of the room that its device is to keep free: a fold, and the decisions on it.
 import { DeskPodError } from './errors.ts';
-import type { LoggedEvent, PodEvent, ReserveShort } from './events.ts';
+import type { LoggedEvent, PodEvent } from './events.ts';
 import { isWhen, JITTER_MAX_MS, type KeptSchedule, type Schedule } from './schedule.ts';
+import type { ReserveShort } from './schedule-events.ts';
 
 /** The schedules of a pod. */
 export interface Scheduling {
