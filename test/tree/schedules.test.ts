@@ -1,7 +1,8 @@
 // Schedules of a tree pod: set in plain words, kept by whoever watches it, travelling with the pod.
 import assert from 'node:assert/strict';
-import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeskPodError } from '../../src/core/errors.ts';
 import type { HookEvent } from '../../src/session/hooks/steps.ts';
 import { operate } from '../../src/session/operation/operate.ts';
 import type { OperationName, Operations } from '../../src/session/operation/operations.ts';
@@ -15,7 +16,8 @@ import { expectCode } from '../sync/expect-code.ts';
 import { openTreeLab, PASSPHRASE, type TreeLab } from './tree-lab.ts';
 
 const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
 
 describe('the schedules of a tree pod', () => {
   let lab: TreeLab;
@@ -43,6 +45,33 @@ describe('the schedules of a tree pod', () => {
       passphrase: async () => PASSPHRASE,
       onProgress: () => undefined,
     });
+  }
+
+  /** Watches the pod by this clock. `next` settles with the next checkpoint. */
+  function watching(clock: ManualClock) {
+    const sealed: CheckpointReport[] = [];
+    const failures: unknown[] = [];
+    let told = Promise.withResolvers<void>();
+    const news = {
+      onWatching: () => undefined,
+      onGap: () => undefined,
+      onCheckpoint: (report: CheckpointReport) => {
+        sealed.push(report);
+        told.resolve();
+      },
+      onFailure: (_what: string, error: unknown) => void failures.push(error),
+    };
+    const watch = async (): Promise<TreeSupervisor> => {
+      const tree = await WatchedTree.start(await openTree(lab.dir, { passphrase: PASSPHRASE }));
+      const supervisor = new TreeSupervisor(tree, news, clock);
+      await supervisor.serve(join(lab.dir, '.deskpod', 'supervisor.sock'));
+      return supervisor;
+    };
+    const next = (): Promise<void> => {
+      told = Promise.withResolvers<void>();
+      return told.promise;
+    };
+    return { sealed, failures, watch, next };
   }
 
   it('are set in plain words, listed with their next times, and removed', async () => {
@@ -97,31 +126,16 @@ describe('the schedules of a tree pod', () => {
         .map((line) => JSON.parse(line) as HookEvent);
     };
     const clock = new ManualClock(Date.now());
-    const sealed: CheckpointReport[] = [];
-    let told = Promise.withResolvers<void>();
-    const news = {
-      onWatching: () => undefined,
-      onGap: () => undefined,
-      onCheckpoint: (report: CheckpointReport) => {
-        sealed.push(report);
-        told.resolve();
-      },
-      onFailure: (_what: string, error: unknown) => told.reject(error),
-    };
-    const watch = async (): Promise<TreeSupervisor> => {
-      const tree = await WatchedTree.start(await openTree(lab.dir, { passphrase: PASSPHRASE }));
-      const supervisor = new TreeSupervisor(tree, news, undefined, clock);
-      await supervisor.serve(join(lab.dir, '.deskpod', 'supervisor.sock'));
-      return supervisor;
-    };
+    const { sealed, watch, next } = watching(clock);
     const first = await watch();
     try {
       const { scheduling } = await ask('status', {});
       const quarter = scheduling.schedules[0]?.nextAtMs ?? 0;
       assert.deepEqual([scheduling.isKept, quarter % (15 * MINUTE_MS)], [true, 0]);
       await appendFile(join(lab.dir, 'letter.txt'), 'more');
+      const sealing = next();
       clock.pass(quarter - clock.now());
-      await told.promise;
+      await sealing;
       await until(async () => (await ends()).length === 1);
       // nothing has changed
       clock.set(clock.now() + 15 * MINUTE_MS);
@@ -129,8 +143,8 @@ describe('the schedules of a tree pod', () => {
         clock.pass(MINUTE_MS);
         return (await ends()).length === 2;
       });
-      const [sealing, looking] = await ends();
-      assert.ok(sealing?.outcome?.isDone && sealing.outcome.facts.number === 2);
+      const [made, looking] = await ends();
+      assert.ok(made?.outcome?.isDone && made.outcome.facts.number === 2);
       assert.deepEqual(looking?.outcome, { isDone: true, facts: {} });
     } finally {
       await first.end();
@@ -141,11 +155,11 @@ describe('the schedules of a tree pod', () => {
     );
     await appendFile(join(lab.dir, 'letter.txt'), 'while nobody watched');
     clock.set(clock.now() + 2 * DAY_MS);
-    told = Promise.withResolvers<void>();
+    const made = next();
     const second = await watch();
     try {
       clock.pass(MINUTE_MS);
-      await told.promise;
+      await made;
     } finally {
       await second.end();
     }
@@ -153,6 +167,44 @@ describe('the schedules of a tree pod', () => {
     assert.deepEqual(
       events.flatMap(({ event }) => (event.type === 'checkpoint.sealed' ? [event.reason] : [])),
       ['files', 'schedule', 'schedule'],
+    );
+  });
+
+  it('stop with one question when nothing is left, and go on when it is answered', async () => {
+    await ask('schedule-add', { words: 'hourly', jitterMs: 0 });
+    await lab.checkpoint();
+    const clock = new ManualClock(Date.now());
+    const { sealed, failures, watch } = watching(clock);
+    const passUntil = (holds: () => boolean): Promise<void> =>
+      until(() => {
+        clock.pass(MINUTE_MS);
+        return holds();
+      });
+    const [away, names] = [join(lab.temp, 'away'), ['letter.txt', 'folder']];
+    await mkdir(away);
+    const move = async (from: string, to: string): Promise<void> => {
+      for (const name of names) await rename(join(from, name), join(to, name));
+    };
+    await move(lab.dir, away);
+    const supervisor = await watch();
+    try {
+      await passUntil(() => failures.length > 0);
+      assert.ok(isDeskPodError(failures[0], 'CHECKPOINT_DOUBTFUL'));
+      const { doubt } = await ask('status', {});
+      assert.deepEqual([doubt?.causes, doubt?.against, doubt?.number], [['empty'], 1, undefined]);
+      await move(away, lab.dir);
+      await passUntil(() => sealed.length > 0);
+      assert.equal((await ask('status', {})).doubt, undefined);
+      await move(lab.dir, away);
+    } finally {
+      // the last checkpoint would hold nothing, too, and is asked about by whoever comes next
+      await supervisor.end();
+    }
+    assert.deepEqual([sealed.map(({ number }) => number), failures.length], [[2], 2]);
+    const { events } = await ask('log', { since: 1 });
+    assert.deepEqual(
+      events.map(({ event }) => event.type).filter((type) => type.startsWith('checkpoint')),
+      ['checkpoint.sealed', 'checkpoint.doubted', 'checkpoint.sealed', 'checkpoint.doubted'],
     );
   });
 

@@ -6,12 +6,10 @@ import { join } from 'node:path';
 import type { LoggedEvent } from '../../src/core/events.ts';
 import type { Progress } from '../../src/core/progress.ts';
 import { followLog } from '../../src/session/operation/follow-log.ts';
-import type { StatusReport } from '../../src/session/operation/operations.ts';
 import type { Program, Running } from './program.ts';
 import { openTreeLab, type TreeLab } from './tree-lab.ts';
 
 const isWatching = ({ step }: Progress): boolean => step.startsWith('watching');
-const isCheckpoint = ({ step }: Progress): boolean => step.startsWith('checkpoint');
 
 describe('a watched tree pod', () => {
   let lab: TreeLab;
@@ -89,45 +87,19 @@ describe('a watched tree pod', () => {
     assert.equal((await readdir(join(lab.dir, '.deskpod'))).includes('supervisor.sock'), false);
   });
 
-  it('seals what has changed on schedule and at its end, however deep the pod lies', async () => {
+  it('seals what has changed when the watch of a pod with a schedule ends, however deep it lies', async () => {
     const deep = join(lab.temp, 'x'.repeat(100), 'y'.repeat(100));
     await mkdir(deep, { recursive: true });
     await rename(lab.dir, join(deep, 'pod'));
-    const watching = lab.program.start(['watch', join(deep, 'pod'), '--every', '1s']);
-    assert.ok((await watching.progress(isCheckpoint)) !== undefined, 'it ended instead');
+    await lab.program.answer(['schedule', 'add', 'hourly', '-d', join(deep, 'pod')]);
+    const watching = lab.program.start(['watch', join(deep, 'pod')]);
+    assert.ok((await watching.progress(isWatching)) !== undefined, 'it ended instead');
     await appendFile(join(deep, 'pod', 'letter.txt'), 'the end');
     watching.kill('SIGINT');
     const { status, stdout } = await watching.ended;
     assert.equal(status, 0);
     const { checkpoints } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { checkpoints: number[] };
-    assert.deepEqual(checkpoints, [1, 2]);
-  });
-
-  it('stops its schedule with one question when nothing is left, tells it in status, and goes on when it is answered', async () => {
-    await lab.program.answer(['checkpoint', ...lab.at]);
-    await mkdir(join(lab.temp, 'away'));
-    const names = ['letter.txt', 'folder'];
-    for (const name of names) await rename(join(lab.dir, name), join(lab.temp, 'away', name));
-    const watching = lab.program.start(['watch', lab.dir, '--every', '1s']);
-    assert.ok(
-      (await watching.progress(({ step }) => step === 'a checkpoint on schedule failed')) !== undefined,
-    );
-    const { doubt } = await keyless.answer<StatusReport>(['status', ...lab.at]);
-    assert.deepEqual([doubt?.causes, doubt?.against, doubt?.number], [['empty'], 1, undefined]);
-    for (const name of names) await rename(join(lab.temp, 'away', name), join(lab.dir, name));
-    assert.ok((await watching.progress(isCheckpoint)) !== undefined, 'it ended instead');
-    assert.equal((await keyless.answer<StatusReport>(['status', ...lab.at])).doubt, undefined);
-    await rename(join(lab.dir, 'letter.txt'), join(lab.temp, 'away', 'letter.txt'));
-    await rename(join(lab.dir, 'folder'), join(lab.temp, 'away', 'folder'));
-    watching.kill('SIGTERM');
-    const { status, stdout } = await watching.ended;
-    assert.equal(status, 0);
-    assert.deepEqual(JSON.parse(stdout.trim().split('\n').at(-1) ?? '').checkpoints, [2]);
-    const { events } = await lab.program.answer<{ events: LoggedEvent[] }>(['log', ...lab.at]);
-    assert.deepEqual(
-      events.map(({ event }) => event.type).filter((type) => type.startsWith('checkpoint')),
-      ['checkpoint.sealed', 'checkpoint.doubted', 'checkpoint.sealed', 'checkpoint.doubted'],
-    );
+    assert.deepEqual(checkpoints, [1]);
   });
 
   it('scans everything each time where it cannot be watched, and says so once', async () => {

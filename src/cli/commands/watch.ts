@@ -1,33 +1,29 @@
 // deskpod watch: keep a tree pod open and know what changes in it, so that other commands are quick.
 import type { Command } from 'commander';
-import { DeskPodError } from '../../core/errors.ts';
 import { stopWatching, watchTree } from '../../session/operation/watch-tree.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
 import { contextOf, withPodOptions } from '../context.ts';
-import { formatDuration, parseDuration } from '../units.ts';
+import { formatDuration } from '../units.ts';
 import { describeCheckpoint } from './checkpoint.ts';
-
-const EVERY_MIN_MS = 1000;
 
 /** Adds `deskpod watch`. */
 export function registerWatch(program: Command): void {
   withPodOptions(program.command('watch'))
     .argument('[dir]', 'the folder of the tree pod')
-    .option('--every <duration>', 'make a checkpoint so often if something has changed: 15m', parseEvery)
     .option('--stop', 'end whoever watches it')
     .description(
-      'keep a tree pod open until stopped: other commands ask it, and need neither passphrase nor scan',
+      'keep a tree pod open until stopped: other commands ask it, and need neither passphrase nor scan; its schedules are kept',
     )
-    .action(async (dir: string | undefined, options: { every?: number; stop?: true }, command: Command) => {
+    .action(async (dir: string | undefined, options: { stop?: true }, command: Command) => {
       const { output } = contextOf(command);
       const path = dir ?? command.optsWithGlobals<{ device?: string }>().device;
-      if (options.stop !== true) return watch(command, path, options.every);
+      if (options.stop !== true) return watch(command, path);
       await stopWatching(path, output.progress);
       output.result({}, 'nobody watches it any more');
     });
 }
 
-async function watch(command: Command, path: string | undefined, everyMs: number | undefined): Promise<void> {
+async function watch(command: Command, path: string | undefined): Promise<void> {
   const { output, passphrase } = contextOf(command);
   const startedMs = performance.now();
   const checkpoints: CheckpointReport[] = [];
@@ -37,7 +33,6 @@ async function watch(command: Command, path: string | undefined, everyMs: number
     passphrase,
     onProgress: output.progress,
     onNotice: output.remark,
-    everyMs,
     news: {
       onWatching: (isWatching) =>
         say(
@@ -75,12 +70,4 @@ async function watch(command: Command, path: string | undefined, everyMs: number
     { checkpoints: checkpoints.map(({ number }) => number), durationMs },
     `watched for ${formatDuration(durationMs)}, with ${checkpoints.length} checkpoints on schedule`,
   );
-}
-
-function parseEvery(text: string): number {
-  const everyMs = parseDuration(text);
-  if (everyMs >= EVERY_MIN_MS) return everyMs;
-  throw new DeskPodError('USAGE', `"${text}" is too short a time between checkpoints`, {
-    hint: 'Give a second or more: --every 15m.',
-  });
 }

@@ -13,8 +13,6 @@ import { findPod } from './target.ts';
 export interface WatchRequest extends OperateOptions {
   /** Path of the pod, as every command takes it. */
   readonly path: string | undefined;
-  /** A checkpoint is made so often, if something has changed. */
-  readonly everyMs: number | undefined;
   readonly news: TreeNews;
 }
 
@@ -33,7 +31,7 @@ export async function watchTree(request: WatchRequest): Promise<TreeSupervisor> 
     await tree.close();
     throw error;
   }
-  const supervisor = new TreeSupervisor(watched, request.news, request.everyMs);
+  const supervisor = new TreeSupervisor(watched, request.news);
   try {
     const socket = makeTreeSocket(dir);
     await supervisor.serve(socket.path);

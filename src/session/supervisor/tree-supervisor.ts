@@ -53,7 +53,6 @@ export interface TreeNews {
 export class TreeSupervisor {
   readonly #tree: WatchedTree;
   readonly #news: TreeNews;
-  readonly #everyMs: number | undefined;
   readonly #turns = new Turns();
   readonly #works = new Works();
   readonly #reads = new OpenReads();
@@ -64,11 +63,9 @@ export class TreeSupervisor {
   #server: Server | undefined;
   #ending: Promise<void> | undefined;
 
-  /** With `everyMs` it makes a checkpoint so often, if something has changed, and a last one when it ends. */
-  constructor(tree: WatchedTree, news: TreeNews, everyMs?: number, clock: Clock = HOST_CLOCK) {
+  constructor(tree: WatchedTree, news: TreeNews, clock: Clock = HOST_CLOCK) {
     this.#tree = tree;
     this.#news = news;
-    this.#everyMs = everyMs;
     this.#schedules = new ScheduleRunner(
       {
         pod: tree.pod,
@@ -112,12 +109,12 @@ export class TreeSupervisor {
     return this.#ended.promise;
   }
 
-  /** Ends in turn: with a last checkpoint, if it makes some by itself. */
+  /** Ends in turn: with a last checkpoint, if the pod makes some by itself. */
   end(): Promise<void> {
     this.#ending ??= this.#turns.take('end', () =>
       afterwards(
         async () => {
-          if (this.#everyMs === undefined) return;
+          if (this.#tree.pod.state.scheduling.schedules.length === 0) return;
           await withHooks(steppedTree(this.#tree), 'checkpoint', { onProgress: SILENT }, () =>
             this.#sealIfChanged(),
           );
@@ -153,22 +150,14 @@ export class TreeSupervisor {
     this.#work('reading ahead', this.#quiet.of(watch.changed), (signal, paths) =>
       readAhead.take(paths, signal),
     );
-    if (this.#everyMs !== undefined)
-      this.#work(
-        SCHEDULED_WORK,
-        interval(this.#everyMs),
-        (signal) => this.#sealIfChanged(signal),
-        'checkpoint',
-      );
     this.#background.add(this.#schedules.begin());
   }
 
-  /** Does something in turn, with the hooks of `step`, whenever `when` says so, but not while it is still at it. What a user asks for goes first. */
+  /** Does something in turn whenever `when` says so, but not while it is still at it. What a user asks for goes first. */
   #work<Cue>(
     what: string,
     when: Observable<Cue>,
     act: (signal: AbortSignal, cue: Cue) => Promise<unknown>,
-    step = '',
   ): void {
     const once = async (cue: Cue): Promise<void> => {
       const given = new AbortController();
@@ -182,9 +171,7 @@ export class TreeSupervisor {
           signal.addEventListener('abort', giveWay, { once: true });
           if (!given.signal.aborted) await act(given.signal, cue);
         };
-        await withHooks(steppedTree(this.#tree), step, { onProgress: SILENT }, () =>
-          this.#turns.take(what, inTurn, { isPatient: true }),
-        );
+        await this.#turns.take(what, inTurn, { isPatient: true });
       } catch (error) {
         if (given.signal.aborted || isDeskPodError(error, 'SUPERVISOR_UNREACHABLE')) return;
         this.#news.onFailure(what, error);
