@@ -51,8 +51,10 @@ describe('the session of a desktop pod', () => {
     assert.match(warnings.join(), /no network/);
   });
 
-  it('goes on counting in a variable of its shell after suspend and start', async () => {
-    await lab.start();
+  it('goes on counting in a variable of its shell after suspend and start, also if root keeps files to itself', async () => {
+    const careful = lab.program.with({ through: ['sh', '-c', 'umask 077; exec "$@"', 'sh'] });
+    await careful.answer(['start', lab.image, '--no-view']);
+    await lab.supervisor();
     await lab.startCounter();
     const before = await lab.counter();
     const { number } = await lab.program.answer<{ number: number }>(['suspend', ...lab.at()]);

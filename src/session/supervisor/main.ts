@@ -16,6 +16,10 @@ import { recordAbout, tell } from './record.ts';
 import { Supervisor } from './supervisor.ts';
 import { type LaunchLine, toWireError } from './wire.ts';
 
+// CRIU's half-made processes, which are not the host's root, read the images that CRIU writes: whoever starts us may be used to
+// keeping files to himself. What others must not see lies in folders that they cannot enter.
+process.umask(0o022);
+
 // Whoever started it may be gone before it has said everything.
 process.stdout.on('error', () => undefined);
 
