@@ -40,7 +40,7 @@ export async function runWithStick(
     const place = join(checkoutDir, name);
     await ('text' in file
       ? writeFile(place, file.text, { mode: 0o755 })
-      : cp(file.path, place, { recursive: true }));
+      : cp(file.path, place, { recursive: true, verbatimSymlinks: true }));
   }
   const checkout = join(dir, 'checkout.erofs');
   await makeErofs(checkoutDir, checkout);
