@@ -4,8 +4,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
-/** A shell is what a host must have itself. */
-const OF_THE_HOST = ['sh', 'xdg-open'];
+/** A shell is what a host must have itself; of udev and D-Bus it has its own, or none. */
+const OF_THE_HOST = ['sh', 'xdg-open', 'udevadm', 'gdbus'];
 /** Bases are not built where a device was only plugged in. */
 const FOR_BASES_ONLY = ['mmdebstrap', 'apt-config', 'apt-get'];
 /** A program by its name, wherever one is started; paths come from the runtime folder. */

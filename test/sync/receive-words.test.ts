@@ -3,13 +3,14 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { isSecluded, parseReceiveRequest, splitCommand } from '../../src/core/receive-request.ts';
 import { readSecludedWords } from '../../src/sync/home/receive/secluded-words.ts';
 import { POD } from './support/home-contract.ts';
 import { makeTempFolder } from './support/temp-folder.ts';
 
-const _PROGRAM = fileURLToPath(new URL('./support/receive-program.ts', import.meta.url));
+const KEEP_WORDS =
+  'while (sysread STDIN, $bytes, 65536) { $words .= $bytes; last if $words =~ /\\0\\0\\z/ } ' +
+  'open $file, ">", shift; print $file $words';
 
 describe('what a restricted account takes', () => {
   const HOME = '/srv/home';
@@ -19,8 +20,8 @@ describe('what a restricted account takes', () => {
     const recorder = [
       'while [ "$1" != rsync ]; do shift; done',
       `printf %s "$*" >${temp.path}/command`,
-      // dd closes its own output, which rsync would take for the end
-      `dd bs=65536 count=1 of=${temp.path}/words 2>/dev/null`,
+      // they end with an empty one, and may come in pieces; rsync itself waits for an answer
+      `perl -e '${KEEP_WORDS}' ${temp.path}/words`,
       'exit 1',
     ];
     writeFileSync(join(temp.path, 'recorder'), recorder.join('\n'));
