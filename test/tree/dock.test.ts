@@ -2,7 +2,7 @@
 // Together they take a minute: what others show in part runs with DESKPOD_TEST_EXHAUSTIVE only.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { cp, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fromHex, toHex } from '../../src/core/bytes.ts';
 import type { DockSignal } from '../../src/core/dock-machine.ts';
@@ -110,6 +110,27 @@ describe('a locked pod that meets its home', () => {
   itThoroughly('is left alone where home has nothing of it yet', async () => {
     await rename(join(lab.tree.home, 'pods', lab.tree.podId), join(lab.tree.temp, 'elsewhere'));
     assert.match(String(await reasonOf()), /has nothing of pod/);
+  });
+
+  it('reaches nothing that its links lead to', async () => {
+    const [victim, repository] = [
+      join(lab.tree.temp, 'victim'),
+      join(lab.tree.dir, '.deskpod', 'repository'),
+    ];
+    for (const [link, into] of [
+      [join(repository, 'tmp'), victim],
+      [repository, join(victim, 'repository')],
+    ] as const) {
+      await mkdir(join(victim, 'repository', 'tmp'), { recursive: true });
+      await mkdir(join(victim, 'repository', 'packs'), { recursive: true });
+      for (const file of ['thesis.txt', 'repository/tmp/thesis.txt'])
+        await writeFile(join(victim, file), 'years');
+      const before = await readdir(victim, { recursive: true });
+      await rm(link, { recursive: true });
+      await symlink(into, link);
+      await lab.dock();
+      assert.deepEqual(await readdir(victim, { recursive: true }), before, link);
+    }
   });
 
   it('is not taken for another that somebody made to look like it', async () => {

@@ -26,6 +26,7 @@ import { readSessionNote } from '../pod/session-note.ts';
 import { callSupervisor, supervisorListens } from '../supervisor/client.ts';
 import { findTreeSocket } from '../supervisor/tree-socket.ts';
 import { fromWireError } from '../supervisor/wire.ts';
+import { withoutLinks } from './linkless-view.ts';
 
 /** The home that devices meet, and what it may do. */
 export interface DockSettings {
@@ -190,15 +191,17 @@ async function dockTree(
   signal: AbortSignal,
 ): Promise<void> {
   const plan = await planOf(home, settings, emit, signal);
-  const lock = await lockTree(place.path);
-  try {
-    emit({ type: 'open' });
-    const report = await takeOver({ ...plan, place: treePodFolder(place.path) });
-    await syncFileSystem(place.path);
-    emit({ type: 'keep', result: resultOf(report) });
-  } finally {
-    lock.release();
-  }
+  await withoutLinks(place.path, async (dir) => {
+    const lock = await lockTree(dir);
+    try {
+      emit({ type: 'open' });
+      const report = await takeOver({ ...plan, place: treePodFolder(dir) });
+      await syncFileSystem(dir);
+      emit({ type: 'keep', result: resultOf(report) });
+    } finally {
+      lock.release();
+    }
+  });
 }
 
 async function planOf(

@@ -1,6 +1,6 @@
 // Names for files that are being written, which tell whether their writer still lives.
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { lstat, readdir, readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { isSystemError } from './durable-file.ts';
@@ -15,9 +15,10 @@ export async function temporaryName(): Promise<string> {
 
 /**
  * Removes what processes left that are gone. A drive that was pulled from another host, or before this one was started
- * anew, has files of another boot: nobody can be writing them.
+ * anew, has files of another boot: nobody can be writing them. What lies behind a link is nothing of ours, and stays.
  */
 export async function removeStale(dir: string): Promise<void> {
+  if (!(await lstat(dir)).isDirectory()) return;
   for (const name of await readdir(dir)) {
     if (!(await isWritten(name))) await rm(join(dir, name), { force: true, recursive: true });
   }
