@@ -1,6 +1,7 @@
 // Running one hook: told the event, given a minute, its output read to the end and the last of it kept.
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { userInfo } from 'node:os';
+import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { closeDescriptorsOnExec } from '../../sync/posix/descriptors.ts';
 import type { HookEvent } from './steps.ts';
@@ -27,32 +28,43 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 export async function runHook(program: string, event: HookEvent, limitMs: number): Promise<HookRun> {
   closeDescriptorsOnExec();
   const startedMs = performance.now();
-  const child = spawn(program, [], {
-    // a group of its own, so that all of it can be ended
-    detached: true,
-    cwd: '/',
-    env: environmentOf(event),
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
+  let child: ChildProcessByStdio<Writable, Readable, Readable>;
+  try {
+    child = spawn(program, [], {
+      // a group of its own, so that all of it can be ended
+      detached: true,
+      cwd: '/',
+      env: environmentOf(event),
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+  } catch (error) {
+    // most of what keeps a program from starting is told later; a file that is being written to is refused at once
+    const failure = `could not be started (${error instanceof Error ? error.message : String(error)})`;
+    return { path: program, failure, durationMs: 0, outputBytes: 0, outputTail: '' };
+  }
   const output = new OutputTail();
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => output.add(bytes));
   // it need not read what it is told
   child.stdin.on('error', () => undefined);
   child.stdin.end(`${JSON.stringify(event)}\n`);
   const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  const ended = new Promise<string | undefined>((resolve) => {
-    child.once('error', (error) => resolve(`could not be started (${error.message})`));
-    child.once('exit', (code, signal) => {
-      if (signal !== null) resolve(`was ended by ${signal}`);
-      else resolve(code === 0 ? undefined : `ended with exit code ${code}`);
-    });
+  const { promise: ended, resolve: noteEnd } = Promise.withResolvers<string | undefined>();
+  child.once('error', (error) => noteEnd(`could not be started (${error.message})`));
+  child.once('exit', (code, signal) => {
+    if (signal !== null) noteEnd(`was ended by ${signal}`);
+    else noteEnd(code === 0 ? undefined : `ended with exit code ${code}`);
   });
   const end = (signal: NodeJS.Signals): void => {
     if (child.pid === undefined) return;
     try {
       process.kill(-child.pid, signal);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EPERM') {
+        // it has become another user's, and is not ours to end: nobody waits for it any more
+        child.unref();
+        noteEnd('could not be ended');
+      } else if (code !== 'ESRCH') throw error;
     }
   };
   let isLate = false;

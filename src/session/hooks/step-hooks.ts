@@ -80,7 +80,13 @@ export function hooksOf(pod: SteppedPod, step: Step, options: HookOptions): Hook
       if (failure !== undefined && hurriesMs === undefined) throw failure;
     },
     after: async (outcome) => {
-      await runAll('after', outcome);
+      try {
+        await runAll('after', outcome);
+      } catch (error) {
+        // the step is done, or has failed by itself: hooks change nothing of that
+        const reason = error instanceof Error ? error.message : String(error);
+        warnings.push(`Not all hooks that come after ${step} could be run: ${reason}.`);
+      }
       return warnings;
     },
   };
