@@ -6,6 +6,9 @@ import { contextOf, withPodOptions } from '../context.ts';
 import { formatDuration } from '../units.ts';
 import { describeCheckpoint } from './checkpoint.ts';
 
+/** What a host that shuts down gives a hook. */
+const HURRIED_HOOK_MS = 5000;
+
 /** Adds `deskpod watch`. */
 export function registerWatch(program: Command): void {
   withPodOptions(program.command('watch'))
@@ -54,11 +57,11 @@ async function watch(command: Command, path: string | undefined): Promise<void> 
   // who closes the terminal wants it to end as it would otherwise
   process.stderr.on('error', () => undefined);
   let failure: { readonly error: unknown } | undefined;
-  const end = (): void => {
+  const end = (signal: NodeJS.Signals): void => {
     // asked twice, it ends at once: nothing needs cleaning up
     process.once('SIGINT', () => process.exit(130));
     say('ending');
-    supervisor.end().catch((error: unknown) => {
+    supervisor.end(signal === 'SIGTERM' ? { hurriesMs: HURRIED_HOOK_MS } : {}).catch((error: unknown) => {
       failure = { error };
     });
   };

@@ -7,7 +7,7 @@ import { browsePod } from '../../sync/browse/browsed-pod.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
 import { QuietPaths } from '../../sync/watch/quiet-paths.ts';
 import type { WatchedTree } from '../../sync/watch/watched-tree.ts';
-import { withHooks } from '../hooks/step-hooks.ts';
+import { type HookOptions, withHooks } from '../hooks/step-hooks.ts';
 import { steppedTree } from '../hooks/steps.ts';
 import { podOperations } from '../operation/pod-operations.ts';
 import { streamOperations } from '../operation/stream-operations.ts';
@@ -109,18 +109,17 @@ export class TreeSupervisor {
     return this.#ended.promise;
   }
 
-  /** Ends in turn: with a last checkpoint, if the pod makes some by itself. */
-  end(): Promise<void> {
-    this.#ending ??= this.#turns.take('end', () =>
-      afterwards(
-        async () => {
-          if (this.#tree.pod.state.scheduling.schedules.length === 0) return;
-          await withHooks(steppedTree(this.#tree), 'checkpoint', { onProgress: SILENT }, () =>
-            this.#sealIfChanged(),
-          );
-        },
-        () => this.#finish(),
-      ),
+  /** Ends in turn, after a last checkpoint if the pod makes some by itself. */
+  end(hurry: Pick<HookOptions, 'hurriesMs'> = {}): Promise<void> {
+    this.#ending ??= afterwards(
+      async () => {
+        if (this.#tree.pod.state.scheduling.schedules.length === 0) return;
+        // a hook may use the pod: it waits for no turn that it keeps from ending
+        await withHooks(steppedTree(this.#tree), 'checkpoint', { onProgress: SILENT, ...hurry }, () =>
+          this.#turns.take('checkpoint', (signal) => this.#sealIfChanged(signal)),
+        );
+      },
+      () => this.#turns.take('end', () => this.#finish()),
     );
     return this.#ending;
   }
