@@ -329,7 +329,7 @@ function isNews({ homes, provenRestore }: PodState, note: HomeNote): boolean {
   if (home === undefined) return false;
   return note.type === 'home.docked'
     ? note.seq > Math.max(home.seq, home.docked?.seq ?? 0)
-    : note.provenAtMs !== provenRestore?.atMs;
+    : note.provenAtMs > (provenRestore?.atMs ?? 0);
 }
 
 function processorUsed({ processorLevel }: PodState, processor: Processor): PodEvent {
