@@ -71,7 +71,7 @@ export async function writeControl({ root, tree, version }: PackageSources): Pro
   await writeFile(join(dir, 'control'), control);
   await writeFile(join(dir, 'md5sums'), sums.join(''));
   await writeFile(join(dir, 'conffiles'), '/etc/deskpod/plug.conf\n');
-  for (const script of ['prerm', 'postrm']) {
+  for (const script of ['postinst', 'prerm', 'postrm']) {
     await copyFile(join(root, 'ops/packaging', `${script}.sh`), join(dir, script));
     await chmod(join(dir, script), 0o755);
   }

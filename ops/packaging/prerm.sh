@@ -3,11 +3,11 @@ set -e
 # A session's supervisor loads parts of the program when it needs them: those of another version would not fit. dpkg asks the
 # new version, too, when the old one refuses.
 for socket in /run/deskpod/*/private/supervisor.sock; do
-  if [ -S "$socket" ]; then
+  if [ -n "$(ss -xlH src "$socket")" ]; then
     echo 'deskpod: a session of a pod runs here; suspend it first (deskpod suspend)' >&2
     exit 1
   fi
 done
-if [ "$1" != failed-upgrade ] && [ -d /run/systemd/system ] && command -v deb-systemd-invoke >/dev/null; then
+if [ "$1" = remove ] && [ -d /run/systemd/system ] && command -v deb-systemd-invoke >/dev/null; then
   deb-systemd-invoke stop deskpod-dock.service >/dev/null || true
 fi
