@@ -36,9 +36,7 @@ export function driveSource(): DeviceSource {
         const stamp = await stampOf(name);
         const before = known.get(name);
         // a drive that is looked at each time never comes to rest
-        const candidate =
-          before?.stamp === stamp ? before.candidate : await candidateAt(`/dev/${name.replaceAll('!', '/')}`);
-        seen.set(name, { stamp, candidate });
+        seen.set(name, before?.stamp === stamp ? before : { stamp, candidate: await driveAt(name, stamp) });
       }
       known = seen;
       return [...seen.values()].flatMap(({ candidate }) => candidate ?? []);
@@ -52,6 +50,12 @@ export function driveSource(): DeviceSource {
 interface KnownDrive {
   readonly stamp: string;
   readonly candidate: Candidate | undefined;
+}
+
+/** One that was taken away and put back while nobody could look, as the computer slept, is another one: it may hold more by now. */
+async function driveAt(name: string, stamp: string): Promise<Candidate | undefined> {
+  const found = await candidateAt(`/dev/${name.replaceAll('!', '/')}`);
+  return found === undefined ? undefined : { ...found, fingerprint: `${found.fingerprint} ${stamp}` };
 }
 
 /** What is another one for each medium that is plugged in, as the kernel counts them. */
