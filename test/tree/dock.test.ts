@@ -19,6 +19,7 @@ import { hashing } from '../../src/sync/hashing.ts';
 import { encodeGrant, findGrant } from '../../src/sync/keyring/home-grant.ts';
 import { openKeyring } from '../../src/sync/keyring/unlock.ts';
 import { Repository } from '../../src/sync/repository/repository.ts';
+import { HomeFolder } from '../../src/sync/retention/home-folder.ts';
 import { IS_EXHAUSTIVE } from '../exhaustive.ts';
 import { expectCode } from '../sync/expect-code.ts';
 import { DockLab, quiet, SETTINGS } from './dock-lab.ts';
@@ -205,6 +206,48 @@ describe('a locked pod that meets its home', () => {
       await lab.tree.requireWholeHome('pod');
     },
   );
+
+  it('comes home whole after a take-over that was interrupted before it hashed what it had sent', async () => {
+    const folder = new HomeFolder(join(lab.tree.home, 'pods', lab.tree.podId));
+    const repositoryDir = join(lab.tree.dir, '.deskpod', 'repository');
+    await writeFile(join(lab.tree.dir, 'big.bin'), randomBytes(200_000));
+    await lab.tree.write('pod', 'second');
+    const atHome = new Set((await folder.list(['packs'])).map(({ path }) => path));
+    const fresh = (await new HomeFolder(repositoryDir).list(['packs'])).filter(
+      ({ path }) => !atHome.has(path),
+    );
+    const { path, sizeBytes } = fresh.find((pack) => pack.sizeBytes > 100_000) ?? assert.fail('no new pack');
+    const whole = await readFile(join(repositoryDir, path));
+    const before = await lab.homeHead();
+    // a stick that fails gives the same wrong bytes again, in full length
+    await mkdir(join(folder.dir, path, '..'), { recursive: true });
+    for (const dir of [folder.dir, repositoryDir])
+      await writeFile(join(dir, path), Buffer.alloc(sizeBytes, 7));
+    const { step, problem } = await lab.dock();
+    assert.deepEqual([step, problem?.code], ['failed', 'OBJECT_DAMAGED']);
+    assert.deepEqual(await lab.homeHead(), before);
+    await writeFile(join(repositoryDir, path), whole);
+    for (const left of [Buffer.alloc(sizeBytes, 7), whole.subarray(0, 1000)]) {
+      await writeFile(join(folder.dir, path), left);
+      await writeFile(join(folder.dir, 'head'), before);
+      assert.equal((await lab.dock()).step, 'backed-up');
+      assert.deepEqual(await readFile(join(folder.dir, path)), whole);
+    }
+    await lab.tree.requireWholeHome('pod');
+  });
+
+  itThoroughly('has all hashed at home where nothing tells what home’s head needs', async () => {
+    const folder = new HomeFolder(join(lab.tree.home, 'pods', lab.tree.podId));
+    const [pack] = await folder.list(['packs']);
+    const { path, sizeBytes } = pack ?? assert.fail('no pack');
+    const whole = await readFile(join(folder.dir, path));
+    await writeFile(join(folder.dir, path), Buffer.alloc(sizeBytes, 7));
+    for (const inventory of await folder.list(['inventories']))
+      await writeFile(join(folder.dir, inventory.path), 'x');
+    await lab.tree.write('pod', 'second');
+    assert.equal((await lab.dock()).step, 'backed-up');
+    assert.deepEqual(await readFile(join(folder.dir, path)), whole);
+  });
 
   itThoroughly('finds home gone, and comes home when it is back', async () => {
     await lab.tree.write('pod', 'second');

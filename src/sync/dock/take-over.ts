@@ -18,6 +18,7 @@ import { type ObjectKind, Repository } from '../repository/repository.ts';
 import { storeInventory } from '../retention/put-inventory.ts';
 import { refused, requireContinuation } from './continuation.ts';
 import { leaveNote } from './note-file.ts';
+import { findVouched } from './vouched-objects.ts';
 
 /** The plain part of a device, mounted and held by whoever asks, or the folder of a tree pod. */
 export interface DockedPlace {
@@ -79,8 +80,7 @@ export async function takeOver(plan: TakeOverPlan): Promise<TakeOverReport> {
   const proven = await proveDevice(repository, plan);
   const { grant, head, headBytes } = proven;
   const podId = toHex(grant.podId);
-  const formerBytes = await home.head(podId);
-  const former = proveHome(formerBytes, grant, home.url);
+  const { head: former, headBytes: formerBytes } = proveHome(await home.head(podId), grant, home.url);
   const report = (sent: Sent, warning: string | undefined): TakeOverReport => ({
     ...{ podId, deviceId: toHex(head.deviceId), url: grant.url, epoch: head.epoch },
     ...{ formerSeq: former.seq, seq: head.seq, ...sent },
@@ -88,13 +88,13 @@ export async function takeOver(plan: TakeOverPlan): Promise<TakeOverReport> {
     mayRead: grant.secrets !== undefined,
     warnings: warning === undefined ? [] : [warning],
   });
-  if (formerBytes !== undefined && equalBytes(formerBytes, headBytes))
+  if (equalBytes(formerBytes, headBytes))
     return report({ sentObjects: 0, sentBytes: 0 }, await leaveWord(plan, proven, 0));
   await requireContinuation(repository, home, podId, { device: head, home: former });
   plan.onStep('sync');
-  const sent = await sendAll(repository, plan, proven);
+  const sent = await sendAll(repository, plan, proven, formerBytes);
   const now = await home.head(podId);
-  if (now === undefined || formerBytes === undefined || !equalBytes(now, formerBytes)) {
+  if (now === undefined || !equalBytes(now, formerBytes)) {
     throw new DeskPodError('HOME_FOREIGN', `${home.url}: another device of this pod came home meanwhile`, {
       hint: 'Plug this one in again: home looks which of them goes on.',
       details: { podId },
@@ -173,8 +173,12 @@ const DAMAGES: ReadonlySet<string> = new Set([
 ]);
 
 /** Whoever knows home's recipient can grant it something; what the owner once synced himself tells whose pod it is. */
-function proveHome(bytes: Uint8Array | undefined, { podId, logKey }: HomeGrant, url: string): Head {
-  if (bytes === undefined) {
+function proveHome(
+  headBytes: Uint8Array | undefined,
+  { podId, logKey }: HomeGrant,
+  url: string,
+): Pick<ProvenDevice, 'head' | 'headBytes'> {
+  if (headBytes === undefined) {
     throw refused(
       'first-sync',
       `${url} has nothing of pod ${toHex(podId)} yet`,
@@ -182,7 +186,7 @@ function proveHome(bytes: Uint8Array | undefined, { podId, logKey }: HomeGrant, 
     );
   }
   try {
-    return decodeHead(bytes, { hashing, logKey });
+    return { head: decodeHead(headBytes, { hashing, logKey }), headBytes };
   } catch (error) {
     if (!isDeskPodError(error)) throw error;
     throw refused(
@@ -198,8 +202,10 @@ async function sendAll(
   repository: Repository,
   { home, homeDir, onStep, onProgress, signal }: TakeOverPlan,
   { grant, head, headBytes }: ProvenDevice,
+  formerBytes: Uint8Array,
 ): Promise<Sent> {
   const podId = toHex(grant.podId);
+  const podDir = join(homeDir, 'pods', podId);
   const inventory = await putWholeInventory(repository, headBytes);
   const options = signal === undefined ? {} : { signal };
   // before home is asked what it has: a prune there takes nothing away then that this head needs
@@ -211,31 +217,20 @@ async function sendAll(
     pathOf(repository, 'keyrings', toHex(head.keyring)),
   ];
   const present = await home.list(podId, objects);
+  const isVouched = await findVouched(podDir, formerBytes);
+  const told = { onProgress, ...options };
+  // What an interrupted taking over left, home has never hashed. It may be short, too: nothing can be sent over that.
+  const left = objects.filter((object) => present.has(object) && !isVouched(object));
+  const spoilt = await findDamaged(left, podDir, { ...told, step: 'verifying what came before' });
+  await home.remove(podId, spoilt);
   const { sentObjects, sentBytes } = await home.push(repository.dir, podId, objects, {
     ...options,
     onProgress: (progress) => onProgress({ ...progress, step: `sending to ${home.url}` }),
   });
   onStep('verify');
-  const came = [...inventory, ...objects.filter((object) => !present.has(object))];
-  await requireWhole(came, home, join(homeDir, 'pods', podId), podId, { onProgress, ...options });
-  return { sentObjects, sentBytes };
-}
-
-/** What the device wrote under its names is hashed at home, before anything there counts on it. */
-async function requireWhole(
-  objects: readonly string[],
-  home: Home,
-  podDir: string,
-  podId: string,
-  { onProgress, signal }: Pick<TakeOverPlan, 'onProgress' | 'signal'>,
-): Promise<void> {
-  const damaged: string[] = [];
-  for (const [index, object] of objects.entries()) {
-    signal?.throwIfAborted();
-    onProgress({ step: 'verifying what came', doneFiles: index, totalFiles: objects.length });
-    if (!(await bearsItsName(podDir, object))) damaged.push(object);
-  }
-  if (damaged.length === 0) return;
+  const came = [...inventory, ...objects.filter((object) => !present.has(object)), ...spoilt];
+  const damaged = await findDamaged(came, podDir, { ...told, step: 'verifying what came' });
+  if (damaged.length === 0) return { sentObjects, sentBytes };
   await home.remove(podId, damaged);
   throw new DeskPodError(
     'OBJECT_DAMAGED',
@@ -245,6 +240,21 @@ async function requireWhole(
       details: { podId, damaged },
     },
   );
+}
+
+/** Those objects at home that do not have the bytes that their names promise: what the device wrote under them is hashed. */
+async function findDamaged(
+  objects: readonly string[],
+  podDir: string,
+  { step, onProgress, signal }: Pick<TakeOverPlan, 'onProgress' | 'signal'> & { readonly step: string },
+): Promise<string[]> {
+  const damaged: string[] = [];
+  for (const [index, object] of objects.entries()) {
+    signal?.throwIfAborted();
+    onProgress({ step, doneFiles: index, totalFiles: objects.length });
+    if (!(await bearsItsName(podDir, object))) damaged.push(object);
+  }
+  return damaged;
 }
 
 async function bearsItsName(podDir: string, object: string): Promise<boolean> {
