@@ -338,24 +338,6 @@ describe('a dock', () => {
     await watching.until(path, 'backed-up');
   });
 
-  itThoroughly('asks a pod that is watched for a checkpoint and a sync', async () => {
-    const watching = lab.tree.program.start(['watch', lab.tree.dir]);
-    assert.ok((await watching.progress(({ step }) => step.startsWith('watching'))) !== undefined);
-    await writeFile(join(lab.tree.dir, 'letter.txt'), 'written under watch');
-    const { step, result } = await lab.dock();
-    assert.equal(step, 'backed-up');
-    assert.equal(await lab.homeSeq(), result?.seq);
-    const steps = (await lab.journal.read()).map((entry) => entry.step);
-    assert.deepEqual(steps.slice(-4), ['checkpointing', 'syncing', 'verifying', 'backed-up']);
-    watching.kill('SIGTERM');
-    await watching.ended;
-    await lab.tree.restoreHere('restored', {});
-    assert.equal(
-      await readFile(join(lab.tree.temp, 'restored', 'letter.txt'), 'utf8'),
-      'written under watch',
-    );
-  });
-
   it('brings home what is there once, as a command, and ends', async () => {
     await lab.tree.write('pod', 'second');
     const config = join(lab.tree.temp, 'dock.json');

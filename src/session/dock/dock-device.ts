@@ -11,11 +11,12 @@ import {
   type TakeOverReport,
   takeOver,
 } from '../../sync/dock/take-over.ts';
-import { verifyArrival } from '../../sync/dock/verify-arrival.ts';
+import { positionAtHome, verifyArrival } from '../../sync/dock/verify-arrival.ts';
 import type { Home } from '../../sync/home/home.ts';
 import { parseHomeUrl } from '../../sync/home/home-url.ts';
 import { openRsyncHome } from '../../sync/home/rsync-home.ts';
 import { devicePodFolder, treePodFolder } from '../../sync/pod/pod-folder.ts';
+import type { SyncReport } from '../../sync/pod/replicate.ts';
 import { lockTree } from '../../sync/pod/tree.ts';
 import { syncFileSystem } from '../../sync/posix/sync.ts';
 import type { Place } from '../dashboard/places.ts';
@@ -25,7 +26,7 @@ import type { Operations, StatusReport } from '../operation/operations.ts';
 import { readSessionNote } from '../pod/session-note.ts';
 import { callSupervisor, supervisorListens } from '../supervisor/client.ts';
 import { findTreeSocket } from '../supervisor/tree-socket.ts';
-import { fromWireError } from '../supervisor/wire.ts';
+import { fromWireError, type WireError } from '../supervisor/wire.ts';
 import { withoutLinks } from './linkless-view.ts';
 
 /** The home that devices meet, and what it may do. */
@@ -61,7 +62,7 @@ export async function dockDevice(
   if (socket !== undefined) {
     try {
       emit({ type: 'open' });
-      emit({ type: 'keep', result: await askPod(socket.path, place, home, settings, emit, signal) });
+      emit({ type: 'keep', result: await askPod(socket.path, place, settings, emit, signal) });
     } finally {
       socket.close();
     }
@@ -93,7 +94,6 @@ async function listeningSocket(place: Place): Promise<{ path: string; close(): v
 async function askPod(
   socketPath: string,
   { marker: { podId } }: Place,
-  home: Home,
   { homeDir, onProgress }: DockSettings,
   emit: EmitSignal,
   signal: AbortSignal,
@@ -102,7 +102,7 @@ async function askPod(
   const sinceMs = Date.now();
   const ask = <Answer>(name: string, parameters: object): Promise<Answer> =>
     callSupervisor<Answer>(socketPath, name, parameters, onProgress);
-  const { homes } = await ask<StatusReport>('status', {});
+  const { homes, deviceId } = await ask<StatusReport>('status', {});
   if (homes.length === 0) {
     throw new DeskPodError('HOME_UNKNOWN', `pod ${podId} has no home`, {
       hint: `Add this one with \`deskpod home add ${homeDir}\`.`,
@@ -125,20 +125,48 @@ async function askPod(
   const reports = outcomes.homes.flatMap((outcome) => ('error' in outcome ? [] : [outcome]));
   const [failed] = outcomes.homes.flatMap((outcome) => ('error' in outcome ? [outcome.error] : []));
   if (failed !== undefined && (url !== undefined || reports.length === 0)) throw fromWireError(failed);
-  if ((await home.head(podId)) === undefined) {
-    throw new DeskPodError('HOME_UNKNOWN', `pod ${podId} does not come home to ${homeDir}`, {
-      hint: `Add it with \`deskpod home add ${homeDir}\`.`,
-    });
-  }
+  const seq = await requireArrival(homeDir, podId, deviceId, reports, failed);
   emit({ type: 'verify' });
   await verifyArrival(homeDir, podId, sinceMs, { onProgress, signal });
   return {
-    seq: Math.max(...reports.map(({ seq }) => seq)),
+    seq,
     sentObjects: reports.reduce((sum, { sentObjects }) => sum + sentObjects, 0),
     sentBytes: reports.reduce((sum, { sentBytes }) => sum + sentBytes, 0),
     durationMs: performance.now() - startedMs,
-    warnings: [...warnings, ...reports.flatMap((report) => report.warnings)],
+    warnings: [...warnings, ...reports.flatMap((report) => [...report.notices, ...report.warnings])],
   };
+}
+
+/**
+ * The position up to which this home has the pod. A sync says that all is at some home: that it is this one, what lies here
+ * shows, as the pod may call it by whatever address.
+ *
+ * @throws DeskPodError HOME_UNKNOWN
+ */
+async function requireArrival(
+  homeDir: string,
+  podId: string,
+  deviceId: string,
+  reports: readonly SyncReport[],
+  failed: WireError | undefined,
+): Promise<number> {
+  const branches = reports.flatMap(({ branch }) => (branch === undefined ? [] : [branch]));
+  const seq = await positionAtHome(homeDir, podId, [deviceId, ...branches]);
+  // what is later at one home than at another is that the other has it
+  const syncedSeq = Math.min(...reports.map((report) => report.seq));
+  if (seq !== undefined && seq >= syncedSeq) return seq;
+  const has = seq === undefined ? 'nothing of this device' : `this device up to position ${seq} only`;
+  throw new DeskPodError(
+    'HOME_UNKNOWN',
+    `pod ${podId} was synced up to position ${syncedSeq}, but not to ${homeDir}, which has ${has}`,
+    {
+      hint:
+        `Add it with \`deskpod home add ${homeDir}\`. If the pod has it by another address, \`deskpod sync\` says why ` +
+        'that failed, or which device home goes on with.',
+      details: { podId, syncedSeq, ...(seq === undefined ? {} : { seq }) },
+      ...(failed === undefined ? {} : { cause: fromWireError(failed) }),
+    },
+  );
 }
 
 /** What a pod calls the home in this folder, if it reaches it as a folder. */

@@ -1,6 +1,8 @@
 // Whether what a sync brought home is there and whole: told at home, without any key.
 import { join } from 'node:path';
+import { toHex } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
+import { peekHead } from '../../core/head.ts';
 import type { TransferOptions } from '../home/home.ts';
 import { hashFile, isNamedBy } from '../repository/hashed-file.ts';
 import { OBJECT_KINDS } from '../repository/repository.ts';
@@ -47,6 +49,35 @@ export async function verifyArrival(
   if (damaged.length > 0)
     throw wrong(homeDir, damaged, `${homeDir}: ${damaged[0]} does not have the bytes that its name promises`);
   return { checkedObjects: fresh.length };
+}
+
+/**
+ * The position up to which home has what a device wrote: that of home's head if it is by that device, or else of the last
+ * head of its branch. Undefined if there is none.
+ *
+ * @param deviceIds the device by all its names, in hexadecimal: a copy gets one of its own when it syncs
+ * @throws DeskPodError HEAD_DAMAGED, OBJECT_DAMAGED
+ */
+export async function positionAtHome(
+  homeDir: string,
+  podId: string,
+  deviceIds: readonly string[],
+): Promise<number | undefined> {
+  const folder = new HomeFolder(join(homeDir, 'pods', podId));
+  const headBytes = await folder.readHead();
+  if (headBytes === undefined) return undefined;
+  const positionOf = (bytes: Uint8Array): number | undefined => {
+    const { deviceId, seq } = peekHead(bytes);
+    return deviceIds.includes(toHex(deviceId)) ? seq : undefined;
+  };
+  const position = positionOf(headBytes);
+  if (position !== undefined) return position;
+  // their names begin with their positions
+  for (const { path } of (await folder.list(['branches'])).toReversed()) {
+    const branched = positionOf(await folder.read(path));
+    if (branched !== undefined) return branched;
+  }
+  return undefined;
 }
 
 function wrong(homeDir: string, damaged: readonly string[], message: string): DeskPodError {
