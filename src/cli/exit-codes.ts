@@ -74,6 +74,7 @@ const STATUS_OF: Readonly<Partial<Record<ErrorCode, keyof typeof EXIT_STATUS>>> 
   CHECKPOINT_DOUBTFUL: 'wrongState',
   SOURCE_UNMOUNTED: 'wrongState',
   HOME_ALREADY_KNOWN: 'wrongState',
+  HISTORY_AWAITED: 'wrongState',
   HOME_UNKNOWN: 'home',
   HOME_NOT_FOUND: 'home',
   HOME_UNREACHABLE: 'home',

@@ -59,6 +59,7 @@ export const ERROR_CODES = {
   HOME_FENCED: 'home belongs to a newer device of this pod',
   HOME_FOREIGN: 'home holds another history under this name',
   HOME_AWAY: 'the twin is not plugged in',
+  HISTORY_AWAITED: 'home lacks older history that has not come to this device yet',
   DOCK_REFUSED: 'home may not take over by itself what is on the device',
   POD_IS_TWIN: 'the device is a twin, which only follows its pod until it is started',
   // session

@@ -1,8 +1,8 @@
 // The rest of a pod that was restored for use first: packs of older checkpoints, some at a time, beside whatever is done.
-import { packsInForce } from '../../core/packs-in-force.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Home } from '../home/home.ts';
 import { healDevice } from '../verify/heal-device.ts';
+import { packsNotHere } from './awaited-packs.ts';
 import type { Pod } from './pod.ts';
 
 /** So many come before others get their turn. */
@@ -28,8 +28,7 @@ export async function fetchSomeHistory(
   { onProgress, signal }: { readonly onProgress: ProgressListener; readonly signal: AbortSignal },
 ): Promise<HistoryProgress> {
   const { repository, state } = pod;
-  const present = new Set(await repository.listObjects('packs'));
-  const missing = [...packsInForce(state.packs).keys()].filter((name) => !present.has(name));
+  const missing = [...(await packsNotHere(pod)).keys()];
   if (missing.length === 0) return { missingCount: 0, fetchedCount: 0 };
   onProgress({ step: `fetching the older history, ${missing.length} packs left` });
   const source = {

@@ -11,6 +11,7 @@ import type { LendHome, LentHome } from '../home/lend-home.ts';
 import { openRsyncHome } from '../home/rsync-home.ts';
 import type { ObjectKind } from '../repository/repository.ts';
 import { putInventory } from '../retention/put-inventory.ts';
+import { requireHistory } from './awaited-packs.ts';
 import { forkDevice } from './fork-device.ts';
 import { removeFormerAtHome, removeFormerKeyrings } from './former-keyrings.ts';
 import { addBranchHead, moveHead, readHomeHead } from './home-head.ts';
@@ -148,7 +149,7 @@ function bothOf(first: SyncReport, second: SyncReport): SyncReport {
  *
  * @param home the home at `known.url`
  * @throws DeskPodError HOME_FENCED or HOME_FOREIGN if another device moved home's head since the sync began, or if home is a
- * twin that follows another; it is not touched then. HOME_NOT_FOUND, HOME_UNREACHABLE, HOME_FULL, HOME_DAMAGED.
+ * twin that follows another; HISTORY_AWAITED if packs are neither here nor there. It is not touched then. HOME_NOT_FOUND, HOME_UNREACHABLE, HOME_FULL, HOME_DAMAGED.
  */
 export async function syncHome(
   pod: Pod,
@@ -168,6 +169,8 @@ export async function syncHome(
     return upToDate(pod, known, standing, startedMs);
   if (wentBack) await noteReversion(pod, known, standing.seq);
   const displaced = standing.kind === 'main' && standing.displaces !== undefined ? homeHead : undefined;
+  const homeSeq = displaced === undefined ? standing.seq : 0;
+  await requireHistory(pod, home, homeSeq);
   if (displaced !== undefined) await addBranchHead(pod, home, displaced.bytes);
   const head = await pod.publish();
   const headBytes = encodeHead(head, pod.sealing);
@@ -175,7 +178,7 @@ export async function syncHome(
   const { sentObjects, sentBytes, wireBytes } = await sendObjects(
     { pod, home, onProgress },
     headBytes,
-    displaced === undefined ? standing.seq : 0,
+    homeSeq,
   );
   if (standing.kind === 'main') await moveHead(pod, home, headBytes, homeHead);
   else await addBranchHead(pod, home, headBytes);

@@ -2,13 +2,20 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openRsyncHome } from '../../../src/sync/home/rsync-home.ts';
 import { addHome } from '../../../src/sync/pod/add-home.ts';
+import { inodePlace } from '../../../src/sync/pod/device-place.ts';
+import { requireObjects } from '../../../src/sync/pod/objects-at-home.ts';
+import { TREE_POD_DIR, treePodFolder } from '../../../src/sync/pod/pod-folder.ts';
+import { rebuildPod } from '../../../src/sync/pod/rebuild.ts';
 import { syncHomes } from '../../../src/sync/pod/replicate.ts';
-import { createTree, openTree, type Tree } from '../../../src/sync/pod/tree.ts';
+import { beginRestore, endRestore } from '../../../src/sync/pod/restore-folder.ts';
+import { stageFiles } from '../../../src/sync/pod/staged-files.ts';
+import { surveyPod } from '../../../src/sync/pod/survey.ts';
+import { createTree, lockTree, openTree, type Tree } from '../../../src/sync/pod/tree.ts';
 import { verifyDevice } from '../../../src/sync/verify/device-verify.ts';
 import type { VerifyPlan, VerifyReport } from '../../../src/sync/verify/verify-report.ts';
 
@@ -84,6 +91,30 @@ export async function openVerifyLab(): Promise<VerifyLab> {
 export async function bringHome(lab: VerifyLab): Promise<void> {
   await addHome(lab.tree.pod, lab.home);
   await lab.sync();
+}
+
+/**
+ * Puts another device in the place of the lab's: one that was restored from home to be usable first, so that the packs
+ * that only older checkpoints need are not there yet.
+ */
+export async function goOnUsableFirst(lab: VerifyLab): Promise<void> {
+  const { podId } = lab.tree.pod.state;
+  await lab.tree.close();
+  await rm(lab.dir, { recursive: true });
+  await mkdir(lab.dir);
+  const surveyed = await surveyPod({
+    ...{ home: openRsyncHome(lab.home), podId, credential: { passphrase: PASSPHRASE }, kind: 'tree' },
+  });
+  const lock = await lockTree(lab.dir);
+  await beginRestore(lab.dir);
+  await rebuildPod({
+    ...{ surveyed: await requireObjects(surveyed, false), folder: treePodFolder(lab.dir), vault: 'none' },
+    ...{ files: await stageFiles(lab.dir), place: await inodePlace('folder', join(lab.dir, TREE_POD_DIR)) },
+    ...{ startedMs: performance.now(), isUsableFirst: true, onProgress: () => undefined },
+  });
+  await endRestore(lab.dir);
+  lock.release();
+  lab.tree = await openTree(lab.dir, { passphrase: PASSPHRASE });
 }
 
 /** Ways in which an object's file comes to other bytes. */

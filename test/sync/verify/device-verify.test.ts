@@ -1,15 +1,19 @@
 // Verifying a device: what is whole is said to be, and every harm to an object is found and healed from home.
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { DeskPodError, isDeskPodError } from '../../../src/core/errors.ts';
 import type { PackEntry } from '../../../src/core/pack.ts';
+import { packsInForce } from '../../../src/core/packs-in-force.ts';
 import type { Home } from '../../../src/sync/home/home.ts';
 import { openRsyncHome } from '../../../src/sync/home/rsync-home.ts';
+import { addHome } from '../../../src/sync/pod/add-home.ts';
+import { syncHomes } from '../../../src/sync/pod/replicate.ts';
 import { readEntries } from '../../../src/sync/repository/chunk-index-refresh.ts';
 import {
   assertSound,
   bringHome,
+  goOnUsableFirst,
   HARMS,
   largest,
   openVerifyLab,
@@ -241,5 +245,41 @@ describe('verifying a device', () => {
     const { isWhole, readCount } = await lab.verify();
     assert.ok(isWhole && readCount > 0);
     assert.ok(existsSync(join(lab.dir, '.deskpod', 'level', 'verified')));
+  });
+});
+
+describe('a device that was restored to be usable first', () => {
+  let lab: VerifyLab;
+  beforeEach(async () => {
+    lab = await openVerifyLab();
+    rmSync(join(lab.dir, 'folder'), { recursive: true });
+    await lab.checkpoint();
+    await bringHome(lab);
+    await goOnUsableFirst(lab);
+    assert.ok((lab.tree.pod.state.awaited?.packCount ?? 0) > 1);
+  });
+  afterEach(async () => {
+    await lab.close();
+  });
+
+  it('moves the head of no home past what is neither there nor here yet, and sends all of it later', async () => {
+    const { pod } = lab.tree;
+    const other = join(lab.temp, 'other');
+    await addHome(pod, other);
+    const sync = async () =>
+      (await syncHomes(pod, undefined, () => undefined)).map((outcome) =>
+        'error' in outcome ? (outcome.error as DeskPodError).code : outcome.url,
+      );
+    assert.deepEqual(await sync(), [lab.home, 'HISTORY_AWAITED']);
+    assert.equal(await openRsyncHome(other).head(pod.state.podId), undefined);
+    await lab.verify({ depth: 'structure' });
+    assert.equal(pod.state.awaited, undefined);
+    assert.deepEqual(await sync(), [lab.home, other]);
+    const inForce = [...packsInForce(pod.state.packs).keys()].sort();
+    const there = lab.objects('packs', join(other, 'pods', pod.state.podId));
+    assert.deepEqual(
+      inForce,
+      there.map((path) => basename(path, '.age')),
+    );
   });
 });
