@@ -5,10 +5,13 @@ import { join } from 'node:path';
 import { DeskPodError } from '../../../src/core/errors.ts';
 import { packsInForce } from '../../../src/core/packs-in-force.ts';
 import { restoreTree } from '../../../src/sync/files/restore.ts';
+import { addHome } from '../../../src/sync/pod/add-home.ts';
 import type { Pod } from '../../../src/sync/pod/pod.ts';
+import { syncHomes } from '../../../src/sync/pod/replicate.ts';
 import type { Tree } from '../../../src/sync/pod/tree.ts';
 import { readEntries } from '../../../src/sync/repository/chunk-index-refresh.ts';
 import { PackFile } from '../../../src/sync/repository/pack-file.ts';
+import { keepReserve, measureSpace } from '../../../src/sync/retention/keep-reserve.ts';
 import { pruneDevice } from '../../../src/sync/retention/prune-device.ts';
 import { expectCode } from '../expect-code.ts';
 import { scratchFolder } from '../scratch.ts';
@@ -334,6 +337,27 @@ describe('a prune of a device', () => {
       });
     }
     assert.ok(crashes >= 10, `${crashes} steps`);
+  });
+
+  it('for room takes nothing if all that may go would not make enough of it', async () => {
+    await lab.open(async (tree) => {
+      const { pod } = tree;
+      await fill(lab, tree);
+      await addHome(pod, join(folder(), 'home'));
+      for (const outcome of await syncHomes(pod, undefined, QUIET)) assert.ok(!('error' in outcome));
+      const keep = async (moreBytes: number) => {
+        const { freeBytes } = await measureSpace(pod);
+        await pod.append({ type: 'setReserve', reserveBytes: freeBytes + moreBytes });
+        return keepReserve(pod, { onProgress: QUIET });
+      };
+      // other programs use the same drive: what is asked for is far from what can be had
+      for (let time = 0; time < 2; time++) {
+        const { forgotten, failure } = await keep(2 ** 30);
+        assert.deepEqual([forgotten, failure], [[], undefined]);
+        assert.ok(pod.state.scheduling.shortage !== undefined);
+      }
+      assert.deepEqual(numbersOf(pod), [1, 2, 3, 4, 5]);
+    });
   });
 });
 

@@ -10,6 +10,7 @@ import { openRsyncHome } from '../../../src/sync/home/rsync-home.ts';
 import { addHome } from '../../../src/sync/pod/add-home.ts';
 import { syncHomes } from '../../../src/sync/pod/replicate.ts';
 import { readEntries } from '../../../src/sync/repository/chunk-index-refresh.ts';
+import { keepReserve, measureSpace, reserveSentences } from '../../../src/sync/retention/keep-reserve.ts';
 import {
   assertSound,
   bringHome,
@@ -281,5 +282,17 @@ describe('a device that was restored to be usable first', () => {
       inForce,
       there.map((path) => basename(path, '.age')),
     );
+  });
+
+  it('gives up no checkpoint for room before the older history has come', async () => {
+    const { pod } = lab.tree;
+    const before = pod.state.checkpoints;
+    const { freeBytes } = await measureSpace(pod);
+    await pod.append({ type: 'setReserve', reserveBytes: freeBytes + 2 ** 30 });
+    const outcome = await keepReserve(pod, { onProgress: () => undefined });
+    assert.deepEqual([outcome.forgotten, outcome.failure], [[], undefined]);
+    assert.match(reserveSentences(outcome).join(), /making room waits for the older history/);
+    assert.deepEqual(pod.state.checkpoints, before);
+    assert.ok(pod.state.scheduling.shortage !== undefined);
   });
 });
