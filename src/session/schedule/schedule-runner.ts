@@ -98,7 +98,7 @@ export class ScheduleRunner {
     if (this.#isRunning) return LOOK_EVERY_MS;
     const facts = this.#facts();
     const next = Math.min(...this.#schedules.map((schedule) => this.#dueMs(schedule, facts)));
-    return Math.min(Math.max(0, next - facts.nowMs), LOOK_EVERY_MS);
+    return Math.min(Math.max(0, next - this.#clock.now()), LOOK_EVERY_MS);
   }
 
   #due(): readonly KeptSchedule[] {
@@ -111,12 +111,15 @@ export class ScheduleRunner {
   }
 
   #facts(): Omit<DueFacts, 'triedAtMs'> {
-    const nowMs = this.#clock.now();
+    const clockMs = this.#clock.now();
     // set back: what was tried at times that come again says nothing
-    if (nowMs < this.#lookedAtMs) {
-      this.#baselineMs = nowMs;
+    if (clockMs < this.#lookedAtMs - LOOK_EVERY_MS) {
+      this.#lookedAtMs = clockMs;
+      this.#baselineMs = clockMs;
       this.#tried.clear();
     }
+    // a clock that is kept right goes back a little now and then: no time passes until it is as late as it was
+    const nowMs = Math.max(clockMs, this.#lookedAtMs);
     this.#lookedAtMs = nowMs;
     const { podId, scheduling } = this.#work.pod.state;
     return {

@@ -239,6 +239,13 @@ describe('who keeps the schedules of a pod', () => {
     const { failure, nextAtMs } = pod.runner.report;
     assert.deepEqual([pod.failures.length, failure?.error.code], [1, 'SUSPEND_FAILED']);
     assert.equal(nextAtMs.get(1), NOON_MS + 30 * MINUTE_MS);
+    // as a clock does that is kept right over the network
+    for (const backMs of [1, 500, 30_000]) {
+      pod.clock.set(pod.clock.now() - backMs);
+      assert.equal(pod.runner.report.nextAtMs.get(1), NOON_MS + 30 * MINUTE_MS);
+      await pod.pass(MINUTE_MS);
+    }
+    assert.equal(pod.failures.length, 1);
     pod.sealing = async () => undefined;
     await pod.pass(15 * MINUTE_MS);
     assert.deepEqual([pod.sealed, pod.failures.length], [['11-29 12:30'], 1]);
