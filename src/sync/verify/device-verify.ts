@@ -85,7 +85,7 @@ class DeviceVerify {
     await this.#checkSmallObjects();
     const { content, state } = this.#pod;
     // the threads read packs meanwhile
-    const isAllIndexed = walkByIndex(content, state.checkpoints.flatMap(treesOf));
+    const isAllIndexed = walkByIndex(content, state.checkpoints.flatMap(treesOf), this.#plan.signal);
     try {
       await this.#checkContent();
     } finally {
@@ -110,6 +110,13 @@ class DeviceVerify {
     };
     this.#unrecorded ??= await recordVerify(this.#pod, report);
     return { ...report, unrecorded: this.#unrecorded };
+  }
+
+  /** Something else waits: what takes long ends here, and what it did not come to is not known. */
+  #isStopped(): boolean {
+    const isStopped = this.#plan.signal?.aborted === true;
+    if (isStopped) this.#isWhole = false;
+    return isStopped;
   }
 
   /** The live log from its first record, the head within it, and the chain of segments below the head. */
@@ -174,8 +181,8 @@ class DeviceVerify {
     const queue = ordered.values();
     const lane = async (): Promise<void> => {
       for (const item of queue) {
-        const isOver =
-          this.#plan.signal?.aborted === true || performance.now() - this.#startedMs > (forMs ?? Infinity);
+        if (this.#isStopped()) return;
+        const isOver = performance.now() - this.#startedMs > (forMs ?? Infinity);
         const isRead = isWanted.has(objectLabel(item)) && !isOver;
         if (depth === 'data' && !isRead) this.#isWhole = false;
         this.#objectCount++;
@@ -242,15 +249,20 @@ class DeviceVerify {
   /** Brings back what homes have whole; then what the log itself can bring back. */
   async #heal(): Promise<void> {
     const left = [...this.#damage.values()].filter(({ healedFrom }) => healedFrom === undefined);
-    if (!this.#plan.isHealing || left.length === 0) return;
+    if (!this.#plan.isHealing || left.length === 0 || this.#isStopped()) return;
     const { repository, state } = this.#pod;
     const homes = state.homes.map(({ url }) => this.#plan.openHome(url));
-    const { onProgress } = this.#plan;
+    const { onProgress, signal } = this.#plan;
     const onHealed = (healed: readonly Healed[]): Promise<void> => this.#takeHealed(healed);
     const named = left.filter(({ name }) => !/^\d+-0{64}$/.test(name));
     try {
       const source = { repository, podId: state.podId, homes, onProgress, onHealed };
-      this.#failures.push(...(await healDevice(source, named)).failures);
+      const { failures } = await healDevice(
+        { ...source, ...(signal === undefined ? {} : { signal }) },
+        named,
+      );
+      this.#failures.push(...failures);
+      if (this.#isStopped()) return;
       await this.#resealSegments();
     } catch (error) {
       if (!isDeskPodError(error, 'SPACE_EXHAUSTED')) throw error;
@@ -282,10 +294,11 @@ class DeviceVerify {
     }
   }
 
-  /** A home that could not be asked may have what would be given up for good. */
+  /** A home that could not be asked, or was not as it took too long, may have what would be given up for good. */
   async #giveUp(): Promise<void> {
     const packs = [...this.#damage.values()].filter((each) => each.kind === 'packs' && isLeft(each));
     if (this.#plan.isGivingUp !== true || packs.length === 0 || this.#failures.length > 0) return;
+    if (this.#isStopped()) return;
     const given = packs.map(({ name }) => ({ name, whole: this.#wholeChunks.get(name) ?? [] }));
     try {
       await giveUpPacks(this.#pod, this.#crew, given);
@@ -350,11 +363,13 @@ class DeviceVerify {
     const { content, state } = this.#pod;
     const trees = state.checkpoints.flatMap(treesOf);
     for (let round = 1; ; round++) {
+      if (this.#isStopped()) return [];
       const known = await this.#wholeOnes();
       const walk = new ManifestWalk(content, known);
       const lacking: typeof trees = [];
       const suspects = new Set<string>();
       for (const [index, tree] of trees.entries()) {
+        if (this.#isStopped()) return [];
         this.#plan.onProgress({ step: 'walking checkpoints', doneFiles: index, totalFiles: trees.length });
         const lack = await walk.walk(tree.root);
         if (lack.lacksChunks || lack.listFault !== undefined) lacking.push(tree);

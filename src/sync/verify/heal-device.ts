@@ -56,11 +56,13 @@ export async function healDevice(source: HealSource, wanted: readonly ObjectId[]
   let left = [...wanted];
   for (const home of source.homes) {
     for (let at = 0; at < left.length; at += BATCH) {
+      if (source.signal?.aborted === true) return { healed, failures };
       source.onProgress({ step: `healing from ${home.url}`, doneFiles: healed.length });
       const batch = await fetchBatch(source, home, left.slice(at, at + BATCH));
       healed.push(...batch.healed);
       if (batch.healed.length > 0) await source.onHealed(batch.healed);
-      if (batch.error === undefined) continue;
+      // that it was stopped says nothing about home
+      if (batch.error === undefined || isDeskPodError(batch.error, 'CANCELLED')) continue;
       failures.push({ place: home.url, error: batch.error });
       if (batch.healed.length === 0) break; // it will not be better for the next ones
     }

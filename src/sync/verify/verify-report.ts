@@ -17,7 +17,7 @@ export interface VerifyPlan {
   /** Give up packs that no home has whole; only if every home could be asked. */
   readonly isGivingUp?: boolean;
   readonly onProgress: ProgressListener;
-  /** Ends the reading early; what was found until then is reported. */
+  /** Ends it early: nothing more is read, fetched or given up, and what was found until then is reported. */
   readonly signal?: AbortSignal;
   /** How homes are reached. */
   readonly openHome: (url: string) => Home;

@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { DeskPodError, isDeskPodError } from '../../../src/core/errors.ts';
 import type { PackEntry } from '../../../src/core/pack.ts';
 import { packsInForce } from '../../../src/core/packs-in-force.ts';
+import type { Progress } from '../../../src/core/progress.ts';
 import type { Home } from '../../../src/sync/home/home.ts';
 import { openRsyncHome } from '../../../src/sync/home/rsync-home.ts';
 import { addHome } from '../../../src/sync/pod/add-home.ts';
@@ -282,6 +283,31 @@ describe('a device that was restored to be usable first', () => {
       inForce,
       there.map((path) => basename(path, '.age')),
     );
+  });
+
+  it('ends a verify at once when something else waits, fetches no more then, and knows that more is to come', async () => {
+    const { pod } = lab.tree;
+    const stopAt = async (stopsAt: string) => {
+      const stop = new AbortController();
+      const steps: string[] = [];
+      const onProgress = ({ step }: Progress): void => {
+        steps.push(step);
+        if (step.startsWith(stopsAt)) stop.abort('suspend');
+      };
+      const report = await lab.verify({ isGivingUp: true, onProgress, signal: stop.signal });
+      return { report, afterwards: steps.slice(steps.findIndex((step) => step.startsWith(stopsAt)) + 1) };
+    };
+    for (const step of ['checking the log', 'reading', `healing from ${lab.home}`]) {
+      const { report, afterwards } = await stopAt(step);
+      assert.ok(!report.isWhole && report.damage.length > 0, step);
+      assert.ok(report.damage.every(({ healedFrom, isGivenUp }) => (healedFrom ?? isGivenUp) === undefined));
+      assert.deepEqual([report.failures, report.lost], [[], []]);
+      // each lane has one in its hands
+      assert.ok(afterwards.length < 4 && afterwards.every((each) => each === 'reading'), afterwards.join());
+      assert.ok(pod.state.awaited !== undefined);
+    }
+    await lab.verify();
+    assert.equal(pod.state.awaited, undefined);
   });
 
   it('gives up no checkpoint for room before the older history has come', async () => {
