@@ -2,9 +2,15 @@
 import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import type { PutQuestion } from '../../src/core/wizard-question.ts';
 import { listDrives } from '../../src/session/device/drives.ts';
 import { layerDirs } from '../../src/session/pod/layer-dirs.ts';
 import { closeDevice, openDevice } from '../../src/session/pod/open-device.ts';
+import {
+  runRestoreWizard,
+  type WizardOptions,
+  type WizardReport,
+} from '../../src/session/wizard/restore-wizard.ts';
 import { run } from '../../src/sync/process.ts';
 import { itIfThorough } from '../exhaustive.ts';
 import { noise } from '../sync/retention/prune-lab.ts';
@@ -53,6 +59,53 @@ describe('the restore wizard of a desktop', () => {
       await closeDevice(opened);
     }
   }
+
+  type Answer = string | ((question: PutQuestion) => string | Promise<string>);
+  const asked: PutQuestion[] = [];
+  const told: string[] = [];
+
+  /** The wizard without a terminal: each question is answered by its id, others with what they begin with. */
+  function answered(
+    answers: Readonly<Record<string, Answer>>,
+    options: Partial<WizardOptions> = {},
+  ): Promise<WizardReport> {
+    asked.length = 0;
+    told.length = 0;
+    const all: Readonly<Record<string, Answer>> = {
+      ...{ key: PASSPHRASE, device: 'path', resume: 'later', ...answers },
+    };
+    return runRestoreWizard(
+      { url: home, showsAllDevices: false, carriesRuntime: false, isUsableFirst: false, ...options },
+      {
+        put: async (question) => {
+          asked.push(question);
+          const answer = all[question.id] ?? ('initial' in question ? question.initial : undefined);
+          return typeof answer === 'function' ? answer(question) : (answer ?? assert.fail(question.title));
+        },
+        onProgress: quiet,
+        tell: (text) => told.push(text),
+        showSheet: quiet,
+        leadOn: async () => undefined,
+        signal: new AbortController().signal,
+      },
+    );
+  }
+
+  it('brings all that a pod has', async () => {
+    await lab.checkpoint('file', noise(3 * MEBIBYTE, 'later content'));
+    await lab.sync();
+    const { awaited } = await answered({ path: lab.bench.path('new.img'), size: '400M' });
+    assert.equal(awaited, undefined);
+    assert.ok(told.some((text) => text.startsWith('Verified: every object is in its place')));
+  });
+
+  itIfThorough('leaves what only older checkpoints need for later if that is asked for', async () => {
+    await lab.checkpoint('file', noise(3 * MEBIBYTE, 'later content'));
+    await lab.sync();
+    const to = { path: lab.bench.path('new.img'), size: '400M' };
+    const { awaited } = await answered(to, { isUsableFirst: true });
+    assert.ok(awaited !== undefined && awaited.packCount >= 1);
+  });
 
   itIfThorough(
     'lists drives with what is on them, erases one by its name only, and leaves a session for later',

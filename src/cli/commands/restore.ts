@@ -62,7 +62,10 @@ export function registerRestore(program: Command): void {
     .option('--to <device>', 'the new device, image file or folder')
     .option('--size <size>', 'how large to make an image file, such as 8G', parseSize)
     .option('--no-runtime', 'do not put the runtime on the new device: it needs hosts with deskpod then')
-    .option('--usable-first', 'of a desktop: packs that only older checkpoints need come beside its session')
+    .option(
+      '--usable-first',
+      'of a desktop: packs that only older checkpoints need come beside its session (default: all come first)',
+    )
     .option('--list', 'only show what home has')
     .option('--all-devices', 'when it asks: show drives that cannot be pulled out, too')
     .option('--web', 'ask in a browser instead of at the terminal')
@@ -137,6 +140,7 @@ async function askAndRestore(options: RestoreOptions, output: Output): Promise<v
     ...(from === undefined ? {} : { url: absoluteUrl(from) }),
     showsAllDevices: options.allDevices === true,
     carriesRuntime: options.runtime,
+    isUsableFirst: options.usableFirst === true,
   };
   if (options.web === true) {
     const { restoreByPage } = await import('./restore-page.ts');
@@ -169,7 +173,7 @@ function headOfBranch(): DeskPodError {
 
 function askedInPage(): DeskPodError {
   return new DeskPodError('USAGE', '--web is given with something that its page asks for', {
-    hint: 'Give it alone, or with --from, --all-devices or --no-runtime.',
+    hint: 'Give it alone, or with --from, --all-devices, --no-runtime or --usable-first.',
   });
 }
 

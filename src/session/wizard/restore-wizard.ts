@@ -38,6 +38,8 @@ export interface WizardOptions {
   readonly showsAllDevices: boolean;
   /** A device carries this host's runtime then. */
   readonly carriesRuntime: boolean;
+  /** A desktop is done when its checkpoint can go on: packs that only older ones need come beside its session. */
+  readonly isUsableFirst: boolean;
 }
 
 /** What a wizard has done. */
@@ -86,7 +88,8 @@ export async function runRestoreWizard(
   return { ...made, ...(await finishRestore(plan, made, port)), target: plan.target };
 }
 
-async function restore(plan: Plan, { carriesRuntime }: WizardOptions, port: WizardPort): Promise<NewDevice> {
+async function restore(plan: Plan, options: WizardOptions, port: WizardPort): Promise<NewDevice> {
+  const { carriesRuntime, isUsableFirst } = options;
   const { url, pod, credential, checkpoint, target, sizeBytes, newPassphrase } = plan;
   const weakness = newPassphrase === undefined ? undefined : weaknessOf(newPassphrase);
   if (weakness !== undefined)
@@ -99,7 +102,7 @@ async function restore(plan: Plan, { carriesRuntime }: WizardOptions, port: Wiza
       ...{ from: url, podId: pod.podId, credential, checkpoint, target, carriesRuntime },
       ...(sizeBytes === undefined ? {} : { sizeBytes }),
       isForced: plan.isErasing === true,
-      isUsableFirst: pod.kind === 'desktop',
+      isUsableFirst: isUsableFirst && pod.kind === 'desktop',
       onProgress: port.onProgress,
       signal: port.signal,
     });
