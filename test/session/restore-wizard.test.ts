@@ -2,21 +2,25 @@
 import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { DeskPodError } from '../../src/core/errors.ts';
 import type { PutQuestion } from '../../src/core/wizard-question.ts';
-import { listDrives } from '../../src/session/device/drives.ts';
+import { walkSteps } from '../../src/core/wizard-walk.ts';
+import { type Drive, listDrives } from '../../src/session/device/drives.ts';
 import { layerDirs } from '../../src/session/pod/layer-dirs.ts';
 import { closeDevice, openDevice } from '../../src/session/pod/open-device.ts';
+import type { Draft } from '../../src/session/wizard/draft.ts';
 import {
   runRestoreWizard,
   type WizardOptions,
   type WizardReport,
 } from '../../src/session/wizard/restore-wizard.ts';
+import { targetSteps } from '../../src/session/wizard/target-steps.ts';
 import { run } from '../../src/sync/process.ts';
 import { itIfThorough } from '../exhaustive.ts';
 import { noise } from '../sync/retention/prune-lab.ts';
 import { Program } from '../tree/program.ts';
 import { KEYS, Terminal } from '../tree/terminal.ts';
-import { MEBIBYTE } from './device-bench.ts';
+import { DeviceBench, MEBIBYTE } from './device-bench.ts';
 import { CREDENTIAL, PASSPHRASE, quiet, TwinLab } from './twin-lab.ts';
 
 const { enter, up, down } = KEYS;
@@ -194,5 +198,67 @@ describe('the restore wizard of a desktop', () => {
       { path: '/dev/sda', model: 'Disk 1', sizeBytes: 512_000, isRemovable: false, isReadOnly: false },
       { path: '/dev/sdb', model: 'SanDisk Ultra', sizeBytes: 1_024_000, isRemovable: true, isReadOnly: true },
     ]);
+  });
+});
+
+describe('the questions of the restore wizard about a drive', () => {
+  let bench: DeviceBench;
+  beforeEach(async () => {
+    bench = await DeviceBench.open();
+  });
+  afterEach(() => bench.close());
+
+  /** Answers one question after the other, and stops at the one after the last. Gives all that was asked. */
+  async function questions(
+    drives: readonly string[],
+    ...answers: readonly (readonly [id: string, answer: string])[]
+  ): Promise<{ asked: PutQuestion[]; draft: Draft | undefined }> {
+    const asked: PutQuestion[] = [];
+    const first: Draft = {
+      ...{ url: bench.path('home'), podId: 'p' },
+      pod: {
+        ...{ podId: 'p', name: 'desk', seq: 1, epoch: 1, checkpoints: [], doubted: [] },
+        ...{ kind: 'desktop', neededBytes: MEBIBYTE },
+      },
+    };
+    const steps = targetSteps({
+      findHomes: () => assert.fail(),
+      withHome: () => assert.fail(),
+      listDrives: async () => drives.map(driveAt),
+      showsAllDevices: false,
+    });
+    const left = [...answers];
+    const stopped = new DeskPodError('CANCELLED', 'no more answers');
+    const walk = walkSteps(steps, first, async (question) => {
+      asked.push(question);
+      const [id, answer] = left.shift() ?? [];
+      if (answer === undefined) throw stopped;
+      assert.equal(question.id, id);
+      return answer;
+    });
+    const draft = await walk.catch((error: unknown) => {
+      if (error !== stopped) throw error;
+      return undefined;
+    });
+    return { asked, draft };
+  }
+
+  function driveAt(path: string): Drive {
+    return { path, model: 'Stick', sizeBytes: 200 * MEBIBYTE, isRemovable: true, isReadOnly: false };
+  }
+
+  it('calls no drive empty, and asks for the name of one of which nothing is recognized', async () => {
+    const drive = await bench.blockDevice();
+    await writeFile(drive, noise(MEBIBYTE, 'as if it were encrypted'));
+    const name = basename(drive);
+    const { asked, draft } = await questions([drive], ['device', drive], ['erase', 'yes'], ['erase', name]);
+    const [device, erase, again] = asked;
+    assert.ok(device?.kind === 'choice');
+    assert.equal(device.options[0]?.detail, 'nothing that is recognized');
+    assert.match(erase?.text ?? '', /Everything on \S+ will be erased: .*, nothing that is recognized\./);
+    assert.match(again?.fault?.message ?? '', /expected \S+, got "yes"/);
+    assert.equal(draft?.isErasing, true);
+    const { asked: unanswered } = await questions([drive], ['device', drive]);
+    assert.equal(unanswered.at(-1)?.id, 'erase');
   });
 });

@@ -21,6 +21,8 @@ const BY_PATH = 'path';
 const GIBIBYTE = 2 ** 30;
 /** Beside what comes back there is to be room to go on. */
 const ROOM_TO_GROW = 2;
+/** Never "empty": nobody has read all of it. */
+const UNRECOGNIZED = 'nothing that is recognized';
 const LEAST_IMAGE_BYTES = 8 * GIBIBYTE;
 
 /** The steps that find a target. */
@@ -82,14 +84,14 @@ export function targetSteps({ listDrives, showsAllDevices }: Surroundings): read
     const { contents, isUnfinishedRestore } = await lookAt(target);
     if (isUnfinishedRestore) return draft;
     const { kind, sizeBytes, isBlank } = await findTarget(target);
-    // a drive fresh from the shop may hold any bytes; a file with unknown content is somebody's file
-    if (contents === undefined && (kind === 'block' || isBlank || sizeBytes === 0)) return draft;
+    // what is encrypted, or has lost its partition table, looks like a drive fresh from the shop
+    if (kind === 'image' && (isBlank || sizeBytes === 0)) return draft;
     const name = basename(target);
     const answer = await ask({
       kind: 'text',
       id: 'erase',
       title: `Type ${name} to erase it`,
-      text: `Everything on ${target} will be erased: ${formatBytes(sizeBytes)}, ${contents ?? 'data that is not recognized'}.`,
+      text: `Everything on ${target} will be erased: ${formatBytes(sizeBytes)}, ${contents ?? UNRECOGNIZED}.`,
     });
     if (answer === name) return { ...draft, isErasing: true };
     throw new DeskPodError('USAGE', `expected ${name}, got ${JSON.stringify(answer.slice(0, 80))}`, {
@@ -167,7 +169,7 @@ async function describeDrive(drive: Drive, url: string, neededBytes: number): Pr
           : undefined));
   return {
     ...{ value: path, label: labelOf(path, model, sizeBytes) },
-    detail: contents ?? 'empty',
+    detail: contents ?? UNRECOGNIZED,
     ...(refusal === undefined ? {} : { refusal }),
   };
 }
