@@ -68,6 +68,7 @@ const STATUS_OF: Readonly<Partial<Record<ErrorCode, keyof typeof EXIT_STATUS>>> 
   POD_IS_TWIN: 'wrongState',
   KEY_NEEDED: 'wrongState',
   TARGET_NOT_EMPTY: 'wrongState',
+  DEVICE_CHANGED: 'wrongState',
   SESSION_ALREADY_RUNNING: 'wrongState',
   SESSION_NOT_RUNNING: 'wrongState',
   SESSION_LOST: 'wrongState',

@@ -67,6 +67,7 @@ export const ERROR_CODES = {
   DEVICE_NOT_A_POD: 'the device holds no pod',
   DEVICE_TOO_SMALL: 'the device is too small',
   DEVICE_IN_USE: 'the device is mounted or used by something else',
+  DEVICE_CHANGED: 'the drive is another one than was chosen, or was written to since',
   DEVICE_FULL: 'the device has no space left',
   DEVICE_GONE: 'the drive was pulled out while it was worked with',
   VAULT_LOCKED: 'the vault is locked',

@@ -1,11 +1,12 @@
 // A desktop restored to a device: it goes on where it was interrupted, and what does not fit is refused before anything is touched.
 import assert from 'node:assert/strict';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Progress } from '../../src/core/progress.ts';
 import { mountDevice } from '../../src/session/device/device.ts';
 import { RESTORE_NOTE } from '../../src/session/device/device-content.ts';
 import { lookAtDrive } from '../../src/session/device/drives.ts';
+import { seeTarget } from '../../src/session/device/seen-target.ts';
 import { operate } from '../../src/session/operation/operate.ts';
 import { layerDirs } from '../../src/session/pod/layer-dirs.ts';
 import { closeDevice, openDevice } from '../../src/session/pod/open-device.ts';
@@ -133,6 +134,15 @@ describe('a desktop restored to a device', () => {
       assert.match(inside.message, /the target lies in the home/);
     },
   );
+
+  it('refuses a target that is not as it was when it was chosen, before it is touched', async () => {
+    await run('truncate', ['-s', String(SIZE_BYTES), target]);
+    const seen = await seeTarget(target);
+    await writeFile(target, 'written since', { flag: 'r+' });
+    const failure = await failureOf('DEVICE_CHANGED', () => restoreTo({ seen, isForced: true }));
+    assert.match(failure.message, /expected what was chosen, but what is on it has changed$/);
+    assert.equal((await run('head', ['-c', '13', target])).stdout, 'written since');
+  });
 
   /** Without the size of an image file. */
   const restoreTo = (what: Partial<RestorePlan>): Promise<NewDevice> =>

@@ -103,6 +103,30 @@ describe('the restore wizard of a desktop', () => {
     assert.ok(told.some((text) => text.startsWith('Verified: every object is in its place')));
   });
 
+  it('erases no other drive than the one whose name was typed, and asks again', async () => {
+    const drive = await lab.bench.blockDevice('chosen.img');
+    const other = lab.bench.path('other.img');
+    await writeFile(other, noise(MEBIBYTE, 'somebody’s photos'));
+    await run('truncate', ['-s', '200M', other]);
+    const before = await run('sha256sum', [other]);
+    const swap = async (): Promise<string> => {
+      await run('sh', ['-ec', 'losetup -d "$1"; losetup "$1" "$2"', 'sh', drive, other]);
+      return 'keep';
+    };
+    const stopped = new DeskPodError('CANCELLED', 'stopped at the second question for a drive');
+    const device = (): string => {
+      if (asked.filter(({ id }) => id === 'device').length > 1) throw stopped;
+      return 'path';
+    };
+    const answers = { device, path: drive, erase: basename(drive), passphrase: swap };
+    await assert.rejects(answered(answers), stopped);
+    assert.match(
+      told.at(-1) ?? '',
+      /is another one, what is on it has changed\. Nothing on it was changed\./,
+    );
+    assert.equal((await run('sha256sum', [other])).stdout, before.stdout);
+  });
+
   itIfThorough('leaves what only older checkpoints need for later if that is asked for', async () => {
     await lab.checkpoint('file', noise(3 * MEBIBYTE, 'later content'));
     await lab.sync();

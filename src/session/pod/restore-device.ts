@@ -10,21 +10,30 @@ import { formatDevice, type MountedDevice, mountDevice } from '../device/device.
 import { MARKER_NAME, RESTORE_NOTE, VAULT_FILE_NAME, VAULT_NAME } from '../device/device-content.ts';
 import { type FormatRequest, holdsUnfinishedRestore, requireDeviceSize } from '../device/device-format.ts';
 import { findTarget } from '../device/device-target.ts';
+import { requireSeen, type SeenTarget } from '../device/seen-target.ts';
 import { releaseUnfinished } from './release.ts';
+
+/** Which device, and what it looked like when it was chosen. */
+export interface RestoreDeviceRequest extends FormatRequest {
+  readonly seen?: SeenTarget;
+}
 
 /**
  * Mounts the device at `path` for a restore; the caller unmounts it. Where one was interrupted, the objects that it had fetched
  * stay: they are known by their hashes. Its vault goes, as what is in it is proven by nothing but its own files.
  *
- * @throws DeskPodError as {@link formatDevice} and {@link mountDevice}; POD_EXISTS if the pod was whole already
+ * @throws DeskPodError as {@link formatDevice} and {@link mountDevice}; POD_EXISTS if the pod was whole already;
+ * DEVICE_CHANGED if it is not as it was seen
  */
 export async function takeRestoreDevice(
-  request: FormatRequest,
+  request: RestoreDeviceRequest,
   onProgress: ProgressListener,
 ): Promise<MountedDevice> {
-  const { path } = request;
+  const { path, seen } = request;
   await releaseUnfinished(path);
-  if (await canGoOn(request)) {
+  const goesOn = await canGoOn(request);
+  if (seen !== undefined) await requireSeen(seen);
+  if (goesOn) {
     onProgress({ step: `going on with the restore on ${path}` });
     const device = await mountDevice(path, { isFresh: true });
     try {

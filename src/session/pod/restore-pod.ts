@@ -19,6 +19,7 @@ import { lockTree } from '../../sync/pod/tree.ts';
 import { isSystemError } from '../../sync/repository/durable-file.ts';
 import { abandonDevice } from '../device/device.ts';
 import { findDevicePlace } from '../device/medium.ts';
+import type { SeenTarget } from '../device/seen-target.ts';
 import { withHooks } from '../hooks/step-hooks.ts';
 import { isWithin } from '../host/mount-table.ts';
 import { requireRoot } from '../host/root-rights.ts';
@@ -50,6 +51,8 @@ export interface RestorePlan {
   /** A device carries this host's runtime then, so that it can be started on hosts that have nothing. */
   readonly carriesRuntime?: boolean;
   readonly isForced: boolean;
+  /** What the target looked like when it was chosen: it is refused if it looks otherwise in the moment before it is formatted. */
+  readonly seen?: SeenTarget;
   /** The copy is only to show that it can be made: home is not told, and its device stays the one that it goes on with. */
   readonly isDrill?: boolean;
   /** A desktop is done when its checkpoint can go on: packs that only older ones need come beside its session. */
@@ -141,6 +144,7 @@ async function restoreDesktop(plan: RestorePlan, source: Source, path: string): 
   const request = {
     ...{ path, force: plan.isForced, contentBytes: surveyed.neededBytes, runtimeBytes },
     ...(plan.sizeBytes === undefined ? {} : { sizeBytes: plan.sizeBytes }),
+    ...(plan.seen === undefined ? {} : { seen: plan.seen }),
   };
   const device = await takeRestoreDevice(request, onProgress);
   const vault = chooseVault(vaultKind, { mountDir: device.mountDir, stagingId: device.staging.id });

@@ -7,6 +7,7 @@ import type { Step } from '../../core/wizard-walk.ts';
 import type { Home } from '../../sync/home/home.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
 import type { Drive } from '../device/drives.ts';
+import type { SeenTarget } from '../device/seen-target.ts';
 import type { FoundHome } from './found-homes.ts';
 
 /** The pod that was chosen, opened with a key. */
@@ -45,6 +46,8 @@ export interface Draft {
   readonly sizeBytes?: number;
   /** What is there may go: its name was typed. */
   readonly isErasing?: true;
+  /** What was there when that was asked. */
+  readonly seen?: SeenTarget;
   readonly isKeepingPassphrase?: boolean;
   readonly newPassphrase?: string;
 }

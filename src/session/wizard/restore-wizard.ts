@@ -14,7 +14,7 @@ import { findHomes } from './found-homes.ts';
 import { homeSteps } from './home-steps.ts';
 import { PASSPHRASE_STEPS } from './passphrase-steps.ts';
 import { podSteps } from './pod-steps.ts';
-import { targetSteps } from './target-steps.ts';
+import { targetSteps, withoutTarget } from './target-steps.ts';
 
 /** Who is asked and told. */
 export interface WizardPort {
@@ -83,9 +83,17 @@ export async function runRestoreWizard(
     if (next.pod !== undefined && draft.pod !== next.pod) onOpened({ ...next, podId: next.pod.podId });
     return next;
   });
-  const plan = (await walkSteps(watched, first, port.put)) as Plan;
-  const made = await restore(plan, options, port);
-  return { ...made, ...(await finishRestore(plan, made, port)), target: plan.target };
+  let plan = (await walkSteps(watched, first, port.put)) as Plan;
+  for (;;) {
+    try {
+      const made = await restore(plan, options, port);
+      return { ...made, ...(await finishRestore(plan, made, port)), target: plan.target };
+    } catch (error) {
+      if (!isDeskPodError(error, 'DEVICE_CHANGED')) throw error;
+      port.tell(`${error.message}. ${error.hint}`);
+      plan = (await walkSteps(targetSteps(surroundings), withoutTarget(plan), port.put)) as Plan;
+    }
+  }
 }
 
 async function restore(plan: Plan, options: WizardOptions, port: WizardPort): Promise<NewDevice> {
@@ -101,6 +109,7 @@ async function restore(plan: Plan, options: WizardOptions, port: WizardPort): Pr
     return await restorePod({
       ...{ from: url, podId: pod.podId, credential, checkpoint, target, carriesRuntime },
       ...(sizeBytes === undefined ? {} : { sizeBytes }),
+      ...(plan.seen === undefined ? {} : { seen: plan.seen }),
       isForced: plan.isErasing === true,
       isUsableFirst: isUsableFirst && pod.kind === 'desktop',
       onProgress: port.onProgress,

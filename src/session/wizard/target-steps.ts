@@ -11,6 +11,7 @@ import { deviceBytesFor, requireDeviceSize } from '../device/device-format.ts';
 import { deviceNumberText } from '../device/device-number.ts';
 import { findTarget, mountsOf } from '../device/device-target.ts';
 import { type Drive, type DriveContent, isDriveAway, lookAtDrive } from '../device/drives.ts';
+import { seeTarget } from '../device/seen-target.ts';
 import { requireRoot } from '../host/root-rights.ts';
 import { releaseUnfinished } from '../pod/release.ts';
 import { requireAnother } from '../pod/restore-pod.ts';
@@ -24,6 +25,11 @@ const ROOM_TO_GROW = 2;
 /** Never "empty": nobody has read all of it. */
 const UNRECOGNIZED = 'nothing that is recognized';
 const LEAST_IMAGE_BYTES = 8 * GIBIBYTE;
+
+/** What is known without a target: it is to be chosen anew. */
+export function withoutTarget({ target, isTargetTyped, sizeBytes, isErasing, seen, ...draft }: Draft): Draft {
+  return draft;
+}
 
 /** The steps that find a target. */
 export function targetSteps({ listDrives, showsAllDevices }: Surroundings): readonly RestoreStep[] {
@@ -82,10 +88,11 @@ export function targetSteps({ listDrives, showsAllDevices }: Surroundings): read
     const target = known(draft, 'target');
     if (known(draft, 'pod').kind === 'tree' || (await statusAt(target)) === undefined) return draft;
     const { contents, isUnfinishedRestore } = await lookAt(target);
-    if (isUnfinishedRestore) return draft;
+    const seen = await seeTarget(target);
+    if (isUnfinishedRestore) return { ...draft, seen };
     const { kind, sizeBytes, isBlank } = await findTarget(target);
     // what is encrypted, or has lost its partition table, looks like a drive fresh from the shop
-    if (kind === 'image' && (isBlank || sizeBytes === 0)) return draft;
+    if (kind === 'image' && (isBlank || sizeBytes === 0)) return { ...draft, seen };
     const name = basename(target);
     const answer = await ask({
       kind: 'text',
@@ -93,7 +100,7 @@ export function targetSteps({ listDrives, showsAllDevices }: Surroundings): read
       title: `Type ${name} to erase it`,
       text: `Everything on ${target} will be erased: ${formatBytes(sizeBytes)}, ${contents ?? UNRECOGNIZED}.`,
     });
-    if (answer === name) return { ...draft, isErasing: true };
+    if (answer === name) return { ...draft, seen, isErasing: true };
     throw new DeskPodError('USAGE', `expected ${name}, got ${JSON.stringify(answer.slice(0, 80))}`, {
       hint: 'Nothing is erased without its name. To choose another device, go back, or stop and begin again.',
     });
