@@ -4,7 +4,7 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Progress } from '../../src/core/progress.ts';
 import { mountDevice } from '../../src/session/device/device.ts';
-import { RESTORE_NOTE } from '../../src/session/device/device-content.ts';
+import { ENTRY_NAME, RESTORE_NOTE, RUNTIME_NAME } from '../../src/session/device/device-content.ts';
 import { lookAtDrive } from '../../src/session/device/drives.ts';
 import { seeTarget } from '../../src/session/device/seen-target.ts';
 import { operate } from '../../src/session/operation/operate.ts';
@@ -16,11 +16,13 @@ import { run } from '../../src/sync/process.ts';
 import { PulledDrive } from '../desktop/pulled-drive.ts';
 import { itIfThorough } from '../exhaustive.ts';
 import { noise } from '../sync/retention/prune-lab.ts';
-import { failureOf, holdOpen, kill, MEBIBYTE } from './device-bench.ts';
+import { failureOf, holdOpen, kill, MEBIBYTE, onDrive } from './device-bench.ts';
 import { CREDENTIAL, quiet, SETTINGS, TwinLab } from './twin-lab.ts';
 
 const SIZE_BYTES = 400 * MEBIBYTE;
 const FILE_BYTES = 3 * MEBIBYTE;
+/** What others may have put on a drive that is handed over half-restored. */
+const FOREIGN = [ENTRY_NAME, RUNTIME_NAME];
 
 describe('a desktop restored to a device', () => {
   let lab: TwinLab;
@@ -67,7 +69,8 @@ describe('a desktop restored to a device', () => {
   const content = async (image = target): Promise<Buffer> => {
     const opened = await openDevice(image, CREDENTIAL);
     try {
-      assert.ok(!(await readdir(opened.device.mountDir)).includes(RESTORE_NOTE));
+      const names = await readdir(opened.device.mountDir);
+      for (const name of [RESTORE_NOTE, ...FOREIGN]) assert.ok(!names.includes(name), name);
       return await readFile(join(layerDirs(opened.vault.dir).upperDir, 'file'));
     } finally {
       await closeDevice(opened);
@@ -83,6 +86,7 @@ describe('a desktop restored to a device', () => {
       const before = await fetched();
       assert.ok(before.size >= 3);
       assert.equal((await lookAtDrive(target)).isUnfinishedRestore, true);
+      await onDrive(target, `for name in ${FOREIGN.join(' ')}; do echo 'echo owned' >$name; done`);
       await restore();
       const after = await fetched();
       for (const [path, inode] of before) assert.equal(after.get(path), inode, path);

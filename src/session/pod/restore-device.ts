@@ -11,6 +11,7 @@ import { MARKER_NAME, RESTORE_NOTE, VAULT_FILE_NAME, VAULT_NAME } from '../devic
 import { type FormatRequest, holdsUnfinishedRestore, requireDeviceSize } from '../device/device-format.ts';
 import { findTarget } from '../device/device-target.ts';
 import { requireSeen, type SeenTarget } from '../device/seen-target.ts';
+import { removeRuntime } from '../runtime/device-runtime.ts';
 import { releaseUnfinished } from './release.ts';
 
 /** Which device, and what it looked like when it was chosen. */
@@ -20,7 +21,8 @@ export interface RestoreDeviceRequest extends FormatRequest {
 
 /**
  * Mounts the device at `path` for a restore; the caller unmounts it. Where one was interrupted, the objects that it had fetched
- * stay: they are known by their hashes. Its vault goes, as what is in it is proven by nothing but its own files.
+ * stay: they are known by their hashes. Its vault goes, as what is in it is proven by nothing but its own files, and so does a
+ * runtime: anybody may have put it there, to be started by whoever has the drive next.
  *
  * @throws DeskPodError as {@link formatDevice} and {@link mountDevice}; POD_EXISTS if the pod was whole already;
  * DEVICE_CHANGED if it is not as it was seen
@@ -40,6 +42,7 @@ export async function takeRestoreDevice(
       await requireUnfinished(device);
       await rm(join(device.mountDir, VAULT_FILE_NAME), { force: true });
       await rm(join(device.mountDir, VAULT_NAME), { recursive: true, force: true });
+      await removeRuntime(device.mountDir);
       return device;
     } catch (error) {
       await device.unmount();
