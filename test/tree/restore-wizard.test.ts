@@ -1,10 +1,12 @@
 // deskpod restore without arguments, at a terminal: it asks, rebuilds, changes the keys, and bears nonsense and Ctrl-C.
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DeskPodError } from '../../src/core/errors.ts';
 import { sheetCode } from '../../src/core/recovery-sheet.ts';
 import { operate } from '../../src/session/operation/operate.ts';
+import { runRestoreWizard } from '../../src/session/wizard/restore-wizard.ts';
 import { createTree } from '../../src/sync/pod/tree.ts';
 import { itIfThorough } from '../exhaustive.ts';
 import { KEYS, Terminal } from './terminal.ts';
@@ -169,6 +171,41 @@ describe('the restore wizard at a terminal', () => {
     await wizard.answer(/Verified: [\s\S]*A new recovery sheet\?/, enter);
     assert.equal(await wizard.ended, 0, wizard.text);
     await assertSameFiles(target, lab.dir);
+  });
+
+  it('says that the target is no pod yet when it was stopped, and after that what else fails as it is', async () => {
+    const stopped = async (meanwhile: () => void): Promise<unknown> => {
+      const stop = new AbortController();
+      const answers: Readonly<Record<string, string>> = { key: PASSPHRASE, path: target };
+      const wizard = runRestoreWizard(
+        { url: lab.home, showsAllDevices: false, carriesRuntime: false, isUsableFirst: false },
+        {
+          put: async (question) =>
+            answers[question.id] ?? ('initial' in question ? (question.initial ?? '') : assert.fail()),
+          onProgress: ({ step }) => {
+            if (!step.startsWith('looking at')) return;
+            stop.abort(new DeskPodError('CANCELLED', 'stopped'));
+            meanwhile();
+          },
+          ...{ tell: () => undefined, showSheet: () => undefined, leadOn: () => assert.fail() },
+          signal: stop.signal,
+        },
+      );
+      return wizard.then(
+        () => assert.fail('it was not stopped'),
+        (error: unknown) => error,
+      );
+    };
+    const cancelled = await stopped(() => undefined);
+    assert.ok(cancelled instanceof DeskPodError && cancelled.code === 'CANCELLED');
+    assert.equal(cancelled.message, `stopped; ${target} is no pod yet`);
+    target = join(lab.temp, 'other');
+    const failed = await stopped(() => {
+      mkdirSync(target);
+      writeFileSync(join(target, 'letter'), 'of somebody else');
+    });
+    assert.ok(failed instanceof DeskPodError);
+    assert.equal(failed.code, 'TARGET_NOT_EMPTY');
   });
 
   it('names the flags where there is no terminal to ask at, or where a machine reads', async () => {

@@ -116,7 +116,8 @@ async function restore(plan: Plan, options: WizardOptions, port: WizardPort): Pr
       signal: port.signal,
     });
   } catch (error) {
-    if (!port.signal.aborted && !isDeskPodError(error, 'CANCELLED')) throw error;
+    // what fails in another way after Stop may do so once the pod is whole
+    if (!isDeskPodError(error, 'CANCELLED')) throw error;
     throw new DeskPodError('CANCELLED', `stopped; ${target} is no pod yet`, {
       hint: 'Run deskpod restore again with the same answers: what had come is not fetched again.',
       details: { target },
