@@ -21,6 +21,9 @@ export const CHUNK_MAX_BYTES = 16 * 1024 * 1024;
  */
 export const PACK_TARGET_BYTES = 4 * 1024 * 1024;
 
+/** Longer than any sealed pack, in bytes: one is stored as soon as it has its length, of which a chunk is the last. */
+export const SEALED_PACK_MOST_BYTES = 256 * 1024 * 1024;
+
 /** How a chunk's bytes stand in the pack. */
 export type Codec = 'raw' | 'zstd';
 

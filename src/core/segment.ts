@@ -10,6 +10,9 @@ const VERSION = 1;
 /** The length of pod ids, device ids and file system ids, in bytes. */
 export const ID_BYTES = 16;
 
+/** Longer than any sealed segment that can be read, in bytes: whoever reads one has it in memory. */
+export const SEALED_SEGMENT_MOST_BYTES = 2 ** 31;
+
 /** Which log a record belongs to: one device writes one, in one epoch. */
 export interface LogIdentity {
   readonly podId: Uint8Array;

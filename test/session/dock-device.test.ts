@@ -3,11 +3,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, statfs, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DockSignal, DockState } from '../../src/core/dock-machine.ts';
 import { isDeskPodError } from '../../src/core/errors.ts';
 import { peekHead } from '../../src/core/head.ts';
+import { mountDevice } from '../../src/session/device/device.ts';
 import { Dock, type DockedDevice } from '../../src/session/dock/dock.ts';
 import { dockDevice } from '../../src/session/dock/dock-device.ts';
 import { folderSource } from '../../src/session/dock/folder-source.ts';
@@ -17,6 +18,7 @@ import { Desktop } from '../../src/session/pod/desktop.ts';
 import { openDevice } from '../../src/session/pod/open-device.ts';
 import { requireHomeIdentity } from '../../src/sync/dock/home-identity.ts';
 import { Journal } from '../../src/sync/dock/journal.ts';
+import { devicePodFolder } from '../../src/sync/pod/pod-folder.ts';
 import { run } from '../../src/sync/process.ts';
 import { PulledDrive } from '../desktop/pulled-drive.ts';
 import { IS_EXHAUSTIVE } from '../exhaustive.ts';
@@ -214,6 +216,27 @@ describe('the device of a desktop that meets its home', () => {
       assert.equal(steps.at(-1), 'safe');
     },
   );
+
+  itThoroughly('fills no home with many objects that have no room on it', async () => {
+    const podId = await dock.pod('pod.img');
+    const before = await dock.homeHead(podId);
+    const device = await mountDevice(dock.bench.path('pod.img'));
+    const { repositoryDir } = devicePodFolder(device.mountDir, device.mountDir);
+    const { blocks, bsize } = await statfs(repositoryDir);
+    const claimedBytes = 1024 * 1024;
+    for (let number = 0; number * claimedBytes <= blocks * bsize; number++) {
+      const name = `ee${String(number).padStart(62, '0')}`;
+      await mkdir(join(repositoryDir, 'packs', 'ee'), { recursive: true });
+      await writeFile(join(repositoryDir, 'packs', 'ee', `${name}.age`), '');
+      await truncate(join(repositoryDir, 'packs', 'ee', `${name}.age`), claimedBytes);
+    }
+    await device.unmount();
+    const [state] = await dock.once();
+    assert.deepEqual([state?.step, state?.problem?.code], ['failed', 'OBJECT_DAMAGED']);
+    assert.match(String(state?.problem?.message), /bytes of their file system/);
+    await dock.requireLetGo('pod.img');
+    assert.deepEqual(Buffer.from(await dock.homeHead(podId)), Buffer.from(before));
+  });
 
   it('of a stranger, or that is a twin, is left alone', async () => {
     await dock.bench.image('stranger.img');

@@ -2,7 +2,7 @@
 // Together they take a minute: what others show in part runs with DESKPOD_TEST_EXHAUSTIVE only.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fromHex, toHex } from '../../src/core/bytes.ts';
 import type { DockSignal } from '../../src/core/dock-machine.ts';
@@ -234,6 +234,33 @@ describe('a locked pod that meets its home', () => {
       assert.deepEqual(await readFile(join(folder.dir, path)), whole);
     }
     await lab.tree.requireWholeHome('pod');
+  });
+
+  it('fills no home with objects that claim lengths which none can have', async () => {
+    await lab.tree.write('pod', 'second');
+    const repositoryDir = join(lab.tree.dir, '.deskpod', 'repository');
+    const before = await lab.homeHead();
+    const name = 'a'.repeat(64);
+    for (const [object, sizeBytes, expected] of [
+      [`packs/aa/${name}.age`, 10 * 2 ** 40, /at most 268435456 bytes, got 10995116277760/],
+      [`packs/aa/${name}.age`, 100 * 2 ** 20, /a hole for the most part/],
+      [`segments/000000000099-${name}.age`, 2 ** 32, /at most 2147483648 bytes/],
+      [`bases/${name}.erofs`, 10 * 2 ** 40, /a hole for the most part/],
+    ] as const) {
+      const path = join(repositoryDir, object);
+      await mkdir(join(path, '..'), { recursive: true });
+      await writeFile(path, 'x');
+      await truncate(path, sizeBytes);
+      const { step, problem } = await lab.dock();
+      assert.deepEqual([step, problem?.code], ['failed', 'OBJECT_DAMAGED']);
+      assert.match(String(problem?.message), expected);
+      assert.ok(problem?.message.startsWith(object));
+      await rm(path);
+    }
+    const atHome = await new HomeFolder(join(lab.tree.home, 'pods', lab.tree.podId)).list(['packs', 'bases']);
+    assert.ok(!atHome.some(({ path }) => path.includes(name)));
+    assert.deepEqual(await lab.homeHead(), before);
+    assert.equal((await lab.dock()).step, 'backed-up');
   });
 
   itThoroughly('has all hashed at home where nothing tells what home’s head needs', async () => {

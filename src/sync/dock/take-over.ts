@@ -18,6 +18,7 @@ import { type ObjectKind, Repository } from '../repository/repository.ts';
 import { storeInventory } from '../retention/put-inventory.ts';
 import { refused, requireContinuation } from './continuation.ts';
 import { leaveNote } from './note-file.ts';
+import { requirePossibleLengths } from './possible-lengths.ts';
 import { findVouched } from './vouched-objects.ts';
 
 /** The plain part of a device, mounted and held by whoever asks, or the folder of a tree pod. */
@@ -71,7 +72,7 @@ export interface TakeOverReport {
  *
  * @throws DeskPodError DOCK_REFUSED with `details.reason`, before anything is touched; HOME_NOT_FOUND, HOME_FULL,
  * TARGET_WRITE_FAILED, HOME_FOREIGN if another device moved home's head meanwhile; OBJECT_DAMAGED if the device does not
- * give what its names promise: home keeps nothing of that
+ * give what its names promise, or claims a length that cannot be: home keeps nothing of that
  */
 export async function takeOver(plan: TakeOverPlan): Promise<TakeOverReport> {
   const startedMs = performance.now();
@@ -206,16 +207,17 @@ async function sendAll(
 ): Promise<Sent> {
   const podId = toHex(grant.podId);
   const podDir = join(homeDir, 'pods', podId);
-  const inventory = await putWholeInventory(repository, headBytes);
-  const options = signal === undefined ? {} : { signal };
-  // before home is asked what it has: a prune there takes nothing away then that this head needs
-  await home.push(repository.dir, podId, inventory, { isUnasked: true, ...options });
   const objects = [
     ...(await pathsOf(repository, 'packs')),
     ...(await pathsOf(repository, 'segments')),
     ...(await pathsOf(repository, 'bases')),
     pathOf(repository, 'keyrings', toHex(head.keyring)),
   ];
+  await requirePossibleLengths(repository.dir, objects);
+  const inventory = await putWholeInventory(repository, headBytes);
+  const options = signal === undefined ? {} : { signal };
+  // before home is asked what it has: a prune there takes nothing away then that this head needs
+  await home.push(repository.dir, podId, inventory, { isUnasked: true, ...options });
   const present = await home.list(podId, objects);
   const isVouched = await findVouched(podDir, formerBytes);
   const told = { onProgress, ...options };

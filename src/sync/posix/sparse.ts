@@ -30,6 +30,15 @@ export function dataRanges(fd: number, sizeBytes: number): DataRange[] {
   return ranges;
 }
 
+/**
+ * Where the first hole of an open file begins; `sizeBytes`, its length, if there is none or holes are unknown here. Moves the
+ * descriptor's own position.
+ * @throws ErrnoError
+ */
+export function firstHole(fd: number, sizeBytes: number): number {
+  return Math.min(seek(fd, 0, SEEK_HOLE, sizeBytes), sizeBytes);
+}
+
 function seek(fd: number, offset: number, whence: number, sizeBytes: number): number {
   const found = uninterrupted(() => lseek(fd, offset, whence));
   if (found >= 0) return found;
