@@ -1,6 +1,6 @@
 // Pods in use that meet their home: what a dock asks of them, and what it says only if this home shows it.
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { operate } from '../../src/session/operation/operate.ts';
 import { IS_EXHAUSTIVE } from '../exhaustive.ts';
@@ -53,6 +53,24 @@ describe('a dock that meets a pod in use', () => {
     assert.deepEqual([step, problem?.code], ['failed', 'HOME_UNKNOWN'], JSON.stringify(problem));
     assert.match(String(problem?.message), new RegExp(`not to ${home}, .* up to position ${seq} only`));
     assert.match(String(problem?.hint), /deskpod home add/);
+    await end();
+  });
+
+  itThoroughly('says that a branch is at home, and that it is one', async () => {
+    await cp(lab.tree.dir, join(lab.tree.temp, 'copy'), { recursive: true });
+    await lab.tree.write('copy', 'another way');
+    await lab.tree.report('copy');
+    const head = await lab.homeHead();
+    const end = await watched();
+    const { step, result, problem } = await lab.dock();
+    assert.equal(step, 'backed-up', JSON.stringify(problem));
+    assert.match(String(result?.warnings), /branch/);
+    const branches = await readdir(join(lab.tree.home, 'pods', lab.tree.podId, 'branches'));
+    assert.deepEqual(
+      branches.map((name) => Number(name.slice(0, 12))),
+      [result?.seq],
+    );
+    assert.deepEqual(await lab.homeHead(), head);
     await end();
   });
 

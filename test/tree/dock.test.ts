@@ -20,6 +20,7 @@ import { encodeGrant, findGrant } from '../../src/sync/keyring/home-grant.ts';
 import { openKeyring } from '../../src/sync/keyring/unlock.ts';
 import { Repository } from '../../src/sync/repository/repository.ts';
 import { HomeFolder } from '../../src/sync/retention/home-folder.ts';
+import { pruneHomeFolder } from '../../src/sync/retention/prune-home.ts';
 import { IS_EXHAUSTIVE } from '../exhaustive.ts';
 import { expectCode } from '../sync/expect-code.ts';
 import { DockLab, quiet, SETTINGS } from './dock-lab.ts';
@@ -132,6 +133,22 @@ describe('a locked pod that meets its home', () => {
       await lab.dock();
       assert.deepEqual(await readdir(victim, { recursive: true }), before, link);
     }
+  });
+
+  it('loses nothing that only home has, as its device lacks it, when home forgets earlier heads', async () => {
+    const { home, podId, dir } = lab.tree;
+    const podDir = join(home, 'pods', podId);
+    const packsIn = async (folder: string): Promise<string[]> =>
+      (await readdir(join(folder, 'packs'), { recursive: true })).filter((name) => name.endsWith('.age'));
+    const [lost = ''] = await packsIn(podDir);
+    await rm(join(dir, '.deskpod', 'repository', 'packs', lost));
+    await lab.tree.write('pod', 'second');
+    assert.equal((await lab.dock()).step, 'backed-up');
+    await pruneHomeFolder(new HomeFolder(podDir), podId, {
+      ...{ policy: { last: 1 }, graceMs: 0, isDryRun: false, onProgress: () => undefined },
+      nowMs: Date.now() + 1_000_000_000, // long after everything there was received
+    });
+    assert.ok((await packsIn(podDir)).includes(lost));
   });
 
   it('is not taken for another that somebody made to look like it', async () => {

@@ -150,8 +150,9 @@ async function requireArrival(
   reports: readonly SyncReport[],
   failed: WireError | undefined,
 ): Promise<number> {
-  const branches = reports.flatMap(({ branch }) => (branch === undefined ? [] : [branch]));
-  const seq = await positionAtHome(homeDir, podId, [deviceId, ...branches]);
+  // a copy got a name of its own when it was synced; home's head by the former name is another's
+  const ownId = reports.findLast(({ branch }) => branch !== undefined)?.branch ?? deviceId;
+  const seq = await positionAtHome(homeDir, podId, ownId);
   // what is later at one home than at another is that the other has it
   const syncedSeq = Math.min(...reports.map((report) => report.seq));
   if (seq !== undefined && seq >= syncedSeq) return seq;

@@ -19,7 +19,7 @@ import { storeInventory } from '../retention/put-inventory.ts';
 import { refused, requireContinuation } from './continuation.ts';
 import { leaveNote } from './note-file.ts';
 import { requirePossibleLengths } from './possible-lengths.ts';
-import { findVouched } from './vouched-objects.ts';
+import { entriesOfHead, findVouched } from './vouched-objects.ts';
 
 /** The plain part of a device, mounted and held by whoever asks, or the folder of a tree pod. */
 export interface DockedPlace {
@@ -214,7 +214,8 @@ async function sendAll(
     pathOf(repository, 'keyrings', toHex(head.keyring)),
   ];
   await requirePossibleLengths(repository.dir, objects);
-  const inventory = await putWholeInventory(repository, headBytes);
+  const former = await entriesOfHead(podDir, formerBytes);
+  const inventory = await putWholeInventory(repository, headBytes, former);
   const options = signal === undefined ? {} : { signal };
   // before home is asked what it has: a prune there takes nothing away then that this head needs
   await home.push(repository.dir, podId, inventory, { isUnasked: true, ...options });
@@ -269,14 +270,19 @@ async function bearsItsName(podDir: string, object: string): Promise<boolean> {
 }
 
 /**
- * The inventory of a head whose needs only its log tells: everything that lies there. That is more, never less; the next sync
- * by the pod itself brings one of just what it needs.
+ * The inventory of a head whose needs only its log tells: everything that lies there, and what home's head needs so far, as a
+ * device may lack what only home has: what is damaged there, or awaited after a restore. That is more, never less; the next sync by
+ * the pod itself brings one of just what it needs.
  */
-async function putWholeInventory(repository: Repository, headBytes: Uint8Array): Promise<string[]> {
-  const entries: InventoryEntry[] = [];
+async function putWholeInventory(
+  repository: Repository,
+  headBytes: Uint8Array,
+  former: readonly InventoryEntry[],
+): Promise<string[]> {
+  const entries = new Map(former.map((entry) => [entry.name, entry]));
   for (const kind of ['packs', 'bases'] as const)
-    for (const name of await repository.listObjects(kind)) entries.push({ kind, name });
-  return storeInventory(repository, headBytes, entries);
+    for (const name of await repository.listObjects(kind)) entries.set(name, { kind, name });
+  return storeInventory(repository, headBytes, [...entries.values()]);
 }
 
 async function pathsOf(repository: Repository, kind: ObjectKind): Promise<string[]> {

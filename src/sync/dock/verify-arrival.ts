@@ -55,20 +55,20 @@ export async function verifyArrival(
  * The position up to which home has what a device wrote: that of home's head if it is by that device, or else of the last
  * head of its branch. Undefined if there is none.
  *
- * @param deviceIds the device by all its names, in hexadecimal: a copy gets one of its own when it syncs
+ * @param ownId of the device, in hexadecimal
  * @throws DeskPodError HEAD_DAMAGED, OBJECT_DAMAGED
  */
 export async function positionAtHome(
   homeDir: string,
   podId: string,
-  deviceIds: readonly string[],
+  ownId: string,
 ): Promise<number | undefined> {
   const folder = new HomeFolder(join(homeDir, 'pods', podId));
   const headBytes = await folder.readHead();
   if (headBytes === undefined) return undefined;
   const positionOf = (bytes: Uint8Array): number | undefined => {
     const { deviceId, seq } = peekHead(bytes);
-    return deviceIds.includes(toHex(deviceId)) ? seq : undefined;
+    return toHex(deviceId) === ownId ? seq : undefined;
   };
   const position = positionOf(headBytes);
   if (position !== undefined) return position;

@@ -2,6 +2,7 @@
 import { toHex } from '../../core/bytes.ts';
 import { isDeskPodError } from '../../core/errors.ts';
 import { peekHead } from '../../core/head.ts';
+import type { InventoryEntry } from '../../core/inventory.ts';
 import { HomeFolder } from '../retention/home-folder.ts';
 import { HomeInventories, needsOf } from '../retention/home-inventories.ts';
 
@@ -25,6 +26,18 @@ export async function findVouched(
     if (kind === 'keyrings') return name === toHex(keyring);
     return needs.every((paths) => paths.has(object));
   };
+}
+
+/** What home's head needs, as far as its inventories tell. */
+export async function entriesOfHead(podDir: string, headBytes: Uint8Array): Promise<InventoryEntry[]> {
+  const needs = await needsOfHead(new HomeFolder(podDir), headBytes);
+  return needs.flatMap((paths) => [...paths].flatMap((path) => entryAt(path) ?? []));
+}
+
+/** The object at a path at home; undefined for what no inventory lists. */
+function entryAt(path: string): InventoryEntry | undefined {
+  const [, kind, name] = /^(packs|bases)\/(?:[0-9a-f]{2}\/)?([0-9a-f]{64})\./.exec(path) ?? [];
+  return name === undefined ? undefined : { kind: kind as InventoryEntry['kind'], name };
 }
 
 /** What each inventory of a head lists: there are two if it was taken over, and synced besides. None if one cannot be read. */
