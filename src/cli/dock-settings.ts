@@ -9,6 +9,7 @@ import { HOME_IDENTITY_FILE } from '../sync/dock/home-identity.ts';
 import { JOURNAL_FILE } from '../sync/dock/journal.ts';
 import { isSystemError } from '../sync/repository/durable-file.ts';
 import { storageError } from '../sync/storage-failure.ts';
+import { DRILL_SCRATCH } from './drill-place.ts';
 import { parseDuration, parseShare } from './units.ts';
 
 /** Where the settings lie unless the command line says otherwise. */
@@ -35,7 +36,7 @@ const DEFAULTS: DockFile = {
   watch: [],
   identity: HOME_IDENTITY_FILE,
   journal: JOURNAL_FILE,
-  scratch: '/var/tmp',
+  scratch: DRILL_SCRATCH,
   keep: {},
   // all of home within three weeks; drills cost the room and time of a restore
   plan: { check: { everyMs: DAY_MS }, drill: { everyMs: 30 * DAY_MS } },

@@ -3,8 +3,11 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tryLock } from '../../src/sync/posix/flock.ts';
-import { withScratchFolder } from '../../src/sync/scratch-folder.ts';
+import { sweepScratchFolders, withScratchFolder } from '../../src/sync/scratch-folder.ts';
 import { makeTempFolder } from './support/temp-folder.ts';
+
+const LEFT = '4194305-0123456789abcdef';
+const HELD = '4194305-fedcba9876543210';
 
 describe('a scratch folder', () => {
   let temp: ReturnType<typeof makeTempFolder>;
@@ -34,19 +37,38 @@ describe('a scratch folder', () => {
   });
 
   it('that a killed process left is removed by the next one, and none that is in use', async () => {
-    mkdirSync(join(place, 'left'), { recursive: true, mode: 0o700 });
-    writeFileSync(join(place, 'left', 'file'), '');
-    writeFileSync(join(place, 'left.lock'), '1\n');
+    mkdirSync(join(place, LEFT), { recursive: true, mode: 0o700 });
+    writeFileSync(join(temp.path, 'kept'), '');
+    symlinkSync(temp.path, join(place, LEFT, 'link'));
+    writeFileSync(join(place, `${LEFT}.lock`), '1\n');
     await withScratchFolder(async (outer) => {
-      assert.ok(!existsSync(join(place, 'left')));
+      assert.ok(!existsSync(join(place, LEFT)));
       await withScratchFolder(async () => assert.ok(existsSync(outer)));
       assert.ok(existsSync(outer));
     });
-    const lock = tryLock(join(place, 'held.lock'));
-    mkdirSync(join(place, 'held'));
+    assert.ok(existsSync(join(temp.path, 'kept')), 'no link is followed');
+    const lock = tryLock(join(place, `${HELD}.lock`));
+    mkdirSync(join(place, HELD));
     await withScratchFolder(async () => undefined);
-    assert.deepEqual(readdirSync(place).sort(), ['held', 'held.lock']);
+    assert.deepEqual(readdirSync(place).sort(), [HELD, `${HELD}.lock`]);
     lock?.release();
+  });
+
+  it('stays with its lock file where what uses it cannot be let go of, until that can be', async () => {
+    const kind = { name: 'kept', above: temp.path };
+    const release = () => Promise.reject(new Error('in use'));
+    await assert.rejects(
+      withScratchFolder(async () => undefined, { ...kind, release }),
+      /in use/,
+    );
+    const there = () => readdirSync(join(temp.path, `kept-${process.getuid?.() ?? 0}`)).length;
+    assert.equal(there(), 2);
+    await assert.rejects(sweepScratchFolders({ ...kind, release }), /in use/);
+    assert.equal(there(), 2);
+    await sweepScratchFolders(kind);
+    assert.equal(there(), 0);
+    await sweepScratchFolders({ ...kind, name: 'never-made' });
+    assert.ok(!existsSync(join(temp.path, `never-made-${process.getuid?.() ?? 0}`)));
   });
 
   it('is made in no place that somebody else prepared', async () => {

@@ -1,8 +1,11 @@
 // Restore drills of tree pods, and what home does for itself: what is proven, what is found, and that nothing else changes.
 // Some take seconds: those run with DESKPOD_TEST_EXHAUSTIVE only.
 import assert from 'node:assert/strict';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ProgressListener } from '../../src/core/progress.ts';
+import type { UpkeepPlan } from '../../src/core/upkeep.ts';
 import { HomeUpkeep } from '../../src/session/dock/upkeep-home.ts';
 import { runDrill } from '../../src/session/drill/run-drill.ts';
 import { operate } from '../../src/session/operation/operate.ts';
@@ -24,21 +27,22 @@ describe('a restore drill', () => {
   });
   afterEach(() => lab.close());
 
-  const drill = () =>
+  const drill = (onProgress: ProgressListener = quiet, stop: { readonly signal?: AbortSignal } = {}) =>
     runDrill({
-      ...{ from: lab.tree.home, resumes: true, scratchDir: lab.tree.temp, onProgress: quiet },
+      ...{ from: lab.tree.home, resumes: true, scratchDir: lab.tree.temp, onProgress, ...stop },
       credential: { passphrase: PASSPHRASE },
     });
+  const scratch = () => join(lab.tree.temp, `deskpod-drill-${process.getuid?.() ?? 0}`);
 
-  const upkeep = (plan: ConstructorParameters<typeof HomeUpkeep>[0]['plan']) =>
+  const upkeep = (plan: UpkeepPlan, onProgress: ProgressListener = quiet, signal?: AbortSignal) =>
     new HomeUpkeep(
       {
         ...{ homeDir: lab.tree.home, identityFile: lab.identityFile, plan, policy: { last: 1 } },
         ...{ checkShare: 1, resumes: true, scratchDir: lab.tree.temp },
       },
       lab.journal,
-      quiet,
-    ).run();
+      onProgress,
+    ).run(signal);
 
   itThoroughly(
     'proves every byte, changes nothing at home, fences no device, and leaves nothing behind',
@@ -57,6 +61,42 @@ describe('a restore drill', () => {
       assert.equal((await lab.tree.report('pod')).branch, undefined);
     },
   );
+
+  it('that is stopped says so and leaves nothing, and to home that does it is due as before', async () => {
+    const abortAt = (wanted: string): [ProgressListener, AbortSignal] => {
+      const stop = new AbortController();
+      return [({ step }) => step === wanted && stop.abort(), stop.signal];
+    };
+    const [whenRebuilding, signal] = abortAt('laying out the files');
+    const { message } = await expectCode('CANCELLED', () => drill(whenRebuilding, { signal }));
+    assert.match(message, /its copy and all else that it made is removed/);
+    assert.deepEqual(await readdir(scratch()), []);
+    const plan = { drill: { everyMs: HOUR_MS } };
+    for (const attempt of ['the first', 'and again at once']) {
+      const [outcome] = await upkeep(plan, ...abortAt('reading'));
+      assert.deepEqual(
+        [outcome?.isDone, outcome?.isWarning, outcome?.text],
+        [false, false, message],
+        attempt,
+      );
+      assert.deepEqual(await readdir(scratch()), []);
+    }
+  });
+
+  it('removes what one that was killed had left, and nothing else', async () => {
+    const left = join(scratch(), '4194305-0123456789abcdef');
+    await mkdir(left, { recursive: true, mode: 0o700 });
+    await chmod(scratch(), 0o700);
+    await symlink(lab.tree.home, join(left, 'pod'));
+    await symlink(join(lab.tree.temp, 'passphrase'), join(left, 'pod.img'));
+    await writeFile(`${left}.lock`, '');
+    await writeFile(join(scratch(), 'notes.lock'), '');
+    const before = await filesBelow(lab.tree.home);
+    await drill();
+    assert.deepEqual(await readdir(scratch()), ['notes.lock']);
+    assert.deepEqual(await filesBelow(lab.tree.home), before);
+    assert.equal(await readFile(join(lab.tree.temp, 'passphrase'), 'utf8'), `${PASSPHRASE}\n`);
+  });
 
   itThoroughly('fails where home lacks something or has it damaged, and says which', async () => {
     const packsDir = join(lab.tree.home, 'pods', lab.tree.podId, 'packs');
@@ -114,6 +154,22 @@ describe('a restore drill', () => {
     assert.deepEqual([answer.podKind, answer.checkpoint], ['tree', 1]);
     await lab.tree.program.answer([...args, '--identity', lab.identityFile]);
     await lab.tree.program.failure('USAGE', ['drill']);
+  });
+
+  itThoroughly('is a command that Ctrl-C ends, with nothing left', async () => {
+    await writeFile(join(lab.tree.dir, 'large'), randomBytes(64 * 2 ** 20));
+    await lab.tree.write('pod', 'more');
+    await lab.tree.sync();
+    const args = ['--home', lab.tree.home, '--scratch', lab.tree.temp, '--journal', lab.journal.path];
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      const running = lab.tree.program.start(['drill', ...args]);
+      await running.progress(({ step }) => step.startsWith('looking at'));
+      running.kill(signal);
+      const { status, stdout } = await running.ended;
+      assert.equal(status, 130, stdout);
+      assert.match(stdout, /its copy and all else that it made is removed/);
+      assert.deepEqual(await readdir(scratch()), []);
+    }
   });
 
   itThoroughly('has a home check itself in parts that meet everything in turn', async () => {

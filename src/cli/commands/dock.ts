@@ -1,4 +1,5 @@
 // deskpod dock: on the computer that is home, bring devices home as they are plugged in, and look after home.
+import { once } from 'node:events';
 import type { Command } from 'commander';
 import { obstaclesNow } from '../../core/circumstances.ts';
 import type { DockState } from '../../core/dock-machine.ts';
@@ -11,12 +12,14 @@ import { findCircumstances } from '../../session/dock/find-circumstances.ts';
 import { folderSource } from '../../session/dock/folder-source.ts';
 import { notifyDesktops } from '../../session/dock/notify-desktop.ts';
 import { HomeUpkeep, lastProven, type UpkeepOutcome } from '../../session/dock/upkeep-home.ts';
+import { sweepDrills } from '../../session/drill/drill-scratch.ts';
 import { Journal } from '../../sync/dock/journal.ts';
 import { contextOf } from '../context.ts';
 import { DOCK_FILE, type DockFile, readDockFile } from '../dock-settings.ts';
 import { EXIT_STATUS } from '../exit-codes.ts';
 import { ExitStatus } from '../exit-status.ts';
 import type { Output } from '../output.ts';
+import { stoppable } from '../stop-signals.ts';
 import { absoluteUrl } from './home.ts';
 
 interface DockOptions {
@@ -86,7 +89,6 @@ class DockCommand {
   readonly #options: DockOptions;
   readonly #output: Output;
   readonly #journal: Journal;
-  readonly #stop = new AbortController();
   /** What was shown of each device last: the same is shown once. */
   readonly #shown = new Map<string, string>();
 
@@ -111,13 +113,19 @@ class DockCommand {
       onStep: (device) => this.#tell(device),
       onFailure: (error) => this.#output.complain(error),
     });
+    if (this.#options.upkeep)
+      await sweepDrills(this.#settings.scratch).catch((error: unknown) => this.#output.complain(error));
     if (this.#options.once === true) return this.#once(dock);
-    await this.#watch(dock);
+    await stoppable((signal) => this.#watch(dock, signal));
   }
 
   async #once(dock: Dock): Promise<void> {
     const devices = await dock.once();
-    const upkeep = await this.#upkeep();
+    const upkeep = await stoppable(async (signal) => {
+      const done = await this.#upkeep(signal);
+      signal.throwIfAborted();
+      return done;
+    });
     const lines = [
       ...devices.map(({ path, state }) => dockLine(path, state)),
       ...upkeep.map(({ text }) => text),
@@ -132,33 +140,27 @@ class DockCommand {
     throw new ExitStatus(EXIT_STATUS.partlyDone);
   }
 
-  async #watch(dock: Dock): Promise<void> {
+  async #watch(dock: Dock, signal: AbortSignal): Promise<void> {
     const watching = dock.start();
     this.#output.progress({ step: `waiting for devices at ${this.#settings.home}; stop with Ctrl-C` });
-    const ended = new Promise<void>((resolve) => {
-      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
-    });
-    let turn: Promise<unknown> = this.#upkeep();
+    let turn: Promise<unknown> = this.#upkeep(signal);
     const timer = setInterval(() => {
-      turn = turn.then(() => this.#upkeep());
+      turn = turn.then(() => this.#upkeep(signal));
     }, UPKEEP_LOOK_MS);
-    await ended;
+    if (!signal.aborted) await once(signal, 'abort');
     clearInterval(timer);
-    this.#stop.abort();
     await dock.end(watching);
     await turn;
     this.#output.result({}, 'no device is waited for any more');
   }
 
-  async #upkeep(): Promise<readonly UpkeepOutcome[]> {
+  async #upkeep(signal: AbortSignal): Promise<readonly UpkeepOutcome[]> {
     if (!this.#options.upkeep || (await this.#obstacles()).length > 0) return [];
     const { home: homeDir, identity: identityFile, plan, keep: policy, checkShare } = this.#settings;
     const { drillsSession: resumes, scratch: scratchDir } = this.#settings;
     const settings = { homeDir, identityFile, plan, policy, checkShare, resumes, scratchDir };
     try {
-      const done = await new HomeUpkeep(settings, this.#journal, this.#output.progress).run(
-        this.#stop.signal,
-      );
+      const done = await new HomeUpkeep(settings, this.#journal, this.#output.progress).run(signal);
       for (const { text } of done) this.#output.note(text);
       for (const { text, isWarning } of done)
         if (isWarning) await notifyDesktops({ title: 'Look at your home', text, isUrgent: true });

@@ -9,8 +9,10 @@ import { rememberHomePassword } from '../../sync/home/home-password.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
 import { contextOf } from '../context.ts';
 import { readCredential } from '../credential.ts';
+import { DRILL_SCRATCH } from '../drill-place.ts';
 import { askHomePassword, HOME_PASSWORD_OPTION } from '../home-password.ts';
 import { parseNumber } from '../number.ts';
+import { stoppable } from '../stop-signals.ts';
 import { absoluteUrl } from './home.ts';
 
 interface DrillOptions {
@@ -28,7 +30,8 @@ interface DrillOptions {
 
 const HELP = `
 Home is only read, and no device is fenced. The copy needs as much room as a restore, in --scratch. Its session, with --session,
-goes on without a network and is ended. What was proven stands in home's journal, and in the pod's log when it comes home.`;
+goes on without a network and is ended. Ctrl-C stops it and removes all that it made. What was proven stands in home's journal, and
+in the pod's log when it comes home.`;
 
 /** Adds `deskpod drill`. */
 export function registerDrill(program: Command): void {
@@ -38,7 +41,7 @@ export function registerDrill(program: Command): void {
     .option('--pod <id>', 'which pod, if home has more than one')
     .option('--checkpoint <number>', 'which checkpoint (default: the newest)', parseNumber)
     .option('--session', 'let the session go on there, and compare its screen with the checkpoint’s picture')
-    .option('--scratch <folder>', 'where room is taken meanwhile', '/var/tmp')
+    .option('--scratch <folder>', 'where room is taken meanwhile', DRILL_SCRATCH)
     .option('--identity [file]', `open the pod as the home that may read it (default: ${HOME_IDENTITY_FILE})`)
     .option('--journal <file>', 'home’s own journal', JOURNAL_FILE)
     .option(...HOME_PASSWORD_OPTION)
@@ -53,13 +56,15 @@ export function registerDrill(program: Command): void {
       }
       const from = absoluteUrl(options.home);
       rememberHomePassword(from, await askHomePassword(from, options));
-      const report = await runDrill({
-        ...{ from, scratchDir: options.scratch, resumes: options.session === true },
-        credential: await credentialOf(options),
-        onProgress: output.progress,
-        ...(options.pod === undefined ? {} : { podId: options.pod }),
-        ...(options.checkpoint === undefined ? {} : { checkpoint: options.checkpoint }),
-      });
+      const credential = await credentialOf(options);
+      const report = await stoppable((signal) =>
+        runDrill({
+          ...{ from, scratchDir: options.scratch, resumes: options.session === true },
+          ...{ credential, onProgress: output.progress, signal },
+          ...(options.pod === undefined ? {} : { podId: options.pod }),
+          ...(options.checkpoint === undefined ? {} : { checkpoint: options.checkpoint }),
+        }),
+      );
       // of a home elsewhere that computer keeps the journal
       if (from.startsWith('/')) await recordDrill(new Journal(options.journal), report);
       output.result({ ...report }, drillText(report));

@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toHex } from '../../core/bytes.ts';
-import { isDeskPodError } from '../../core/errors.ts';
+import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { peekHead } from '../../core/head.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { RetentionPolicy } from '../../core/retention.ts';
@@ -32,10 +32,14 @@ export interface UpkeepSettings {
   readonly scratchDir: string;
 }
 
-/** What was done, or what came in the way. */
-export interface UpkeepOutcome {
+interface UpkeepWork {
   readonly kind: UpkeepKind;
+  /** Of a drill. */
   readonly podId?: string;
+}
+
+/** What was done, or what came in the way. */
+export interface UpkeepOutcome extends UpkeepWork {
   readonly isDone: boolean;
   /** One sentence for people. */
   readonly text: string;
@@ -67,11 +71,13 @@ export class HomeUpkeep {
     const isNow = (kind: UpkeepKind, podId?: string): boolean =>
       signal?.aborted !== true && isDue(plan, kind, records, Date.now(), podId);
     const outcomes: UpkeepOutcome[] = [];
-    if (isNow('prune')) outcomes.push(await this.#try('prune', () => this.#prune(policy)));
-    if (isNow('check')) outcomes.push(await this.#try('check', () => this.#check(entries, signal)));
+    if (isNow('prune')) outcomes.push(await this.#try({ kind: 'prune' }, () => this.#prune(policy)));
+    if (isNow('check'))
+      outcomes.push(await this.#try({ kind: 'check' }, () => this.#check(entries, signal), signal));
     if (plan.drill === undefined) return outcomes;
     for (const podId of await this.#readablePods()) {
-      if (isNow('drill', podId)) outcomes.push(await this.#try('drill', () => this.#drill(podId), podId));
+      if (isNow('drill', podId))
+        outcomes.push(await this.#try({ kind: 'drill', podId }, () => this.#drill(podId, signal), signal));
     }
     return outcomes;
   }
@@ -118,31 +124,33 @@ export class HomeUpkeep {
     };
   }
 
-  async #drill(podId: string): Promise<Told> {
+  async #drill(podId: string, signal: AbortSignal | undefined): Promise<Told> {
     const { homeDir, identityFile, resumes, scratchDir } = this.#settings;
     const identity = await readHomeIdentity(identityFile);
     if (identity === undefined) throw new TypeError('a home without identity opened a pod');
     const report = await runDrill({
       ...{ from: homeDir, podId, resumes, scratchDir, onProgress: this.#onProgress },
       credential: { homeIdentity: identity.identity },
+      ...(signal === undefined ? {} : { signal }),
     });
     return { fields: drillFields(report), text: drillText(report), isWarning: false };
   }
 
-  async #try(kind: UpkeepKind, work: () => Promise<Told>, podId?: string): Promise<UpkeepOutcome> {
-    const about = { kind, ...(podId === undefined ? {} : { podId }) };
+  async #try(about: UpkeepWork, work: () => Promise<Told>, signal?: AbortSignal): Promise<UpkeepOutcome> {
     try {
       const { fields, text, isWarning } = await work();
       await this.#journal.add(ENTRY, { ...about, isDone: true, ...fields });
       return { ...about, isDone: true, text, isWarning };
     } catch (failure) {
-      const error = storageError(failure);
+      const error = signal?.aborted === true ? stopped(about.kind, failure) : storageError(failure);
       const message = error instanceof Error ? error.message : String(error);
       await this.#journal.add(ENTRY, {
         ...{ ...about, isDone: false, message },
         ...(isDeskPodError(error) ? { code: error.code } : {}),
       });
-      return { ...about, isDone: false, text: `${WORKS[kind]} failed: ${message}`, isWarning: true };
+      if (isDeskPodError(error, 'CANCELLED'))
+        return { ...about, isDone: false, text: message, isWarning: false };
+      return { ...about, isDone: false, text: `${WORKS[about.kind]} failed: ${message}`, isWarning: true };
     }
   }
 
@@ -170,6 +178,12 @@ const WORKS: Readonly<Record<UpkeepKind, string>> = {
   check: 'checking home',
   drill: 'a restore drill',
 };
+
+/** A drill says itself what it left; one that could not remove its copy fails by that. */
+function stopped(kind: UpkeepKind, cause: unknown): unknown {
+  if (kind === 'drill') return storageError(cause);
+  return new DeskPodError('CANCELLED', `${WORKS[kind]} was stopped`, { cause });
+}
 
 /** What the journal keeps of a drill. */
 export function drillFields(report: DrillReport): Readonly<Record<string, unknown>> {
@@ -209,8 +223,9 @@ export function recordDrill(journal: Journal, report: DrillReport): Promise<void
   return journal.add(ENTRY, { kind: 'drill', isDone: true, ...drillFields(report) });
 }
 
-function recordOf({ type, kind, atMs, podId, isDone }: JournalEntry): UpkeepRecord | undefined {
-  if (type !== ENTRY || typeof isDone !== 'boolean') return undefined;
+/** What was stopped is due as it was before. */
+function recordOf({ type, kind, atMs, podId, isDone, code }: JournalEntry): UpkeepRecord | undefined {
+  if (type !== ENTRY || typeof isDone !== 'boolean' || code === 'CANCELLED') return undefined;
   if (kind !== 'prune' && kind !== 'check' && kind !== 'drill') return undefined;
   return { kind, atMs, isDone, ...(typeof podId === 'string' ? { podId } : {}) };
 }

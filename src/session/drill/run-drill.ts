@@ -22,6 +22,7 @@ import { restorePod } from '../pod/restore-pod.ts';
 import { ScreenPicture } from '../pod/screen-picture.ts';
 import { decodePng } from '../rfb/screenshot.ts';
 import { withSource } from '../twin/restore-source.ts';
+import { DEVICE_NAME, drillScratch, sweepDrills } from './drill-scratch.ts';
 
 /** What is to be proven. */
 export interface DrillPlan {
@@ -36,6 +37,8 @@ export interface DrillPlan {
   /** The folder in which room is taken for as long as it lasts. */
   readonly scratchDir: string;
   readonly onProgress: ProgressListener;
+  /** Stops it (CANCELLED): all that it made is removed then. */
+  readonly signal?: AbortSignal;
 }
 
 /** What was proven. */
@@ -62,11 +65,13 @@ const GEOMETRY = { width: 1280, height: 800 };
 
 /**
  * Rebuilds a pod from home and takes it away again. Home is only read: its head does not move, and no device is fenced. The
- * copy never syncs, and its session has no network.
+ * copy never syncs, and its session has no network. What drills that were killed left in the same place goes first.
  *
- * @throws DeskPodError as a restore does; OBJECT_DAMAGED, RESUME_FAILED if what was rebuilt is not what was sealed
+ * @throws DeskPodError as a restore does; OBJECT_DAMAGED, RESUME_FAILED if what was rebuilt is not what was sealed; CANCELLED;
+ * DEVICE_IN_USE if the copy cannot be removed, as something on this host uses it
  */
 export async function runDrill(plan: DrillPlan): Promise<DrillReport> {
+  await sweepDrills(plan.scratchDir);
   const surveyed = await withSource(
     plan.from,
     async () => plan.credential,
@@ -77,25 +82,48 @@ export async function runDrill(plan: DrillPlan): Promise<DrillReport> {
       return requireObjects(await surveyPod({ home, podId, credential, ...wanted }), false);
     },
   );
-  return withScratchFolder((folder) => drillIn(folder, plan, surveyed), plan.scratchDir);
+  const { signal } = plan;
+  return withScratchFolder(async (folder) => {
+    try {
+      signal?.throwIfAborted();
+      return await drillIn(folder, plan, surveyed);
+    } catch (error) {
+      // whatever a stop breaks off, it is the stop that is told
+      throw signal?.aborted === true ? stopped(error) : error;
+    }
+  }, drillScratch(plan.scratchDir));
+}
+
+/** It reaches whoever asked only once the scratch folder is gone. */
+function stopped(cause: unknown): DeskPodError {
+  return new DeskPodError(
+    'CANCELLED',
+    'the drill was stopped; its copy and all else that it made is removed',
+    {
+      hint: 'Run it again: it begins anew.',
+      cause,
+    },
+  );
 }
 
 async function drillIn(folder: string, plan: DrillPlan, surveyed: FetchablePod): Promise<DrillReport> {
   const startedMs = performance.now();
   const { kind } = foldRecords(surveyed.records);
   const { podId, home, checkpoint } = surveyed;
-  const target = join(folder, kind === 'tree' ? 'pod' : 'pod.img');
-  const { credential, onProgress } = plan;
+  const target = join(folder, kind === 'tree' ? 'pod' : DEVICE_NAME);
+  const { credential, onProgress, signal } = plan;
+  const stop = signal === undefined ? {} : { signal };
   const made = await restorePod({
     ...{ from: plan.from, podId, credential, target, checkpoint: checkpoint.number },
     ...(kind === 'tree' ? {} : { sizeBytes: imageBytes(surveyed.neededBytes) }),
-    ...{ isForced: false, isDrill: true, onProgress },
+    ...{ isForced: false, isDrill: true, onProgress, ...stop },
   });
   const rebuiltMs = performance.now() - startedMs;
+  signal?.throwIfAborted();
   if (kind === 'tree') {
     const tree = await openTree(target, credential);
     await afterwards(
-      () => prove(tree.pod, onProgress),
+      () => prove(tree.pod, plan),
       () => tree.close(),
     );
   }
@@ -120,8 +148,10 @@ async function drillIn(folder: string, plan: DrillPlan, surveyed: FetchablePod):
 }
 
 /** Every byte that was fetched has had its hash compared by the restore; here every chunk is opened and proven by its id. */
-async function prove(pod: Pod, onProgress: ProgressListener): Promise<void> {
-  const answer = await verifyPod(pod, { depth: 'data', isHealing: false, isGivingUp: false }, onProgress);
+async function prove(pod: Pod, { onProgress, signal }: DrillPlan): Promise<void> {
+  const asked = { depth: 'data', isHealing: false, isGivingUp: false } as const;
+  const answer = await verifyPod(pod, asked, onProgress, signal);
+  signal?.throwIfAborted();
   if (countLeft(answer) === 0) return;
   throw new DeskPodError(
     'OBJECT_DAMAGED',
@@ -145,11 +175,11 @@ async function proveDevice(image: string, plan: DrillPlan, surveyed: FetchablePo
   const desktop = await Desktop.take(await openDevice(image, credential), onProgress);
   return afterwards(
     async () => {
-      await prove(desktop.pod, onProgress);
+      await prove(desktop.pod, plan);
       if (!resumes) return { resumeMs: 0 };
       if (surveyed.checkpoint.images === undefined)
         return { resumeMs: 0, noSession: 'The checkpoint holds files only, and no session.' };
-      return resume(desktop, surveyed.checkpoint.number, onProgress);
+      return resume(desktop, surveyed.checkpoint.number, plan);
     },
     () => desktop.close(),
   );
@@ -158,7 +188,7 @@ async function proveDevice(image: string, plan: DrillPlan, surveyed: FetchablePo
 async function resume(
   desktop: Desktop,
   number: number,
-  onProgress: ProgressListener,
+  { onProgress, signal = new AbortController().signal }: DrillPlan,
 ): Promise<DrilledSession> {
   const { resumeMs } = await desktop.start(
     { choice: 'default', geometry: GEOMETRY, isCutOff: true },
@@ -166,7 +196,8 @@ async function resume(
   );
   return afterwards(
     async () => {
-      const likeness = await compareScreen(desktop, number);
+      signal.throwIfAborted();
+      const likeness = await compareScreen(desktop, number, signal);
       if (likeness >= LIKE_ENOUGH) return { resumeMs, likeness };
       throw new DeskPodError(
         'RESUME_FAILED',
@@ -180,7 +211,7 @@ async function resume(
 }
 
 /** 1 if the checkpoint has no picture: that the session's display answers is all that can be seen then. */
-async function compareScreen(desktop: Desktop, number: number): Promise<number> {
+async function compareScreen(desktop: Desktop, number: number, signal: AbortSignal): Promise<number> {
   const { session } = desktop;
   if (session === undefined) throw new TypeError('a session that was just resumed');
   const shown = await (await ScreenPicture.take(session)).png().catch((cause: unknown) => {
@@ -192,7 +223,6 @@ async function compareScreen(desktop: Desktop, number: number): Promise<number> 
       },
     );
   });
-  const { signal } = new AbortController();
   try {
     const { pngBase64 } = await readPicture(browsePod(desktop.pod), { number }, { signal });
     return likenessOf(decodePng(shown), decodePng(Buffer.from(pngBase64, 'base64')));
