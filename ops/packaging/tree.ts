@@ -59,7 +59,8 @@ async function layOutLibrary({ root, tree }: PackageSources): Promise<void> {
   await copy(join(root, 'build/runtime.erofs'), join(library, 'build/runtime.erofs'));
   await copy(join(root, 'ops/packaging/starter.sh'), join(library, 'bin/deskpod'));
   await copy(join(root, 'ops/launcher'), join(library, 'ops/launcher'));
-  await copy(join(root, 'ops/host/plug'), join(library, 'ops/plug'));
+  for (const script of ['plug', 'open-page'])
+    await copy(join(root, 'ops/host', script), join(library, 'ops', script));
   await copy(join(root, 'display/shared/icon.svg'), join(library, 'display/shared/icon.svg'));
   await mkdir(join(tree, 'usr/bin'), { recursive: true });
   await symlink('../lib/deskpod/bin/deskpod', join(tree, 'usr/bin/deskpod'));

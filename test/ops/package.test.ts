@@ -50,6 +50,7 @@ describe('the Debian package', function () {
       ['usr/share/fish/vendor_completions.d/deskpod.fish', /^complete -c deskpod/m],
       ['usr/lib/systemd/system/deskpod-dock.service', /^ExecStart=\/usr\/bin\/deskpod dock$/m],
       ['usr/lib/systemd/system/deskpod-plug@.service', /^ExecStart=\/usr\/lib\/deskpod\/ops\/plug /m],
+      ['usr/lib/deskpod/ops/open-page', /^exec xdg-open /m],
       ['usr/lib/udev/rules.d/70-deskpod.rules', /deskpod-plug@%k\.service/],
       ['DEBIAN/conffiles', /^\/etc\/deskpod\/plug\.conf$/m],
     ] as const)

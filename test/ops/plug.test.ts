@@ -4,14 +4,17 @@ import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { itAsRoot } from '../as-root.ts';
 
 const PLUG = new URL('../../ops/host/plug', import.meta.url).pathname;
@@ -26,7 +29,20 @@ const SEAT: Readonly<Record<string, string>> = {
 *User*) echo ${UID} ;;
 esac`,
   systemctl: 'echo DISPLAY=:0; echo WAYLAND_DISPLAY=wayland-0; echo "XAUTHORITY=/x;y"; echo SECRET=1',
-  setpriv: 'echo "$*" >> "$(dirname "$0")/rights"; while [ "$1" != env ]; do shift; done; exec "$@"',
+  // the person's own folder is one of the test
+  setpriv: `echo "$*" >> "$(dirname "$0")/rights"
+while [ "$1" != env ]; do shift; done
+shift
+while [ "\${1#*=}" != "$1" ]; do export "$1"; shift; done
+XDG_RUNTIME_DIR="$(dirname "$0")/own" exec "$@"`,
+  'systemd-run': `echo "$*" > "$(dirname "$0")/run"
+while [ "$1" != -- ]; do shift; done
+shift
+exec env -i PATH="$PATH" "$@"`,
+  // as long as the browser takes to read
+  sleep: 'here=$(dirname "$0"); while [ -d "$here" ] && [ ! -s "$here/page" ]; do /bin/sleep 0.02; done',
+  chromium: `here=$(dirname "$0"); echo "$*" > "$here/browser"; file=\${1#--app=file://}
+stat -c %a "$file" > "$here/mode"; cat "$file" > "$here/page"`,
   'notify-send': 'echo "$*" > "$(dirname "$0")/note"; cat "$(dirname "$0")/answer"',
   deskpod:
     'env > "$(dirname "$0")/env"; echo "$*" > "$(dirname "$0")/opened"; echo \'{"url":"http://localhost:1/open/x"}\'',
@@ -38,6 +54,7 @@ describe('a plugged drive', () => {
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), 'deskpod-plug-'));
     chmodSync(dir, 0o755);
+    mkdirSync(join(dir, 'own'));
     for (const [name, script] of Object.entries(SEAT)) {
       writeFileSync(join(dir, name), `#!/bin/sh\n${script}\n`);
       chmodSync(join(dir, name), 0o755);
@@ -52,6 +69,7 @@ describe('a plugged drive', () => {
       PATH: `${dir}:${process.env.PATH}`,
       DESKPOD_PLUG_CONFIG: join(dir, 'conf'),
       DESKPOD_PROGRAM: join(dir, 'deskpod'),
+      DESKPOD_PLUG_ADDRESSES: join(dir, 'addresses'),
     };
     const { status, stderr } = spawnSync(PLUG, [unusedDrive()], { env, encoding: 'utf8' });
     return { status, stderr };
@@ -60,15 +78,42 @@ describe('a plugged drive', () => {
   itAsRoot('is offered to whoever sits at the screen, and opened as theirs when they want it', () => {
     assert.deepEqual(plug('ask', 'open'), { status: 0, stderr: '' });
     assert.match(read('note'), /--action=open=Open .*A desktop was plugged in/);
-    assert.equal(read('opened'), `view --window --device ${unusedDrive()}\n`);
-    const env = read('env').split('\n');
-    for (const line of ['DISPLAY=:0', 'WAYLAND_DISPLAY=wayland-0', `PKEXEC_UID=${UID}`])
-      assert.ok(env.includes(line), read('env'));
-    assert.ok(!env.some((line) => /^(?:XAUTHORITY|SECRET)=/.test(line)));
+    assert.equal(read('opened'), `--json view --device ${unusedDrive()}\n`);
+    assert.ok(!/^(?:XAUTHORITY|SECRET)=/m.test(read('rights')));
     assert.match(
       read('rights'),
-      new RegExp(`^--reuid=${UID} --regid=\\d+ --init-groups env .*notify-send`, 'm'),
+      new RegExp(
+        `^--reuid=${UID} --regid=\\d+ --init-groups env .*DISPLAY=:0 WAYLAND_DISPLAY=wayland-0 .*notify-send`,
+        'm',
+      ),
     );
+  });
+
+  itAsRoot(
+    'has its page opened by the person’s own systemd, by a file that only they can read and that goes',
+    async () => {
+      assert.equal(plug('open').status, 0);
+      assert.match(
+        read('rights'),
+        new RegExp(`^--reuid=${UID} .* systemd-run --user --collect .*--property=ExitType=cgroup -- `, 'm'),
+      );
+      assert.match(read('browser'), /^--app=file:\/\/\S+\/own\/deskpod-\w+\.html\n$/);
+      assert.match(read('page'), /http-equiv="refresh" content="0; url=http:\/\/localhost:1\/open\/x"/);
+      assert.equal(read('mode'), '600\n');
+      for (const seen of ['rights', 'run', 'browser']) assert.doesNotMatch(read(seen), /localhost:1/, seen);
+      while (readdirSync(join(dir, 'own')).length > 0) await delay(10);
+    },
+  );
+
+  itAsRoot('has its address kept for root where their systemd opens nothing', () => {
+    writeFileSync(join(dir, 'systemd-run'), '#!/bin/sh\nexit 1\n');
+    const { status, stderr } = plug('open');
+    assert.equal(status, 0);
+    const file = /nobody's browser could not be started; the address .* is in (\S+)\n/.exec(stderr)?.[1];
+    assert.equal(file, join(dir, 'addresses', unusedDrive().slice(5)));
+    assert.equal(readFileSync(file ?? '', 'utf8'), 'http://localhost:1/open/x\n');
+    assert.equal(statSync(file ?? '').mode & 0o777, 0o600);
+    assert.deepEqual(readdirSync(join(dir, 'own')), []);
   });
 
   itAsRoot(
