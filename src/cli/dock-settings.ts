@@ -25,7 +25,8 @@ export interface DockFile {
   readonly keep: RetentionPolicy;
   readonly plan: UpkeepPlan;
   readonly checkShare: number;
-  readonly drillsSession: boolean;
+  /** The pods whose sessions drills resume: all that this home may read, or those with these ids. */
+  readonly drillsSession: boolean | readonly string[];
   readonly repeatMs: number;
   readonly batteryLimit: number;
   readonly otherBackups: readonly OtherBackup[];
@@ -41,7 +42,8 @@ const DEFAULTS: DockFile = {
   // all of home within three weeks; drills cost the room and time of a restore
   plan: { check: { everyMs: DAY_MS }, drill: { everyMs: 30 * DAY_MS } },
   checkShare: 0.05,
-  drillsSession: true,
+  // whoever may sync here can let this home read a pod of his, whose processes root would then resume
+  drillsSession: false,
   repeatMs: 3_600_000,
   batteryLimit: 0.2,
   otherBackups: OTHER_BACKUPS,
@@ -101,8 +103,8 @@ function parseSettings(text: string, path: string): DockFile {
   for (const [name, place] of Object.entries({ home, identity, journal, scratch }))
     if (place !== undefined && !isAbsolute(place)) throw fail(name, 'an absolute path');
   if (watch !== undefined && !isTexts(watch)) throw fail('watch', 'a list of folders');
-  if (drillSession !== undefined && typeof drillSession !== 'boolean')
-    throw fail('drillSession', 'true or false');
+  if (drillSession !== undefined && typeof drillSession !== 'boolean' && !isPodIds(drillSession))
+    throw fail('drillSession', 'true, false, or a list of ids of pods, 32 hexadecimal digits each');
   if (otherBackups !== undefined && !isBackups(otherBackups))
     throw fail('otherBackups', 'a list of {"name", "program"} or {"name", "lockFile"}');
   const policy =
@@ -154,6 +156,12 @@ function policyIn(keep: unknown, fail: () => DeskPodError): RetentionPolicy {
 
 function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((each) => typeof each === 'string' && isAbsolute(each));
+}
+
+function isPodIds(value: unknown): value is readonly string[] {
+  return (
+    Array.isArray(value) && value.every((each) => typeof each === 'string' && /^[0-9a-f]{32}$/.test(each))
+  );
 }
 
 function isBackups(value: unknown): value is readonly OtherBackup[] {

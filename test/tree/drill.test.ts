@@ -2,11 +2,13 @@
 // Some take seconds: those run with DESKPOD_TEST_EXHAUSTIVE only.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readDockFile } from '../../src/cli/dock-settings.ts';
 import type { ProgressListener } from '../../src/core/progress.ts';
 import type { UpkeepPlan } from '../../src/core/upkeep.ts';
-import { HomeUpkeep } from '../../src/session/dock/upkeep-home.ts';
+import { HomeUpkeep, resumesSession } from '../../src/session/dock/upkeep-home.ts';
 import { runDrill } from '../../src/session/drill/run-drill.ts';
 import { operate } from '../../src/session/operation/operate.ts';
 import { readHomeIdentity } from '../../src/sync/dock/home-identity.ts';
@@ -183,5 +185,35 @@ describe('a restore drill', () => {
       after = until;
     }
     assert.equal(met.size, whole.totalObjects);
+  });
+});
+
+describe('the settings of a dock', () => {
+  let dir: string;
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'deskpod-settings-'));
+  });
+  afterEach(() => rm(dir, { recursive: true }));
+
+  const read = async (settings: object) => {
+    const file = join(dir, 'dock.json');
+    await writeFile(file, JSON.stringify(settings));
+    return readDockFile(file, true);
+  };
+
+  it('have drills resume no session, but of pods that they name', async () => {
+    const [named, other] = ['ab'.repeat(16), 'cd'.repeat(16)];
+    const resumed = async (settings: object) => {
+      const { drillsSession } = await read(settings);
+      return [named, other].filter((podId) => resumesSession(drillsSession, podId));
+    };
+    assert.deepEqual(await resumed({}), []);
+    assert.equal((await readDockFile(join(dir, 'none'), false)).drillsSession, false);
+    assert.deepEqual(await resumed({ drillSession: false }), []);
+    assert.deepEqual(await resumed({ drillSession: [] }), []);
+    assert.deepEqual(await resumed({ drillSession: [named] }), [named]);
+    assert.deepEqual(await resumed({ drillSession: true }), [named, other]);
+    for (const drillSession of ['yes', named, ['ab'], [named.toUpperCase()], { [named]: true }, null])
+      await expectCode('USAGE', () => read({ drillSession }));
   });
 });

@@ -27,8 +27,8 @@ export interface UpkeepSettings {
   readonly policy: RetentionPolicy;
   /** Of home's bytes, checked each time. */
   readonly checkShare: number;
-  /** Whether drills resume sessions. */
-  readonly resumes: boolean;
+  /** Whether drills resume sessions: of all pods, of none, or of those with these ids. */
+  readonly resumes: boolean | readonly string[];
   readonly scratchDir: string;
 }
 
@@ -129,7 +129,13 @@ export class HomeUpkeep {
     const identity = await readHomeIdentity(identityFile);
     if (identity === undefined) throw new TypeError('a home without identity opened a pod');
     const report = await runDrill({
-      ...{ from: homeDir, podId, resumes, scratchDir, onProgress: this.#onProgress },
+      ...{
+        from: homeDir,
+        podId,
+        resumes: resumesSession(resumes, podId),
+        scratchDir,
+        onProgress: this.#onProgress,
+      },
       credential: { homeIdentity: identity.identity },
       ...(signal === undefined ? {} : { signal }),
     });
@@ -164,6 +170,11 @@ export class HomeUpkeep {
       if (await mayRead(join(homeDir, 'pods', podId), identity.identity)) readable.push(podId);
     return readable;
   }
+}
+
+/** Whether a drill of this pod resumes its session, by the settings. */
+export function resumesSession(resumes: UpkeepSettings['resumes'], podId: string): boolean {
+  return typeof resumes === 'boolean' ? resumes : resumes.includes(podId);
 }
 
 /** What is told of one work, and written about it. */
