@@ -1,11 +1,12 @@
 // Verifying a device: what is whole is said to be, and every harm to an object is found and healed from home.
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { DeskPodError, isDeskPodError } from '../../../src/core/errors.ts';
 import type { PackEntry } from '../../../src/core/pack.ts';
 import { packsInForce } from '../../../src/core/packs-in-force.ts';
 import type { Progress } from '../../../src/core/progress.ts';
+import { fetchSome } from '../../../src/session/supervisor/history-fetch.ts';
 import type { Home } from '../../../src/sync/home/home.ts';
 import { openRsyncHome } from '../../../src/sync/home/rsync-home.ts';
 import { addHome } from '../../../src/sync/pod/add-home.ts';
@@ -308,6 +309,41 @@ describe('a device that was restored to be usable first', () => {
     }
     await lab.verify();
     assert.equal(pod.state.awaited, undefined);
+  });
+
+  it('fetches the older history that a home has, although it lacks later packs', async () => {
+    const { pod } = lab.tree;
+    for (let nth = 1; nth <= 10; nth++) {
+      writeFileSync(join(lab.dir, 'letter'), `letter ${nth}`);
+      await lab.checkpoint();
+    }
+    await lab.sync();
+    const places = [...packsInForce(pod.state.packs).keys()].map((name) =>
+      pod.repository.objectPath('packs', name).slice(lab.repository.length + 1),
+    );
+    for (const place of places) rmSync(join(lab.repository, place), { force: true });
+    for (const place of places.slice(-16)) rmSync(join(lab.atHome(), place));
+    const options = {
+      ...{ onProgress: () => undefined, signal: new AbortController().signal, passedOver: new Set<string>() },
+    };
+    const waits = [await fetchSome(pod, options), await fetchSome(pod, options)];
+    assert.deepEqual([waits[0], options.passedOver.size], [0, 0]);
+    assert.ok((waits[1] ?? 0) > 0);
+    assert.deepEqual(lab.objects('packs'), places.slice(0, -16).sort());
+  });
+
+  it('looks again only after a day, when all has come and something else is damaged that no home can heal', async () => {
+    const { pod } = lab.tree;
+    const options = {
+      ...{ onProgress: () => undefined, signal: new AbortController().signal, passedOver: new Set<string>() },
+    };
+    const [damaged] = lab.objects('packs');
+    assert.ok(damaged !== undefined);
+    rmSync(join(lab.atHome(), damaged));
+    writeFileSync(join(lab.repository, damaged), 'rot');
+    assert.equal(await fetchSome(pod, options), 24 * 60 * 60_000);
+    assert.ok(pod.state.awaited !== undefined);
+    assert.equal(pod.state.verifications.length, 1);
   });
 
   it('gives up no checkpoint for room before the older history has come', async () => {
