@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { DeskPodError } from '../../core/errors.ts';
 import { openInBrowser } from '../browser.ts';
 import { contextOf } from '../context.ts';
+import { EXIT_STATUS } from '../exit-codes.ts';
 import { absoluteUrl } from './home.ts';
 
 interface DashboardOptions {
@@ -59,12 +60,15 @@ export function registerDashboard(program: Command): void {
 
 function untilStopped(): Promise<void> {
   return new Promise((resolve) => {
+    let isStopping = false;
+    // It stays: execa ends a process at a signal that nobody else listens to any more.
     const stop = (): void => {
       // asked twice, it ends at once: nothing needs cleaning up
-      process.once('SIGINT', () => process.exit(130));
+      if (isStopping) process.exit(EXIT_STATUS.cancelled);
+      isStopping = true;
       resolve();
     };
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, stop);
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
   });
 }
 

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { stopWatching, watchTree } from '../../session/operation/watch-tree.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
 import { contextOf, withPodOptions } from '../context.ts';
+import { EXIT_STATUS } from '../exit-codes.ts';
 import { formatDuration } from '../units.ts';
 import { describeCheckpoint } from './checkpoint.ts';
 
@@ -57,15 +58,18 @@ async function watch(command: Command, path: string | undefined): Promise<void> 
   // who closes the terminal wants it to end as it would otherwise
   process.stderr.on('error', () => undefined);
   let failure: { readonly error: unknown } | undefined;
+  let isEnding = false;
+  // It stays: execa ends a process at a signal that nobody else listens to any more.
   const end = (signal: NodeJS.Signals): void => {
     // asked twice, it ends at once: nothing needs cleaning up
-    process.once('SIGINT', () => process.exit(130));
+    if (isEnding) process.exit(EXIT_STATUS.cancelled);
+    isEnding = true;
     say('ending');
     supervisor.end(signal === 'SIGTERM' ? { hurriesMs: HURRIED_HOOK_MS } : {}).catch((error: unknown) => {
       failure = { error };
     });
   };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, end);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end);
   await supervisor.ended;
   if (failure !== undefined) throw (failure as { readonly error: unknown }).error;
   const durationMs = performance.now() - startedMs;

@@ -198,6 +198,7 @@ async function resume(
     async () => {
       signal.throwIfAborted();
       const likeness = await compareScreen(desktop, number, signal);
+      signal.throwIfAborted();
       if (likeness >= LIKE_ENOUGH) return { resumeMs, likeness };
       throw new DeskPodError(
         'RESUME_FAILED',
