@@ -25,7 +25,7 @@ export async function restoreByPage(options: WizardOptions, output: Output): Pro
   });
   const served = await servePage({ page: 'restore', command: 'deskpod restore --web' }, page);
   const stop = (): void => void page.wishes.cancel();
-  for (const signal of SIGNALS) process.once(signal, stop);
+  for (const signal of SIGNALS) process.on(signal, stop);
   try {
     output.progress({ step: `open ${served.url}` });
     if (!output.isMachine) await openInBrowser(served.url);
