@@ -285,4 +285,14 @@ describe('the questions of the restore wizard about a drive', () => {
     const { asked: unanswered } = await questions([drive], ['device', drive]);
     assert.equal(unanswered.at(-1)?.id, 'erase');
   });
+
+  it('asks again when a drive cannot be read', async () => {
+    const drive = await bench.blockDevice('failing.img');
+    // what is beyond the end of its file a loop device answers with an I/O error
+    await run('truncate', ['-s', '0', bench.path('failing.img')]);
+    const { asked } = await questions([], ['device', 'path'], ['path', drive]);
+    assert.equal(asked.at(-1)?.id, 'path');
+    assert.equal(asked.at(-1)?.fault?.code, 'FILE_UNREADABLE');
+    assert.match(asked.at(-1)?.fault?.message ?? '', /^\/dev\/loop\d+.*: it cannot be read: /);
+  });
 });

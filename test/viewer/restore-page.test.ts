@@ -151,6 +151,7 @@ describe('the page of the restore wizard', () => {
     let served: ServedPage;
     let wizard: WizardPage;
     const read: number[] = [];
+    const UNREADABLE = 200;
     beforeEach(async () => {
       read.length = 0;
       const png = PNG.sync.write(new PNG({ width: 64, height: 40 })).toString('base64');
@@ -158,6 +159,7 @@ describe('the page of the restore wizard', () => {
         drawSheet: () => ({ svg: '', rows: [] }),
         readPicture: async (checkpoint) => {
           read.push(checkpoint);
+          if (checkpoint === UNREADABLE) throw Object.assign(new Error('read EIO'), { code: 'EIO' });
           return checkpoint % 2 === 0 ? png : undefined;
         },
       });
@@ -167,6 +169,25 @@ describe('the page of the restore wizard', () => {
     afterEach(async () => {
       await page.goto('about:blank');
       await served.close();
+    });
+
+    it('does without a picture that cannot be read', async () => {
+      const told = Promise.withResolvers<unknown>();
+      const unlisten = wizard.listen({
+        tell: (line) => {
+          if ('checkpoint' in line) told.resolve(line);
+        },
+        end: async () => undefined,
+      });
+      const answer = wizard.put({
+        ...{ kind: 'choice', id: 'moment', title: 'Which moment?', initial: '1', canGoBack: false },
+        options: [{ value: '1', label: 'checkpoint', picture: UNREADABLE }],
+      });
+      wizard.wishes.picture({ checkpoint: UNREADABLE });
+      assert.deepEqual(await told.promise, { state: 'picture', checkpoint: UNREADABLE });
+      wizard.wishes.answer({ number: 1, answer: '1' });
+      assert.equal(await answer, '1');
+      unlisten();
     });
 
     itIfThorough(

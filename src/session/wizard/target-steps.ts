@@ -87,8 +87,10 @@ export function targetSteps({ listDrives, showsAllDevices }: Surroundings): read
   const confirmErasing: RestoreStep = async (draft, ask) => {
     const target = known(draft, 'target');
     if (known(draft, 'pod').kind === 'tree' || (await statusAt(target)) === undefined) return draft;
-    const { contents, isUnfinishedRestore } = await lookAt(target);
-    const seen = await seeTarget(target);
+    const { contents, isUnfinishedRestore, seen } = await readable(target, async () => ({
+      ...(await lookAt(target)),
+      seen: await seeTarget(target),
+    }));
     if (isUnfinishedRestore) return { ...draft, seen };
     const { kind, sizeBytes, isBlank } = await findTarget(target);
     // what is encrypted, or has lost its partition table, looks like a drive fresh from the shop
@@ -127,8 +129,10 @@ async function requireFit(draft: Draft): Promise<Draft> {
   await requireAnother(url, target);
   const status = await statusAt(target);
   if (status === undefined) return requireFolderOf(draft, target);
-  const { sizeBytes } = await findTarget(target);
-  const { uses } = await lookAt(target);
+  const { sizeBytes, uses } = await readable(target, async () => ({
+    ...(await findTarget(target)),
+    ...(await lookAt(target)),
+  }));
   if (uses !== undefined) {
     throw new DeskPodError('DEVICE_IN_USE', `${target}: ${uses}`, {
       hint: 'Unmount it or stop what uses it, then choose it again; or choose another one.',
@@ -185,10 +189,24 @@ function labelOf(path: string, model: string | undefined, sizeBytes: number): st
   return `${path}  ${model ?? 'a drive'}, ${formatBytes(sizeBytes)}`;
 }
 
+/** A drive that fails to be read is no reason to end: another one can be chosen. @throws DeskPodError FILE_UNREADABLE */
+async function readable<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isDeskPodError(error)) throw error;
+    throw new DeskPodError('FILE_UNREADABLE', `${path}: it cannot be read: ${reasonOf(error)}`, {
+      hint: 'Plug it in again if it was pulled out. If the drive fails, choose another one.',
+      details: { path },
+      cause: error,
+    });
+  }
+}
+
 /** @throws what is no failure of a drive */
 function reasonOf(error: unknown): string {
   if (isDeskPodError(error)) return error.message;
-  if (error instanceof ProcessError) return error.stderrTail.trim().split('\n').at(-1) ?? error.message;
+  if (error instanceof ProcessError) return error.stderrTail.trim().split('\n').at(-1) || error.message;
   const { code } = error as NodeJS.ErrnoException;
   if (code === undefined) throw error;
   return code;

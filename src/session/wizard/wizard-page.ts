@@ -1,5 +1,5 @@
 // The page of the restore wizard: puts each question to whoever has it open, and tells what is done.
-import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
+import { DeskPodError } from '../../core/errors.ts';
 import type { RecoverySheet } from '../../core/recovery-sheet.ts';
 import type { PutQuestion } from '../../core/wizard-question.ts';
 import { describeFault, GoBack } from '../../core/wizard-walk.ts';
@@ -160,11 +160,8 @@ export class WizardPage implements PageService, WizardPort {
     if (!isOffered) throw new TypeError('expected a checkpoint that is offered');
     const pictures = this.#pictures;
     const read = async (): Promise<void> => {
-      const pngBase64 = await this.#plan.readPicture(checkpoint).catch((error: unknown) => {
-        // a checkpoint is chosen without its picture as well
-        if (!isDeskPodError(error)) throw error;
-        return undefined;
-      });
+      // whatever fails: a checkpoint is chosen without its picture as well
+      const pngBase64 = await this.#plan.readPicture(checkpoint).catch(() => undefined);
       const line = {
         state: 'picture',
         checkpoint,
