@@ -1,6 +1,6 @@
 // The tiles of checkpoints, day by day: of ten thousand only those are in the page that can be seen.
 import type { JSX, RefObject } from 'preact';
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { TimelineCheckpoint } from '../../../src/session/dashboard/contract.ts';
 import { clockText, countOf, dayText, sizeText } from '../figures.ts';
 import { now } from '../link/store.ts';
@@ -35,6 +35,16 @@ export function CheckpointTiles(props: CheckpointTilesProps): JSX.Element {
   const { list, checkpoints, tiles, visible, selected, isPicking, onChoose, onCancel } = props;
   // by number: places move when there are new ones
   const [active, setActive] = useState(selected);
+  // keys may come faster than the page is drawn: each goes on from the one before
+  const latest = useRef({ active: selected, chosen: selected });
+  const activate = (number: number | undefined): void => {
+    latest.current.active = number;
+    setActive(number);
+  };
+  const choose = (checkpoint: TimelineCheckpoint): void => {
+    latest.current.chosen = checkpoint.number;
+    onChoose(checkpoint);
+  };
   const placeOf = useMemo(
     () => new Map(checkpoints.map(({ number }, index) => [number, index])),
     [checkpoints],
@@ -43,24 +53,27 @@ export function CheckpointTiles(props: CheckpointTilesProps): JSX.Element {
   useEffect(() => {
     const found = placeOf.get(selected ?? 0);
     if (found === undefined) return;
-    setActive(selected);
+    // what was chosen here was active then; by now another one may be
+    if (selected !== latest.current.chosen) activate(selected);
+    latest.current.chosen = selected;
     visible.scrollToRow(tiles.rowOf(found), 'nearest');
   }, [selected]);
   const handleKey = (event: KeyboardEvent): void => {
+    const from = placeOf.get(latest.current.active ?? 0) ?? 0;
     if (event.key === 'Escape' && isPicking) onCancel();
     if (event.key === 'Enter' || event.key === ' ') {
-      const chosen = checkpoints[place];
-      if (chosen !== undefined) onChoose(chosen);
+      const chosen = checkpoints[from];
+      if (chosen !== undefined) choose(chosen);
       event.preventDefault();
       return;
     }
     const next =
       event.ctrlKey || event.altKey || event.metaKey
         ? undefined
-        : nextPlace(tiles, place, event.key, checkpoints.length);
+        : nextPlace(tiles, from, event.key, checkpoints.length);
     if (next === undefined) return;
     event.preventDefault();
-    setActive(checkpoints[next]?.number);
+    activate(checkpoints[next]?.number);
     visible.scrollToRow(tiles.rowOf(next), 'nearest');
   };
   return (
@@ -79,8 +92,9 @@ export function CheckpointTiles(props: CheckpointTilesProps): JSX.Element {
           key={row.kind === 'day' ? `day-${row.day.first}` : row.first}
           row={row}
           active={checkpoints[place]?.number}
-          onActive={setActive}
           {...props}
+          onActive={activate}
+          onChoose={choose}
         />
       ))}
       <div class="room" role="presentation" style={{ height: `${visible.afterPx}px` }} />
