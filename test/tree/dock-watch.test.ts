@@ -1,0 +1,77 @@
+// A dock at work on tree pods: what it notices, what it waits for, and what it does once, as a command.
+import assert from 'node:assert/strict';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { IS_EXHAUSTIVE } from '../exhaustive.ts';
+import { DockLab } from './dock-lab.ts';
+
+const itThoroughly = IS_EXHAUSTIVE ? it : () => undefined;
+
+describe('a dock', () => {
+  let lab: DockLab;
+  beforeEach(async () => {
+    lab = await DockLab.open();
+  });
+  afterEach(() => lab.close());
+
+  itThoroughly('notices what comes and goes, and brings home what has come', async () => {
+    const media = join(lab.tree.temp, 'media');
+    await mkdir(media);
+    const watching = lab.watch(media);
+    const path = join(media, 'stick');
+    await lab.tree.write('pod', 'second');
+    await rename(lab.tree.dir, path);
+    await watching.until(path, 'backed-up');
+    await rename(path, lab.tree.dir);
+    assert.equal((await watching.until(path, 'gone')).interrupted, undefined);
+    await lab.tree.write('pod', 'third');
+    await rename(lab.tree.dir, path);
+    const { result } = await watching.until(path, 'backed-up');
+    assert.equal(await lab.homeSeq(), result?.seq);
+    await watching.end();
+  });
+
+  itThoroughly('waits while something is in the way, says so, and goes on by itself', async () => {
+    const media = join(lab.tree.temp, 'media');
+    await mkdir(media);
+    await lab.tree.write('pod', 'second');
+    lab.obstacles = ['another backup runs: restic'];
+    const watching = lab.watch(media);
+    const path = join(media, 'stick');
+    await rename(lab.tree.dir, path);
+    const { reasons } = await watching.until(path, 'waiting');
+    assert.deepEqual(reasons, lab.obstacles);
+    lab.obstacles = [];
+    await watching.until(path, 'backed-up');
+  });
+
+  it('brings home what is there once, as a command, and ends', async () => {
+    await lab.tree.write('pod', 'second');
+    const config = join(lab.tree.temp, 'dock.json');
+    await writeFile(
+      config,
+      JSON.stringify({
+        ...{ home: lab.tree.home, watch: [lab.tree.temp], identity: lab.identityFile },
+        ...{ journal: lab.journal.path, keep: { last: 3 }, checkShare: '100%', otherBackups: [] },
+      }),
+    );
+    const answer = await lab.tree.program.answer<{
+      devices: { path: string; step: string }[];
+      upkeep: { kind: string; isDone: boolean }[];
+    }>(['dock', '--once', '--config', config]);
+    assert.deepEqual(
+      answer.devices.map(({ path, step }) => [path, step]),
+      [[lab.tree.dir, 'backed-up']],
+    );
+    assert.deepEqual(
+      answer.upkeep.map(({ kind, isDone }) => [kind, isDone]),
+      [
+        ['prune', true],
+        ['check', true],
+      ],
+    );
+    await writeFile(config, JSON.stringify({ home: lab.tree.home, keep: { daily: 'many' } }));
+    await lab.tree.program.failure('USAGE', ['dock', '--once', '--config', config]);
+    await lab.tree.program.failure('USAGE', ['dock', '--once', '--config', `${config}-none`]);
+  });
+});
