@@ -1,6 +1,6 @@
 // What a computer does when a drive with a pod is plugged in: whom it asks, and what it opens. Its seat is played by programs here.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -10,12 +10,13 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { itAsRoot } from '../as-root.ts';
+import { describeAsRoot } from '../as-root.ts';
 
 const PLUG = new URL('../../ops/host/plug', import.meta.url).pathname;
 const UID = 65_534;
@@ -48,19 +49,28 @@ stat -c %a "$file" > "$here/mode"; cat "$file" > "$here/page"`,
     'env > "$(dirname "$0")/env"; echo "$*" > "$(dirname "$0")/opened"; echo \'{"url":"http://localhost:1/open/x"}\'',
 };
 
-describe('a plugged drive', () => {
+describeAsRoot('a plugged drive', () => {
   let dir: string;
+  /** One that nobody else takes into use. */
+  let drive: string;
 
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), 'deskpod-plug-'));
     chmodSync(dir, 0o755);
+    const image = join(dir, 'drive.img');
+    writeFileSync(image, '');
+    truncateSync(image, 1_048_576);
+    drive = execFileSync('losetup', ['--find', '--show', image], { encoding: 'utf8' }).trim();
     mkdirSync(join(dir, 'own'));
     for (const [name, script] of Object.entries(SEAT)) {
       writeFileSync(join(dir, name), `#!/bin/sh\n${script}\n`);
       chmodSync(join(dir, name), 0o755);
     }
   });
-  afterEach(() => rmSync(dir, { recursive: true, force: true }));
+  afterEach(() => {
+    execFileSync('losetup', ['--detach', drive]);
+    rmSync(dir, { recursive: true, force: true });
+  });
 
   function plug(offer: string, answer = ''): { status: number | null; stderr: string } {
     writeFileSync(join(dir, 'conf'), `# OFFER=none of these\nOFFER=${offer}\n`);
@@ -71,14 +81,14 @@ describe('a plugged drive', () => {
       DESKPOD_PROGRAM: join(dir, 'deskpod'),
       DESKPOD_PLUG_ADDRESSES: join(dir, 'addresses'),
     };
-    const { status, stderr } = spawnSync(PLUG, [unusedDrive()], { env, encoding: 'utf8' });
+    const { status, stderr } = spawnSync(PLUG, [drive], { env, encoding: 'utf8' });
     return { status, stderr };
   }
 
-  itAsRoot('is offered to whoever sits at the screen, and opened as theirs when they want it', () => {
+  it('is offered to whoever sits at the screen, and opened as theirs when they want it', () => {
     assert.deepEqual(plug('ask', 'open'), { status: 0, stderr: '' });
     assert.match(read('note'), /--action=open=Open .*A desktop was plugged in/);
-    assert.equal(read('opened'), `--json view --device ${unusedDrive()}\n`);
+    assert.equal(read('opened'), `--json view --device ${drive}\n`);
     assert.ok(!/^(?:XAUTHORITY|SECRET)=/m.test(read('rights')));
     assert.match(
       read('rights'),
@@ -89,50 +99,44 @@ describe('a plugged drive', () => {
     );
   });
 
-  itAsRoot(
-    'has its page opened by the person’s own systemd, by a file that only they can read and that goes',
-    async () => {
-      assert.equal(plug('open').status, 0);
-      assert.match(
-        read('rights'),
-        new RegExp(`^--reuid=${UID} .* systemd-run --user --collect .*--property=ExitType=cgroup -- `, 'm'),
-      );
-      assert.match(read('browser'), /^--app=file:\/\/\S+\/own\/deskpod-\w+\.html\n$/);
-      assert.match(read('page'), /http-equiv="refresh" content="0; url=http:\/\/localhost:1\/open\/x"/);
-      assert.equal(read('mode'), '600\n');
-      for (const seen of ['rights', 'run', 'browser']) assert.doesNotMatch(read(seen), /localhost:1/, seen);
-      while (readdirSync(join(dir, 'own')).length > 0) await delay(10);
-    },
-  );
+  it('has its page opened by the person’s own systemd, by a file that only they can read and that goes', async () => {
+    assert.equal(plug('open').status, 0);
+    assert.match(
+      read('rights'),
+      new RegExp(`^--reuid=${UID} .* systemd-run --user --collect .*--property=ExitType=cgroup -- `, 'm'),
+    );
+    assert.match(read('browser'), /^--app=file:\/\/\S+\/own\/deskpod-\w+\.html\n$/);
+    assert.match(read('page'), /http-equiv="refresh" content="0; url=http:\/\/localhost:1\/open\/x"/);
+    assert.equal(read('mode'), '600\n');
+    for (const seen of ['rights', 'run', 'browser']) assert.doesNotMatch(read(seen), /localhost:1/, seen);
+    while (readdirSync(join(dir, 'own')).length > 0) await delay(10);
+  });
 
-  itAsRoot('has its address kept for root where their systemd opens nothing', () => {
+  it('has its address kept for root where their systemd opens nothing', () => {
     writeFileSync(join(dir, 'systemd-run'), '#!/bin/sh\nexit 1\n');
     const { status, stderr } = plug('open');
     assert.equal(status, 0);
     const file = /nobody's browser could not be started; the address .* is in (\S+)\n/.exec(stderr)?.[1];
-    assert.equal(file, join(dir, 'addresses', unusedDrive().slice(5)));
+    assert.equal(file, join(dir, 'addresses', drive.slice(5)));
     assert.equal(readFileSync(file ?? '', 'utf8'), 'http://localhost:1/open/x\n');
     assert.equal(statSync(file ?? '').mode & 0o777, 0o600);
     assert.deepEqual(readdirSync(join(dir, 'own')), []);
   });
 
-  itAsRoot(
-    'is left alone when they do not, when it is turned off, and when nobody understands what is to be done',
-    () => {
-      for (const [offer, answer, status] of [
-        ['ask', 'leave', 0],
-        ['ask', '', 0],
-        ['off', 'open', 0],
-        ['perhaps', 'open', 1],
-      ] as const) {
-        assert.equal(plug(offer, answer).status, status, offer);
-        assert.ok(!existsSync(join(dir, 'opened')), offer);
-      }
-      assert.match(plug('perhaps').stderr, /expected OFFER=ask, open or off, got perhaps/);
-    },
-  );
+  it('is left alone when they do not, when it is turned off, and when nobody understands what is to be done', () => {
+    for (const [offer, answer, status] of [
+      ['ask', 'leave', 0],
+      ['ask', '', 0],
+      ['off', 'open', 0],
+      ['perhaps', 'open', 1],
+    ] as const) {
+      assert.equal(plug(offer, answer).status, status, offer);
+      assert.ok(!existsSync(join(dir, 'opened')), offer);
+    }
+    assert.match(plug('perhaps').stderr, /expected OFFER=ask, open or off, got perhaps/);
+  });
 
-  itAsRoot('is opened at once if that is wanted, and only named where nobody sits', () => {
+  it('is opened at once if that is wanted, and only named where nobody sits', () => {
     assert.equal(plug('open').status, 0);
     assert.ok(existsSync(join(dir, 'opened')) && !existsSync(join(dir, 'note')));
     rmSync(join(dir, 'opened'));
@@ -147,18 +151,3 @@ describe('a plugged drive', () => {
     return readFileSync(join(dir, name), 'utf8');
   }
 });
-
-/** A block device that nothing is mounted of; nobody looks at what is on it. */
-function unusedDrive(): string {
-  const mounts = readFileSync('/proc/self/mounts', 'utf8');
-  const name = readdirSync('/sys/class/block').find(
-    (each) => existsSync(`/dev/${each}`) && !mounts.includes(`/dev/${each}`) && !hasHolders(each),
-  );
-  assert.ok(name !== undefined, 'no block device is free here');
-  return `/dev/${name}`;
-}
-
-function hasHolders(name: string): boolean {
-  const dir = `/sys/class/block/${name}/holders`;
-  return existsSync(dir) && readdirSync(dir).length > 0;
-}
