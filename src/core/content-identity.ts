@@ -17,7 +17,7 @@ export class ContentIdentities {
   }
 
   /** Must be told of every entry, in order. */
-  see(entry: ManifestEntry): void {
+  see(entry: Pick<ManifestEntry, 'hardlinkGroup' | 'chunkIds'>): void {
     if (entry.hardlinkGroup <= this.#groupCount) return;
     // groups are numbered 1, 2, 3… as they appear
     this.#groupCount = entry.hardlinkGroup;
@@ -37,7 +37,7 @@ export class ContentIdentities {
     return this.#groups.subarray((hardlinkGroup - 1) * HASH_BYTES, hardlinkGroup * HASH_BYTES);
   }
 
-  #hash({ chunkIds }: ManifestEntry): Uint8Array {
+  #hash({ chunkIds }: Pick<ManifestEntry, 'chunkIds'>): Uint8Array {
     return this.#sha256(concatBytes(chunkIds));
   }
 }

@@ -19,7 +19,7 @@ export class EncodedEntry {
   /** Where what comes after the path begins. */
   readonly #restAt: number;
 
-  /** `bytes` were encoded before: nothing of them is checked. */
+  /** `bytes` were encoded before, and have proven to be what was: nothing more of them is checked. */
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
     let at = PATH_AT;
@@ -52,18 +52,23 @@ export class EncodedEntry {
     return sizeBytes;
   }
 
+  /** 0: none. */
+  get hardlinkGroup(): number {
+    const at = this.#groupAt();
+    return this.#u16(at) + this.#u16(at + 2) * 0x1_0000;
+  }
+
   /** The chunks of a file's content. */
   get chunkIds(): Uint8Array[] {
-    const target = this.#varint(this.#restAt + SIZE_AFTER_PATH + SIZE_BYTES + RDEV_BYTES);
-    const xattrs = this.#varint(target.next + target.value + GROUP_AND_FLAGS_BYTES);
+    const xattrs = this.#varint(this.#groupAt() + GROUP_AND_FLAGS_BYTES);
     let at = xattrs.next;
-    for (let i = 0; i < xattrs.value * 2; i++) {
+    for (let i = 0; i < xattrs.value * 2 && at < this.bytes.length; i++) {
       const part = this.#varint(at);
       at = part.next + part.value;
     }
-    const count = this.#varint(at);
+    const { next } = this.#varint(at);
     const ids: Uint8Array[] = [];
-    for (let i = 0, from = count.next; i < count.value; i++, from += HASH_BYTES)
+    for (let from = next; from + HASH_BYTES <= this.bytes.length; from += HASH_BYTES)
       ids.push(this.bytes.subarray(from, from + HASH_BYTES));
     return ids;
   }
@@ -73,6 +78,16 @@ export class EncodedEntry {
     return decodeEntry(
       new ByteReader(this.bytes.subarray(LENGTH_BYTES), 'MANIFEST_DAMAGED', 'manifest entry'),
     );
+  }
+
+  /** The group comes after the target. */
+  #groupAt(): number {
+    const target = this.#varint(this.#restAt + SIZE_AFTER_PATH + SIZE_BYTES + RDEV_BYTES);
+    return target.next + target.value;
+  }
+
+  #u16(at: number): number {
+    return (this.bytes[at] ?? 0) + (this.bytes[at + 1] ?? 0) * 0x100;
   }
 
   #varint(from: number): { readonly value: number; readonly next: number } {

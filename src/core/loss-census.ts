@@ -56,6 +56,9 @@ const MADE_AGAIN = [
   ['var', 'cache'],
 ].map((names) => new TextEncoder().encode(`/${names.join('/')}/`));
 
+/** What is counted of every entry, changed or not. */
+type CountedEntry = Pick<ManifestEntry, 'path' | 'kind' | 'hardlinkGroup' | 'chunkIds'>;
+
 interface GoneFile {
   readonly path: Uint8Array;
   readonly key: number;
@@ -92,12 +95,12 @@ export class LossCensus {
   }
 
   /** Takes note of an entry of the manifest before. */
-  seeFormer(entry: ManifestEntry): void {
+  seeFormer(entry: CountedEntry): void {
     this.#former.see(entry);
   }
 
   /** Takes note of an entry of the manifest after. */
-  seePresent(entry: ManifestEntry): void {
+  seePresent(entry: CountedEntry): void {
     this.#present.see(entry);
   }
 
@@ -250,11 +253,14 @@ class Side {
   countedFiles = 0;
   /** Of a hardlink group only the first name carries its chunks. */
   readonly #groups = new Map<number, number>();
+  /** The folder of the last file with its slash, or nothing. */
+  #folder: Uint8Array = new Uint8Array(0);
+  #isFolderMadeAgain = false;
 
-  see(entry: ManifestEntry): void {
+  see(entry: CountedEntry): void {
     if (entry.kind !== 'file') return;
     this.files++;
-    if (counts(entry)) this.countedFiles++;
+    if (!this.#isMadeAgain(entry.path)) this.countedFiles++;
     const { hardlinkGroup } = entry;
     if (hardlinkGroup !== 0 && !this.#groups.has(hardlinkGroup))
       this.#groups.set(hardlinkGroup, contentKey(entry));
@@ -263,10 +269,24 @@ class Side {
   keyOf(entry: ManifestEntry): number {
     return this.#groups.get(entry.hardlinkGroup) ?? contentKey(entry);
   }
+
+  /** Only the folders above a file count, and most files lie in that of the last one. */
+  #isMadeAgain(path: Uint8Array): boolean {
+    const folderLength = path.lastIndexOf(SLASH) + 1;
+    if (folderLength !== this.#folder.length || !startsWith(path, this.#folder)) {
+      this.#folder = path.subarray(0, folderLength);
+      this.#isFolderMadeAgain = isMadeAgain(path);
+    }
+    return this.#isFolderMadeAgain;
+  }
 }
 
 function counts({ kind, path }: ManifestEntry): boolean {
-  return kind === 'file' && !MADE_AGAIN.some((names) => passesThrough(path, names));
+  return kind === 'file' && !isMadeAgain(path);
+}
+
+function isMadeAgain(path: Uint8Array): boolean {
+  return MADE_AGAIN.some((names) => passesThrough(path, names));
 }
 
 /** True if the folders above a path include a run of names, which is given as `/a/b/`. */
@@ -285,7 +305,7 @@ function startsWith(path: Uint8Array, prefix: Uint8Array): boolean {
 }
 
 /** Content in one number. Ids are keyed hashes: two contents in a million times a million share one by chance. */
-function contentKey({ chunkIds }: ManifestEntry): number {
+function contentKey({ chunkIds }: CountedEntry): number {
   const first = chunkIds[0];
   const last = chunkIds.at(-1);
   if (first === undefined || last === undefined) return 0;

@@ -1,12 +1,16 @@
 // The difference of two manifests: a merge of two streams in path order.
 import { equalBytes } from './bytes.ts';
 import { ContentIdentities } from './content-identity.ts';
+import type { EncodedEntry } from './encoded-entry.ts';
 import type { Hashing } from './hashing.ts';
 import type { ManifestEntry } from './manifest.ts';
-import { comparePaths } from './path-order.ts';
+import { comparePaths, sharedLength } from './path-order.ts';
 
 /** The entries of a manifest, in its order, a few at a time. */
 export type ManifestStream = AsyncIterable<readonly ManifestEntry[]>;
+
+/** The same, not taken apart. */
+export type EncodedStream = AsyncIterable<readonly EncodedEntry[]>;
 
 /** What can differ in an entry that is the same kind of thing before and after, besides its content. */
 export type ChangedField = 'mode' | 'uid' | 'gid' | 'mtime' | 'xattrs' | 'device' | 'holes' | 'links';
@@ -27,13 +31,13 @@ export type Change =
     };
 
 /**
- * The changes that lead from one manifest to another, in path order. Names that share an inode are compared by their
+ * The changes that lead from one manifest to another, in path order; what is the same in both is not taken apart. Names that share an inode are compared by their
  * content; `links` is told where a name shares its inode with an earlier name of both manifests in one of them only.
  * Throws what the streams throw.
  */
 export async function* diffManifests(
-  before: ManifestStream,
-  after: ManifestStream,
+  before: EncodedStream,
+  after: EncodedStream,
   sha256: Hashing['sha256'],
 ): AsyncGenerator<Change> {
   const left = new Cursor(before, sha256);
@@ -46,7 +50,7 @@ export async function* diffManifests(
       const young = right.isSpent ? await right.next() : right.current;
       if (old === undefined && young === undefined) return;
       const order = old === undefined ? 1 : young === undefined ? -1 : comparePaths(old.path, young.path);
-      const change = order === 0 ? compare(left, right, links) : alone(order < 0 ? old : young, order);
+      const change = order === 0 ? compare(left, right, links) : alone(order < 0 ? left : right, order);
       if (order <= 0) left.advance();
       if (order >= 0) right.advance();
       if (change !== undefined) yield change;
@@ -59,18 +63,18 @@ export async function* diffManifests(
 
 /** Walks a stream entry by entry, and knows each one's content. */
 class Cursor {
-  readonly #batches: AsyncIterator<readonly ManifestEntry[]>;
+  readonly #batches: AsyncIterator<readonly EncodedEntry[]>;
   readonly #contents: ContentIdentities;
-  #batch: readonly ManifestEntry[] = [];
+  #batch: readonly EncodedEntry[] = [];
   #at = 0;
   #isSeen = false;
 
-  constructor(stream: ManifestStream, sha256: Hashing['sha256']) {
+  constructor(stream: EncodedStream, sha256: Hashing['sha256']) {
     this.#batches = stream[Symbol.asyncIterator]();
     this.#contents = new ContentIdentities(sha256);
   }
 
-  get current(): ManifestEntry | undefined {
+  get current(): EncodedEntry | undefined {
     const entry = this.#batch[this.#at];
     if (entry !== undefined && !this.#isSeen) this.#contents.see(entry);
     this.#isSeen = true;
@@ -82,7 +86,7 @@ class Cursor {
   }
 
   /** The next entry, from the next batches if need be; undefined at the end. */
-  async next(): Promise<ManifestEntry | undefined> {
+  async next(): Promise<EncodedEntry | undefined> {
     while (this.isSpent) {
       const { done, value } = await this.#batches.next();
       if (done === true) return undefined;
@@ -106,15 +110,20 @@ class Cursor {
   }
 }
 
-function alone(entry: ManifestEntry | undefined, order: number): Change | undefined {
-  if (entry === undefined) return undefined;
+function alone({ current }: Cursor, order: number): Change | undefined {
+  if (current === undefined) return undefined;
+  const entry = current.decode();
   return order < 0 ? { kind: 'removed', before: entry } : { kind: 'added', after: entry };
 }
 
 function compare(left: Cursor, right: Cursor, links: LinkPairs): Change | undefined {
-  const { current: before } = left;
-  const { current: after } = right;
-  if (before === undefined || after === undefined) return undefined;
+  const { current: old } = left;
+  const { current: young } = right;
+  if (old === undefined || young === undefined) return undefined;
+  // of a name that shares its inode, the first one has the content
+  if (isSame(old.bytes, young.bytes) && old.hardlinkGroup === 0) return undefined;
+  const before = old.decode();
+  const after = young.decode();
   if (before.kind !== after.kind) return { kind: 'retyped', before, after };
   const isRelinked = links.differ(before.hardlinkGroup, after.hardlinkGroup);
   const fields = changedFields(before, after);
@@ -125,6 +134,10 @@ function compare(left: Cursor, right: Cursor, links: LinkPairs): Change | undefi
     !hasSameChunks(left, right, before, after);
   if (!isContentChanged && fields.length === 0) return undefined;
   return { kind: 'changed', before, after, isContentChanged, fields };
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && sharedLength(a, b) === a.length;
 }
 
 function hasSameChunks(left: Cursor, right: Cursor, before: ManifestEntry, after: ManifestEntry): boolean {

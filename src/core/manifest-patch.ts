@@ -1,6 +1,7 @@
 // A manifest patched: the entries of the last one, with those parts replaced that were looked at anew.
+import { EncodedEntry } from './encoded-entry.ts';
 import type { ManifestEntry } from './manifest.ts';
-import type { ManifestStream } from './manifest-diff.ts';
+import type { EncodedStream } from './manifest-diff.ts';
 import { comparePaths, isDirectlyIn, isWithin } from './path-order.ts';
 
 /** An entry that was looked at just now. */
@@ -35,9 +36,9 @@ export class PatchMismatch extends Error {
  * @throws PatchMismatch; what `before` throws
  */
 export async function* patchManifest(
-  before: ManifestStream,
+  before: EncodedStream,
   parts: readonly FreshPart[],
-): AsyncGenerator<readonly ManifestEntry[]> {
+): AsyncGenerator<readonly EncodedEntry[]> {
   const patch = new Patch(parts);
   for await (const batch of before) {
     for (const entry of batch) patch.pass(entry);
@@ -50,7 +51,7 @@ export async function* patchManifest(
 class Patch {
   readonly #parts: readonly FreshPart[];
   #next = 0;
-  #out: ManifestEntry[] = [];
+  #out: EncodedEntry[] = [];
   /** What the former manifest has below here is not there any more. */
   #dropped: Uint8Array | undefined;
   readonly #folders: Uint8Array[] = [];
@@ -67,7 +68,7 @@ class Patch {
   }
 
   /** Takes the next entry of the former manifest. */
-  pass(former: ManifestEntry): void {
+  pass(former: EncodedEntry): void {
     let order = this.#orderOfNext(former);
     while (order < 0) {
       this.#put(undefined);
@@ -85,13 +86,13 @@ class Patch {
     while (this.#next < this.#parts.length) this.#put(undefined);
   }
 
-  take(): readonly ManifestEntry[] {
+  take(): readonly EncodedEntry[] {
     const out = this.#out;
     this.#out = [];
     return out;
   }
 
-  #orderOfNext(former: ManifestEntry): number {
+  #orderOfNext(former: EncodedEntry): number {
     const part = this.#parts[this.#next];
     return part === undefined ? 1 : comparePaths(part.path, former.path);
   }
@@ -100,7 +101,7 @@ class Patch {
     return this.#dropped !== undefined && isWithin(path, this.#dropped);
   }
 
-  #carry(entry: ManifestEntry): void {
+  #carry(entry: EncodedEntry): void {
     const { hardlinkGroup } = entry;
     if (hardlinkGroup === 0) {
       this.#emit(entry);
@@ -109,16 +110,18 @@ class Patch {
     if (this.#replaced.has(hardlinkGroup)) throw notAllNames();
     const group = this.#carried.get(hardlinkGroup) ?? ++this.#groupCount;
     this.#carried.set(hardlinkGroup, group);
-    this.#emit(group === hardlinkGroup ? entry : { ...entry, hardlinkGroup: group });
+    this.#emit(
+      group === hardlinkGroup ? entry : EncodedEntry.of({ ...entry.decode(), hardlinkGroup: group }),
+    );
   }
 
-  #replace({ hardlinkGroup }: ManifestEntry): void {
+  #replace({ hardlinkGroup }: EncodedEntry): void {
     if (this.#carried.has(hardlinkGroup)) throw notAllNames();
     if (hardlinkGroup !== 0) this.#replaced.add(hardlinkGroup);
   }
 
   /** Puts the next part in the place of `former`, if the former manifest has something there. */
-  #put(former: ManifestEntry | undefined): void {
+  #put(former: EncodedEntry | undefined): void {
     const part = this.#parts[this.#next++];
     // below a folder that is gone nothing can be there
     if (part === undefined || this.#isDropped(part.path)) return;
@@ -128,7 +131,7 @@ class Patch {
       throw new PatchMismatch('a folder is new and was not walked');
     if (!isFolder || part.isWhole) this.#dropped = part.path;
     for (const { entry, link } of part.entries)
-      this.#emit(link === undefined ? entry : this.#join(entry, link));
+      this.#emit(EncodedEntry.of(link === undefined ? entry : this.#join(entry, link)));
   }
 
   #join(entry: ManifestEntry, link: string): ManifestEntry {
@@ -139,7 +142,7 @@ class Patch {
     return member;
   }
 
-  #emit(entry: ManifestEntry): void {
+  #emit(entry: EncodedEntry): void {
     const { path } = entry;
     const { length } = this.#folders;
     while (this.#folders.length > 0 && !isWithin(path, this.#folders.at(-1) ?? path)) this.#folders.pop();

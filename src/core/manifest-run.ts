@@ -1,6 +1,7 @@
 // A manifest read run by run, for what it refers to: each run by itself, so that a run that two manifests share is read once.
 import { ByteReader, concatBytes } from './bytes.ts';
-import { decodeEntry, type ManifestEntry, readManifestHeader } from './manifest.ts';
+import { decodeEntry, type ManifestEntry } from './manifest.ts';
+import { readManifestHeader } from './manifest-frames.ts';
 
 const HEADER_BYTES = 5;
 /** An entry and the end are longer than this. */

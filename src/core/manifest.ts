@@ -1,12 +1,10 @@
 // The manifest: the list of what a checkpoint contains, read and written as a stream.
-import { ByteReader, ByteWriter, concatBytes } from './bytes.ts';
+import { ByteReader, ByteWriter } from './bytes.ts';
+import { EntryOrder, type PlacedEntry } from './entry-order.ts';
 import { DeskPodError } from './errors.ts';
 import { HASH_BYTES } from './hashing.ts';
-import { comparePaths, isDirectlyIn, isWithin, pathFault } from './path-order.ts';
+import { MANIFEST_ENTRY_MAX_BYTES, ManifestFrames, manifestEnd, manifestHeader } from './manifest-frames.ts';
 
-const MAGIC = 'DPM1';
-const VERSION = 1;
-const HEADER_BYTES = 5;
 /** The kinds in the order of their numbers, from 1. */
 export const ENTRY_KINDS = [
   'file',
@@ -18,9 +16,7 @@ export const ENTRY_KINDS = [
   'block-device',
 ] as const;
 const SPARSE_FLAG = 1;
-
-/** The longest entry, in bytes: room for the chunk ids of a file of about 1 TiB. */
-const MANIFEST_ENTRY_MAX_BYTES = 64 * 1024 * 1024;
+const LENGTH_BYTES = 4;
 
 /** What an entry is. */
 export type EntryKind = (typeof ENTRY_KINDS)[number];
@@ -65,7 +61,7 @@ export class ManifestEncoder {
 
   /** The bytes that open a manifest. */
   start(): Uint8Array {
-    return new ByteWriter(HEADER_BYTES).text(MAGIC).u8(VERSION).finish();
+    return manifestHeader();
   }
 
   /** The bytes of the next entry. MANIFEST_DAMAGED if it may not stand here, so that no such manifest is written. */
@@ -74,10 +70,9 @@ export class ManifestEncoder {
     return encodeEntry(entry);
   }
 
-  /** Counts an entry whose bytes come next as they are: of an inode with one name. Throws like {@link entry}. */
-  carry(entry: Pick<ManifestEntry, 'path' | 'kind'>): void {
-    const { path, kind } = entry;
-    this.#place({ path, kind, hardlinkGroup: 0, chunkIds: [] });
+  /** Counts an entry whose bytes come next as they are. Throws like {@link entry}. */
+  carry(entry: PlacedEntry): void {
+    this.#place(entry);
   }
 
   #place(entry: PlacedEntry): void {
@@ -88,7 +83,7 @@ export class ManifestEncoder {
 
   /** The bytes that end the manifest. */
   end(): Uint8Array {
-    return new ByteWriter(8).u32(0).u32(this.#entryCount).finish();
+    return manifestEnd(this.#entryCount);
   }
 }
 
@@ -97,105 +92,23 @@ export class ManifestEncoder {
  * could lead out of the folder they are restored to; FORMAT_UNKNOWN for a later version.
  */
 export class ManifestDecoder {
+  readonly #frames = new ManifestFrames();
   readonly #order = new EntryOrder();
-  #pending: Uint8Array[] = [];
-  #pendingBytes = 0;
-  /** How many bytes must be there before anything more can be read. */
-  #wantedBytes = HEADER_BYTES;
-  #state: 'header' | 'entries' | 'ended' = 'header';
-  #entryCount = 0;
 
   /** Takes the next piece and returns the entries that it completes. They are views of copied or given bytes. */
   push(piece: Uint8Array): ManifestEntry[] {
-    const entries: ManifestEntry[] = [];
-    this.#pending.push(piece);
-    this.#pendingBytes += piece.length;
-    if (this.#pendingBytes < this.#wantedBytes) return entries;
-    const bytes = this.#pending.length === 1 ? piece : concatBytes(this.#pending);
-    const reader = new ByteReader(bytes, 'MANIFEST_DAMAGED', 'manifest');
-    while (reader.remaining >= this.#wantedBytes && this.#state !== 'ended') this.#step(reader, entries);
-    if (this.#state === 'ended') reader.end();
-    this.#pending = [bytes.subarray(reader.offset)];
-    this.#pendingBytes = reader.remaining;
-    return entries;
+    return this.#frames.push(piece).map((bytes) => {
+      const reader = new ByteReader(bytes, 'MANIFEST_DAMAGED', 'manifest entry', LENGTH_BYTES);
+      const entry = decodeEntry(reader);
+      const fault = this.#order.fault(entry);
+      if (fault !== undefined) throw reader.damaged(fault);
+      return entry;
+    });
   }
 
   /** Says that there are no more pieces. Throws MANIFEST_DAMAGED if the manifest did not end. */
   end(): void {
-    if (this.#state !== 'ended') {
-      throw new DeskPodError(
-        'MANIFEST_DAMAGED',
-        `manifest: expected its end after ${this.#entryCount} entries, got none`,
-      );
-    }
-  }
-
-  #step(reader: ByteReader, entries: ManifestEntry[]): void {
-    if (this.#state === 'header') {
-      readManifestHeader(reader);
-      this.#state = 'entries';
-      this.#wantedBytes = 8; // every entry is longer than 4 bytes, and the end is 8
-      return;
-    }
-    const length = reader.u32();
-    if (length === 0) {
-      const count = reader.u32();
-      if (count !== this.#entryCount)
-        throw reader.damaged(`expected ${count} entries, got ${this.#entryCount}`);
-      this.#state = 'ended';
-      this.#wantedBytes = 0;
-      return;
-    }
-    if (length < 4 || length > MANIFEST_ENTRY_MAX_BYTES) {
-      throw reader.damaged(`expected an entry of at most ${MANIFEST_ENTRY_MAX_BYTES} bytes, got ${length}`);
-    }
-    if (reader.remaining < length) {
-      reader.rewind(4);
-      this.#wantedBytes = 4 + length;
-      return;
-    }
-    this.#wantedBytes = 8;
-    const entry = decodeEntry(new ByteReader(reader.take(length), 'MANIFEST_DAMAGED', 'manifest entry'));
-    const fault = this.#order.fault(entry);
-    if (fault !== undefined) throw reader.damaged(fault);
-    this.#entryCount++;
-    entries.push(entry);
-  }
-}
-
-/** Passes over the bytes that open a manifest. Throws MANIFEST_DAMAGED or FORMAT_UNKNOWN. */
-export function readManifestHeader(reader: ByteReader): void {
-  reader.magic(MAGIC);
-  reader.version(VERSION);
-}
-
-/** What decides where an entry may stand. */
-type PlacedEntry = Pick<ManifestEntry, 'path' | 'kind' | 'hardlinkGroup' | 'chunkIds'>;
-
-/** Judges whether each entry may stand after those before it. */
-class EntryOrder {
-  #last: Uint8Array | undefined;
-  readonly #folders: Uint8Array[] = [new Uint8Array(0)];
-  #groupCount = 0;
-
-  fault({ path, kind, hardlinkGroup, chunkIds }: PlacedEntry): string | undefined {
-    const isTop = path.length === 0 && this.#last === undefined && kind === 'directory';
-    const broken = isTop ? undefined : pathFault(path);
-    if (broken !== undefined) return `expected a relative path, got ${broken}`;
-    if (this.#last !== undefined && comparePaths(this.#last, path) >= 0) {
-      return 'expected each path once and in order, got one that belongs earlier';
-    }
-    while (this.#folders.length > 1 && !isWithin(path, this.#folders.at(-1) ?? path)) this.#folders.pop();
-    if (!isTop && !isDirectlyIn(path, this.#folders.at(-1) ?? path))
-      return 'expected a folder before what it holds';
-    if (hardlinkGroup > this.#groupCount + 1) return 'expected hardlink groups in order of appearance';
-    if (hardlinkGroup !== 0 && hardlinkGroup <= this.#groupCount && chunkIds.length > 0) {
-      return 'expected content at the first member of a hardlink group only';
-    }
-    if (hardlinkGroup > this.#groupCount) this.#groupCount = hardlinkGroup;
-    if (kind === 'directory' && !isTop) this.#folders.push(path);
-    this.#last = path;
-    return undefined;
+    this.#frames.end();
   }
 }
 

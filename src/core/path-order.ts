@@ -10,24 +10,33 @@ const PATH_MAX_BYTES = 64 * 1024;
  * later siblings.
  */
 export function comparePaths(a: Uint8Array, b: Uint8Array): number {
-  const shared = Math.min(a.length, b.length);
-  for (let i = 0; i < shared; i++) {
-    const left = a[i];
-    const right = b[i];
-    if (left === right) continue;
-    // a component that ends is before one that goes on
-    if (left === SLASH) return -1;
-    if (right === SLASH) return 1;
-    return (left ?? 0) - (right ?? 0);
-  }
-  return a.length - b.length;
+  const shared = sharedLength(a, b);
+  const left = a[shared];
+  const right = b[shared];
+  if (left === undefined || right === undefined) return a.length - b.length;
+  // a component that ends is before one that goes on
+  if (left === SLASH) return -1;
+  if (right === SLASH) return 1;
+  return left - right;
 }
 
-/** What is wrong with a path, or undefined if it is relative, without empty, `.` or `..` components and without NUL. */
-export function pathFault(path: Uint8Array): string | undefined {
+/** How many bytes both begin with. */
+export function sharedLength(a: Uint8Array, b: Uint8Array): number {
+  const most = Math.min(a.length, b.length);
+  let length = 0;
+  while (length < most && a[length] === b[length]) length++;
+  return length;
+}
+
+/**
+ * What is wrong with a path, or undefined if it is relative, without empty, `.` or `..` components and without NUL. Its first
+ * `knownBytes` begin another path of which that is known.
+ */
+export function pathFault(path: Uint8Array, knownBytes = 0): string | undefined {
   if (path.length > PATH_MAX_BYTES) return `a path of ${path.length} bytes`;
-  let start = 0;
-  for (let i = 0; i <= path.length; i++) {
+  // the component in which they part is looked at as a whole
+  let start = knownBytes === 0 ? 0 : path.lastIndexOf(SLASH, knownBytes - 1) + 1;
+  for (let i = start; i <= path.length; i++) {
     if (i < path.length && path[i] === 0) return 'a NUL in a path';
     if (i < path.length && path[i] !== SLASH) continue;
     const length = i - start;

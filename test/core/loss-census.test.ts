@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { LossFacts } from '../../src/core/checkpoint-doubt.ts';
+import { EncodedEntry } from '../../src/core/encoded-entry.ts';
 import { LossCensus, type MountChanges } from '../../src/core/loss-census.ts';
 import type { ManifestEntry } from '../../src/core/manifest.ts';
-import { diffManifests, type ManifestStream } from '../../src/core/manifest-diff.ts';
+import { diffManifests, type EncodedStream } from '../../src/core/manifest-diff.ts';
 import { comparePaths } from '../../src/core/path-order.ts';
 import { hashing } from '../../src/sync/hashing.ts';
 
@@ -46,8 +47,8 @@ function manifestOf(files: Files): ManifestEntry[] {
 
 async function census(before: Files, after: Files, mounts?: MountChanges) {
   const counted = new LossCensus(lengthsOf, mounts);
-  async function* seen(files: Files, see: (entry: ManifestEntry) => void): ManifestStream {
-    for (const entry of manifestOf(files)) {
+  async function* seen(files: Files, see: (entry: EncodedEntry) => void): EncodedStream {
+    for (const entry of manifestOf(files).map(EncodedEntry.of)) {
       see(entry);
       yield [entry];
     }

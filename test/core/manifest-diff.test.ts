@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { toHex } from '../../src/core/bytes.ts';
-import type { EntryKind, ManifestEntry } from '../../src/core/manifest.ts';
-import { type Change, diffManifests, type ManifestStream } from '../../src/core/manifest-diff.ts';
+import { EncodedEntry } from '../../src/core/encoded-entry.ts';
+import type { EntryKind } from '../../src/core/manifest.ts';
+import { type Change, diffManifests, type EncodedStream } from '../../src/core/manifest-diff.ts';
 import { comparePaths } from '../../src/core/path-order.ts';
 import { hashing } from '../../src/sync/hashing.ts';
 
@@ -72,7 +73,7 @@ describe('the difference of two manifests', () => {
 
   it('closes both manifests when it is left early', async () => {
     const closed: string[] = [];
-    async function* endless(name: string): AsyncGenerator<ManifestEntry[]> {
+    async function* endless(name: string): AsyncGenerator<EncodedEntry[]> {
       try {
         for (let i = 0; ; i++)
           yield entriesOf([
@@ -90,7 +91,7 @@ describe('the difference of two manifests', () => {
   });
 });
 
-async function collect(before: ManifestStream, after: ManifestStream): Promise<Change[]> {
+async function collect(before: EncodedStream, after: EncodedStream): Promise<Change[]> {
   const changes: Change[] = [];
   for await (const change of diffManifests(before, after, hashing.sha256)) changes.push(change);
   return changes;
@@ -170,12 +171,12 @@ function withFolders(drawn: readonly Sketch[]): Sketch[] {
   });
 }
 
-function entriesOf(list: readonly Sketch[]): ManifestEntry[] {
+function entriesOf(list: readonly Sketch[]): EncodedEntry[] {
   const groups = new Map<number, number>();
   return list.map(({ path, kind, content, mode, mtime, xattr, inode }) => {
     const isFirst = inode === 0 || !groups.has(inode);
     if (inode !== 0 && isFirst) groups.set(inode, groups.size + 1);
-    return {
+    return EncodedEntry.of({
       ...{ path: Buffer.from(path), kind, mode, uid: 0, gid: 0, mtimeNs: BigInt(mtime), isSparse: false },
       sizeBytes: kind === 'file' ? 10 : 0,
       rdevMajor: 0,
@@ -185,11 +186,11 @@ function entriesOf(list: readonly Sketch[]): ManifestEntry[] {
       xattrs: xattr === 0 ? [] : [{ name: Buffer.from('user.x'), value: Buffer.from('1') }],
       chunkIds:
         kind === 'file' && isFirst ? [hashing.sha256(Buffer.from(toHex(Uint8Array.of(content))))] : [],
-    };
+    });
   });
 }
 
-async function* stream(list: readonly Sketch[], batch: number): ManifestStream {
+async function* stream(list: readonly Sketch[], batch: number): EncodedStream {
   const entries = entriesOf(list);
   for (let at = 0; at < entries.length; at += batch) yield entries.slice(at, at + batch);
 }

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { concatBytes } from '../../src/core/bytes.ts';
 import { DirtyPaths } from '../../src/core/dirty-paths.ts';
-import { ManifestDecoder, ManifestEncoder, type ManifestEntry } from '../../src/core/manifest.ts';
+import { EncodedEntry } from '../../src/core/encoded-entry.ts';
+import { ManifestEncoder, type ManifestEntry } from '../../src/core/manifest.ts';
+import { ManifestFrames } from '../../src/core/manifest-frames.ts';
 import {
   type FreshEntry,
   type FreshPart,
@@ -123,12 +125,15 @@ async function patch(before: Uint8Array, parts: readonly FreshPart[], batch: num
   const encoder = new ManifestEncoder();
   const pieces = [encoder.start()];
   for await (const entries of patchManifest(batches(before, batch), parts))
-    for (const entry of entries) pieces.push(encoder.entry(entry));
+    for (const entry of entries) {
+      encoder.carry(entry);
+      pieces.push(entry.bytes);
+    }
   pieces.push(encoder.end());
   return concatBytes(pieces);
 }
 
-async function* batches(manifest: Uint8Array, size: number): AsyncGenerator<ManifestEntry[]> {
-  const entries = new ManifestDecoder().push(manifest);
+async function* batches(manifest: Uint8Array, size: number): AsyncGenerator<EncodedEntry[]> {
+  const entries = new ManifestFrames().push(manifest).map((bytes) => new EncodedEntry(bytes));
   for (let from = 0; from < entries.length; from += size) yield entries.slice(from, from + size);
 }

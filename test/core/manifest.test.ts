@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { concatBytes, utf8 } from '../../src/core/bytes.ts';
 import { EncodedEntry } from '../../src/core/encoded-entry.ts';
 import {
+  type EntryKind,
   encodeEntry,
   ManifestDecoder,
   ManifestEncoder,
@@ -125,8 +126,8 @@ describe('manifest', () => {
           new Uint8Array(3).fill(0xff),
         ]);
         const encoded = new EncodedEntry(all.subarray(offset, offset + alone.bytes.length));
-        const { kind, path, sizeBytes, chunkIds } = encoded;
-        assert.deepEqual({ ...encoded.decode(), kind, path, sizeBytes, chunkIds }, entry);
+        const { kind, path, sizeBytes, hardlinkGroup, chunkIds } = encoded;
+        assert.deepEqual({ ...encoded.decode(), kind, path, sizeBytes, hardlinkGroup, chunkIds }, entry);
         assert.deepEqual(encoded.decode(), entry);
         assert.deepEqual(encodeEntry(encoded.decode()), alone.bytes);
       }),
@@ -139,6 +140,41 @@ describe('manifest', () => {
     assert.deepEqual(decode(encode(entries)), entries);
     assertCode(() => encode([entryOf('a'), entryOf('', { kind: 'directory' })]), 'MANIFEST_DAMAGED');
     assertCode(() => encode([entryOf('')]), 'MANIFEST_DAMAGED');
+  });
+
+  it('takes entries where a look at all paths before says that they may stand, and nowhere else', () => {
+    const paths = fc.array(fc.constantFrom('a', 'b', 'a-', 'ab', '.', '..', '', 'a\0'), {
+      minLength: 1,
+      maxLength: 4,
+    });
+    const one = fc.record({
+      path: paths.map((parts) => parts.join('/')),
+      kind: fc.constantFrom<EntryKind>('directory', 'directory', 'file'),
+    });
+    const some = fc.array(one, { maxLength: 12 });
+    // in order nearly every time, or hardly any list would get far
+    const listed = fc.tuple(some, fc.boolean(), fc.boolean()).map(([drawn, isSorted, isListed]) => {
+      const folders = drawn.flatMap(({ path }) =>
+        path
+          .split('/')
+          .map((_, depth, parts) => ({ path: parts.slice(0, depth).join('/'), kind: 'directory' as const })),
+      );
+      const all = isListed ? [...drawn, ...folders.filter(({ path }) => path !== '')] : drawn;
+      if (!isSorted) return all;
+      const byPath = new Map(all.map((entry) => [entry.path, entry]));
+      return [...byPath.values()].sort((a, b) => comparePaths(utf8(a.path), utf8(b.path)));
+    });
+    fc.assert(
+      fc.property(listed, (entries) => {
+        const encoder = new ManifestEncoder();
+        for (const [i, { path, kind }] of entries.entries()) {
+          const placing = (): Uint8Array => encoder.entry(entryOf(path, { kind }));
+          if (!mayStand(entries, i)) return assertCode(placing, 'MANIFEST_DAMAGED');
+          placing();
+        }
+      }),
+      { numRuns: 2000 },
+    );
   });
 
   it('puts a folder before its contents and these before its siblings', () => {
@@ -207,4 +243,19 @@ function forged(path: string): Uint8Array {
   const changed = bytes.slice();
   changed.set(utf8(path), at);
   return changed;
+}
+
+/** Whether an entry may come after those before it, by looking at all of them. */
+function mayStand(
+  entries: readonly { readonly path: string; readonly kind: EntryKind }[],
+  at: number,
+): boolean {
+  const { path = '', kind = 'file' } = entries[at] ?? {};
+  const before = entries.slice(0, at);
+  if (path === '' && kind === 'directory' && at === 0) return true;
+  const parts = path.split('/');
+  if (parts.some((part) => ['', '.', '..'].includes(part) || part.includes('\0'))) return false;
+  if (before.some((other) => comparePaths(utf8(other.path), utf8(path)) >= 0)) return false;
+  const folder = parts.slice(0, -1).join('/');
+  return folder === '' || before.some((other) => other.path === folder && other.kind === 'directory');
 }

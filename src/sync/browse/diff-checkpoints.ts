@@ -3,7 +3,7 @@ import {
   type Change,
   type ChangedField,
   diffManifests,
-  type ManifestStream,
+  type EncodedStream,
 } from '../../core/manifest-diff.ts';
 import { isSameRoot, type Root } from '../../core/root.ts';
 import type { Checkpoint } from '../../core/state.ts';
@@ -12,7 +12,7 @@ import { type PathReport, parsePath, pathNotFound, reportPath } from './browse-p
 import type { BrowsedPod, BrowseOptions, Emit } from './browsed-pod.ts';
 import { type CheckpointLabel, type CheckpointName, chooseCheckpoint, labelOf } from './checkpoint-choice.ts';
 import { type EntryReport, reportEntry } from './entry-report.ts';
-import { entriesAt, readManifest } from './manifest-stream.ts';
+import { entriesAt, readEncodedManifest } from './manifest-stream.ts';
 
 /** What is to be compared. */
 export interface DiffRequest {
@@ -69,8 +69,8 @@ export async function diffCheckpoints(
   let newBytes = 0;
   let formerBytes = 0;
   let isFound = path.length === 0 || isSameRoot(before.files, after.files);
-  const stream = (files: Root): ManifestStream =>
-    noting(entriesAt(readManifest(content, files), path), () => {
+  const stream = (files: Root): EncodedStream =>
+    noting(entriesAt(readEncodedManifest(content, files), path), () => {
       isFound = true;
     });
   if (!isSameRoot(before.files, after.files)) {
@@ -132,7 +132,7 @@ function countOf({
   return isContentChanged ? 'contentChanged' : 'metadataChanged';
 }
 
-async function* noting(entries: ManifestStream, onFirst: () => void): ManifestStream {
+async function* noting(entries: EncodedStream, onFirst: () => void): EncodedStream {
   for await (const batch of entries) {
     onFirst();
     yield batch;

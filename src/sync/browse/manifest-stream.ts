@@ -1,6 +1,7 @@
 // A manifest out of the repository, as a stream of entries.
+import { EncodedEntry } from '../../core/encoded-entry.ts';
 import { ManifestDecoder, type ManifestEntry } from '../../core/manifest.ts';
-import type { ManifestStream } from '../../core/manifest-diff.ts';
+import { ManifestFrames } from '../../core/manifest-frames.ts';
 import { comparePaths, isWithin } from '../../core/path-order.ts';
 import type { Root } from '../../core/root.ts';
 import type { ContentReader } from '../files/content-reader.ts';
@@ -24,11 +25,27 @@ export async function* readManifest(
   decoder.end();
 }
 
+/**
+ * Like {@link readManifest}, with the entries as they stand there: nothing of what they say is checked, nor their order.
+ * @throws DeskPodError MANIFEST_DAMAGED, and what `reader` throws
+ */
+export async function* readEncodedManifest(
+  reader: ManifestReader,
+  root: Root,
+): AsyncGenerator<readonly EncodedEntry[]> {
+  const frames = new ManifestFrames();
+  for await (const piece of reader.readRoot(root)) {
+    const entries = frames.push(piece);
+    if (entries.length > 0) yield entries.map((bytes) => new EncodedEntry(bytes));
+  }
+  frames.end();
+}
+
 /** The entries of `manifest` at `path` and in it; no more is read than up to there. The empty path is everything. */
-export async function* entriesAt(
-  manifest: ManifestStream,
+export async function* entriesAt<E extends Pick<ManifestEntry, 'path'>>(
+  manifest: AsyncIterable<readonly E[]>,
   path: Uint8Array,
-): ManifestStream & AsyncGenerator {
+): AsyncGenerator<readonly E[]> {
   for await (const entries of manifest) {
     if (path.length === 0) {
       yield entries;

@@ -6,13 +6,13 @@ import {
   type LossFacts,
   mayBeLoss,
 } from '../../core/checkpoint-doubt.ts';
+import type { EncodedEntry } from '../../core/encoded-entry.ts';
 import { DeskPodError, type ErrorCode, isDeskPodError } from '../../core/errors.ts';
 import { LossCensus, type MountChanges } from '../../core/loss-census.ts';
-import type { ManifestEntry } from '../../core/manifest.ts';
-import { diffManifests, type ManifestStream } from '../../core/manifest-diff.ts';
+import { diffManifests, type EncodedStream } from '../../core/manifest-diff.ts';
 import { isSameRoot } from '../../core/root.ts';
 import { type Checkpoint, referenceCheckpoint } from '../../core/state.ts';
-import { readManifest } from '../browse/manifest-stream.ts';
+import { readEncodedManifest } from '../browse/manifest-stream.ts';
 import { displayPath, pathBytes } from '../files/byte-path.ts';
 import { hashing } from '../hashing.ts';
 import type { Pod } from './pod.ts';
@@ -48,8 +48,8 @@ async function compare(
   mounts: MountChanges,
 ): Promise<Comparison> {
   const census = new LossCensus((id) => content.locate(id), mounts);
-  const before = seen(readManifest(content, reference.files), (entry) => census.seeFormer(entry));
-  const after = seen(readManifest(content, files.root), (entry) => census.seePresent(entry));
+  const before = seen(readEncodedManifest(content, reference.files), (entry) => census.seeFormer(entry));
+  const after = seen(readEncodedManifest(content, files.root), (entry) => census.seePresent(entry));
   try {
     for await (const change of diffManifests(before, after, hashing.sha256)) census.note(change);
   } catch (error) {
@@ -119,7 +119,7 @@ export function doubtfulCheckpoint(doubt: Doubt): DeskPodError {
   });
 }
 
-async function* seen(entries: ManifestStream, see: (entry: ManifestEntry) => void): ManifestStream {
+async function* seen(entries: EncodedStream, see: (entry: EncodedEntry) => void): EncodedStream {
   for await (const batch of entries) {
     for (const entry of batch) see(entry);
     yield batch;

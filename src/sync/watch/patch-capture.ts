@@ -2,7 +2,7 @@
 import { concatBytes } from '../../core/bytes.ts';
 import { EncodedEntry } from '../../core/encoded-entry.ts';
 import { ManifestEncoder, type ManifestEntry } from '../../core/manifest.ts';
-import type { ManifestStream } from '../../core/manifest-diff.ts';
+import type { EncodedStream } from '../../core/manifest-diff.ts';
 import { type FreshEntry, type FreshPart, PatchMismatch, patchManifest } from '../../core/manifest-patch.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { CaptureStats, ContentWriter } from '../files/capture.ts';
@@ -29,7 +29,7 @@ export interface PatchWork {
 
 /** What is patched. */
 export interface PatchBase {
-  readonly entries: ManifestStream;
+  readonly entries: EncodedStream;
   /** How many of its files may differ from the last checkpoint that nobody doubts. */
   readonly differingFiles: number;
   /** What the whole tree takes as empty folders now, see {@link CaptureStats.notCrossed}. */
@@ -142,7 +142,7 @@ class PatchCapture {
     });
   }
 
-  async *manifest(before: ManifestStream, parts: readonly FreshPart[]): AsyncGenerator<Uint8Array> {
+  async *manifest(before: EncodedStream, parts: readonly FreshPart[]): AsyncGenerator<Uint8Array> {
     const encoder = new ManifestEncoder();
     let pieces = [encoder.start()];
     let pieceBytes = 0;
@@ -151,9 +151,9 @@ class PatchCapture {
       this.#work.onProgress?.({ step: 'reading files', doneFiles: this.#files, doneBytes: this.#bytes });
       for (const entry of entries) {
         this.#count(entry);
-        const bytes = encoder.entry(entry);
-        pieces.push(bytes);
-        pieceBytes += bytes.length;
+        encoder.carry(entry);
+        pieces.push(entry.bytes);
+        pieceBytes += entry.bytes.length;
       }
       if (pieceBytes < MANIFEST_PIECE_BYTES) continue;
       yield concatBytes(pieces);
@@ -193,14 +193,16 @@ class PatchCapture {
     return captured.entry;
   }
 
-  #count(entry: ManifestEntry): void {
+  #count(entry: EncodedEntry): void {
     const { writer } = this.#work;
-    if (!entry.chunkIds.every((id) => writer.hasChunk?.(id) ?? true))
-      throw new PatchMismatch('a chunk of the last manifest is gone');
+    const { kind } = entry;
     this.#entries++;
-    if (entry.kind === 'directory') this.#directories++;
-    if (entry.kind !== 'file') return;
+    if (kind === 'directory') this.#directories++;
+    if (kind !== 'file') return;
+    const { chunkIds } = entry;
+    if (!chunkIds.every((id) => writer.hasChunk?.(id) ?? true))
+      throw new PatchMismatch('a chunk of the last manifest is gone');
     this.#files++;
-    if (entry.hardlinkGroup === 0 || entry.chunkIds.length > 0) this.#bytes += entry.sizeBytes;
+    if (entry.hardlinkGroup === 0 || chunkIds.length > 0) this.#bytes += entry.sizeBytes;
   }
 }

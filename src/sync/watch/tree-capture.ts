@@ -3,7 +3,7 @@ import { isDeskPodError } from '../../core/errors.ts';
 import { PatchMismatch } from '../../core/manifest-patch.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Root } from '../../core/root.ts';
-import { readManifest } from '../browse/manifest-stream.ts';
+import { readEncodedManifest } from '../browse/manifest-stream.ts';
 import { pathKey } from '../files/byte-path.ts';
 import type { CaptureStats } from '../files/capture.ts';
 import type { ScannedEntry } from '../files/scanner.ts';
@@ -154,7 +154,7 @@ export class TreeCapture {
         onProgress,
       };
       const { files: fileCount, unchangedFiles } = known.stats;
-      const entries = readManifest(pod.content, known.root);
+      const entries = readEncodedManifest(pod.content, known.root);
       const notCrossed = notCrossedAfter(known.stats.notCrossed, parts, mounts);
       const before = { entries, differingFiles: fileCount - unchangedFiles, notCrossed };
       const files = await capturePatch(before, parts, work);

@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict';
 import { linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ManifestDecoder, type ManifestEntry } from '../../../src/core/manifest.ts';
 import { PatchMismatch } from '../../../src/core/manifest-patch.ts';
-import type { Root } from '../../../src/core/root.ts';
+import { readEncodedManifest } from '../../../src/sync/browse/manifest-stream.ts';
 import { captureTree } from '../../../src/sync/files/capture.ts';
 import { LevelFileIndex, RACY_MARGIN_MS } from '../../../src/sync/files/file-index.ts';
 import { lookAt } from '../../../src/sync/watch/look-at.ts';
@@ -31,7 +30,7 @@ describe('a capture of some paths', () => {
       renameSync(...moved);
       const dirty = [{ path: Buffer.from('moved'), isWhole: true }];
       const found = lookAt(Buffer.from(root), dirty, { isExcluded: () => false, onMount: () => undefined });
-      const before = { entries: entriesOf(content, first.root), differingFiles: 0, notCrossed: [] };
+      const before = { entries: readEncodedManifest(content, first.root), differingFiles: 0, notCrossed: [] };
       const run = await index.beginPart(startedAtMs);
       const patch = await capturePatch(before, found ?? [], {
         root: Buffer.from(root),
@@ -71,7 +70,11 @@ describe('a capture of some paths', () => {
         const found = lookAt(Buffer.from(root), dirty, { isExcluded: () => false, onMount: () => undefined });
         rmSync(join(root, 'a'));
         replace(join(root, 'a'));
-        const before = { entries: entriesOf(content, first.root), differingFiles: 0, notCrossed: [] };
+        const before = {
+          entries: readEncodedManifest(content, first.root),
+          differingFiles: 0,
+          notCrossed: [],
+        };
         const work = { root: Buffer.from(root), writer: content, run: await index.beginPart(startedAtMs) };
         await assert.rejects(capturePatch(before, found ?? [], work), PatchMismatch);
       } finally {
@@ -79,9 +82,3 @@ describe('a capture of some paths', () => {
       }
     });
 });
-
-async function* entriesOf(content: MemoryContent, root: Root): AsyncGenerator<readonly ManifestEntry[]> {
-  const decoder = new ManifestDecoder();
-  for await (const piece of content.readRoot(root)) yield decoder.push(piece);
-  decoder.end();
-}
