@@ -102,19 +102,33 @@ describe('a session', function () {
     await startInBackground(session, COUNTER);
     await countAtLeast(session, 'count', 2);
     const countFile = `${lab.dir}/pod/stage/merged/home/user/count`;
+    const imagesDir = await lab.imagesDir('live');
     const seen: string[] = [];
+    let early: readonly string[] = ['inventory.img'];
+    let isStoppedWorkOver = false;
 
     await checkpointSession(session, {
-      imagesDir: await lab.imagesDir('live'),
+      imagesDir,
+      whileStopped: async () => {
+        early = await readdir(imagesDir);
+        seen.push(await readFile(countFile, 'utf8'));
+        await untilCountedElsewhere();
+        seen.push(await readFile(countFile, 'utf8'));
+        isStoppedWorkOver = true;
+      },
       whileFrozen: async () => {
+        assert.ok(isStoppedWorkOver);
+        assert.ok((await readdir(imagesDir)).includes('inventory.img'));
         seen.push(await readFile(countFile, 'utf8'));
         await untilCountedElsewhere();
         seen.push(await readFile(countFile, 'utf8'));
       },
     });
 
-    assert.equal(seen.length, 2);
-    assert.equal(seen[0], seen[1]);
+    assert.equal(seen.length, 4);
+    assert.equal(new Set(seen).size, 1);
+    // it begins beside CRIU, which has written little or nothing by then
+    assert.ok(!early.includes('inventory.img'), early.join());
     assert.equal(isAlive(session), true);
     await countAtLeast(session, 'count', Number(seen[0]) + 2);
   });
@@ -157,12 +171,12 @@ describe('a session', function () {
     const session = await lab.start('pod');
     const imagesDir = await lab.imagesDir('one');
     const problem = new Error('no space for the files');
-    await assert.rejects(
-      suspendSession(session, { imagesDir, whileFrozen: () => Promise.reject(problem) }),
-      problem,
-    );
-    assert.equal(isAlive(session), true);
-    assert.deepEqual(await readdir(imagesDir), []);
+    for (const work of ['whileStopped', 'whileFrozen'] as const) {
+      const options = { imagesDir, [work]: () => Promise.reject(problem) };
+      await assert.rejects(suspendSession(session, options), problem, work);
+      assert.equal(isAlive(session), true);
+      assert.deepEqual(await readdir(imagesDir), []);
+    }
     assert.equal(await shell(session, 'echo goes on'), 'goes on');
     await suspendSession(session, { imagesDir });
     assert.equal(await shell(await lab.resume('pod', imagesDir), 'echo came back'), 'came back');

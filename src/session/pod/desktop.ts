@@ -10,6 +10,7 @@ import {
   type CheckpointReport,
   type DoubtAnswer,
   sealCheckpoint,
+  writerInto,
 } from '../../sync/pod/seal-checkpoint.ts';
 import type { Geometry } from '../barrier/bundle.ts';
 import { isPulledOut, pulledOut, seemsPulledOut } from '../device/device.ts';
@@ -179,14 +180,15 @@ export class Desktop {
       let files: CapturedTree | undefined;
       const { pauseMs, warnings } = await checkpointSession(session, {
         imagesDir,
-        whileFrozen: async (signal) => {
+        whileStopped: async (signal) => {
           files = await this.root.capture(onProgress, { rootPid, signal });
         },
       });
       if (files === undefined) throw new TypeError('a checkpoint without its files');
       // made only now: while the session stood still, its files were read by the same thread
       await picture.writeInto(imagesDir);
-      const images = await captureImages(this.pod.content, this.#staging, onProgress);
+      const writer = writerInto(this.pod.content, 'images');
+      const images = await captureImages(writer, this.#staging, onProgress);
       const parts = { reason, files, images, pauseMs, startedMs, ifDoubtful: answer };
       const report = await sealCheckpoint(this.pod, parts);
       const told = [...report.warnings, ...warnings.map(asSentences)];

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
-import { type CapturedTree, captureInto } from '../../sync/pod/seal-checkpoint.ts';
+import { type ContentWriter, captureTree } from '../../sync/files/capture.ts';
+import type { CapturedTree } from '../../sync/pod/seal-checkpoint.ts';
 import { run } from '../../sync/process.ts';
-import type { Content } from '../../sync/repository/content.ts';
 import { isSystemError } from '../../sync/repository/durable-file.ts';
 import { roomForImages } from '../host/memory.ts';
 import { mountAt, readMounts } from '../host/mount-table.ts';
@@ -26,15 +26,15 @@ export async function openImages(staging: Staging): Promise<string> {
   return staging.imagesDir;
 }
 
-/** Stores what CRIU has written, unless `signal` stops it. */
-export function captureImages(
-  content: Content,
+/** Stores what CRIU has written, unless `signal` stops it; with `writer`, which may have some of it already. */
+export async function captureImages(
+  writer: ContentWriter,
   { imagesDir }: Staging,
   onProgress: ProgressListener,
   signal?: AbortSignal,
 ): Promise<CapturedTree> {
   const options = signal === undefined ? { onProgress } : { onProgress, signal };
-  return captureInto(content, imagesDir, 'images', options);
+  return { ...(await captureTree(imagesDir, writer, options)), mounts: [] };
 }
 
 /** Gives the memory back, with whatever is in it. */

@@ -3,13 +3,20 @@ import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
-import { type CapturedTree, type CheckpointReport, sealCheckpoint } from '../../sync/pod/seal-checkpoint.ts';
+import {
+  type CapturedTree,
+  type CheckpointReport,
+  sealCheckpoint,
+  writerInto,
+} from '../../sync/pod/seal-checkpoint.ts';
 import { isPulledOut } from '../device/device.ts';
 import { countDeviceWrites, flushDevice, flushFully } from '../device/device-writes.ts';
 import { freeMemory } from '../host/memory.ts';
 import type { Staging } from '../host/staging.ts';
+import { listSessionTasks, ownMemoryBytes } from '../preflight/session-tasks.ts';
 import { suspendSession } from '../process/checkpointing.ts';
 import { forgetSession } from '../process/processes.ts';
+import { ImagesAhead } from './images-ahead.ts';
 import type { LiveSession } from './live-session.ts';
 import type { OpenedDevice } from './open-device.ts';
 import type { PodRoot } from './pod-root.ts';
@@ -44,9 +51,13 @@ interface Storing {
   readonly stop: AbortController;
 }
 
-/** What there is of a session whose processes CRIU has saved, beside its images. */
-interface Saved {
+/** A dump of a session that ends it, step by step. */
+interface EndingDump {
   readonly picture: ScreenPicture;
+  /** The most that its images may come to. */
+  readonly imageBytes: number;
+  /** Resolves when every image is complete. */
+  readonly complete: PromiseWithResolvers<void>;
   /** Resolves when no process of the session is left. */
   readonly ended: Promise<void>;
 }
@@ -90,20 +101,23 @@ export class Suspension {
     onProgress({ step: 'saving the processes' });
     let figures: SuspendFigures;
     let storing: Storing | undefined;
+    let complete = Promise.withResolvers<void>();
     const ended = Promise.withResolvers<void>();
     try {
-      const whileFrozen = async (): Promise<void> => {
-        // the dump was tried before, and failed after its images were complete
+      const whileStopped = async (): Promise<void> => {
+        // the dump was tried before, and failed
         await this.#forsake(storing);
-        await noteSessionEnds(this.#staging);
-        // No process runs again unless CRIU fails now: what it saved is stored while it ends them.
-        storing = this.#store(onProgress, { picture, ended: ended.promise });
+        complete = Promise.withResolvers();
+        picture.make();
+        const imageBytes = ownMemoryBytes(listSessionTasks(session.rootPid));
+        storing = this.#store(onProgress, { picture, imageBytes, complete, ended: ended.promise });
       };
-      const { pauseMs } = await suspendSession(session, {
-        imagesDir,
-        whileDumping: () => picture.make(),
-        whileFrozen,
-      });
+      const whileFrozen = async (): Promise<void> => {
+        await noteSessionEnds(this.#staging);
+        // no process runs again unless CRIU fails now
+        complete.resolve();
+      };
+      const { pauseMs } = await suspendSession(session, { imagesDir, whileStopped, whileFrozen });
       figures = { pauseMs, suspendMs: performance.now() - startedMs, startedMs };
       ended.resolve();
     } catch (error) {
@@ -137,22 +151,32 @@ export class Suspension {
     return { ...report, ...picture.report, warnings, deviceBytes };
   }
 
-  /** Stores the parts; of a suspend that was interrupted nothing is left but what lies in memory. */
-  #store(onProgress: ProgressListener, { picture, ended }: Partial<Saved> = {}): Storing {
+  /** Stores the parts, beside the dump if there is the memory for both; without one, what lies in memory is stored. */
+  #store(onProgress: ProgressListener, dump?: EndingDump): Storing {
     const stop = new AbortController();
     const { signal } = stop;
+    const { content } = this.#opened.pod;
+    const writer = new ImagesAhead(writerInto(content, 'images'));
+    let isComplete = dump === undefined;
+    void dump?.complete.promise.then(() => {
+      isComplete = true;
+    });
+    const storeImages = async (): Promise<CapturedTree> => {
+      const { imagesDir } = this.#staging;
+      await writer.follow(imagesDir, () => isComplete || signal.aborted);
+      signal.throwIfAborted();
+      await dump?.picture.writeInto(imagesDir);
+      return captureImages(writer, this.#staging, onProgress, signal);
+    };
     const store = async (): Promise<StoredParts> => {
       // whoever waits for an answer gets it first
       await setImmediate();
-      // memory is theirs until they are gone: where there is little else, it is waited for
-      const { freeBytes } = await freeMemory();
-      if (freeBytes < STORING_BYTES && !signal.aborted) await Promise.race([ended, once(signal, 'abort')]);
+      if (dump !== undefined) await roomBeside(dump, signal);
       signal.throwIfAborted();
       onProgress({ step: 'storing the checkpoint' });
-      await picture?.writeInto(this.#staging.imagesDir);
       const [files, images, flushed] = await Promise.allSettled([
         this.#root.capture(onProgress, { signal }),
-        captureImages(this.#opened.pod.content, this.#staging, onProgress, signal),
+        storeImages(),
         // The layer is resumed on as it is only if it lies on the drive before it is called at rest.
         flushDevice(this.#opened.vault.dir),
       ]);
@@ -223,6 +247,14 @@ export class Suspension {
   get #staging(): Staging {
     return this.#opened.device.staging;
   }
+}
+
+/** Waits until there is the memory to store beside what the dump takes, and beside its processes: until it is over at the latest. */
+async function roomBeside({ imageBytes, complete, ended }: EndingDump, signal: AbortSignal): Promise<void> {
+  const aborted = signal.aborted ? Promise.resolve() : once(signal, 'abort');
+  if ((await freeMemory()).freeBytes < STORING_BYTES + imageBytes)
+    await Promise.race([complete.promise, aborted]);
+  if ((await freeMemory()).freeBytes < STORING_BYTES) await Promise.race([ended, aborted]);
 }
 
 function notForgotten(reason: unknown): string {

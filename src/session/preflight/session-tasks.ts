@@ -44,6 +44,17 @@ export function stateOfService(rootPid: number, program: string): SessionTask['s
   return tasks.find((task) => task?.program === program)?.state;
 }
 
+/** The memory of processes that their images may come to: what is theirs alone or shared between them, counted for each of them. */
+export function ownMemoryBytes(tasks: readonly Pick<SessionTask, 'hostPid'>[]): number {
+  let kibibytes = 0;
+  for (const { hostPid } of tasks)
+    for (const [, amount] of readProc(`/proc/${hostPid}/status`).matchAll(
+      /^(?:RssAnon|RssShmem|VmSwap):\s+(\d+) kB/gm,
+    ))
+      kibibytes += Number(amount);
+  return kibibytes * 1024;
+}
+
 function readTask(hostPid: number): SessionTask | undefined {
   const stat = readProc(`/proc/${hostPid}/stat`);
   const nameEnd = stat.lastIndexOf(')');

@@ -14,7 +14,7 @@ const COMMAND_START_TIMEOUT_MS = 2000;
  * session goes on, with its network. It throws no more once CRIU has killed the processes: their images are all there is of
  * them then, however long a drive may keep them from being gone.
  * Clients of its display must have gone before: CRIU does not dump half a connection.
- * @throws DeskPodError SUSPEND_FAILED, or SESSION_LOST if the session ended; whatever `whileFrozen` threw.
+ * @throws DeskPodError SUSPEND_FAILED, or SESSION_LOST if the session ended; whatever the work on the session threw.
  */
 export async function suspendSession(
   session: ProcessSession,

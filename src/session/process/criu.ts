@@ -6,7 +6,7 @@ import { OutputError, runToFile } from '../host/run-to-file.ts';
 import { GHOST_LIMIT_MEBIBYTES, type ObstacleKind } from '../preflight/obstacle-kinds.ts';
 import { readCriuProblem } from './criu-problems.ts';
 import { type DumpStats, readDumpStats } from './criu-stats.ts';
-import { openFreezeHook } from './freeze-hook.ts';
+import { type FrozenWork, openFreezeHook } from './freeze-hook.ts';
 import { RESTORE_NETWORK_SCRIPT } from './restore-network.ts';
 import { endStrayDump } from './session-members.ts';
 
@@ -42,8 +42,8 @@ const SHARED_FLAGS = [
  */
 const STOP_TIMEOUT = ['--timeout', '5'];
 
-/** How {@link criuDump} works. */
-export interface DumpOptions {
+/** How {@link criuDump} works, and what is done meanwhile: its end is waited for in any case. */
+export interface DumpOptions extends FrozenWork {
   /** Host pid of the session's pid 1. */
   readonly rootPid: number;
   readonly mergedDir: string;
@@ -53,13 +53,6 @@ export interface DumpOptions {
   readonly workDir: string;
   /** False ends the session when its images are written. */
   readonly leaveRunning: boolean;
-  /** Called once it is started. */
-  readonly whileDumping?: () => void;
-  /**
-   * Runs when the images are complete and the session still stands still; if it throws, the session goes on. Its signal
-   * aborts when the dump is over before it: the session then runs again. Its end is waited for in any case.
-   */
-  readonly whileFrozen: (signal: AbortSignal) => Promise<void>;
 }
 
 /** A dump that failed. The session goes on, unless `areImagesComplete`. */
@@ -94,24 +87,22 @@ export class DumpFailure extends Error {
 
 /**
  * Dumps a session once.
- * @throws DumpFailure; whatever `whileFrozen` threw; DeskPodError RUNTIME_MISSING without CRIU.
+ * @throws DumpFailure; whatever the work on the session threw; DeskPodError RUNTIME_MISSING without CRIU.
  */
 export async function criuDump(programs: Programs, options: DumpOptions): Promise<DumpStats> {
-  const { rootPid, mergedDir, imagesDir, workDir, leaveRunning, whileDumping, whileFrozen } = options;
+  const { rootPid, mergedDir, imagesDir, workDir, leaveRunning } = options;
   const logFile = `${workDir}/dump.log`;
   await rm(logFile, { force: true });
   await rm(`${workDir}/stats-dump`, { force: true });
-  const hook = await openFreezeHook(workDir, whileFrozen);
+  const hook = await openFreezeHook(workDir, options);
   try {
-    const dumping = criu(programs, `${workDir}/dump.out`, [
+    await criu(programs, `${workDir}/dump.out`, [
       'dump',
       ...['--tree', `${rootPid}`, '--images-dir', imagesDir, '--work-dir', workDir, '--log-file', logFile],
       ...['--root', mergedDir, '--network-lock', 'skip', ...SHARED_FLAGS, ...hook.criuArgs],
       ...(leaveRunning ? ['--leave-running'] : []),
       ...STOP_TIMEOUT,
     ]);
-    whileDumping?.();
-    await dumping;
   } catch (error) {
     if (error instanceof OutputError && error.process.signal !== undefined) await endStrayDump(imagesDir);
     if (hook.failure() !== undefined) throw hook.failure();

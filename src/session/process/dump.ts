@@ -10,28 +10,24 @@ import { describeObstacle, describeProcess, type Obstacle } from '../preflight/o
 import { OBSTACLE_KINDS } from '../preflight/obstacle-kinds.ts';
 import { findObstacles, findUnrestorable, identifyTask } from '../preflight/preflight.ts';
 import { criuDump, DumpFailure, emptyImages } from './criu.ts';
+import type { FrozenWork } from './freeze-hook.ts';
 
 /** How long a dump is tried again, from its first failure, while something that passes is in the way. */
 const DUMP_RETRY_MS = 2000;
 const DUMP_RETRY_PAUSE_MS = 40;
 
-/** Where a checkpoint goes, and what is done at its instant. */
-export interface CheckpointOptions {
+/**
+ * Where a checkpoint goes, and what is done at its instant; again if the dump has to be tried again. When the signal of that work
+ * aborts, the session goes on, and what is read of it is of that instant no more.
+ */
+export interface CheckpointOptions extends FrozenWork {
   /** An empty folder; on a tmpfs, as the session stands still while it is written. */
   readonly imagesDir: string;
-  /** Called when CRIU has begun, for work that is to be done beside it; again if the dump has to be tried again. */
-  readonly whileDumping?: () => void;
-  /**
-   * Runs when the images are complete and the session still stands still: files and memory are of one instant. Runs
-   * again if the dump has to be tried again. Its signal aborts if the dump fails meanwhile: the session then goes on,
-   * and what `whileFrozen` reads is of that instant no more.
-   */
-  readonly whileFrozen?: (signal: AbortSignal) => Promise<void>;
 }
 
 /** What a checkpoint took. */
 export interface CheckpointFigures {
-  /** How long the session stood still, `whileFrozen` included. */
+  /** How long the session stood still, the work on it included. */
   readonly pauseMs: number;
   readonly imageBytes: number;
   /** From the first attempt to the end of CRIU. */
@@ -54,11 +50,11 @@ export interface DumpedSession {
  * @param leaveRunning false ends the session when its images are written.
  * @param startedAtMs when the checkpoint began, by performance.now().
  * @throws DeskPodError SUSPEND_FAILED, with `obstacles` in its details, if the session goes on; SESSION_LOST if it ended;
- * whatever `whileFrozen` threw
+ * whatever the work on the session threw
  */
 export async function dumpWithRetries(
   session: DumpedSession,
-  { imagesDir, whileDumping = () => undefined, whileFrozen = async () => undefined }: CheckpointOptions,
+  { imagesDir, ...work }: CheckpointOptions,
   leaveRunning: boolean,
   startedAtMs: number,
 ): Promise<CheckpointFigures> {
@@ -69,7 +65,7 @@ export async function dumpWithRetries(
   let failedAtMs: number | undefined;
   for (let attemptCount = 1; ; attemptCount++) {
     try {
-      const options = { rootPid, mergedDir, imagesDir, workDir, leaveRunning, whileDumping, whileFrozen };
+      const options = { rootPid, mergedDir, imagesDir, workDir, leaveRunning, ...work };
       const { pauseMs } = await criuDump(programs, options);
       const dumpMs = performance.now() - startedAtMs;
       return { pauseMs, imageBytes: await folderBytes(imagesDir), dumpMs, attemptCount };

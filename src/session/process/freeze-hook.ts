@@ -1,4 +1,5 @@
-// What happens while a session stands still: CRIU calls out when its images are complete, and waits for an answer.
+// What happens while a session stands still: CRIU calls out when all of it has stopped, and again when its images are complete,
+// for which it waits for an answer.
 import { closeSync, constants, existsSync, open, openSync, writeSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
@@ -10,29 +11,41 @@ const openFile = promisify(open);
 /** If this process dies before CRIU calls, nobody answers: after this time the session goes on, not checkpointed. */
 const UNANSWERED_SECONDS = 120;
 
+/** What is done while a session stands still. The signal aborts when the dump is over: the session may run again then. */
+export interface FrozenWork {
+  /**
+   * Begins when every task has stopped, beside CRIU, which writes its images: files are of the instant of the memory from then
+   * on. If it fails, the session goes on.
+   */
+  readonly whileStopped?: (signal: AbortSignal) => Promise<void>;
+  /** Begins when the images are complete and what began before has ended. If it fails, the session goes on. */
+  readonly whileFrozen?: (signal: AbortSignal) => Promise<void>;
+}
+
 /** The hook of one dump. */
 export interface FreezeHook {
   /** Arguments for `criu dump`. */
   readonly criuArgs: readonly string[];
   /** True once CRIU had written every image, with every task of the session still frozen. */
   readonly isReached: () => boolean;
-  /** What `whileFrozen` threw, if it did: CRIU then let the session go on and failed. */
+  /** What the work threw, if it did: CRIU then let the session go on and failed. */
   readonly failure: () => unknown;
-  /** Aborts `whileFrozen` if it still runs, and waits until it has ended. */
+  /** Aborts the work if it still goes on, and waits until it has ended. */
   close(): Promise<void>;
 }
 
 /**
- * Prepares the hook: when CRIU calls, `whileFrozen` runs, and CRIU goes on when it has settled. Called between the
- * images and the thaw, whether the session is then ended or goes on.
+ * Prepares the hook: when CRIU calls, the work is done, and between the images and the thaw CRIU waits until it has settled,
+ * whether the session is then ended or goes on.
  * @param dir a folder for two pipes, which are gone after {@link FreezeHook.close}.
  */
 export async function openFreezeHook(
   dir: string,
-  whileFrozen: (signal: AbortSignal) => Promise<void>,
+  { whileStopped = async () => undefined, whileFrozen = async () => undefined }: FrozenWork,
 ): Promise<FreezeHook> {
   const over = new AbortController();
-  let work: Promise<unknown> = Promise.resolve();
+  let stopped: Promise<void> | undefined;
+  let answered: Promise<unknown> = Promise.resolve();
 
   const { callPath, answerPath, scriptPath } = pathsIn(dir);
   const removeAll = async (): Promise<void> => {
@@ -49,15 +62,25 @@ export async function openFreezeHook(
   const answer = new Socket({ fd: answerFd, readable: false });
   let isReached = false;
   let failure: unknown;
-  call.once('data', () => {
+  let called = '';
+  call.on('data', (bytes) => {
+    called += bytes;
+    if (stopped === undefined && called !== '') {
+      stopped = whileStopped(over.signal);
+      // whoever waits for the answer is told
+      stopped.catch(() => undefined);
+    }
+    if (isReached || !called.includes('frozen\n')) return;
     isReached = true;
-    work = whileFrozen(over.signal).then(
-      () => answer.write('ok\n'),
-      (error: unknown) => {
-        failure = error ?? new Error('the work on the frozen session failed');
-        answer.write('no\n');
-      },
-    );
+    answered = Promise.resolve(stopped)
+      .then(() => whileFrozen(over.signal))
+      .then(
+        () => answer.write('ok\n'),
+        (error: unknown) => {
+          failure = error ?? new Error('the work on the frozen session failed');
+          answer.write('no\n');
+        },
+      );
   });
   await writeFile(scriptPath, hookScript(callPath, answerPath), { mode: 0o700 });
   return {
@@ -67,7 +90,7 @@ export async function openFreezeHook(
     close: async () => {
       // CRIU has ended: if the work goes on, the session does too, and what it would still read is of another instant.
       over.abort();
-      await work;
+      await Promise.allSettled([stopped, answered]);
       call.destroy();
       answer.destroy();
       await removeAll();
@@ -110,13 +133,18 @@ function pathsIn(dir: string): { callPath: string; answerPath: string; scriptPat
   };
 }
 
-/** The answer's pipe is opened first: the call then always finds this process waiting for its answer. */
+/**
+ * CRIU calls for its network when every task has stopped; for that it waits for nobody, and a pipe that is open for both directions
+ * needs no reader. For the answer its pipe is opened first: the call then always finds this process waiting for it.
+ */
 function hookScript(callPath: string, answerPath: string): string {
   const wait = 'exec 4<"$2"; echo frozen >"$1"; read answer <&4; [ "$answer" = ok ]';
   return [
     '#!/bin/sh',
-    '[ "$CRTOOLS_SCRIPT_ACTION" = post-dump ] || exit 0',
-    `exec timeout ${UNANSWERED_SECONDS} sh -c ${quote(wait)} sh ${quote(callPath)} ${quote(answerPath)}`,
+    'case $CRTOOLS_SCRIPT_ACTION in',
+    `network-lock) echo stopped 1<>${quote(callPath)} ;;`,
+    `post-dump) exec timeout ${UNANSWERED_SECONDS} sh -c ${quote(wait)} sh ${quote(callPath)} ${quote(answerPath)} ;;`,
+    'esac',
     '',
   ].join('\n');
 }

@@ -1,6 +1,5 @@
 // Capture of one file: its content and what the manifest says about it, of the same instant if at all possible.
 import type { ManifestEntry } from '../../core/manifest.ts';
-import type { FileSource } from '../workers/messages.ts';
 import { joinPath } from './byte-path.ts';
 import type { ContentWriter } from './capture.ts';
 import { examine, type ScannedEntry, type ScannedInode } from './scanner.ts';
@@ -29,10 +28,9 @@ export async function captureFile(
   writer: ContentWriter,
   inTurn: <T>(read: () => Promise<T>) => Promise<T>,
 ): Promise<CapturedFile | undefined> {
-  const { readFile } = writer;
-  if (readFile === undefined || scanned.inode.mayBeSparse)
+  if (writer.readFile === undefined || scanned.inode.mayBeSparse)
     return inTurn(() => captureHere(root, scanned, writer, READ_ATTEMPTS));
-  const captured = await captureUnchanged(root, scanned, readFile);
+  const captured = await captureUnchanged(root, scanned, writer);
   // a long file may have been read to its end before it turned out to have changed
   return captured ?? inTurn(() => captureHere(root, scanned, writer, READ_ATTEMPTS - 1));
 }
@@ -44,10 +42,10 @@ export async function captureFile(
 async function captureUnchanged(
   root: Uint8Array,
   { entry, inode }: ScannedEntry,
-  readFile: (source: FileSource) => Promise<Uint8Array[] | undefined>,
+  writer: ContentWriter,
 ): Promise<CapturedFile | undefined> {
   const { stamp, sizeBytes } = inode;
-  const chunkIds = await readFile({ place: joinPath(root, entry.path), stamp, sizeBytes });
+  const chunkIds = await writer.readFile?.({ place: joinPath(root, entry.path), stamp, sizeBytes });
   return chunkIds === undefined ? undefined : { entry: { ...entry, chunkIds }, inode, stamp };
 }
 

@@ -52,7 +52,7 @@ export async function captureInto(
 }
 
 /** What a capture hands its bytes to: they go into the repository's packs of one `kind`, manifests into their own. */
-export function writerInto(content: Content, kind: ContentKind): ContentWriter {
+export function writerInto(content: Content, kind: ContentKind): Required<ContentWriter> {
   let newBytes = 0;
   return {
     writeFile: async (pieces) => {
