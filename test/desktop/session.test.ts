@@ -97,6 +97,21 @@ describe('the session of a desktop pod', () => {
     assert.equal(await lab.shell('cat ~/file'), 'kept');
   });
 
+  it('keeps what a program holds open under a name that is gone, while it has another', async () => {
+    await lab.start();
+    const program =
+      'echo held >held; exec 3<held; ln held other; rm held; touch ready; until [ -e go ]; do sleep 0.05; done; cat <&3 >got';
+    await lab.shell(
+      `setsid sh -c '${program}' </dev/null >/dev/null 2>&1 & until [ -e ready ]; do sleep 0.05; done`,
+    );
+    await lab.program.answer(['suspend', ...lab.at()]);
+    await lab.start();
+    assert.equal(
+      await lab.shell('touch go; until [ -s got ]; do sleep 0.05; done; cat got; ls'),
+      'held\ngo\ngot\nother\nready',
+    );
+  });
+
   it('says whether a suspend would succeed, and which program and window is in the way', async () => {
     await lab.start();
     assert.deepEqual((await lab.status()).suspend, { wouldSucceed: true, obstacles: [] });

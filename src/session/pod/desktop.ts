@@ -180,7 +180,7 @@ export class Desktop {
       let files: CapturedTree | undefined;
       const { pauseMs, warnings } = await checkpointSession(session, {
         imagesDir,
-        whileStopped: async (signal) => {
+        whileFrozen: async (signal) => {
           files = await this.root.capture(onProgress, { rootPid, signal });
         },
       });

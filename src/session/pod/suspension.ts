@@ -158,9 +158,22 @@ export class Suspension {
     const { content } = this.#opened.pod;
     const writer = new ImagesAhead(writerInto(content, 'images'));
     let isComplete = dump === undefined;
-    void dump?.complete.promise.then(() => {
+    const complete = Promise.resolve(dump?.complete.promise).then(() => {
       isComplete = true;
     });
+    /** CRIU gives a deleted file that is still open a name again: the layer's files are all there with the images. */
+    const storeFiles = async (): Promise<CapturedTree> => {
+      await Promise.race([complete, aborted(signal)]);
+      signal.throwIfAborted();
+      const [files, flushed] = await Promise.allSettled([
+        this.#root.capture(onProgress, { signal }),
+        // The layer is resumed on as it is only if it lies on the drive before it is called at rest.
+        flushDevice(this.#opened.vault.dir),
+      ]);
+      if (files.status === 'rejected') throw files.reason;
+      if (flushed.status === 'rejected') throw flushed.reason;
+      return files.value;
+    };
     const storeImages = async (): Promise<CapturedTree> => {
       const { imagesDir } = this.#staging;
       await writer.follow(imagesDir, () => isComplete || signal.aborted);
@@ -174,15 +187,9 @@ export class Suspension {
       if (dump !== undefined) await roomBeside(dump, signal);
       signal.throwIfAborted();
       onProgress({ step: 'storing the checkpoint' });
-      const [files, images, flushed] = await Promise.allSettled([
-        this.#root.capture(onProgress, { signal }),
-        storeImages(),
-        // The layer is resumed on as it is only if it lies on the drive before it is called at rest.
-        flushDevice(this.#opened.vault.dir),
-      ]);
+      const [files, images] = await Promise.allSettled([storeFiles(), storeImages()]);
       if (files.status === 'rejected') throw files.reason;
       if (images.status === 'rejected') throw images.reason;
-      if (flushed.status === 'rejected') throw flushed.reason;
       return { files: files.value, images: images.value };
     };
     const parts = store();
@@ -251,10 +258,13 @@ export class Suspension {
 
 /** Waits until there is the memory to store beside what the dump takes, and beside its processes: until it is over at the latest. */
 async function roomBeside({ imageBytes, complete, ended }: EndingDump, signal: AbortSignal): Promise<void> {
-  const aborted = signal.aborted ? Promise.resolve() : once(signal, 'abort');
-  if ((await freeMemory()).freeBytes < STORING_BYTES + imageBytes)
-    await Promise.race([complete.promise, aborted]);
-  if ((await freeMemory()).freeBytes < STORING_BYTES) await Promise.race([ended, aborted]);
+  const isRoom = async (needBytes: number): Promise<boolean> => (await freeMemory()).freeBytes >= needBytes;
+  if (!(await isRoom(STORING_BYTES + imageBytes))) await Promise.race([complete.promise, aborted(signal)]);
+  if (!(await isRoom(STORING_BYTES))) await Promise.race([ended, aborted(signal)]);
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort');
 }
 
 function notForgotten(reason: unknown): string {

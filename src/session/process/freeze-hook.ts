@@ -3,6 +3,7 @@
 import { closeSync, constants, existsSync, open, openSync, writeSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
+import { setPriority } from 'node:os';
 import { promisify } from 'node:util';
 import { run } from '../../sync/process.ts';
 
@@ -13,14 +14,17 @@ const UNANSWERED_SECONDS = 120;
 
 /** What is done while a session stands still. The signal aborts when the dump is over: the session may run again then. */
 export interface FrozenWork {
-  /**
-   * Begins when every task has stopped, beside CRIU, which writes its images: files are of the instant of the memory from then
-   * on. If it fails, the session goes on.
-   */
+  /** Begins when every task has stopped, beside CRIU, which writes its images. If it fails, the session goes on. */
   readonly whileStopped?: (signal: AbortSignal) => Promise<void>;
-  /** Begins when the images are complete and what began before has ended. If it fails, the session goes on. */
+  /**
+   * Begins when the images are complete and what began before has ended. The files of the session are of the instant of its
+   * memory, with the names that CRIU gives to deleted files which are still open. If it fails, the session goes on.
+   */
   readonly whileFrozen?: (signal: AbortSignal) => Promise<void>;
 }
+
+/** As `nice` counts. */
+const CRIU_PRIORITY = -15;
 
 /** The hook of one dump. */
 export interface FreezeHook {
@@ -65,7 +69,8 @@ export async function openFreezeHook(
   let called = '';
   call.on('data', (bytes) => {
     called += bytes;
-    if (stopped === undefined && called !== '') {
+    if (stopped === undefined && called.includes('\n')) {
+      goFirst(Number(/^stopped (\d+)$/m.exec(called)?.[1]));
       stopped = whileStopped(over.signal);
       // whoever waits for the answer is told
       stopped.catch(() => undefined);
@@ -96,6 +101,16 @@ export async function openFreezeHook(
       await removeAll();
     },
   };
+}
+
+/** CRIU goes before whatever works beside it: the session stands still until it is done. */
+function goFirst(pid: number): void {
+  if (!Number.isInteger(pid)) return;
+  try {
+    setPriority(pid, CRIU_PRIORITY);
+  } catch {
+    // without the right to that it takes its turns, and somewhat longer
+  }
 }
 
 /** True while a hook is prepared in `dir`, or after whoever had prepared it was killed. */
@@ -142,7 +157,7 @@ function hookScript(callPath: string, answerPath: string): string {
   return [
     '#!/bin/sh',
     'case $CRTOOLS_SCRIPT_ACTION in',
-    `network-lock) echo stopped 1<>${quote(callPath)} ;;`,
+    `network-lock) echo "stopped $PPID" 1<>${quote(callPath)} ;;`,
     `post-dump) exec timeout ${UNANSWERED_SECONDS} sh -c ${quote(wait)} sh ${quote(callPath)} ${quote(answerPath)} ;;`,
     'esac',
     '',
