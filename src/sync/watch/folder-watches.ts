@@ -178,16 +178,21 @@ export class FolderWatches {
     if (this.#excluded.has(pathKey(path))) return;
     const key = pathKey(name);
     const isFolder = (mask & INOTIFY.isFolder) !== 0;
+    let isForgotten = false;
     if ((mask & NAMED) !== 0) {
       this.#mark(pathOf(folder), false);
       // whatever had this name has left, or lies elsewhere
       const former = folder.folders.get(key);
       if (former !== undefined) this.#leave(former);
-      this.#unmarkUnwatched(path);
+      const wasUnwatched = this.#unmarkUnwatched(path);
+      isForgotten = former !== undefined || wasUnwatched;
     }
     this.#mark(path, isFolder && (mask & COMES) !== 0);
-    if (!isFolder || (mask & GOES) !== 0 || folder.folders.has(key)) return;
+    // of two names that were exchanged, the second is told to go after what took it was told to come
+    const mayHaveCome = (mask & INOTIFY.movedFrom) !== 0 && (isFolder || isForgotten);
     // one that could not be watched so far may have become readable
+    const isThere = isFolder && (mask & GOES) === 0 && !folder.folders.has(key);
+    if (!mayHaveCome && !isThere) return;
     const added = this.#addOrFail(folder, name);
     if (added !== undefined) this.#mark(path, true);
   }
@@ -265,11 +270,13 @@ export class FolderWatches {
     return others.length === 0;
   }
 
-  #unmarkUnwatched(path: Buffer): void {
-    if (this.#unwatched.size === 0) return;
+  /** True if there was something to forget. */
+  #unmarkUnwatched(path: Buffer): boolean {
+    if (this.#unwatched.size === 0) return false;
     const [key, below] = [pathKey(path), `${pathKey(path)}/`];
-    for (const each of this.#unwatched)
-      if (each === key || each.startsWith(below)) this.#unwatched.delete(each);
+    const gone = [...this.#unwatched].filter((each) => each === key || each.startsWith(below));
+    for (const each of gone) this.#unwatched.delete(each);
+    return gone.length > 0;
   }
 
   #mark(path: Buffer, isWhole: boolean): void {

@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { firstValueFrom } from 'rxjs';
 import { setXattr } from '../../../src/sync/posix/xattr.ts';
 import { TreeWatch } from '../../../src/sync/watch/tree-watch.ts';
+import { exchange } from '../support/exchange.ts';
 import { makeTempFolder } from '../support/temp-folder.ts';
 
 describe('a watch on a tree', () => {
@@ -101,6 +102,27 @@ describe('a watch on a tree', () => {
     assert.deepEqual(await noticed(), ['', 'back/**']);
     appendFileSync(join(root, 'back', 'note'), 'x');
     assert.deepEqual(await noticed(), ['back/note']);
+  });
+
+  it('follows folders that exchange their names, with each other and with a file', async () => {
+    const change = (...names: readonly string[]): void => {
+      for (const name of names) appendFileSync(join(root, name), 'x');
+    };
+    mkdirSync(join(root, 'new'));
+    writeFileSync(join(root, 'new', 'entry'), 'text');
+    await noticed();
+    exchange(join(root, 'folder'), join(root, 'new'));
+    assert.deepEqual(await noticed(), ['', 'folder/**', 'new/**']);
+    change('folder/entry', 'new/note', 'new/below/more');
+    assert.deepEqual(await noticed(), ['folder/entry', 'new/below', 'new/below/more', 'new/note']);
+    exchange(join(root, 'new'), join(root, 'file'));
+    assert.deepEqual(await noticed(), ['', 'file/**', 'new']);
+    change('file/note', 'new');
+    assert.deepEqual(await noticed(), ['file/note', 'new']);
+    exchange(join(root, 'new'), join(root, 'file'));
+    assert.deepEqual(await noticed(), ['', 'file', 'new/**']);
+    change('file', 'new/note');
+    assert.deepEqual(await noticed(), ['file', 'new/note']);
   });
 
   it('tells that the folder is another one, wherever it was renamed', async () => {

@@ -25,6 +25,7 @@ import { setXattr } from '../../../src/sync/posix/xattr.ts';
 import { WatchedTree } from '../../../src/sync/watch/watched-tree.ts';
 import { itAsRoot } from '../../as-root.ts';
 import { expectCode } from '../expect-code.ts';
+import { exchange } from '../support/exchange.ts';
 import { makeTempFolder } from '../support/temp-folder.ts';
 
 const PASSPHRASE = 'correct horse';
@@ -322,7 +323,7 @@ describe('a watched tree', () => {
 type Edit = readonly [kind: (typeof KINDS)[number], path: string, other: string];
 const KINDS = [
   ...['write', 'append', 'mkdir', 'remove', 'rename', 'link', 'symlink', 'fifo', 'chmod', 'touch', 'xattr'],
-  ...['rename', 'mkdir', 'write'],
+  ...['rename', 'mkdir', 'write', 'exchange'],
 ] as const;
 const names = fc.constantFrom('a', 'b', 'c', 'a-', 'file', 'n\u00e9', 'x\\y');
 const paths = fc.array(names, { minLength: 1, maxLength: 3 }).map((parts) => parts.join('/'));
@@ -337,6 +338,7 @@ function apply(dir: string, [kind, path, other]: Edit): void {
     else if (kind === 'mkdir') mkdirSync(place, { recursive: true });
     else if (kind === 'remove') rmSync(place, { recursive: true });
     else if (kind === 'rename') renameSync(place, target);
+    else if (kind === 'exchange') exchange(place, target);
     else if (kind === 'link') linkSync(place, target);
     else if (kind === 'symlink') symlinkSync(other, place);
     else if (kind === 'fifo') makeFifo(`${place}.fifo`, 0o600);
