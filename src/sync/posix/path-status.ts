@@ -1,5 +1,5 @@
 // What stands at a path, if anything does.
-import type { Stats } from 'node:fs';
+import { type BigIntStats, lstatSync, type Stats } from 'node:fs';
 import { lstat, stat } from 'node:fs/promises';
 
 /** With every symbolic link followed; undefined if nothing is there. @throws the system's errors, but for that */
@@ -25,6 +25,19 @@ export async function isNamed(path: string): Promise<boolean> {
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/**
+ * Of what has a path, of a symbolic link itself; undefined if nothing has, or if the system does not tell. Node's own
+ * `throwIfNoEntry` knows of lstat(2) only that a name is not there, and not that the folder above it has become a file.
+ */
+export function knownStats(path: Buffer): BigIntStats | undefined {
+  try {
+    return lstatSync(path, { bigint: true });
+  } catch (error) {
+    if (error instanceof Error && 'code' in error) return undefined;
     throw error;
   }
 }

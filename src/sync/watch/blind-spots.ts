@@ -1,9 +1,9 @@
 // Paths whose changes no watch on folders tells of: an inode's other names, and what something is mounted on.
-import { lstatSync } from 'node:fs';
 import type { DirtyPath } from '../../core/dirty-paths.ts';
 import { joinPath, pathKey } from '../files/byte-path.ts';
 import { RACY_MARGIN_MS } from '../files/file-index.ts';
 import type { ScannedEntry, ScannedInode } from '../files/scanner.ts';
+import { knownStats } from '../posix/path-status.ts';
 
 /** More are not looked at one by one: a scan of everything is hardly slower, and takes no memory. */
 const SPOTS_MAX = 100_000;
@@ -56,7 +56,8 @@ export class BlindSpots {
     const changed: Uint8Array[] = [];
     const links = new Set<string>();
     for (const { path, link, ino, ctimeNs, isRacy } of this.#spots.values()) {
-      const now = lstatSync(joinPath(this.#root, path), { bigint: true, throwIfNoEntry: false });
+      // what cannot be told has changed as well: whoever looks at it says why
+      const now = knownStats(joinPath(this.#root, path));
       if (!isRacy && now?.ino === ino && now.ctimeNs === ctimeNs) continue;
       if (link === undefined) changed.push(path);
       else links.add(link);

@@ -1,8 +1,9 @@
 // Files that programs hold: what is written to them through memory, no watch tells of, and often no time of the file.
-import { type BigIntStats, lstatSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 import { joinPath, pathKey } from '../files/byte-path.ts';
 import { RACY_MARGIN_MS } from '../files/file-index.ts';
 import { findOpenWriters } from '../posix/open-writers.ts';
+import { knownStats } from '../posix/path-status.ts';
 
 /** What is to be done about files that are held. */
 export interface HeldFiles {
@@ -56,7 +57,7 @@ export class HeldFileWatch {
   }
 
   #stats(path: Uint8Array): BigIntStats | undefined {
-    const stats = lstatSync(joinPath(Buffer.from(this.#root), path), { bigint: true, throwIfNoEntry: false });
+    const stats = knownStats(joinPath(Buffer.from(this.#root), path));
     return stats?.isFile() === true ? stats : undefined;
   }
 }

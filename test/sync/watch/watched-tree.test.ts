@@ -6,8 +6,10 @@ import { once } from 'node:events';
 import {
   appendFileSync,
   chmodSync,
+  closeSync,
   linkSync,
   mkdirSync,
+  openSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -168,6 +170,20 @@ describe('a watched tree', () => {
     await sealed();
     appendFileSync(join(temp.path, 'outside'), 'more');
     await assertPatched();
+  });
+
+  it('goes on when a file takes the place of a folder with a second name and a file that is open in it', async () => {
+    linkSync(join(dir, 'file'), join(dir, 'a', 'b', 'second'));
+    const held = openSync(join(dir, 'a', 'b', 'deep'), 'r+');
+    await sealed();
+    rmSync(join(dir, 'a', 'b'), { recursive: true });
+    writeFileSync(join(dir, 'a', 'b'), 'a file');
+    try {
+      await assertPatched();
+      await assertPatched();
+    } finally {
+      closeSync(held);
+    }
   });
 
   it('looks at everything when a file got a second name, as nothing tells which the first is', async () => {
