@@ -202,6 +202,25 @@ describe('restoring by path', () => {
     assert.deepEqual(listTree(target), listTree(source));
   });
 
+  it('sees such a change in a file with several names, too, and makes that anew under all that are meant', async () => {
+    plant();
+    const pod = await capture();
+    await restore(pod);
+    const conf = join(target, 'etc', 'conf');
+    linkSync(conf, join(folder.path, 'outside'));
+    const { mtimeNs } = statSync(conf, { bigint: true });
+    writeFileSync(conf, 'CONF');
+    setMtimeNs(conf, mtimeNs);
+    assert.equal((await restore(pod, { mayOverwrite: true })).writtenBytes, 0);
+    const thorough = await restore(pod, { mayOverwrite: true, isVerified: true });
+    assert.deepEqual([thorough.writtenBytes, thorough.verifiedFiles], [4, 5]);
+    assert.deepEqual(listTree(target), listTree(source));
+    assert.equal(readFileSync(join(folder.path, 'outside'), 'utf8'), 'CONF');
+    pod.readChunks = 0;
+    assert.equal((await restore(pod, { mayOverwrite: true, isVerified: true })).writtenBytes, 0);
+    assert.equal(pod.readChunks, 0);
+  });
+
   it('goes on where it was interrupted, wherever that was', async () => {
     plant();
     writeFileSync(join(source, 'sparse'), 'start');

@@ -1,11 +1,13 @@
 // The walk of a restore: makes one entry after the other, in the manifest's order.
 import { DeskPodError } from '../../core/errors.ts';
 import type { ManifestEntry } from '../../core/manifest.ts';
+import { isUnreadable } from '../storage-failure.ts';
 import { displayPath } from './byte-path.ts';
 import type { ContentReader } from './content-reader.ts';
 import type { EarlySync } from './early-sync.ts';
 import { ExistingFiles, type Verdict } from './restore-existing.ts';
 import { OpenFolders } from './restore-folders.ts';
+import { type ChunkProof, hasContent } from './restore-patch.ts';
 import type { RestoreOptions, RestoreResult } from './restore-request.ts';
 import { RestoreTally } from './restore-tally.ts';
 import { type RestoreTarget, writeFailure } from './restore-target.ts';
@@ -17,6 +19,8 @@ export class RestoreWalk {
   readonly #target: RestoreTarget;
   readonly #signal: AbortSignal | undefined;
   readonly #existing: ExistingFiles | undefined;
+  /** With it, files are compared byte by byte. */
+  readonly #thoroughProof: ChunkProof | undefined;
   readonly #standing: StandingFiles | undefined;
   readonly #folders: OpenFolders;
   readonly #tally: RestoreTally;
@@ -27,6 +31,7 @@ export class RestoreWalk {
   constructor(target: RestoreTarget, reader: ContentReader, sync: EarlySync, options: RestoreOptions) {
     const { existing, standing, signal } = options;
     this.#target = target;
+    this.#thoroughProof = existing?.isThorough === true ? existing.proof : undefined;
     this.#standing = standing;
     this.#signal = signal;
     this.#folders = new OpenFolders(target);
@@ -102,7 +107,9 @@ export class RestoreWalk {
   /** Begins a file; it is filled while the next entries are made. */
   async #addFile(entry: ManifestEntry): Promise<void> {
     await this.#writing.room(entry.sizeBytes);
-    const verdict = this.#judge(entry);
+    const judged = this.#judge(entry);
+    // a file with several names is not written to: one that only seemed the same is made anew, before those are linked to it
+    const verdict = judged === 'leave' && !(await this.#isProven(entry)) ? 'replace' : judged;
     if (verdict !== 'leave' && verdict !== 'describe') {
       const standing = verdict === 'make' ? this.#standing?.find(entry) : undefined;
       const named = this.#writing.begin(entry, verdict, standing);
@@ -113,6 +120,17 @@ export class RestoreWalk {
     if (verdict === 'describe') this.#target.describe(entry);
     this.#existing?.count(verdict);
     this.#tally.addContent(entry.sizeBytes);
+  }
+
+  /** True if a file that seems to be the same is, as far as that was asked for. */
+  async #isProven(entry: ManifestEntry): Promise<boolean> {
+    if (this.#thoroughProof === undefined) return true;
+    try {
+      return await hasContent(this.#target.place(entry.path), entry, this.#thoroughProof);
+    } catch (error) {
+      if (isUnreadable(error)) return false;
+      throw writeFailure(entry.path, error);
+    }
   }
 
   /** What is neither file nor folder. False if it could not be made. */
