@@ -1,10 +1,11 @@
 // Homes in folders, here and behind a real sshd on loopback.
 import assert from 'node:assert/strict';
-import { appendFileSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { isDeskPodError } from '../../src/core/errors.ts';
 import { parseHomeUrl } from '../../src/sync/home/home-url.ts';
 import { openRsyncHome } from '../../src/sync/home/rsync-home.ts';
+import { makeFifo } from '../../src/sync/posix/nodes.ts';
 import { descendants, describeHome, POD, writeObject } from './support/home-contract.ts';
 import { killAll } from './support/kill-all.ts';
 import { type LoopbackSshd, startSshd, unusedPort } from './support/loopback-sshd.ts';
@@ -76,6 +77,33 @@ describe('a home in a folder', () => {
     const broken = objects[1] ?? '';
     appendFileSync(join(folder, 'pods', POD, broken), 'rot');
     assert.deepEqual(await home.verifyObjects(POD), { checkedObjects: 3, damaged: [broken] });
+  });
+
+  it('waits for no pipe and follows no link in the place of an object: they are damaged, and replaced', async () => {
+    const home = openRsyncHome(folder);
+    await home.initialise();
+    const objects = ['a', 'b', 'c'].map((text) => writeObject(repository, Buffer.from(text)));
+    await home.push(repository, POD, objects);
+    const [piped = '', led = ''] = objects;
+    const placeOf = (object: string): string => join(folder, 'pods', POD, object);
+    for (const object of [piped, led]) rmSync(placeOf(object));
+    makeFifo(placeOf(piped), 0o600);
+    symlinkSync(join(temp.path, 'nowhere'), placeOf(led));
+    const found = await home.verifyObjects(POD);
+    assert.deepEqual([found?.checkedObjects, found?.damaged.toSorted()], [3, [piped, led].sort()]);
+    await home.replace(repository, POD, [piped, led]);
+    assert.deepEqual(await home.verifyObjects(POD), { checkedObjects: 3, damaged: [] });
+  });
+
+  it('counts nothing that is taken away while it is hashed', async () => {
+    const home = openRsyncHome(folder);
+    await home.initialise();
+    const objects = ['a', 'b', 'c'].map((text) => writeObject(repository, Buffer.from(text))).sort();
+    await home.push(repository, POD, objects);
+    const onProgress = ({ doneFiles }: { readonly doneFiles?: number }): void => {
+      if (doneFiles === 1) rmSync(join(folder, 'pods', POD, objects[2] ?? ''));
+    };
+    assert.deepEqual(await home.verifyObjects(POD, { onProgress }), { checkedObjects: 2, damaged: [] });
   });
 
   it('is cleared of what a killed rsync left beside the objects that are sent again', async () => {

@@ -1,5 +1,6 @@
 // The folder of one pod at home, as a prune sees it: files by their paths there, what was put aside, and no key.
 import { createHash } from 'node:crypto';
+import type { Stats } from 'node:fs';
 import { lstat, mkdir, readdir, readFile, rename, rm, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DeskPodError } from '../../core/errors.ts';
@@ -117,14 +118,24 @@ async function listBelow(dir: string, kinds: readonly string[]): Promise<HomeFil
   const walk = async (folder: string, depth: number): Promise<void> => {
     for (const name of await namesIn(join(dir, folder))) {
       const path = `${folder}/${name}`;
-      const stats = await lstat(join(dir, path));
-      if (stats.isDirectory() && depth > 0) await walk(path, depth - 1);
-      if (!stats.isFile() || hashOfObjectPath(path) === undefined) continue;
+      const stats = await statsUnlessGone(join(dir, path));
+      if (stats?.isDirectory() === true && depth > 0) await walk(path, depth - 1);
+      if (stats?.isFile() !== true || hashOfObjectPath(path) === undefined) continue;
       found.push({ path, sizeBytes: stats.size, atMs: stats.mtimeMs });
     }
   };
   for (const kind of kinds) await walk(kind, 1);
   return found.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** What a sync is still writing has another name a moment later. */
+async function statsUnlessGone(path: string): Promise<Stats | undefined> {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return undefined;
+    throw error;
+  }
 }
 
 async function namesIn(dir: string): Promise<string[]> {
