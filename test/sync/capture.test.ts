@@ -8,6 +8,7 @@ import {
   mkdirSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   utimesSync,
@@ -93,6 +94,15 @@ describe('a capture', () => {
       [1, 1],
       [1, 0],
     ]);
+  });
+
+  it('has the latest time that a manifest can say of what is later', async () => {
+    const latestNs = 2n ** 63n - 1n;
+    writeFileSync(join(source, 'file'), 'text');
+    utimesSync(join(source, 'file'), 0, 10_000_000_000);
+    const { mtimeNs } = statSync(join(source, 'file'), { bigint: true });
+    const file = (await entriesOf()).find(({ kind }) => kind === 'file');
+    assert.equal(file?.mtimeNs, mtimeNs > latestNs ? latestNs : mtimeNs);
   });
 
   it('goes round no loop of symlinks', async () => {

@@ -27,6 +27,8 @@ const DEV_AT = 136;
 const STATX_BYTES = 256;
 const TIME_BYTES = 12;
 const NANOSECONDS = 1_000_000_000n;
+const EARLIEST_NS = -(2n ** 63n);
+const LATEST_NS = 2n ** 63n - 1n;
 const NO_PATH = Buffer.of(0);
 
 /** The length of a stamp in bytes: device (8), inode (8), length (8), modification and change time (12 each). */
@@ -124,8 +126,11 @@ export class Stamp {
     return Number(this.#view.getBigUint64(16, true));
   }
 
+  /** As a manifest can say it: of a time before 1677 or after 2262 the nearest that is not. */
   get mtimeNs(): bigint {
-    return this.#view.getBigInt64(24, true) * NANOSECONDS + BigInt(this.#view.getUint32(32, true));
+    const ns = this.#view.getBigInt64(24, true) * NANOSECONDS + BigInt(this.#view.getUint32(32, true));
+    if (BigInt.asIntN(64, ns) === ns) return ns;
+    return ns < 0n ? EARLIEST_NS : LATEST_NS;
   }
 
   get ctimeNs(): bigint {
