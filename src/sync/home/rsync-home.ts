@@ -31,6 +31,10 @@ const FOLDERS_ONLY = ['--include=/*/', '--exclude=/*'] as const;
 /** What lies in a repository besides its objects. */
 const NO_OBJECTS = ['--exclude=/head', '--exclude=/tmp', '--exclude=.*'] as const;
 
+/** Far more than a marker or a head ever has: a file can claim any length. rsync names what it leaves out. */
+const SMALL_ONLY = ['--max-size=65536', '--info=skip1'] as const;
+const NO_BYTES = new Uint8Array(0);
+
 const NOTHING_SENT: PushReport = { sentObjects: 0, sentBytes: 0, wireBytes: 0 };
 
 /** How a home is reached. */
@@ -357,22 +361,26 @@ class RsyncHome implements Home {
     );
   }
 
-  /** The bytes of small files at home, those that are there. HOME_NOT_FOUND if the marker is not among them. */
+  /**
+   * The bytes of small files at home, those that are there; none of one that is too long to be what it should be.
+   * HOME_NOT_FOUND if the marker is not among them.
+   */
   async #fetch(files: readonly string[]): Promise<Map<string, Uint8Array>> {
     return withScratchFolder(async (folder) => {
       let failure: unknown;
+      const found = new Map<string, Uint8Array>();
       try {
         const reading = this.#rsync.reading('', [this.#layout.marker, ...files]);
-        await this.#rsync.run({
-          args: ['--ignore-missing-args', reading.place, `${folder}/`],
+        const said = await this.#rsync.run({
+          args: ['--ignore-missing-args', ...SMALL_ONLY, reading.place, `${folder}/`],
           files: reading.files,
           into: folder,
         });
+        for (const [, file = ''] of said.matchAll(/^(.+) is over max-size$/gm)) found.set(file, NO_BYTES);
       } catch (error) {
         if (!isDeskPodError(error, 'HOME_NOT_FOUND')) throw error;
         failure = error; // there is nothing at all
       }
-      const found = new Map<string, Uint8Array>();
       for (const file of [this.#layout.marker, ...files]) {
         const stats = lstatSync(join(folder, file), { throwIfNoEntry: false });
         if (stats?.isFile() === true) found.set(file, readFileSync(join(folder, file)));

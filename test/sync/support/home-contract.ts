@@ -167,6 +167,15 @@ export function describeHome(
       assert.deepEqual(await home.list(POD, [objects[0] ?? '', lacking]), new Map([[objects[0], 3]]));
     });
 
+    it('is not asked for the bytes of a head that claims to be as long as no head is', async () => {
+      await home.initialise();
+      await home.push(repository, POD, [writeKeyring(repository)]);
+      await home.writeHead(POD, headAt(1));
+      truncateSync(join(folder, podFolder, 'head'), 2 ** 40);
+      assert.deepEqual(await readHead(home), new Uint8Array(0));
+      assert.notEqual(await home.head(POD), undefined);
+    });
+
     it('is sent nothing but the objects that are named, and no head before its time', async () => {
       await home.initialise();
       const [named = ''] = ['a', 'b'].map((text) => writeObject(repository, Buffer.from(text)));
