@@ -2,11 +2,15 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { isDeskPodError } from '../../src/core/errors.ts';
+import { ManifestEncoder } from '../../src/core/manifest.ts';
+import { readManifest } from '../../src/sync/browse/manifest-stream.ts';
 import { captureTree } from '../../src/sync/files/capture.ts';
 import { restoreTree } from '../../src/sync/files/restore.ts';
 import { setMtimeNs } from '../../src/sync/posix/times.ts';
+import { readXattrs } from '../../src/sync/posix/xattr.ts';
 import { buildTree, generatedTrees } from './support/generated-tree.ts';
 import { MemoryContent } from './support/memory-content.ts';
 import { makeTempFolder } from './support/temp-folder.ts';
@@ -41,6 +45,24 @@ describe('a restored tree', () => {
       }),
       { numRuns: 40 },
     );
+  });
+
+  it('lacks an attribute that is too long for its file system, and says so', async () => {
+    const [source, target] = [join(folder.path, 'source'), join(folder.path, 'target')];
+    mkdirSync(source);
+    writeFileSync(join(source, 'file'), 'text');
+    const encoder = new ManifestEncoder();
+    const pieces = [encoder.start()];
+    const long = { name: Buffer.from('user.long'), value: Buffer.alloc(60_000, 'long') };
+    for await (const entries of readManifest(content, (await captureTree(source, content)).root))
+      for (const entry of entries)
+        pieces.push(encoder.entry(entry.kind === 'file' ? { ...entry, xattrs: [long] } : entry));
+    pieces.push(encoder.end());
+    const root = await content.writeRoot(Readable.from(pieces));
+    const { notRestored } = await restoreTree(root, content, target);
+    assert.equal(readFileSync(join(target, 'file'), 'utf8'), 'text');
+    const heldCount = readXattrs(join(target, 'file')).length;
+    assert.deepEqual([notRestored.xattrs, notRestored.examples.length], heldCount > 0 ? [0, 0] : [1, 1]);
   });
 
   it('has the holes of a sparse file', async () => {

@@ -9,6 +9,7 @@ import {
   openSync,
   rmdirSync,
   rmSync,
+  statfsSync,
   symlinkSync,
 } from 'node:fs';
 import { equalBytes } from '../../core/bytes.ts';
@@ -17,7 +18,7 @@ import type { EntryKind, ManifestEntry } from '../../core/manifest.ts';
 import { makeDevice, makeFifo, makeSocket } from '../posix/nodes.ts';
 import { setMtimeNs } from '../posix/times.ts';
 import { readXattrs, removeXattr, setXattr } from '../posix/xattr.ts';
-import { storageError, systemCodeOf } from '../storage-failure.ts';
+import { isFull, storageError, systemCodeOf } from '../storage-failure.ts';
 import { displayPath, joinPath, pathBytes, pathKey } from './byte-path.ts';
 
 /** What a user without root's rights, or a file system without the feature, could not be given back. */
@@ -37,6 +38,10 @@ const EXAMPLES = 10;
 const SPECIAL_BITS = 0o7000;
 /** It has as many names as a file system gives one, lies on another, or may not be changed. */
 const UNLINKABLE = new Set(['EMLINK', 'EXDEV', 'EPERM']);
+/** What a file system says of an attribute that it could hold of no file. */
+const TOO_LONG = new Set(['E2BIG', 'ERANGE']);
+/** Where so much is free, there is space for an attribute. */
+const SPARE_BYTES = 1024 * 1024;
 const NOT_PERMITTED = new Set(['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL']);
 
 /** Attributes that the restore takes away if the manifest lacks them: a folder's default ACL hands down such. */
@@ -48,7 +53,7 @@ const OWN_NAMESPACES = ['user.', 'trusted.', 'system.posix_acl_', 'security.capa
  * no path leads through a symlink.
  */
 export class RestoreTarget {
-  readonly #root: Uint8Array;
+  readonly #root: Buffer;
   readonly #mayReplace: boolean;
   readonly #keepsFolders: boolean;
   /** The folders that were made here, where nothing can stand in the way; true if what is made in one has no attributes. */
@@ -224,9 +229,18 @@ export class RestoreTarget {
       try {
         setXattr(place, name, value);
       } catch (error) {
-        this.#forgive(error, path, 'xattrs');
+        if (this.#isTooLongHere(error, value)) this.#note(path, 'xattrs');
+        else this.#forgive(error, path, 'xattrs');
       }
     }
+  }
+
+  /** Of an attribute that does not fit beside its inode, many file systems say that there is no space at all. */
+  #isTooLongHere(error: unknown, { length }: Uint8Array): boolean {
+    const code = systemCodeOf(error) ?? '';
+    if (!isFull(error)) return TOO_LONG.has(code);
+    const { bavail, bsize } = statfsSync(this.#root);
+    return code === 'ENOSPC' && bavail * bsize > length + SPARE_BYTES;
   }
 
   #setMode(place: Buffer, entry: ManifestEntry, isOwned: boolean): void {

@@ -83,6 +83,6 @@ export function describeLosses({ owners, modes, xattrs, devices, examples }: Not
   const parts = Object.entries(counts).flatMap(([what, count]) => (count > 0 ? [`${count} ${what}`] : []));
   if (parts.length === 0) return [];
   return [
-    `Not permitted without root, and left out: ${parts.join(', ')} (${examples.slice(0, 3).join(', ')}).`,
+    `Left out, as it takes root or another file system: ${parts.join(', ')} (${examples.slice(0, 3).join(', ')}).`,
   ];
 }
