@@ -1,7 +1,8 @@
-// Who can write to files of a tree without the kernel telling of it: programs that have them mapped, or still open.
+// Who can write to files of a tree without the kernel telling of it: programs that have them mapped or still open, and
+// loop devices.
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
-/** Files of a tree that some program of this host holds, as paths in the tree. */
+/** Files of a tree that some program or loop device of this host holds, as paths in the tree. */
 export interface OpenFiles {
   /** Mapped and written to in memory: what is written shows in no time of the file until the kernel stores it. */
   readonly mapped: readonly Buffer[];
@@ -26,6 +27,7 @@ export function findOpenWriters(root: string): OpenFiles {
     for (const path of mappedBy(pid, prefix)) mapped.set(path.toString('latin1'), path);
     for (const path of openedBy(pid, prefix)) open.set(path.toString('latin1'), path);
   }
+  for (const path of openedByLoops(prefix)) open.set(path.toString('latin1'), path);
   return { mapped: [...mapped.values()], open: [...open.values()] };
 }
 
@@ -67,6 +69,15 @@ function* openedBy(pid: string, prefix: Buffer): Generator<Buffer> {
     if (place?.[0] !== SLASH || !place.subarray(0, prefix.length).equals(prefix)) continue;
     const mode = unlessClosed(() => lstatSync(`${dir}/${fd}`).mode) ?? 0;
     if ((mode & WRITABLE_BIT) !== 0) yield place.subarray(prefix.length);
+  }
+}
+
+/** The kernel itself writes to the file of a loop device, which is open in no process. */
+function* openedByLoops(prefix: Buffer): Generator<Buffer> {
+  for (const name of unlessClosed(() => readdirSync('/sys/block')) ?? []) {
+    if (!name.startsWith('loop')) continue;
+    const line = unlessClosed(() => readFileSync(`/sys/block/${name}/loop/backing_file`));
+    if (line?.subarray(0, prefix.length).equals(prefix) === true) yield line.subarray(prefix.length, -1);
   }
 }
 

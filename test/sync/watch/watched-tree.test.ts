@@ -13,6 +13,7 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -210,6 +211,24 @@ describe('a watched tree', () => {
     writer.child.kill('SIGKILL');
     await once(writer.child, 'exit');
     await assertPatched();
+  });
+
+  itAsRoot('has what is written to the file system in an image file of it that is mounted', async () => {
+    const [image, drive] = [join(dir, 'image'), join(temp.path, 'drive')];
+    mkdirSync(drive);
+    writeFileSync(image, '');
+    truncateSync(image, 4 * 2 ** 20);
+    execFileSync('mkfs.ext2', ['-q', '-F', image]);
+    execFileSync('mount', ['-o', 'loop', image, drive]);
+    try {
+      await sealed();
+      await sealed();
+      writeFileSync(join(drive, 'file'), randomBytes(100_000));
+      execFileSync('sync', ['-f', drive]);
+      await assertPatched();
+    } finally {
+      execFileSync('umount', [drive]);
+    }
   });
 
   it('has what a program writes through memory also when everything has to be looked at', async () => {
