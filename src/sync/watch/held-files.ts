@@ -2,7 +2,7 @@
 import type { BigIntStats } from 'node:fs';
 import { joinPath, pathKey } from '../files/byte-path.ts';
 import { RACY_MARGIN_MS } from '../files/file-index.ts';
-import { findOpenWriters } from '../posix/open-writers.ts';
+import { findOpenWriters, type NamelessFile } from '../posix/open-writers.ts';
 import { knownStats } from '../posix/path-status.ts';
 
 /** What is to be done about files that are held. */
@@ -11,6 +11,8 @@ export interface HeldFiles {
   readonly dirty: readonly Uint8Array[];
   /** To be read again, whatever their times say. */
   readonly unsure: readonly Uint8Array[];
+  /** True if a file may have changed that has a name in the tree, and nothing tells which. */
+  readonly isNameless: boolean;
 }
 
 interface HeldFile {
@@ -26,6 +28,7 @@ export class HeldFileWatch {
   readonly #isExcluded: (path: Uint8Array) => boolean;
   #open = new Map<string, HeldFile>();
   #mapped = new Map<string, Uint8Array>();
+  #nameless = new Map<bigint, HeldFile>();
 
   constructor(root: string, isExcluded: (path: Uint8Array) => boolean) {
     this.#root = root;
@@ -39,13 +42,10 @@ export class HeldFileWatch {
     const open = new Map<string, HeldFile>();
     for (const path of found.open.filter((each) => !this.#isExcluded(each))) {
       const now = this.#stats(path);
-      if (now === undefined) continue; // a name that is gone: its file is in no manifest
+      if (now === undefined) continue; // a name that is gone
       const key = pathKey(path);
-      const former = this.#open.get(key);
-      const isSame = former?.ino === now.ino && former.ctimeNs === now.ctimeNs && !former.isRacy;
-      if (!isSame) dirty.push(path);
-      const newestNs = BigInt(Date.now() - RACY_MARGIN_MS) * 1_000_000n;
-      open.set(key, { ino: now.ino, ctimeNs: now.ctimeNs, isRacy: now.ctimeNs > newestNs });
+      if (!isSame(this.#open.get(key), now)) dirty.push(path);
+      open.set(key, heldNow(now));
     }
     this.#open = open;
     const mapped = new Map<string, Uint8Array>();
@@ -53,11 +53,35 @@ export class HeldFileWatch {
       if (!this.#isExcluded(path) && this.#stats(path) !== undefined) mapped.set(pathKey(path), path);
     const unsure = [...new Map([...this.#mapped, ...mapped]).values()];
     this.#mapped = mapped;
-    return { dirty, unsure };
+    return { dirty, unsure, isNameless: this.#lookAtNameless(found.nameless) };
+  }
+
+  /** Files without a name that is known: true if one is another than it was, or is let go and may have changed before. */
+  #lookAtNameless(found: readonly NamelessFile[]): boolean {
+    const former = this.#nameless;
+    const counted = found.filter(({ formerPlace }) => {
+      const prefix = Buffer.from(this.#root === '/' ? '/' : `${this.#root}/`);
+      const isBelow = formerPlace.subarray(0, prefix.length).equals(prefix);
+      return !isBelow || !this.#isExcluded(formerPlace.subarray(prefix.length));
+    });
+    this.#nameless = new Map(counted.map((file) => [file.ino, heldNow(file)]));
+    return (
+      counted.some((file) => !isSame(former.get(file.ino), file)) ||
+      [...former.keys()].some((ino) => !this.#nameless.has(ino))
+    );
   }
 
   #stats(path: Uint8Array): BigIntStats | undefined {
     const stats = knownStats(joinPath(Buffer.from(this.#root), path));
     return stats?.isFile() === true ? stats : undefined;
   }
+}
+
+function heldNow({ ino, ctimeNs }: Pick<HeldFile, 'ino' | 'ctimeNs'>): HeldFile {
+  const newestNs = BigInt(Date.now() - RACY_MARGIN_MS) * 1_000_000n;
+  return { ino, ctimeNs, isRacy: ctimeNs > newestNs };
+}
+
+function isSame(former: HeldFile | undefined, now: Pick<HeldFile, 'ino' | 'ctimeNs'>): boolean {
+  return former?.ino === now.ino && former.ctimeNs === now.ctimeNs && !former.isRacy;
 }

@@ -67,7 +67,7 @@ export class Hints {
     }
     for (const path of spots?.changed() ?? []) this.#dirty.mark(path);
     const causes = [...gaps, ...surroundings];
-    if (spots?.isTooMany) causes.push('links');
+    if (spots?.isTooMany || held.isNameless) causes.push('links');
     if (this.#isBlind) causes.push('missed');
     await this.doubt(causes);
   }

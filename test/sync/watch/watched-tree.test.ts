@@ -16,6 +16,7 @@ import {
   truncateSync,
   utimesSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -197,6 +198,24 @@ describe('a watched tree', () => {
     rmSync(join(dir, 'file'));
     assert.deepEqual(await sealed(), await scanned());
     assert.deepEqual(await gaps(), ['start', 'links']);
+  });
+
+  it('has what is written to an open file that got another name instead of the one it was opened by', async () => {
+    const held = openSync(join(dir, 'file'), 'r+');
+    try {
+      linkSync(join(dir, 'file'), join(dir, 'moved'));
+      rmSync(join(dir, 'file'));
+      await sealed();
+      writeSync(held, 'something else');
+      assert.deepEqual(await sealed(), await scanned());
+      writeSync(held, 'and more');
+    } finally {
+      closeSync(held);
+    }
+    assert.deepEqual(await sealed(), await scanned());
+    assert.deepEqual(await gaps(), ['start', 'links']);
+    await sealed();
+    assert.equal(watched.needsScan, false);
   });
 
   it('has what a program writes through memory, while it has the file mapped and afterwards', async () => {
