@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { measureDisplay } from './display/display.ts';
 import { measureEncodings } from './display/encodings.ts';
+import { measureKmod } from './kmod.ts';
 import { measureOverhead } from './overhead.ts';
 import { measureScale } from './scale.ts';
 import { measureSession } from './session.ts';
@@ -34,12 +35,13 @@ const MEASURES: Readonly<Record<string, (place: string, isJson: boolean) => Prom
   overhead: (place, isJson) => measureOverhead(place, { runs, isJson }),
   display: (place, isJson) => measureDisplay(place, { runs, seconds, isJson }),
   encodings: (place, isJson) => measureEncodings(place, { runs, seconds, isJson }),
+  kmod: (place, isJson) => measureKmod(place, { runs, isJson }),
   scale: (place, isJson) => measureScale(place, { files, revisions, isJson }),
 };
 const measure = Object.hasOwn(MEASURES, what ?? '') ? MEASURES[what ?? ''] : undefined;
 if (measure === undefined || !(runs >= 1) || !(revisions >= 0) || !(files >= 1) || !(seconds >= 5)) {
   console.error(
-    'usage: ops/bench sync|session|overhead|display|encodings|scale [--json] [--runs COUNT] [--revisions COUNT] [--files COUNT] [--seconds COUNT]',
+    'usage: ops/bench sync|session|overhead|display|encodings|kmod|scale [--json] [--runs COUNT] [--revisions COUNT] [--files COUNT] [--seconds COUNT]',
   );
   process.exit(2);
 }
