@@ -74,6 +74,17 @@ export interface DockState {
 /** Before it was seen. */
 export const UNSEEN: DockState = { step: 'gone' };
 
+/** From all of these it can be refused or fail: a link, for one, may be met last of all, when the note is left. */
+const UNDER_WAY = [
+  'noticed',
+  'identified',
+  'waiting',
+  'opened',
+  'checkpointing',
+  'syncing',
+  'verifying',
+] as const satisfies readonly DockStep[];
+
 /** The steps that each signal leads on from. Those that are not here leave a device as it is: they come too late. */
 const FROM: { readonly [S in DockSignal['type']]: readonly DockStep[] } = {
   notice: ['gone', 'safe', 'backed-up', 'refused', 'failed'],
@@ -86,12 +97,9 @@ const FROM: { readonly [S in DockSignal['type']]: readonly DockStep[] } = {
   // what home has already needs no sync
   keep: ['opened', 'syncing', 'verifying'],
   release: ['opened', 'syncing', 'verifying'],
-  refuse: ['noticed', 'identified', 'waiting', 'opened', 'syncing'],
-  fail: ['noticed', 'identified', 'waiting', 'opened', 'checkpointing', 'syncing', 'verifying'],
-  remove: [
-    ...(['noticed', 'identified', 'waiting', 'opened', 'checkpointing', 'syncing', 'verifying'] as const),
-    ...(['backed-up', 'safe', 'refused', 'failed'] as const),
-  ],
+  refuse: UNDER_WAY,
+  fail: UNDER_WAY,
+  remove: [...UNDER_WAY, 'backed-up', 'safe', 'refused', 'failed'],
 };
 
 /** Steps in which home writes on the device, or reads what must stay there until it is done. */

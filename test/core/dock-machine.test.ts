@@ -88,13 +88,15 @@ describe('a device that meets its home', () => {
       assert.equal(nextDockState(state, { type: 'release', result: RESULT }), state, state.step);
   });
 
-  it('can be taken away and can fail at each step, and says in which it was interrupted', () => {
+  it('can be taken away, can fail and can be refused at each step, and says in which it was interrupted', () => {
     for (const state of allStates()) {
       const gone = nextDockState(state, { type: 'remove' });
       assert.equal(gone.step, 'gone');
       const isAtWork = ['opened', 'checkpointing', 'syncing', 'verifying'].includes(state.step);
       if (state.step !== 'gone') assert.equal(gone.interrupted, isAtWork ? state.step : undefined);
-      if (isAtWork) assert.equal(nextDockState(state, { type: 'fail', problem: PROBLEM }).step, 'failed');
+      if (!isAtWork) continue;
+      assert.equal(nextDockState(state, { type: 'fail', problem: PROBLEM }).step, 'failed');
+      assert.equal(nextDockState(state, { type: 'refuse', problem: PROBLEM }).step, 'refused', state.step);
     }
   });
 
