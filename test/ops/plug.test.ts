@@ -72,8 +72,10 @@ describeAsRoot('a plugged drive', () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  function plug(offer: string, answer = ''): { status: number | null; stderr: string } {
-    writeFileSync(join(dir, 'conf'), `# OFFER=none of these\nOFFER=${offer}\n`);
+  /** @param offer what the settings say; undefined where there are none */
+  function plug(offer: string | undefined, answer = ''): { status: number | null; stderr: string } {
+    if (offer !== undefined)
+      writeFileSync(join(dir, 'conf'), `# OFFER=none of these\nOFFER=${offer} # as said\n`);
     writeFileSync(join(dir, 'answer'), `${answer}\n`);
     const env = {
       PATH: `${dir}:${process.env.PATH}`,
@@ -134,6 +136,26 @@ describeAsRoot('a plugged drive', () => {
       assert.ok(!existsSync(join(dir, 'opened')), offer);
     }
     assert.match(plug('perhaps').stderr, /expected OFFER=ask, open or off, got perhaps/);
+  });
+
+  it('is offered where no settings say otherwise, and never by those that say something else', () => {
+    assert.deepEqual(plug(undefined, 'open'), { status: 0, stderr: '' });
+    assert.ok(existsSync(join(dir, 'opened')));
+    rmSync(join(dir, 'opened'));
+    for (const offer of ['OFF', '"off"']) {
+      const { status, stderr } = plug(offer, 'open');
+      assert.equal(status, 1, offer);
+      assert.ok(stderr.includes(`expected OFFER=ask, open or off, got ${offer}`), stderr);
+      assert.ok(!existsSync(join(dir, 'opened')), offer);
+    }
+  });
+
+  it('is only named where whoever sits there cannot be asked', () => {
+    writeFileSync(join(dir, 'notify-send'), '#!/bin/sh\nexit 1\n');
+    const { status, stderr } = plug('ask');
+    assert.equal(status, 0);
+    assert.match(stderr, /nobody could not be asked, .*: "deskpod view --device \/dev\/\S+" opens the pod/);
+    assert.ok(!existsSync(join(dir, 'opened')));
   });
 
   it('is opened at once if that is wanted, and only named where nobody sits', () => {
