@@ -21,10 +21,10 @@ const DEPENDS = [
   ],
   ...['kmod', 'procps', 'init-system-helpers (>= 1.54~)'],
 ];
-/** What bases are built with, homes are reached by, and a person sees pods with. */
+/** What bases are built with, homes are reached by, and a person sees pods and hears of docks with. */
 const RECOMMENDS = [
   ...['mmdebstrap', 'debian-archive-keyring', 'ca-certificates', 'openssh-client'],
-  ...['chromium | firefox-esr | www-browser', 'xdg-utils', 'libnotify-bin', 'pkexec'],
+  ...['chromium | firefox-esr | www-browser', 'xdg-utils', 'libnotify-bin', 'libglib2.0-bin', 'pkexec'],
 ];
 const DESCRIPTION = `Linux desktop that lives on a portable drive
  DeskPod keeps files, applications and the running processes of a desktop on

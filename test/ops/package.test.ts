@@ -42,6 +42,9 @@ describe('the Debian package', function () {
       'kmod',
     ])
       assert.match(control, new RegExp(`^Depends: .*\\b${name}\\b`, 'm'));
+    // a dock tells of itself by gdbus, and a plugged drive by notify-send
+    for (const name of ['libglib2.0-bin', 'libnotify-bin'])
+      assert.match(control, new RegExp(`^Recommends: .*\\b${name}\\b`, 'm'));
     const page = gunzipSync(await readFile(join(tree, 'usr/share/man/man1/deskpod-home.1.gz'))).toString();
     assert.match(page, /deskpod home add/);
     for (const [place, words] of [
