@@ -14,7 +14,8 @@ const LONGEST_WAIT_MS = 30_000;
 const WRONG_KEY: ReadonlySet<string> = new Set(['PASSPHRASE_WRONG', 'KEYRING_NO_IDENTITY']);
 /** What helps, where something does that needs nothing but a yes. */
 const WAY_OUT: Readonly<Record<string, Way>> = { POD_IS_TWIN: 'promote', PROCESSOR_LACKING: 'fresh' };
-const DEFAULT_PATIENCE: Patience = { firstMs: 10 * 60_000, awayMs: 30_000 };
+/** Somebody has to open the link; a page that is loaded anew comes back before. */
+export const DEFAULT_PATIENCE: Patience = { firstMs: 10 * 60_000, awayMs: 30_000 };
 
 /** How long the door waits for a page. */
 export interface Patience {

@@ -3,6 +3,7 @@ import { DeskPodError } from '../../core/errors.ts';
 import type { RecoverySheet } from '../../core/recovery-sheet.ts';
 import type { PutQuestion } from '../../core/wizard-question.ts';
 import { describeFault, GoBack } from '../../core/wizard-walk.ts';
+import { DEFAULT_PATIENCE, type Patience } from '../door/door.ts';
 import type { Listener, PageService } from '../door/page-server.ts';
 import { isText, objectOf } from '../door/unlock-wish.ts';
 import type { WizardPort, WizardReport } from './restore-wizard.ts';
@@ -18,17 +19,14 @@ import type {
   WorkingLine,
 } from './wizard-line.ts';
 
-/** Somebody has to open the link. */
-const FIRST_PATIENCE_MS = 10 * 60_000;
-/** A page that is loaded anew comes back before. */
-const AWAY_PATIENCE_MS = 30_000;
-
 /** What the page cannot know by itself. */
 export interface WizardPagePlan {
   /** A recovery sheet as it is shown. */
   readonly drawSheet: (sheet: RecoverySheet) => Pick<SheetLine, 'svg' | 'rows'>;
   /** A PNG in base64 of a checkpoint's screen; undefined if there is none. */
   readonly readPicture: (checkpoint: number) => Promise<string | undefined>;
+  /** How long a question waits where no page is open. */
+  readonly patience?: Patience;
 }
 
 interface Waiting {
@@ -55,11 +53,12 @@ export class WizardPage implements PageService, WizardPort {
   #last: WorkingLine | DoneLine | FailedLine | WizardOpenLine = { state: 'working' };
   #again: PromiseWithResolvers<boolean> | undefined;
   #count = 0;
-  #timer: NodeJS.Timeout;
+  #wasOpened = false;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(plan: WizardPagePlan) {
     this.#plan = plan;
-    this.#timer = setTimeout(() => this.#giveUp('nobody opened the page'), FIRST_PATIENCE_MS).unref();
+    this.#settle();
   }
 
   get signal(): AbortSignal {
@@ -125,6 +124,7 @@ export class WizardPage implements PageService, WizardPort {
 
   listen(listener: Listener): () => void {
     clearTimeout(this.#timer);
+    this.#wasOpened = true;
     this.#listeners.add(listener);
     if (this.#told.length > 0) listener.tell({ state: 'told', texts: this.#told });
     if (this.#sheet !== undefined) listener.tell(this.#sheet);
@@ -205,7 +205,11 @@ export class WizardPage implements PageService, WizardPort {
   #settle(): void {
     clearTimeout(this.#timer);
     if (this.#listeners.size > 0) return;
-    this.#timer = setTimeout(() => this.#giveUp('the page was closed'), AWAY_PATIENCE_MS).unref();
+    const { firstMs, awayMs } = this.#plan.patience ?? DEFAULT_PATIENCE;
+    const [why, waitMs] = this.#wasOpened
+      ? (['the page was closed', awayMs] as const)
+      : (['nobody opened the page', firstMs] as const);
+    this.#timer = setTimeout(() => this.#giveUp(why), waitMs).unref();
   }
 
   #work(line: WorkingLine): void {
