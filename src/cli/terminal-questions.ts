@@ -20,13 +20,13 @@ const output = process.stderr;
  */
 export async function putAtTerminal(question: PutQuestion): Promise<string> {
   if (question.fault !== undefined) tellFault(question.fault);
-  const back = question.canGoBack && question.kind === 'text' ? ` Type ${BACK_TYPED} to go back.` : '';
+  const isBackTyped = question.canGoBack && question.kind !== 'choice';
+  const back = isBackTyped ? ` Type ${BACK_TYPED} to go back.` : '';
   const text = `${question.text ?? ''}${back}`.trim();
   if (text !== '') output.write(`${printableBlock(text)}\n`);
   const answer = await answerTo(question);
   if (typeof answer === 'symbol') throw stopped();
-  if (answer === BACK || (question.canGoBack && question.kind === 'text' && answer.trim() === BACK_TYPED))
-    throw new GoBack();
+  if (answer === BACK || (isBackTyped && answer.trim() === BACK_TYPED)) throw new GoBack();
   return answer;
 }
 
@@ -38,7 +38,9 @@ function answerTo(question: PutQuestion): Promise<string | symbol> {
     const initial = question.initial === undefined ? {} : { initialValue: question.initial };
     return typed({ message, output, ...initial }).then(textOf);
   }
-  return question.isNew ? typedTwice(message) : password({ message, output }).then(textOf);
+  return question.isNew
+    ? typedTwice(message, question.canGoBack)
+    : password({ message, output }).then(textOf);
 }
 
 async function chosen(message: string, question: ChoiceQuestion & PutQuestion): Promise<string | symbol> {
@@ -66,10 +68,10 @@ function textOf(answer: string | symbol | undefined): string | symbol {
   return answer ?? '';
 }
 
-async function typedTwice(message: string): Promise<string | symbol> {
+async function typedTwice(message: string, canGoBack: boolean): Promise<string | symbol> {
   for (;;) {
     const first = textOf(await password({ message, output }));
-    if (isCancel(first)) return first;
+    if (typeof first === 'symbol' || (canGoBack && first.trim() === BACK_TYPED)) return first;
     const second = textOf(await password({ message: 'Again', output }));
     if (isCancel(second) || first === second) return second;
     tellFault({ code: 'USAGE', message: 'the two passphrases differ', hint: 'Type the same one twice.' });

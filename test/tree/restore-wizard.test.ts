@@ -3,12 +3,14 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DeskPodError } from '../../src/core/errors.ts';
+import { DeskPodError, isDeskPodError } from '../../src/core/errors.ts';
 import { sheetCode } from '../../src/core/recovery-sheet.ts';
+import type { PutQuestion } from '../../src/core/wizard-question.ts';
 import { operate } from '../../src/session/operation/operate.ts';
 import { runRestoreWizard } from '../../src/session/wizard/restore-wizard.ts';
 import { createTree } from '../../src/sync/pod/tree.ts';
 import { itIfThorough } from '../exhaustive.ts';
+import { startRsyncd } from '../sync/support/loopback-rsyncd.ts';
 import { KEYS, Terminal } from './terminal.ts';
 import { assertSameFiles, filesBelow, openTreeLab, PASSPHRASE, type TreeLab } from './tree-lab.ts';
 
@@ -207,6 +209,68 @@ describe('the restore wizard at a terminal', () => {
     assert.ok(failed instanceof DeskPodError);
     assert.equal(failed.code, 'TARGET_NOT_EMPTY');
   });
+
+  /** The wizard without a terminal: each question is answered by its id, others with what they begin with, and one stops it. */
+  const stoppedAt = async (
+    url: string,
+    last: string,
+    answers: Readonly<Record<string, readonly string[]>>,
+  ): Promise<{ readonly asked: readonly PutQuestion[]; readonly error: DeskPodError }> => {
+    const asked: PutQuestion[] = [];
+    const left = new Map(Object.entries(answers).map(([id, texts]) => [id, [...texts]]));
+    const wizard = runRestoreWizard(
+      { url, showsAllDevices: false, carriesRuntime: false, isUsableFirst: false },
+      {
+        put: async (question) => {
+          asked.push(question);
+          if (question.id === last) throw new DeskPodError('CANCELLED', 'stopped at a question');
+          return left.get(question.id)?.shift() ?? ('initial' in question ? (question.initial ?? '') : '');
+        },
+        ...{ onProgress: () => undefined, tell: () => undefined, showSheet: () => undefined },
+        leadOn: () => assert.fail(),
+        signal: new AbortController().signal,
+      },
+    );
+    const error = await wizard.then(
+      () => assert.fail('it was not stopped'),
+      (failure: unknown) => failure,
+    );
+    assert.ok(isDeskPodError(error, 'CANCELLED'), String(error));
+    return { asked, error };
+  };
+
+  it('asks for the password of a home again when it was mistyped', async () => {
+    const secrets = join(lab.temp, 'secrets');
+    await writeFile(secrets, 'ada:correct horse\n', { mode: 0o600 });
+    const daemon = await startRsyncd(join(lab.temp, 'rsyncd'), {
+      home: { path: lab.home, 'auth users': 'ada', 'secrets file': secrets },
+    });
+    try {
+      const { asked } = await stoppedAt(`rsync://ada@127.0.0.1:${daemon.port}/home`, 'moment', {
+        'home-password': ['wrong horse', 'correct horse'],
+        key: [PASSPHRASE],
+      });
+      const ids = ['home-password', 'home-password', 'key-kind', 'key', 'moment'];
+      assert.deepEqual(
+        asked.map(({ id }) => id),
+        ids,
+      );
+      assert.match(asked[1]?.fault?.message ?? '', /does not take this one/);
+    } finally {
+      await daemon.stop();
+    }
+  });
+
+  itIfThorough(
+    'says that homes have the former keys when it is stopped before they hear of the new ones',
+    async () => {
+      const { error } = await stoppedAt(lab.home, 'recovery', {
+        ...{ key: [PASSPHRASE], path: [target] },
+        ...{ passphrase: ['new'], 'new-passphrase': [NEW_PASSPHRASE] },
+      });
+      assert.ok(error.hint?.includes(`until \`deskpod sync -d ${target}\``), error.hint);
+    },
+  );
 
   it('names the flags where there is no terminal to ask at, or where a machine reads', async () => {
     for (const args of [['restore'], ['restore', '--all-devices']]) {

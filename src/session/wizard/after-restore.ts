@@ -61,7 +61,10 @@ export async function finishRestore(plan: Plan, made: NewDevice, port: WizardPor
   if (isAllHere) await verify();
 
   let hasNewRecoveryKey = false;
-  if ('passphrase' in credential && (await choose(plan, port, recoveryQuestion())) === NEW) {
+  const untilSync = hasNewPassphrase
+    ? [`Homes open with the former passphrase until \`deskpod sync -d ${target}\`.`]
+    : [];
+  if ('passphrase' in credential && (await choose(plan, port, recoveryQuestion(), untilSync)) === NEW) {
     hasNewRecoveryKey = await attempt(
       'No recovery key could be made',
       'keys recovery --replace',
@@ -140,15 +143,26 @@ function resumeQuestion({ target }: Plan): Question {
   };
 }
 
-/** @throws DeskPodError CANCELLED */
-async function choose({ target }: Plan, port: WizardPort, question: Question): Promise<string> {
+/**
+ * @param left what is not done if it is stopped here, in sentences
+ * @throws DeskPodError CANCELLED
+ */
+async function choose(
+  { target }: Plan,
+  port: WizardPort,
+  question: Question,
+  left: readonly string[] = [],
+): Promise<string> {
   const step: Step<string> = (_draft, ask) => ask(question);
   try {
     return await walkSteps([step], '', port.put);
   } catch (error) {
     if (!isDeskPodError(error, 'CANCELLED')) throw error;
     throw new DeskPodError('CANCELLED', `stopped at a question; the pod on ${target} is whole`, {
-      hint: `Go on with it: deskpod start ${target}, or deskpod keys recovery -d ${target} for a new sheet.`,
+      hint: [
+        ...left,
+        `Go on with it: deskpod start ${target}, or deskpod keys recovery -d ${target} for a new sheet.`,
+      ].join(' '),
       details: { target },
       cause: error,
     });

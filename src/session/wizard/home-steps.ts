@@ -4,7 +4,7 @@ import { DeskPodError } from '../../core/errors.ts';
 import { countOf, formatBytes } from '../../core/quantities.ts';
 import { readSheet, sheetOfAnother } from '../../core/recovery-sheet.ts';
 import type { Option } from '../../core/wizard-question.ts';
-import { homePassword, rememberHomePassword } from '../../sync/home/home-password.ts';
+import { forgetHomePassword, homePassword, rememberHomePassword } from '../../sync/home/home-password.ts';
 import { isTwinUrl, parseHomeUrl } from '../../sync/home/home-url.ts';
 import { listHomeHeads } from '../../sync/pod/rebuild.ts';
 import { isTwinPlace } from '../twin/restore-source.ts';
@@ -84,7 +84,7 @@ export function homeSteps(surroundings: Surroundings): readonly RestoreStep[] {
 
   const typeHomePassword: RestoreStep = async (draft, ask) => {
     const url = known(draft, 'url');
-    if (!/^rsync:\/\/[^/]*@/.test(url) || homePassword(url) !== undefined) return draft;
+    if (!lacksPassword(url)) return draft;
     const password = await ask({
       kind: 'secret',
       id: 'home-password',
@@ -92,7 +92,13 @@ export function homeSteps(surroundings: Surroundings): readonly RestoreStep[] {
       isNew: false,
     });
     rememberHomePassword(url, password);
-    return draft;
+    try {
+      return await reached(draft);
+    } catch (error) {
+      // it is asked for again, and may be another one then
+      forgetHomePassword(url);
+      throw error;
+    }
   };
 
   const choosePod: RestoreStep = async (draft, ask) => {
@@ -125,13 +131,18 @@ export function homeSteps(surroundings: Surroundings): readonly RestoreStep[] {
   /** An address that leads nowhere is asked for again at once, and not after the questions that follow. */
   async function reached(draft: Draft): Promise<Draft> {
     const url = known(draft, 'url');
-    if (/^rsync:\/\/[^/]*@/.test(url) || (await isTwinPlace(url))) return draft;
+    if (lacksPassword(url) || (await isTwinPlace(url))) return draft;
     await withHome(url, undefined, async (home) => {
       const { state, cause } = await home.probe();
       if (state !== 'ready') throw cause;
     });
     return draft;
   }
+}
+
+/** True for a daemon's user whose password nobody has said yet. */
+function lacksPassword(url: string): boolean {
+  return /^rsync:\/\/[^/]*@/.test(url) && homePassword(url) === undefined;
 }
 
 function describeHome({ url, kind, pods }: FoundHome): Option {

@@ -9,6 +9,11 @@ export function rememberHomePassword(url: string, password: string | undefined):
   if (password !== undefined) told.set(url, password);
 }
 
+/** Forgets what was told of the home at `url`. */
+export function forgetHomePassword(url: string): void {
+  told.delete(url);
+}
+
 /**
  * The password that is known for the home at `url`: what was told, or else the first line of the file that
  * DESKPOD_HOME_PASSWORD_FILE names.
