@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DeskPodError, isDeskPodError } from '../core/errors.ts';
 import { type DeviceTarget, describeContents, findTarget } from '../session/device/device-target.ts';
+import type { SeenTarget } from '../session/device/seen-target.ts';
 import { printableLine } from './printable.ts';
 import { formatBytes } from './units.ts';
 
@@ -18,12 +19,14 @@ export interface EraseOptions {
  * Asks before `--force` erases a block device or an image file that something was written to. Nothing is asked about a
  * folder, of which only files of the same names are replaced, or where nothing is yet.
  *
+ * @returns what was there when its name was typed, for whoever erases it: a drive may be swapped for another one meanwhile
  * @throws DeskPodError USAGE if there is no terminal to ask at, CANCELLED for any answer but the name
  */
-export async function confirmErasing(path: string, options: EraseOptions): Promise<void> {
-  if (options.force !== true || options.yes === true) return;
+export async function confirmErasing(path: string, options: EraseOptions): Promise<SeenTarget | undefined> {
+  if (options.force !== true || options.yes === true) return undefined;
   const target = await existingTarget(path);
-  if (target === undefined || target.isBlank) return;
+  if (target === undefined || target.isBlank) return undefined;
+  const seen = await seeAsRoot(path);
   const contents = (await describeContents(target.path)) ?? 'nothing that is recognized';
   const what = `${formatBytes(target.sizeBytes)}, ${contents}`;
   if (!process.stdin.isTTY) {
@@ -36,7 +39,7 @@ export async function confirmErasing(path: string, options: EraseOptions): Promi
   process.stderr.write(
     `Everything on ${printableLine(target.path)} will be erased: ${printableLine(what)}.\n`,
   );
-  if ((await ask(`Type ${printableLine(name)} to go on: `)).trim() === name) return;
+  if ((await ask(`Type ${printableLine(name)} to go on: `)).trim() === name) return seen;
   throw new DeskPodError('CANCELLED', `${path}: its name was not typed; nothing on it was changed`);
 }
 
@@ -51,6 +54,15 @@ export async function confirmWithYes(statement: string): Promise<boolean> {
   process.stderr.write(`${printableLine(statement)}\n`);
   if ((await ask('Type yes to go on: ')).trim().toLowerCase() === 'yes') return true;
   throw new DeskPodError('CANCELLED', 'it was not answered with yes; nothing was changed');
+}
+
+/** What a killed command left mounted there changes it once more. Whoever is not root is told by the command itself. */
+async function seeAsRoot(path: string): Promise<SeenTarget | undefined> {
+  if (process.geteuid?.() !== 0) return undefined;
+  const { releaseUnfinished } = await import('../session/pod/release.ts');
+  const { seeTarget } = await import('../session/device/seen-target.ts');
+  await releaseUnfinished(path);
+  return seeTarget(path);
 }
 
 async function existingTarget(path: string): Promise<DeviceTarget | undefined> {

@@ -48,7 +48,7 @@ export function registerCreate(program: Command): void {
     .description('make a new pod; prints the recovery key, once')
     .action(async (device: string, options: CreateOptions, command: Command) => {
       const { output } = contextOf(command);
-      if (options.tree !== true) await confirmErasing(device, options);
+      const seen = options.tree === true ? undefined : await confirmErasing(device, options);
       const passphrase = await readPassphrase('New passphrase', { ...options, confirm: true });
       const weakness = weaknessOf(passphrase);
       if (weakness !== undefined) output.note(`This passphrase is weak: ${weakness}.`);
@@ -65,6 +65,7 @@ export function registerCreate(program: Command): void {
               isForced: options.force === true,
               onProgress: output.progress,
               ...(options.size === undefined ? {} : { sizeBytes: options.size }),
+              ...(seen === undefined ? {} : { seen }),
               ...(options.vault === undefined ? {} : { vaultKind: options.vault }),
               ...(hasLimitOptions(options) ? { limits: limitsWith({}, options) } : {}),
               ...(options.cpuBaseline === undefined ? {} : { processorLevel: options.cpuBaseline }),

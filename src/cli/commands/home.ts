@@ -93,9 +93,10 @@ async function isTwinMeant(url: string, { twin, size, force }: AddOptions): Prom
 }
 
 async function addTwin(path: string, options: AddOptions, command: Command): Promise<void> {
-  await confirmErasing(path, options);
+  const seen = await confirmErasing(path, options);
   const twin = {
     isForced: options.force === true,
+    ...(seen === undefined ? {} : { seen }),
     ...(options.size === undefined ? {} : { sizeBytes: options.size }),
   };
   const answer = await operateOn(command, 'home-add', { url: path, twin });

@@ -92,7 +92,7 @@ export function registerRestore(program: Command): void {
         return;
       }
       if (options.head !== undefined && options.branch !== undefined) throw headOfBranch();
-      await confirmErasing(options.to, options);
+      const seen = await confirmErasing(options.to, options);
       const report = await restorePod({
         from: url,
         target: options.to,
@@ -106,6 +106,7 @@ export function registerRestore(program: Command): void {
         ...(options.head === undefined ? {} : { headSeq: options.head }),
         ...(options.branch === undefined ? {} : { branch: options.branch }),
         ...(options.size === undefined ? {} : { sizeBytes: options.size }),
+        ...(seen === undefined ? {} : { seen }),
         allowsMissing: options.allowMissing === true,
       });
       const notes = report.warnings.map((warning) => `\n${warning}`).join('');

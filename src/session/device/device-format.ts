@@ -16,6 +16,7 @@ import {
 import { reportDeviceFull } from './device-full.ts';
 import { type DeviceTarget, describeContents, findTarget, requireUnused } from './device-target.ts';
 import { makeExt4, namesOn, readSuperblock } from './ext4.ts';
+import { requireSeen, type SeenTarget } from './seen-target.ts';
 import { sizeText } from './size-text.ts';
 
 /** The label of every pod's device. */
@@ -46,6 +47,8 @@ export interface FormatRequest {
   readonly runtimeBytes?: number;
   /** Overwrite a pod or whatever else is there. Never overrides that the device is in use or too small. */
   readonly force?: boolean;
+  /** What it looked like when somebody chose it: it is left alone if it looks otherwise now. */
+  readonly seen?: SeenTarget;
 }
 
 /** A device that was formatted. */
@@ -58,11 +61,12 @@ export interface FormattedDevice {
 /**
  * Makes an ext4 that can hold a pod, and returns when it is on the device. An image file is sparse; one that could not
  * be finished is removed again.
- * @throws DeskPodError USAGE, DEVICE_NOT_FOUND, DEVICE_IN_USE, DEVICE_TOO_SMALL, DEVICE_FULL, ROOT_NEEDED; POD_EXISTS and
- * TARGET_NOT_EMPTY without `force`; MOUNT_FAILED if mkfs.ext4 fails
+ * @throws DeskPodError USAGE, DEVICE_NOT_FOUND, DEVICE_IN_USE, DEVICE_CHANGED, DEVICE_TOO_SMALL, DEVICE_FULL, ROOT_NEEDED;
+ * POD_EXISTS and TARGET_NOT_EMPTY without `force`; MOUNT_FAILED if mkfs.ext4 fails
  */
 export async function formatDevice(request: FormatRequest): Promise<FormattedDevice> {
   requireRoot('formatting a device');
+  if (request.seen !== undefined) await requireSeen(request.seen);
   const existing = await existingTarget(request);
   const sizeBytes =
     existing?.kind === 'block' ? existing.sizeBytes : (request.sizeBytes ?? existing?.sizeBytes);

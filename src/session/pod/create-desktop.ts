@@ -9,6 +9,7 @@ import type { CreatedPod } from '../../sync/pod/tree.ts';
 import { findBase } from '../base/base.ts';
 import { formatDevice, mountDevice } from '../device/device.ts';
 import { findDevicePlace } from '../device/medium.ts';
+import type { SeenTarget } from '../device/seen-target.ts';
 import { requireRoot } from '../host/root-rights.ts';
 import { findRuntimeImage, putRuntime } from '../runtime/device-runtime.ts';
 import { chooseVault, preferVaultKind, type VaultKind } from '../vault/vault.ts';
@@ -33,6 +34,8 @@ export interface DesktopPlan {
   /** How much of a host its sessions may use. */
   readonly limits?: SessionLimits;
   readonly isForced: boolean;
+  /** What the device looked like when somebody said that it may be erased. */
+  readonly seen?: SeenTarget;
   readonly onProgress: ProgressListener;
   /** scrypt's work factor, if not the safe default. */
   readonly workFactor?: number;
@@ -67,6 +70,7 @@ export async function createDesktop(plan: DesktopPlan): Promise<CreatedDesktop> 
     contentBytes: base.sizeBytes,
     runtimeBytes,
     ...(plan.sizeBytes === undefined ? {} : { sizeBytes: plan.sizeBytes }),
+    ...(plan.seen === undefined ? {} : { seen: plan.seen }),
   });
   const device = await mountDevice(devicePath, { isFresh: true });
   const vault = chooseVault(vaultKind, { mountDir: device.mountDir, stagingId: device.staging.id });

@@ -10,14 +10,9 @@ import { formatDevice, type MountedDevice, mountDevice } from '../device/device.
 import { MARKER_NAME, RESTORE_NOTE, VAULT_FILE_NAME, VAULT_NAME } from '../device/device-content.ts';
 import { type FormatRequest, holdsUnfinishedRestore, requireDeviceSize } from '../device/device-format.ts';
 import { findTarget } from '../device/device-target.ts';
-import { requireSeen, type SeenTarget } from '../device/seen-target.ts';
+import { requireSeen } from '../device/seen-target.ts';
 import { removeRuntime } from '../runtime/device-runtime.ts';
 import { releaseUnfinished } from './release.ts';
-
-/** Which device, and what it looked like when it was chosen. */
-export interface RestoreDeviceRequest extends FormatRequest {
-  readonly seen?: SeenTarget;
-}
 
 /**
  * Mounts the device at `path` for a restore; the caller unmounts it. Where one was interrupted, the objects that it had fetched
@@ -28,14 +23,13 @@ export interface RestoreDeviceRequest extends FormatRequest {
  * DEVICE_CHANGED if it is not as it was seen
  */
 export async function takeRestoreDevice(
-  request: RestoreDeviceRequest,
+  request: FormatRequest,
   onProgress: ProgressListener,
 ): Promise<MountedDevice> {
   const { path, seen } = request;
   await releaseUnfinished(path);
-  const goesOn = await canGoOn(request);
-  if (seen !== undefined) await requireSeen(seen);
-  if (goesOn) {
+  if (await canGoOn(request)) {
+    if (seen !== undefined) await requireSeen(seen);
     onProgress({ step: `going on with the restore on ${path}` });
     const device = await mountDevice(path, { isFresh: true });
     try {

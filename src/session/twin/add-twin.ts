@@ -12,6 +12,7 @@ import { MARKER_FILE, TREE_POD_DIR } from '../../sync/pod/pod-folder.ts';
 import { asFollowed, bytesForTwin, newTwinMarker } from '../../sync/pod/twin.ts';
 import { statusAt } from '../../sync/posix/path-status.ts';
 import { formatDevice } from '../device/device.ts';
+import type { SeenTarget } from '../device/seen-target.ts';
 import { requireRoot } from '../host/root-rights.ts';
 import { afterwards } from '../pod/afterwards.ts';
 import { releaseUnfinished } from '../pod/release.ts';
@@ -26,6 +27,8 @@ export interface TwinPlan {
   readonly sizeBytes?: number;
   /** Erase what is on the device. */
   readonly isForced: boolean;
+  /** What it looked like when somebody said so. */
+  readonly seen?: SeenTarget;
 }
 
 /** A twin that was made. */
@@ -69,7 +72,7 @@ async function makeFolder(pod: Pod, plan: TwinPlan, onProgress: ProgressListener
 }
 
 async function makeDevice(pod: Pod, plan: TwinPlan, onProgress: ProgressListener): Promise<AddedTwin> {
-  const { path, sizeBytes, isForced } = plan;
+  const { path, sizeBytes, isForced, seen } = plan;
   requireRoot('making a twin of a desktop pod');
   if ((await statusAt(path))?.isDirectory() === true) {
     throw new DeskPodError(
@@ -88,6 +91,7 @@ async function makeDevice(pod: Pod, plan: TwinPlan, onProgress: ProgressListener
     force: isForced,
     contentBytes: await bytesForTwin(pod),
     ...(sizeBytes === undefined ? {} : { sizeBytes }),
+    ...(seen === undefined ? {} : { seen }),
   });
   return furnish(pod, plan, { isFresh: true }, onProgress);
 }
