@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:fs';
 import { mkdir, open, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { RESTORE_NOTE } from '../../src/session/device/device-content.ts';
 import { formatDevice } from '../../src/session/device/device-format.ts';
 import { readSuperblock } from '../../src/session/device/ext4.ts';
 import { run } from '../../src/sync/process.ts';
-import { DeviceBench, failureOf, MEBIBYTE } from './device-bench.ts';
+import { DeviceBench, failureOf, MEBIBYTE, onDrive } from './device-bench.ts';
 
 const SIZE_BYTES = 200 * MEBIBYTE;
 
@@ -86,6 +87,19 @@ describe('formatDevice', () => {
   it('formats a device again on which no pod came to be', async () => {
     const path = await bench.image();
     await formatDevice({ path });
+  });
+
+  it('refuses a device that was pulled out when a restore had come to its end, and its journal alone knows of that', async () => {
+    const path = await bench.image();
+    await onDrive(path, `touch ${RESTORE_NOTE}`);
+    const { mountDir } = await bench.mount(path);
+    const ends =
+      'cd "$1"; mkdir repository; echo head >repository/head; echo marker >deskpod.pod; sync repository/head deskpod.pod';
+    await run('sh', ['-ec', ends, 'sh', mountDir]);
+    const pulled = bench.path('pulled.img');
+    await run('cp', ['--sparse=always', path, pulled]);
+    await failureOf('TARGET_NOT_EMPTY', () => formatDevice({ path: pulled, sizeBytes: SIZE_BYTES }));
+    await onDrive(pulled, 'test -s deskpod.pod');
   });
 
   it('refuses another file system and a partition table without force, and says what is there', async () => {

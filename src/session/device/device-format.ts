@@ -157,9 +157,10 @@ async function requireEmpty(target: DeviceTarget): Promise<void> {
     const names = await namesOn(path, '/');
     // Formatted, but no pod came to be, not even the head of one: nothing is lost by making it again.
     if (isUnfinished(names)) {
-      // what a journal still has to put in its place may be a marker
-      if (names.includes(RESTORE_NOTE) && superblock.isClean) return;
-      if (!(await namesOn(path, '/repository')).includes('head')) return;
+      const wasRestored = names.includes(RESTORE_NOTE);
+      // what a journal still has to put in its place may be a marker, and all that came before it
+      if (wasRestored && superblock.isClean) return;
+      if (!wasRestored && !(await namesOn(path, '/repository')).includes('head')) return;
     }
     if (names.includes(MARKER_NAME)) {
       throw new DeskPodError('POD_EXISTS', `${path}: holds a pod already`, {
