@@ -2,6 +2,11 @@
 
 const isRoot = process.getuid?.() === 0;
 
+/** Root reads and writes whatever it likes, unless a program is run through this. */
+export const WITHOUT_OVERRIDE: readonly string[] = isRoot
+  ? ['setpriv', '--bounding-set', '-dac_override,-dac_read_search']
+  : [];
+
 /** Like `it`, with root only. */
 export function itAsRoot(title: string, test: Mocha.AsyncFunc | Mocha.Func): void {
   if (isRoot) it(title, test);

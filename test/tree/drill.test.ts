@@ -13,6 +13,7 @@ import { runDrill } from '../../src/session/drill/run-drill.ts';
 import { operate } from '../../src/session/operation/operate.ts';
 import { readHomeIdentity } from '../../src/sync/dock/home-identity.ts';
 import { checkHomeSample } from '../../src/sync/verify/home-sample.ts';
+import { WITHOUT_OVERRIDE } from '../as-root.ts';
 import { IS_EXHAUSTIVE } from '../exhaustive.ts';
 import { expectCode } from '../sync/expect-code.ts';
 import { DockLab, quiet, SETTINGS } from './dock-lab.ts';
@@ -129,6 +130,20 @@ describe('a restore drill', () => {
     assert.equal(proven.length, 1, 'it is told once');
   });
 
+  itThoroughly('that has ended with the process that did it is not begun again at once', async () => {
+    const plan = { drill: { everyMs: HOUR_MS } };
+    const about = { kind: 'drill', podId: lab.tree.podId };
+    await lab.journal.add('home.upkeep', { ...about, isBegun: true });
+    assert.deepEqual(await upkeep(plan), []);
+    await lab.journal.add('home.upkeep', { ...about, isDone: false, code: 'CANCELLED', message: 'stopped' });
+    assert.equal((await upkeep(plan)).length, 1);
+    const kept = (await lab.journal.read()).slice(-2).map(({ isBegun, isDone }) => [isBegun, isDone]);
+    assert.deepEqual(kept, [
+      [true, undefined],
+      [undefined, true],
+    ]);
+  });
+
   itThoroughly('is not done by home where it may not read the pod', async () => {
     await lab.allow(false);
     await lab.tree.sync();
@@ -157,6 +172,29 @@ describe('a restore drill', () => {
     await lab.tree.program.answer([...args, '--identity', lab.identityFile]);
     await lab.tree.program.failure('USAGE', ['drill']);
   });
+
+  itThoroughly(
+    'has proven what it has also where home’s journal may not be written, and says so',
+    async () => {
+      const closed = join(lab.tree.temp, 'closed');
+      await mkdir(closed, { mode: 0o500 });
+      const args = [
+        '--home',
+        lab.tree.home,
+        '--scratch',
+        lab.tree.temp,
+        '--journal',
+        join(closed, 'journal'),
+      ];
+      const { status, stdout } = await lab.tree.program
+        .with({ through: WITHOUT_OVERRIDE })
+        .run(['--json', 'drill', ...args]);
+      assert.equal(status, 3, stdout);
+      const answer = JSON.parse(stdout) as { checkpoint: number; warnings: string[] };
+      assert.equal(answer.checkpoint, 1);
+      assert.match(answer.warnings.join(), /does not stand in home’s journal: .*\(EACCES, open\)/);
+    },
+  );
 
   itThoroughly('is a command that Ctrl-C ends, with nothing left', async () => {
     await writeFile(join(lab.tree.dir, 'large'), randomBytes(64 * 2 ** 20));

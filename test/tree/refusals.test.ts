@@ -4,11 +4,8 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StatusReport } from '../../src/session/operation/operations.ts';
+import { WITHOUT_OVERRIDE } from '../as-root.ts';
 import { assertSameFiles, openTreeLab, type TreeLab } from './tree-lab.ts';
-
-/** Root reads whatever it likes, unless these rights are taken from it. */
-const WITHOUT_OVERRIDE =
-  process.getuid?.() === 0 ? ['setpriv', '--bounding-set', '-dac_override,-dac_read_search'] : [];
 
 describe('a tree pod refuses', () => {
   let lab: TreeLab;

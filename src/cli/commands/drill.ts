@@ -1,8 +1,8 @@
 // deskpod drill: rebuild a pod from home into a scratch place, to see that it can be, and take that away again.
 import type { Command } from 'commander';
-import { DeskPodError } from '../../core/errors.ts';
+import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { drillText, recordDrill } from '../../session/dock/upkeep-home.ts';
-import { runDrill } from '../../session/drill/run-drill.ts';
+import { type DrillReport, runDrill } from '../../session/drill/run-drill.ts';
 import { HOME_IDENTITY_FILE, readHomeIdentity } from '../../sync/dock/home-identity.ts';
 import { JOURNAL_FILE, Journal } from '../../sync/dock/journal.ts';
 import { rememberHomePassword } from '../../sync/home/home-password.ts';
@@ -10,6 +10,8 @@ import type { Credential } from '../../sync/keyring/unlock.ts';
 import { contextOf } from '../context.ts';
 import { readCredential } from '../credential.ts';
 import { DRILL_SCRATCH } from '../drill-place.ts';
+import { EXIT_STATUS } from '../exit-codes.ts';
+import { ExitStatus } from '../exit-status.ts';
 import { askHomePassword, HOME_PASSWORD_OPTION } from '../home-password.ts';
 import { parseNumber } from '../number.ts';
 import { stoppable } from '../stop-signals.ts';
@@ -66,9 +68,21 @@ export function registerDrill(program: Command): void {
         }),
       );
       // of a home elsewhere that computer keeps the journal
-      if (from.startsWith('/')) await recordDrill(new Journal(options.journal), report);
-      output.result({ ...report }, drillText(report));
+      const warnings = from.startsWith('/') ? await writeDown(new Journal(options.journal), report) : [];
+      output.result({ ...report, warnings }, [drillText(report), ...warnings].join('\n'));
+      if (warnings.length > 0) throw new ExitStatus(EXIT_STATUS.partlyDone);
     });
+}
+
+/** Answers why home's journal does not have it, in a sentence: what was proven is proven all the same. */
+async function writeDown(journal: Journal, report: DrillReport): Promise<string[]> {
+  try {
+    await recordDrill(journal, report);
+    return [];
+  } catch (error) {
+    if (!isDeskPodError(error)) throw error;
+    return [`It does not stand in home’s journal: ${error.message}. Another one is named with --journal.`];
+  }
 }
 
 async function credentialOf(options: DrillOptions): Promise<Credential> {

@@ -67,7 +67,7 @@ export class HomeUpkeep {
   async run(signal?: AbortSignal): Promise<UpkeepOutcome[]> {
     const { plan, policy } = this.#settings;
     const entries = await this.#journal.read();
-    const records = entries.flatMap((entry) => recordOf(entry) ?? []);
+    const records = recordsOf(entries);
     const isNow = (kind: UpkeepKind, podId?: string): boolean =>
       signal?.aborted !== true && isDue(plan, kind, records, Date.now(), podId);
     const outcomes: UpkeepOutcome[] = [];
@@ -143,6 +143,8 @@ export class HomeUpkeep {
   }
 
   async #try(about: UpkeepWork, work: () => Promise<Told>, signal?: AbortSignal): Promise<UpkeepOutcome> {
+    // what cannot be written down would be done again and again, and so would what ends this process
+    await this.#journal.add(ENTRY, { ...about, isBegun: true });
     try {
       const { fields, text, isWarning } = await work();
       await this.#journal.add(ENTRY, { ...about, isDone: true, ...fields });
@@ -234,11 +236,24 @@ export function recordDrill(journal: Journal, report: DrillReport): Promise<void
   return journal.add(ENTRY, { kind: 'drill', isDone: true, ...drillFields(report) });
 }
 
-/** What was stopped is due as it was before. */
-function recordOf({ type, kind, atMs, podId, isDone, code }: JournalEntry): UpkeepRecord | undefined {
-  if (type !== ENTRY || typeof isDone !== 'boolean' || code === 'CANCELLED') return undefined;
-  if (kind !== 'prune' && kind !== 'check' && kind !== 'drill') return undefined;
-  return { kind, atMs, isDone, ...(typeof podId === 'string' ? { podId } : {}) };
+/** What was done and what failed, or was begun and never ended. What was stopped is due as it was before. */
+function recordsOf(entries: readonly JournalEntry[]): UpkeepRecord[] {
+  const ended: UpkeepRecord[] = [];
+  const begun = new Map<string, UpkeepRecord>();
+  for (const { type, kind, atMs, podId, isBegun, isDone, code } of entries) {
+    if (type !== ENTRY || (kind !== 'prune' && kind !== 'check' && kind !== 'drill')) continue;
+    const record: UpkeepRecord = {
+      kind,
+      atMs,
+      isDone: isDone === true,
+      ...(typeof podId === 'string' ? { podId } : {}),
+    };
+    const name = `${kind} ${podId}`;
+    if (isBegun === true) begun.set(name, record);
+    else begun.delete(name);
+    if (typeof isDone === 'boolean' && code !== 'CANCELLED') ended.push(record);
+  }
+  return [...ended, ...begun.values()];
 }
 
 async function mayRead(podDir: string, identity: string): Promise<boolean> {
