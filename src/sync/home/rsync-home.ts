@@ -111,7 +111,7 @@ class RsyncHome implements Home {
       await writeFile(join(folder, marker), markerBytes);
       // rsync makes at most the last folder of the path
       await this.#rsync.run({
-        args: ['--dirs', '--ignore-existing', PRIVATE, `${folder}/`, this.#rsync.place('')],
+        args: ['--dirs', '--ignore-existing', ...this.#forOwner(), `${folder}/`, this.#rsync.place('')],
         files: [podsFolder, marker],
       });
     });
@@ -252,11 +252,19 @@ class RsyncHome implements Home {
       '--no-whole-file',
       '--stats',
       '--no-human-readable',
-      PRIVATE,
+      ...this.#forOwner(),
       ...FOLDERS_ONLY,
       `${repositoryDir}/`,
       this.#rsync.place(`${this.#layout.podFolder(podId)}/`),
     ];
+  }
+
+  /** What root brings to somebody's folder is his: devices may reach it as him by ssh, and root keeps nothing from him. */
+  #forOwner(): string[] {
+    const { kind, path } = this.#address;
+    const owner = kind === 'folder' ? lstatSync(path, { throwIfNoEntry: false }) : undefined;
+    if (process.geteuid?.() !== 0 || owner === undefined || owner.uid === 0) return [PRIVATE];
+    return [PRIVATE, `--chown=${owner.uid}:${owner.gid}`];
   }
 
   /** rsync syncs files, not the folders that name them. */
@@ -313,7 +321,7 @@ class RsyncHome implements Home {
         // a head has always the same length, and may be of the same second
         args: [
           '--ignore-times',
-          PRIVATE,
+          ...this.#forOwner(),
           join(folder, 'head'),
           this.#rsync.place(`${this.#layout.podFolder(podId)}/head`),
         ],

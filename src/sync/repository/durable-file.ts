@@ -1,5 +1,6 @@
 // Files that are whole and durable before they get their name.
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { storageError } from '../storage-failure.ts';
 
@@ -19,6 +20,7 @@ export async function makeFolder(folderPath: string): Promise<boolean> {
   try {
     const first = await mkdir(path, { recursive: true });
     if (first === undefined) return false;
+    await leaveFolders(first, path);
     // the folders from `first` down to `path` are new: each is a name in the one above it
     for (let folder = path; folder.length >= first.length; folder = dirname(folder))
       await syncFolder(dirname(folder));
@@ -26,6 +28,32 @@ export async function makeFolder(folderPath: string): Promise<boolean> {
   } catch (error) {
     throw storageError(error, path);
   }
+}
+
+/** From `first` down to `last`, as whose the one above is says whose the next one becomes. */
+async function leaveFolders(first: string, last: string): Promise<void> {
+  if (process.geteuid?.() !== 0) return;
+  const made: string[] = [];
+  for (let folder = last; folder.length >= first.length; folder = dirname(folder)) made.unshift(folder);
+  for (const folder of made) {
+    const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    try {
+      await leaveToOwner(handle, dirname(folder));
+    } finally {
+      await handle.close();
+    }
+  }
+}
+
+/** What root makes in somebody's folder is his: root may keep to itself what it makes, and he has to read it. */
+async function leaveToOwner(made: FileHandle, folder: string): Promise<void> {
+  if (process.geteuid?.() !== 0) return;
+  const { uid, gid } = await stat(folder);
+  if ((await made.stat()).uid === uid) return;
+  await made.chown(uid, gid).catch((error: unknown) => {
+    // on a drive over the network root may be nobody, whose files are as good as his
+    if (!isSystemError(error, 'EPERM')) throw error;
+  });
 }
 
 /** Writes a file, whole and synced, under a temporary name that must not exist. Removes it again if that fails. Gives what `write` gives. */
@@ -36,6 +64,7 @@ export async function writeTemporary<Result>(
   try {
     const file = await open(path, 'wx', 0o644);
     try {
+      await leaveToOwner(file, dirname(path));
       const result = await write(file);
       await file.sync();
       return result;
