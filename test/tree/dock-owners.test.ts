@@ -1,6 +1,6 @@
 // A dock that root runs, at homes and with pods of others: what it brings and leaves is theirs, and it holds no drive of theirs.
 import assert from 'node:assert/strict';
-import { lstat, readdir } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../../src/sync/process.ts';
 import { describeAsRoot } from '../as-root.ts';
@@ -34,5 +34,18 @@ describeAsRoot('a dock of root', () => {
     assert.ok((await readdir(join(dir, '.deskpod'))).includes('deskpod.note'));
     assert.deepEqual(await ownersBelow(home), [HOME_OWNER]);
     assert.deepEqual(await ownersBelow(dir), [POD_OWNER]);
+  });
+
+  it('lets go of the drives that one which was killed had a view of, and touches nothing on them', async () => {
+    const [drive, view] = [join(lab.tree.temp, 'drive'), '/run/deskpod/views/0123456789abcdef'];
+    await mkdir(drive);
+    await writeFile(join(drive, 'letter.txt'), 'a letter');
+    await mkdir(view, { recursive: true });
+    await run('mount', ['--bind', '--make-private', drive, view]);
+    await writeFile(`${view}.lock`, '');
+    assert.equal((await lab.dock()).step, 'backed-up');
+    assert.doesNotMatch(await readFile('/proc/self/mounts', 'utf8'), new RegExp(view));
+    assert.ok(!(await readdir('/run/deskpod/views')).some((name) => view.includes(name.slice(0, 16))));
+    assert.equal(await readFile(join(drive, 'letter.txt'), 'utf8'), 'a letter');
   });
 });

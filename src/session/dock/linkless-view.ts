@@ -1,15 +1,18 @@
 // A folder of somebody's as root may work in it: links in it lead nowhere, whoever puts them there, and whenever.
+import { randomBytes } from 'node:crypto';
 import { closeSync, constants, openSync } from 'node:fs';
-import { lstat, mkdir, mkdtemp, readdir, rmdir } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DeskPodError } from '../../core/errors.ts';
+import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { refused } from '../../sync/dock/continuation.ts';
 import { REPOSITORY_FOLDER, TREE_POD_DIR } from '../../sync/pod/pod-folder.ts';
+import { type FileLock, tryLock } from '../../sync/posix/flock.ts';
 import { ProcessError, run } from '../../sync/process.ts';
 import { isSystemError } from '../../sync/repository/durable-file.ts';
 import { unmount } from '../pod/layer.ts';
 
 const VIEWS_DIR = '/run/deskpod/views';
+const LOCK = '.lock';
 const OPTIONS = 'remount,bind,nosuid,nodev,noexec,nosymfollow';
 
 /**
@@ -25,16 +28,41 @@ export async function withoutLinks<Result>(
   await requireNoLinks(dir);
   if (process.geteuid?.() !== 0) return act(dir);
   await mkdir(VIEWS_DIR, { recursive: true, mode: 0o700 });
-  const view = await mkdtemp(join(VIEWS_DIR, 'view-'));
+  await removeAbandoned();
+  const view = join(VIEWS_DIR, randomBytes(8).toString('hex'));
+  const lock = tryLock(view + LOCK);
+  // a sweep looks at it in this moment, and finds it locked the next time
+  if (lock === undefined) return withoutLinks(dir, act);
   try {
+    await mkdir(view, { mode: 0o700 });
     await bind(dir, view);
     return await act(view);
   } catch (error) {
     if (!isSystemError(error, 'ELOOP')) throw error;
     throw leadsElsewhere(dir, error);
   } finally {
+    await remove(view, lock);
+  }
+}
+
+/** Views of processes that were killed: they keep a drive in use that its owner has taken for unmounted. */
+async function removeAbandoned(): Promise<void> {
+  for (const name of await readdir(VIEWS_DIR)) {
+    if (!name.endsWith(LOCK)) continue;
+    const lock = tryLock(join(VIEWS_DIR, name));
+    if (lock !== undefined)
+      await remove(join(VIEWS_DIR, name.slice(0, -LOCK.length)), lock).catch(unlessHeld);
+  }
+}
+
+/** What cannot be unmounted keeps its lock file, and is met again. Nothing in it is ever removed. */
+async function remove(view: string, lock: FileLock): Promise<void> {
+  try {
     await unmount(view);
-    await rmdir(view);
+    await rmdir(view).catch(unlessAbsent);
+    await rm(lock.path, { force: true });
+  } finally {
+    lock.release();
   }
 }
 
@@ -54,6 +82,11 @@ async function requireNoLinks(dir: string): Promise<void> {
 /** What is not there is told of by whoever opens it. */
 function unlessAbsent(error: unknown): undefined {
   if (!isSystemError(error, 'ENOENT')) throw error;
+}
+
+/** What somebody still works in hinders no other view: the next one looks again. */
+function unlessHeld(error: unknown): void {
+  if (!isDeskPodError(error, 'MOUNT_FAILED')) throw error;
 }
 
 function leadsElsewhere(path: string, cause?: unknown): DeskPodError {
