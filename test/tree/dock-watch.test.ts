@@ -1,6 +1,7 @@
 // A dock at work on tree pods: what it notices, what it waits for, and what it does once, as a command.
 import assert from 'node:assert/strict';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { IS_EXHAUSTIVE } from '../exhaustive.ts';
 import { DockLab } from './dock-lab.ts';
@@ -74,4 +75,25 @@ describe('a dock', () => {
     await lab.tree.program.failure('USAGE', ['dock', '--once', '--config', config]);
     await lab.tree.program.failure('USAGE', ['dock', '--once', '--config', `${config}-none`]);
   });
+
+  itThoroughly(
+    'that does it once is ended by a signal, holds nothing then, and goes on the next time',
+    async () => {
+      await writeFile(join(lab.tree.dir, 'large'), randomBytes(64 * 2 ** 20));
+      await lab.tree.write('pod', 'second');
+      const config = join(lab.tree.temp, 'dock.json');
+      const { home, temp } = lab.tree;
+      const files = { identity: lab.identityFile, journal: lab.journal.path };
+      await writeFile(config, JSON.stringify({ home, watch: [temp], ...files, otherBackups: [] }));
+      const before = await lab.homeHead();
+      const running = lab.tree.program.start(['dock', '--once', '--no-upkeep', '--config', config]);
+      await running.progress(({ step }) => step === `${lab.tree.dir}: syncing`);
+      running.kill('SIGTERM');
+      const { status, stdout } = await running.ended;
+      assert.equal(status, 130, stdout);
+      assert.deepEqual(await lab.homeHead(), before);
+      assert.doesNotMatch(await readFile('/proc/self/mounts', 'utf8'), /deskpod\/views/);
+      assert.equal((await lab.dock()).step, 'backed-up');
+    },
+  );
 });

@@ -120,11 +120,14 @@ class DockCommand {
   }
 
   async #once(dock: Dock): Promise<void> {
-    const devices = await dock.once();
-    const upkeep = await stoppable(async (signal) => {
+    const { devices, upkeep } = await stoppable(async (signal) => {
+      const end = (): void => void dock.end().catch((error: unknown) => this.#output.complain(error));
+      signal.addEventListener('abort', end, { once: true });
+      const docked = await dock.once();
+      signal.throwIfAborted();
       const done = await this.#upkeep(signal);
       signal.throwIfAborted();
-      return done;
+      return { devices: docked, upkeep: done };
     });
     const lines = [
       ...devices.map(({ path, state }) => dockLine(path, state)),
