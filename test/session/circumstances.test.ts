@@ -1,6 +1,6 @@
 // What is so on this computer: batteries as the kernel shows them, and other backups that run.
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findCircumstances } from '../../src/session/dock/find-circumstances.ts';
@@ -47,6 +47,13 @@ describe('the circumstances of a backup', () => {
     assert.deepEqual(await found(), ['ours']);
     await writeFile(held, `${process.pid}\n`);
     assert.deepEqual(await found(), ['this test', 'ours']);
+    await rename(held, join(dir, 'elsewhere.pid'));
+    await symlink('elsewhere.pid', held);
+    assert.deepEqual(await found(), ['this test', 'ours']);
+    await rm(held);
+    await mkdir(held);
+    assert.deepEqual(await found(), ['ours'], 'what cannot be read hinders nothing');
+    await rm(held, { recursive: true });
     await writeFile(held, '4194999\n');
     assert.deepEqual(await found(), ['ours']);
   });

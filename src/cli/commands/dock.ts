@@ -158,11 +158,12 @@ class DockCommand {
   }
 
   async #upkeep(signal: AbortSignal): Promise<readonly UpkeepOutcome[]> {
-    if (!this.#options.upkeep || (await this.#obstacles()).length > 0) return [];
+    if (!this.#options.upkeep) return [];
     const { home: homeDir, identity: identityFile, plan, keep: policy, checkShare } = this.#settings;
     const { drillsSession: resumes, scratch: scratchDir } = this.#settings;
     const settings = { homeDir, identityFile, plan, policy, checkShare, resumes, scratchDir };
     try {
+      if ((await this.#obstacles()).length > 0) return [];
       const done = await new HomeUpkeep(settings, this.#journal, this.#output.progress).run(signal);
       for (const { text } of done) this.#output.note(text);
       for (const { text, isWarning } of done)

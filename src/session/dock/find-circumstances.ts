@@ -2,7 +2,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Circumstances } from '../../core/circumstances.ts';
-import { lockHolder } from '../../sync/posix/flock.ts';
 import { ProcessError, run } from '../../sync/process.ts';
 
 /** Another program that backs up here: seen by its name, or by a file with its process id. */
@@ -97,13 +96,13 @@ async function findOthers({ procDir, others }: FactPlaces): Promise<string[]> {
     const program = await textAt(join(procDir, pid, 'comm'));
     if (program !== undefined) running.add(program);
   }
-  return others
-    .filter(
-      ({ program, lockFile }) =>
-        (program !== undefined && running.has(program)) ||
-        (lockFile !== undefined && pids.has(lockHolder(lockFile) ?? 0)),
-    )
-    .map(({ name }) => name);
+  const found: string[] = [];
+  for (const { name, program, lockFile } of others) {
+    const holder = lockFile === undefined ? undefined : await textAt(lockFile);
+    const isHeld = holder !== undefined && pids.has(Number.parseInt(holder, 10));
+    if (isHeld || (program !== undefined && running.has(program))) found.push(name);
+  }
+  return found;
 }
 
 async function namesIn(dir: string): Promise<string[]> {
