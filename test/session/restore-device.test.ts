@@ -86,7 +86,10 @@ describe('a desktop restored to a device', () => {
       const before = await fetched();
       assert.ok(before.size >= 3);
       assert.equal((await lookAtDrive(target)).isUnfinishedRestore, true);
-      await onDrive(target, `for name in ${FOREIGN.join(' ')}; do echo 'echo owned' >$name; done`);
+      await onDrive(
+        target,
+        `for name in ${FOREIGN.join(' ')}; do echo 'echo owned' >$name; done; mkfifo repository/packs/pipe`,
+      );
       await restore();
       const after = await fetched();
       for (const [path, inode] of before) assert.equal(after.get(path), inode, path);
