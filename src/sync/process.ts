@@ -33,6 +33,8 @@ export interface RunOptions {
   /** Called for every line as it comes; a carriage return ends a line too, empty lines are left out. */
   readonly onStdoutLine?: (line: string) => void;
   readonly onStderrLine?: (line: string) => void;
+  /** What it prints is not kept, as it may run for ever: it is heard by line, or not at all. */
+  readonly isEndless?: boolean;
   /** Called once with the process id, as soon as the program runs. */
   readonly onStart?: (pid: number) => void;
 }
@@ -98,12 +100,14 @@ export async function run(
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
       ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+      ...(options.isEndless === true ? { buffer: false } : {}),
     });
+    if (options.isEndless === true) for (const stream of [child.stdout, child.stderr]) stream?.resume();
     if (options.onStdoutLine !== undefined) eachLine(child.stdout, options.onStdoutLine);
     if (options.onStderrLine !== undefined) eachLine(child.stderr, options.onStderrLine);
     if (child.pid !== undefined) options.onStart?.(child.pid);
     const result = await child;
-    return { stdout: result.stdout, stderr: result.stderr, exitCode: result.exitCode ?? 0 };
+    return { stdout: result.stdout ?? '', stderr: result.stderr ?? '', exitCode: result.exitCode ?? 0 };
   } catch (error) {
     if (error instanceof ExecaError) throw new ProcessError(program, args, options.cwd, error);
     throw error;

@@ -23,6 +23,17 @@ describe('a program', () => {
     assert.deepEqual(errors, ['no']);
   });
 
+  it('that may run for ever is heard, and nothing of what it prints is kept', async () => {
+    const lines: string[] = [];
+    const script = 'echo one; head -c 1000000 /dev/zero >&2; echo two';
+    const told = await run('sh', ['-c', script], {
+      isEndless: true,
+      onStdoutLine: (line) => lines.push(line),
+    });
+    assert.deepEqual(lines, ['one', 'two']);
+    assert.deepEqual(told, { stdout: '', stderr: '', exitCode: 0 });
+  });
+
   it('that fails says with what, and what it printed last', async () => {
     const script = 'echo out; echo because >&2; exit 3';
     await assert.rejects(run('sh', ['-c', script]), (error) => {

@@ -86,6 +86,7 @@ function udevHints(): Observable<unknown> {
     const monitor = (): void => {
       const monitoring = run('udevadm', MONITOR, {
         signal: stop.signal,
+        isEndless: true,
         onStdoutLine: (line) => {
           if (line.startsWith('ACTION=')) subscriber.next(line);
         },
