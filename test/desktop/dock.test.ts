@@ -1,6 +1,7 @@
 // A desktop at home, with real sessions: asked for a checkpoint while it runs, safe when it is suspended, and drilled there.
 // It takes a minute: with DESKPOD_TEST_EXHAUSTIVE only.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { IS_EXHAUSTIVE } from '../exhaustive.ts';
@@ -17,6 +18,17 @@ interface Docked {
 /** Nothing blinks in it, and it has a colour of its own. */
 const SHOW_COLOUR =
   "setsid xterm -bg '#336699' -cr '#336699' -geometry 60x20+100+50 -e sleep 1000 </dev/null >/dev/null 2>&1 &";
+
+const UNIT = readFileSync(new URL('../../ops/host/deskpod-dock.service', import.meta.url), 'utf8');
+const UNIT_CAPABILITIES = (/^CapabilityBoundingSet=~(.*)$/m.exec(UNIT)?.[1] ?? '')
+  .split(' ')
+  .map((name) => `-${name.slice('CAP_'.length).toLowerCase()}`)
+  .join();
+/** What deskpod-dock.service takes from what it runs, but for its mounts. */
+const AS_UNIT = [
+  ...['setpriv', '--no-new-privs', '--bounding-set', UNIT_CAPABILITIES],
+  ...['sh', '-c', 'umask 077; exec "$@"', 'sh'],
+];
 
 describeThere('a desktop that meets its home', function () {
   this.timeout(1_200_000);
@@ -60,10 +72,12 @@ describeThere('a desktop that meets its home', function () {
     const heads = async () =>
       readFile(join(lab.home, 'pods', (await readdir(join(lab.home, 'pods')))[0] ?? '', 'head'));
     const before = await heads();
-    const drilled = await lab.program.answer<{ hasSession: boolean; likeness: number; durationMs: number }>([
-      ...['drill', '--home', lab.home, '--session', '--scratch', lab.dir],
-      ...['--identity', join(lab.dir, 'identity'), '--journal', join(lab.dir, 'journal')],
-    ]);
+    const drilled = await lab.program
+      .with({ through: AS_UNIT })
+      .answer<{ hasSession: boolean; likeness: number; durationMs: number }>([
+        ...['drill', '--home', lab.home, '--session', '--scratch', lab.dir],
+        ...['--identity', join(lab.dir, 'identity'), '--journal', join(lab.dir, 'journal')],
+      ]);
     assert.equal(drilled.hasSession, true);
     assert.ok(drilled.likeness > 0.9, String(drilled.likeness));
     assert.deepEqual(await heads(), before);
