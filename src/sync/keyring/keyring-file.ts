@@ -40,7 +40,7 @@ export interface NewSlot {
 /** A passphrase slot to be added. */
 export interface NewPassphraseSlot extends NewSlot {
   readonly passphrase: string;
-  /** Base-2 logarithm of scrypt's N; 18 without it. Tests take a low one. */
+  /** Base-2 logarithm of scrypt's N; 17 without it. Tests take a low one. */
   readonly workFactor?: number;
 }
 
