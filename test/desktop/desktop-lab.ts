@@ -16,6 +16,8 @@ import { createDesktop, type DesktopPlan } from '../../src/session/pod/create-de
 import { layerDirs } from '../../src/session/pod/layer-dirs.ts';
 import { closeDevice, openDevice } from '../../src/session/pod/open-device.ts';
 import { readSessionNote } from '../../src/session/pod/session-note.ts';
+import { connectToSession } from '../../src/session/process/session-socket.ts';
+import { openRfb } from '../../src/session/rfb/client.ts';
 import type { CheckpointReport } from '../../src/sync/pod/seal-checkpoint.ts';
 import { lockHolder } from '../../src/sync/posix/flock.ts';
 import { run } from '../../src/sync/process.ts';
@@ -27,6 +29,11 @@ import { leftoversOf } from './leftovers.ts';
 /** Of every pod of a lab. */
 export const PASSPHRASE = 'correct horse battery';
 const MEBIBYTE = 2 ** 20;
+const WINDOW_COLOUR = 0x336699;
+/** Nothing blinks in it, and it has a colour of its own. */
+const SHOW_WINDOW =
+  "setsid xterm -bg '#336699' -cr '#336699' -geometry 60x20+100+50 -e sleep 100000 </dev/null >/dev/null 2>&1 &";
+const DISPLAY_TIMEOUT_MS = 30_000;
 
 /** A folder of one test with a desktop pod in it. */
 export class DesktopLab {
@@ -133,6 +140,19 @@ export class DesktopLab {
     ]);
     assert.equal(status, 0, `${script}: ${stderr}`);
     return stdout.replace(/\n$/, '');
+  }
+
+  /** Opens a window in the session that stays as it is, and returns when it is on the screen. */
+  async showWindow(): Promise<void> {
+    await this.shell(SHOW_WINDOW);
+    const { rootPid = 0 } = await this.status();
+    const socket = await connectToSession(rootPid, 'rfb');
+    const display = await openRfb(socket, { timeoutMs: DISPLAY_TIMEOUT_MS });
+    try {
+      await display.waitForPixels((screen) => screen.colorAt(200, 150) === WINDOW_COLOUR, DISPLAY_TIMEOUT_MS);
+    } finally {
+      display.close();
+    }
   }
 
   /** Changes files of the suspended pod's layer by a shell's script, as another system does that has its key. */

@@ -15,10 +15,6 @@ interface Docked {
   readonly devices: readonly { readonly path: string; readonly step: string; readonly problem?: object }[];
 }
 
-/** Nothing blinks in it, and it has a colour of its own. */
-const SHOW_COLOUR =
-  "setsid xterm -bg '#336699' -cr '#336699' -geometry 60x20+100+50 -e sleep 1000 </dev/null >/dev/null 2>&1 &";
-
 const UNIT = readFileSync(new URL('../../ops/host/deskpod-dock.service', import.meta.url), 'utf8');
 const UNIT_CAPABILITIES = (/^CapabilityBoundingSet=~(.*)$/m.exec(UNIT)?.[1] ?? '')
   .split(' ')
@@ -58,7 +54,7 @@ describeThere('a desktop that meets its home', function () {
 
   it('is asked while it runs, taken over when it is suspended, and proven by a drill that changes nothing', async () => {
     await lab.start();
-    await lab.shell(SHOW_COLOUR);
+    await lab.showWindow();
     assert.deepEqual(
       (await dock()).devices.map(({ step }) => step),
       ['backed-up'],

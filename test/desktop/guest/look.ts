@@ -1,9 +1,9 @@
 // For a guest without a browser: what a page does with a door and a viewer. It gives the passphrase, looks, and is closed as a page is.
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { type IncomingMessage, request } from 'node:http';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ask, enter, tell } from './site.ts';
 
 /** What a page says when it is closed: `pageLeft` of the viewer. */
 const PAGE_LEFT = 4005;
@@ -49,42 +49,4 @@ async function look(url: URL): Promise<void> {
   display.close();
   await closed;
   process.exit(0);
-}
-
-interface Site {
-  readonly url: URL;
-  readonly room: string;
-  readonly headers: Readonly<Record<string, string>>;
-}
-
-/** Uses a link up. */
-async function enter(url: URL): Promise<Site> {
-  const found = await send(url, 'GET', url.pathname, { host: url.host });
-  const room = /^0; url=(\/[^/]+\/)/.exec(String(found.headers.refresh))?.[1];
-  const cookie = found.headers['set-cookie']?.[0]?.split(';')[0];
-  if (room === undefined || cookie === undefined) throw new Error(`${url}: ${found.statusCode}`);
-  found.resume();
-  return { url, room, headers: { host: url.host, origin: url.origin, cookie } };
-}
-
-function ask(site: Site, method: string, path: string, body = ''): Promise<IncomingMessage> {
-  const headers = { ...site.headers, ...(body === '' ? {} : { 'content-type': 'application/json' }) };
-  return send(site.url, method, `${site.room}${path}`, headers, body);
-}
-
-async function send(
-  { port }: URL,
-  method: string,
-  path: string,
-  headers: Readonly<Record<string, string>>,
-  body = '',
-): Promise<IncomingMessage> {
-  const outgoing = request({ host: '127.0.0.1', port, method, path, headers, agent: false });
-  outgoing.end(body);
-  const [response] = await once(outgoing, 'response');
-  return response as IncomingMessage;
-}
-
-function tell(line: object): void {
-  process.stdout.write(`${JSON.stringify(line)}\n`);
 }

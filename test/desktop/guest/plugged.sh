@@ -6,6 +6,8 @@ deskpod=/usr/bin/deskpod
 
 unit() { systemctl show --property=ActiveState --value "deskpod-plug@${DRIVE##*/}.service"; }
 
+# nobody sits at a screen here
+sed -i 's/^OFFER=.*/OFFER=open/' /etc/deskpod/plug.conf
 udevadm verify /usr/lib/udev/rules.d/70-deskpod.rules
 plug
 address=/run/deskpod-plug/${DRIVE##*/}

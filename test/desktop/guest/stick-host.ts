@@ -1,9 +1,9 @@
 // A guest that a lab's pod is plugged into on a USB stick, and what its program tells.
 import assert from 'node:assert/strict';
-import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeErofs } from '../../session/erofs-image.ts';
-import { bootGuest, lastLines, OLD_MACHINE } from '../../session/guest/machine.ts';
+import { type Boot, bootGuest, lastLines, OLD_MACHINE } from '../../session/guest/machine.ts';
 import type { DesktopLab } from '../desktop-lab.ts';
 
 /** The guest's whole life. */
@@ -23,6 +23,7 @@ export interface Told {
  * Boots a guest that runs a program of this folder, until it turns itself off.
  * @param words more of the kernel's command line
  * @param files what it finds beside its program, by name: contents, or where they are
+ * @param drives other than the lab's pod on its stick
  */
 export async function runWithStick(
   lab: DesktopLab,
@@ -30,9 +31,12 @@ export async function runWithStick(
   program: string,
   words: readonly string[] = [],
   files: Readonly<Record<string, { readonly text: string } | { readonly path: string }>> = {},
+  drives: Pick<Boot, 'stick' | 'otherStick' | 'disk'> = {},
 ): Promise<Told> {
   const dir = join(lab.dir, 'guest');
   const checkoutDir = join(dir, 'checkout');
+  // of the guest before
+  await rm(dir, { recursive: true, force: true });
   await mkdir(checkoutDir, { recursive: true });
   await cp(import.meta.dirname, checkoutDir, { recursive: true });
   await cp(join(lab.dir, 'passphrase'), join(checkoutDir, 'passphrase'));
@@ -46,7 +50,7 @@ export async function runWithStick(
   await makeErofs(checkoutDir, checkout);
   const told = await bootGuest(release, {
     ...{ dir, checkout, program: `/checkout/${program}`, words, stick: lab.image, timeoutMs: TIMEOUT_MS },
-    ...OLD_MACHINE,
+    ...{ ...OLD_MACHINE, ...drives },
   });
   const lines = told.split('\n').map((line) => line.trim());
   assert.ok(lines.includes('end 0'), `the program there failed: ${told}${await lastLines(dir)}`);

@@ -15,15 +15,15 @@ turn_off() {
   sleep 60
 }
 
-# Has the stick plugged in, and waits for it: DRIVE is its device then.
+# Has the stick plugged in, or the other one if that is said, and waits for it: DRIVE is its device then.
 plug() {
-  tell plug
+  tell "plug${1:+ $1}"
   until DRIVE=$(drive); do sleep 0.1; done
 }
 
-# Has it pulled out, and waits until the kernel knows it no more.
+# Has it pulled out, and waits until the kernel knows it no more; lost, there is nothing of it any more.
 pull() {
-  tell pull
+  tell "${1:-pull}"
   while drive >/dev/null; do sleep 0.1; done
 }
 

@@ -75,6 +75,8 @@ export interface Boot extends Machine {
   readonly words?: readonly string[];
   /** The image of a USB stick, which is plugged in and pulled out as the program asks: see {@link UsbStick}. */
   readonly stick?: string;
+  /** That of a second one. */
+  readonly otherStick?: string;
   /** The whole of its life. */
   readonly timeoutMs?: number;
 }
@@ -166,7 +168,8 @@ export async function bootGuest(release: string, boot: Boot): Promise<string> {
     `file=${file},format=raw,if=virtio${mode}`,
   ];
   const serial = (name: string) => ['-serial', `file:${join(dir, name)}`];
-  const stick = boot.stick === undefined ? undefined : new UsbStick(boot.stick, join(dir, 'monitor'));
+  const sticks = [boot.stick, boot.otherStick].filter((image) => image !== undefined);
+  const stick = sticks.length === 0 ? undefined : new UsbStick(sticks, join(dir, 'monitor'));
   const ending = new AbortController();
   try {
     const ended = run(

@@ -1,13 +1,18 @@
-// A USB stick of a guest, an image file here: QEMU plugs it in and pulls it out while the guest runs.
+// USB sticks of a guest, image files here: QEMU plugs one in and pulls it out while the guest runs.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFile, watch } from 'node:fs/promises';
+import { readFile, rm, watch } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import { basename, dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 
-/** What a guest prints, as a line of its own, to have its stick plugged in or pulled out. */
-type Request = 'plug' | 'pull';
+/**
+ * What a guest prints, as a line of its own, to have its stick plugged in, the other one plugged in, or what is plugged in
+ * pulled out. What is lost is pulled out, and its image file deleted.
+ */
+type Request = (typeof REQUESTS)[number];
+
+const REQUESTS = ['plug', 'plug other', 'pull', 'lose'] as const;
 
 /** What QEMU says by its protocol: what came of a command, or what happened. */
 interface MonitorLine {
@@ -17,26 +22,34 @@ interface MonitorLine {
   readonly data?: { readonly device?: string };
 }
 
-const [STICK, IMAGE] = ['stick', 'stick-image'];
+const STICK = 'stick';
 
-/** The stick of one guest. */
+/** The sticks of one guest, of which one is plugged in at a time. */
 export class UsbStick {
-  readonly #image: string;
+  readonly #images: readonly string[];
   readonly #socketPath: string;
+  /** Of the image that was plugged in last. */
+  #plugged = 0;
   #monitor: Socket | undefined;
   #lines: AsyncIterator<string> | undefined;
 
-  /** @param socketPath where QEMU is to listen */
-  constructor(image: string, socketPath: string) {
-    this.#image = image;
+  /**
+   * @param images of the stick, and of the other one if there is one
+   * @param socketPath where QEMU is to listen
+   */
+  constructor(images: readonly string[], socketPath: string) {
+    this.#images = images;
     this.#socketPath = socketPath;
   }
 
-  /** What QEMU is to be started with: the stick is not plugged in yet. */
+  /** What QEMU is to be started with: no stick is plugged in yet. */
   get arguments(): readonly string[] {
     return [
       ...['-device', 'qemu-xhci', '-qmp', `unix:${this.#socketPath},server=on,wait=off`],
-      ...['-blockdev', `driver=raw,node-name=${IMAGE},file.driver=file,file.filename=${this.#image}`],
+      ...this.#images.flatMap((image, index) => [
+        '-blockdev',
+        `driver=raw,node-name=${nodeOf(index)},file.driver=file,file.filename=${image}`,
+      ]),
     ];
   }
 
@@ -64,8 +77,7 @@ export class UsbStick {
         if (filename !== basename(file)) continue;
         const lines = (await readFile(file, 'utf8')).split('\n').slice(0, -1);
         const requests = lines.map((line) => line.trim()).filter(isRequest);
-        for (const request of requests.slice(servedCount))
-          await (request === 'plug' ? this.#plugIn() : this.#pull());
+        for (const request of requests.slice(servedCount)) await this.#do(request);
         servedCount = requests.length;
       }
     } catch (error) {
@@ -73,14 +85,28 @@ export class UsbStick {
     }
   }
 
+  async #do(request: Request): Promise<void> {
+    if (request === 'plug') return this.#plugIn(0);
+    if (request === 'plug other') return this.#plugIn(1);
+    await this.#pull();
+    if (request === 'lose') await this.#lose();
+  }
+
   /** The guest may not have noticed it yet on return. */
-  async #plugIn(): Promise<void> {
+  async #plugIn(index: number): Promise<void> {
+    this.#plugged = index;
     await this.#command('device_add', {
       driver: 'usb-storage',
       id: STICK,
-      drive: IMAGE,
-      serial: 'deskpod-1',
+      drive: nodeOf(index),
+      serial: `deskpod-${index + 1}`,
     });
+  }
+
+  /** Of the stick that was pulled out last. */
+  async #lose(): Promise<void> {
+    await this.#command('blockdev-del', { 'node-name': nodeOf(this.#plugged) });
+    await rm(this.#images[this.#plugged] ?? '');
   }
 
   async #pull(): Promise<void> {
@@ -121,6 +147,10 @@ export class UsbStick {
   }
 }
 
+function nodeOf(index: number): string {
+  return `stick-image-${index}`;
+}
+
 function isRequest(line: string): line is Request {
-  return line === 'plug' || line === 'pull';
+  return (REQUESTS as readonly string[]).includes(line);
 }
