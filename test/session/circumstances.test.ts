@@ -1,9 +1,13 @@
-// What is so on this computer: batteries as the kernel shows them, and other backups that run.
+// What is so on this computer: batteries as the kernel shows them, other backups that run, and what the network costs.
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findCircumstances } from '../../src/session/dock/find-circumstances.ts';
+import { isMountedFromNetwork } from '../../src/session/dock/network-folder.ts';
+import { programFolders } from '../../src/session/host/programs.ts';
+import { METERED, NetworkManagerBus } from './network-manager.ts';
 
 describe('the circumstances of a backup', () => {
   let dir: string;
@@ -57,4 +61,67 @@ describe('the circumstances of a backup', () => {
     await writeFile(held, '4194999\n');
     assert.deepEqual(await found(), ['ours']);
   });
+
+  it('have a metered network if NetworkManager says or guesses so, and know nothing where it does not run', async () => {
+    const bus = await NetworkManagerBus.start(dir);
+    try {
+      const { address: busAddress } = bus;
+      const isMetered = async (): Promise<boolean | undefined> =>
+        (await findCircumstances({ busAddress, others: [] })).isMetered;
+      assert.equal(await isMetered(), undefined);
+      for (const [word, expected] of [
+        ['yes', true],
+        ['guessedYes', true],
+        ['no', false],
+        ['guessedNo', false],
+        ['unknown', false],
+      ] as const) {
+        await bus.say(METERED[word]);
+        assert.equal(await isMetered(), expected, word);
+      }
+      // where there is no systemd, the other program asks
+      await bus.say(METERED.yes);
+      await withPrograms(['gdbus'], async () => assert.equal(await isMetered(), true));
+      await withPrograms([], async () => assert.equal(await isMetered(), undefined));
+    } finally {
+      await bus.close();
+    }
+    const noBus = { busAddress: `unix:path=${join(dir, 'none')}`, others: [] };
+    assert.equal((await findCircumstances(noBus)).isMetered, undefined);
+  });
+
+  it('have a home on the network where its folder is mounted from there', () => {
+    const mount = (mountPoint: string, fsType: string) => ({
+      ...{ mountPoint, fsType },
+      ...{ deviceNumber: '0:50', source: 'server:/srv', fsOptions: [] },
+    });
+    const mounts = [mount('/', 'ext4'), mount('/srv', 'nfs4'), mount('/srv/here', 'xfs')];
+    const isMounted = (path: string): boolean => isMountedFromNetwork(path, mounts);
+    assert.deepEqual(['/srv/home', '/srv', '/srv/here/home', '/srvant', '/home'].map(isMounted), [
+      ...[true, true, false, false, false],
+    ]);
+    assert.equal(isMountedFromNetwork('/srv/home', [...mounts, mount('/srv', 'ext4')]), false);
+    assert.equal(isMountedFromNetwork('/mnt/home', [...mounts, mount('/mnt', 'fuse.sshfs')]), true);
+  });
+
+  /** No program is found but these. */
+  async function withPrograms(names: readonly string[], act: () => Promise<void>): Promise<void> {
+    const folder = await mkdtemp(join(dir, 'programs-'));
+    for (const name of names) await symlink(placeOf(name), join(folder, name));
+    const { PATH } = process.env;
+    process.env.PATH = folder;
+    try {
+      await act();
+    } finally {
+      process.env.PATH = PATH;
+    }
+  }
+
+  function placeOf(name: string): string {
+    const place = programFolders()
+      .map((folder) => join(folder, name))
+      .find((path) => existsSync(path));
+    assert.ok(place !== undefined, `${name} is not installed`);
+    return place;
+  }
 });

@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { findObstacles } from '../../src/session/dock/find-obstacles.ts';
 import { operate } from '../../src/session/operation/operate.ts';
 import { IS_EXHAUSTIVE } from '../exhaustive.ts';
+import { METERED, NetworkManagerBus } from '../session/network-manager.ts';
 import { startRsyncd } from '../sync/support/loopback-rsyncd.ts';
 import { DockLab, SETTINGS } from './dock-lab.ts';
 
@@ -90,6 +92,34 @@ describe('a dock that meets a pod in use', () => {
       assert.equal(result?.seq, await lab.homeSeq());
       await end();
     } finally {
+      await daemon.stop();
+    }
+  });
+
+  itThoroughly('waits on a metered network if it comes home over that only, and says so', async () => {
+    const { home, temp, dir } = lab.tree;
+    const daemon = await startRsyncd(join(temp, 'rsyncd'), { home: { path: home } });
+    const bus = await NetworkManagerBus.start(temp);
+    try {
+      const plan = { homeDir: home, batteryLimit: 0, others: [], busAddress: bus.address };
+      lab.obstacles = (place) => findObstacles(plan, place);
+      await bus.say(METERED.yes);
+      // taken over where it lies, and by the folder itself
+      assert.equal((await lab.dock()).step, 'backed-up');
+      const end = await watched();
+      assert.equal((await lab.dock()).step, 'backed-up');
+      const url = `rsync://127.0.0.1:${daemon.port}/home`;
+      await lab.tree.program.answer(['home', 'remove', home, '-d', dir]);
+      await lab.tree.program.answer(['home', 'add', url, '-d', dir]);
+      const seq = await lab.homeSeq();
+      const { step, reasons } = await lab.dock();
+      assert.deepEqual([step, reasons], ['waiting', ['the network is metered']]);
+      assert.equal(await lab.homeSeq(), seq);
+      await bus.say(METERED.no);
+      assert.equal((await lab.dock()).step, 'backed-up');
+      await end();
+    } finally {
+      await bus.close();
       await daemon.stop();
     }
   });

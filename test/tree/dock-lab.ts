@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { DockState, DockStep } from '../../src/core/dock-machine.ts';
 import type { LoggedEvent } from '../../src/core/events.ts';
 import { peekHead } from '../../src/core/head.ts';
-import { Dock, type DockedDevice } from '../../src/session/dock/dock.ts';
+import { Dock, type DockedDevice, type DockParts } from '../../src/session/dock/dock.ts';
 import { folderSource } from '../../src/session/dock/folder-source.ts';
 import { lastProven } from '../../src/session/dock/upkeep-home.ts';
 import { operate } from '../../src/session/operation/operate.ts';
@@ -23,7 +23,8 @@ export class DockLab {
   readonly tree: TreeLab;
   readonly identityFile: string;
   readonly journal: Journal;
-  obstacles: readonly string[] = [];
+  /** What is in the way of a device. */
+  obstacles: DockParts['obstacles'] = async () => [];
   readonly #docks: (() => Promise<void>)[] = [];
 
   private constructor(tree: TreeLab) {
@@ -74,7 +75,7 @@ export class DockLab {
         provenOf: async (podId) => lastProven(await this.journal.read(), podId),
       },
       ...{ source: folderSource([watched]), journal: this.journal, pace: PACE, onStep },
-      obstacles: async () => this.obstacles,
+      obstacles: (place) => this.obstacles(place),
       onFailure: (error) => {
         throw error;
       },

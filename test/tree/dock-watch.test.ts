@@ -36,13 +36,14 @@ describe('a dock', () => {
     const media = join(lab.tree.temp, 'media');
     await mkdir(media);
     await lab.tree.write('pod', 'second');
-    lab.obstacles = ['another backup runs: restic'];
+    const inTheWay = ['another backup runs: restic'];
+    lab.obstacles = async () => inTheWay;
     const watching = lab.watch(media);
     const path = join(media, 'stick');
     await rename(lab.tree.dir, path);
     const { reasons } = await watching.until(path, 'waiting');
-    assert.deepEqual(reasons, lab.obstacles);
-    lab.obstacles = [];
+    assert.deepEqual(reasons, inTheWay);
+    lab.obstacles = async () => [];
     await watching.until(path, 'backed-up');
   });
 

@@ -1,14 +1,14 @@
 // deskpod dock: on the computer that is home, bring devices home as they are plugged in, and look after home.
 import { once } from 'node:events';
 import type { Command } from 'commander';
-import { obstaclesNow } from '../../core/circumstances.ts';
 import type { DockState } from '../../core/dock-machine.ts';
 import { dockWords } from '../../core/dock-words.ts';
 import { DeskPodError } from '../../core/errors.ts';
+import type { Place } from '../../session/dashboard/places.ts';
 import { allSources, type DeviceSource } from '../../session/dock/device-source.ts';
 import { Dock, type DockedDevice } from '../../session/dock/dock.ts';
 import { driveSource } from '../../session/dock/drive-source.ts';
-import { findCircumstances } from '../../session/dock/find-circumstances.ts';
+import { findObstacles } from '../../session/dock/find-obstacles.ts';
 import { folderSource } from '../../session/dock/folder-source.ts';
 import { notifyDesktops } from '../../session/dock/notify-desktop.ts';
 import { HomeUpkeep, lastProven, type UpkeepOutcome } from '../../session/dock/upkeep-home.ts';
@@ -109,7 +109,7 @@ class DockCommand {
       source: this.#source(),
       journal: this.#journal,
       pace: { lookMs: LOOK_MS, pollMs: POLL_MS, retryMs: RETRY_MS, repeatMs: this.#settings.repeatMs },
-      obstacles: () => this.#obstacles(),
+      obstacles: (place) => this.#obstacles(place),
       onStep: (device) => this.#tell(device),
       onFailure: (error) => this.#output.complain(error),
     });
@@ -176,11 +176,10 @@ class DockCommand {
     }
   }
 
-  async #obstacles(): Promise<readonly string[]> {
-    const { batteryLimit, otherBackups: others } = this.#settings;
-    const places = { powerDir: '/sys/class/power_supply', procDir: '/proc', others };
-    // devices come to a folder of this computer
-    return obstaclesNow(await findCircumstances(places), { usesNetwork: false, batteryLimit });
+  /** Without a device: what is in the way of what home does for itself. */
+  #obstacles(place?: Place): Promise<readonly string[]> {
+    const { home: homeDir, batteryLimit, otherBackups: others } = this.#settings;
+    return findObstacles({ homeDir, batteryLimit, others }, place);
   }
 
   #source(): DeviceSource {

@@ -79,6 +79,20 @@ export async function isInUse(place: Place): Promise<boolean> {
   return socket !== undefined;
 }
 
+/** True for a pod in use that brings nothing home but over a network, as it knows no home by this folder. */
+export async function usesNetwork(place: Place, homeDir: string): Promise<boolean> {
+  const socket = await listeningSocket(place);
+  if (socket === undefined) return false;
+  try {
+    const { homes } = await callSupervisor<StatusReport>(socket.path, 'status', {}, () => undefined);
+    const urls = homes.map(({ url }) => url);
+    if ((await urlOfFolder(urls, homeDir)) !== undefined) return false;
+    return urls.some((url) => /^(?:ssh|daemon)$/.test(parseHomeUrl(url).kind));
+  } finally {
+    socket.close();
+  }
+}
+
 async function listeningSocket(place: Place): Promise<{ path: string; close(): void } | undefined> {
   const socket =
     place.kind === 'folder'
@@ -172,7 +186,9 @@ async function requireArrival(
 
 /** What a pod calls the home in this folder, if it reaches it as a folder. */
 async function urlOfFolder(urls: readonly string[], homeDir: string): Promise<string | undefined> {
-  const here = await realpath(homeDir);
+  // one that is away is nobody's folder
+  const here = await realpath(homeDir).catch(() => undefined);
+  if (here === undefined) return undefined;
   for (const url of urls) {
     const { kind, path } = parseHomeUrl(url);
     if (kind === 'folder' && (await realpath(path).catch(() => undefined)) === here) return url;

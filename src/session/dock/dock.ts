@@ -52,8 +52,8 @@ export interface DockParts {
   readonly source: DeviceSource;
   readonly journal: Journal;
   readonly pace: DockPace;
-  /** What is in the way of a backup now, in sentences. */
-  readonly obstacles: () => Promise<readonly string[]>;
+  /** What is in the way of bringing a device home now, in sentences. */
+  readonly obstacles: (place: Place) => Promise<readonly string[]>;
   /** Told each step of each device, in order; it is in the journal by then. */
   readonly onStep: (device: DockedDevice) => void;
   /** Told what went wrong with the dock itself. */
@@ -190,7 +190,7 @@ export class Dock {
   ): Promise<void> {
     const { obstacles, pace, settings } = this.#parts;
     for (;;) {
-      const reasons = await obstacles();
+      const reasons = await obstacles(place);
       if (reasons.length === 0) break;
       emit({ type: 'wait', reasons });
       if (isOnce) return;

@@ -26,6 +26,8 @@ export interface FactPlaces {
   readonly powerDir: string;
   readonly procDir: string;
   readonly others: readonly OtherBackup[];
+  /** Of the bus on which NetworkManager answers; the system's own if left out. */
+  readonly busAddress?: string;
 }
 
 const HERE: FactPlaces = { powerDir: '/sys/class/power_supply', procDir: '/proc', others: OTHER_BACKUPS };
@@ -34,9 +36,10 @@ const BUS_TIMEOUT_MS = 3000;
 const METERED: ReadonlySet<number> = new Set([1, 3]);
 
 /** Looks at this computer. */
-export async function findCircumstances(places: FactPlaces = HERE): Promise<Circumstances> {
+export async function findCircumstances(given: Partial<FactPlaces> = {}): Promise<Circumstances> {
+  const places = { ...HERE, ...given };
   const [isMetered, batteryLeft, otherBackups] = await Promise.all([
-    askMetered(),
+    askMetered(places.busAddress),
     readBattery(places.powerDir),
     findOthers(places),
   ]);
@@ -44,29 +47,29 @@ export async function findCircumstances(places: FactPlaces = HERE): Promise<Circ
 }
 
 /** Asks NetworkManager; undefined where it does not run. */
-async function askMetered(): Promise<boolean | undefined> {
-  const target = [
-    '--dest',
-    'org.freedesktop.NetworkManager',
-    '--object-path',
-    '/org/freedesktop/NetworkManager',
-  ];
-  const method = [
-    '--method',
-    'org.freedesktop.DBus.Properties.Get',
-    'org.freedesktop.NetworkManager',
-    'Metered',
-  ];
-  try {
-    const { stdout } = await run('gdbus', ['call', '--system', ...target, ...method], {
-      timeoutMs: BUS_TIMEOUT_MS,
-    });
-    const answer = /uint32 (\d+)/.exec(stdout)?.[1];
-    return answer === undefined ? undefined : METERED.has(Number(answer));
-  } catch (error) {
-    if (!(error instanceof ProcessError)) throw error;
-    return undefined;
+async function askMetered(busAddress: string | undefined): Promise<boolean | undefined> {
+  for (const [program, args] of meteredQuestions(busAddress)) {
+    try {
+      const { stdout } = await run(program, args, { timeoutMs: BUS_TIMEOUT_MS });
+      const answer = /\bu(?:int32)? (\d+)/.exec(stdout)?.[1];
+      return answer === undefined ? undefined : METERED.has(Number(answer));
+    } catch (error) {
+      if (!(error instanceof ProcessError)) throw error;
+      if (!error.notFound) return undefined;
+    }
   }
+  return undefined;
+}
+
+/** The same question by either program: systemd brings one, most desktops the other. */
+function meteredQuestions(busAddress: string | undefined): readonly (readonly [string, readonly string[]])[] {
+  const [service, path] = ['org.freedesktop.NetworkManager', '/org/freedesktop/NetworkManager'];
+  const bus = busAddress === undefined ? '--system' : `--address=${busAddress}`;
+  const get = ['--method', 'org.freedesktop.DBus.Properties.Get', service, 'Metered'];
+  return [
+    ['busctl', [bus, 'get-property', service, path, service, 'Metered']],
+    ['gdbus', ['call', bus, '--dest', service, '--object-path', path, ...get]],
+  ];
 }
 
 /** What the batteries have left, if all that there are discharge or stand still and no mains is plugged in. */
