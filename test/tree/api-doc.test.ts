@@ -93,7 +93,7 @@ const OPERATIONS: Documented<Operations> = {
   ],
   timeline: [{ kept: MAYBE }, { podId: ALWAYS, homes: ALWAYS, checkpoints: ALWAYS }],
   checkpoints: [{ policy: MAYBE }, { place: ALWAYS, checkpoints: ALWAYS, doubted: ALWAYS, kept: MAYBE }],
-  checkpoint: [{ acceptsChanges: MAYBE }, CHECKPOINT_REPORT],
+  checkpoint: [{ acceptsChanges: MAYBE, isForDock: MAYBE }, CHECKPOINT_REPORT],
   suspend: [{}, CHECKPOINT_REPORT],
   stop: [{}, {}],
   limit: [{ limits: ALWAYS }, {}],

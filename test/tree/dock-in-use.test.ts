@@ -37,6 +37,8 @@ describe('a dock that meets a pod in use', () => {
     const steps = (await lab.journal.read()).map((entry) => entry.step);
     assert.deepEqual(steps.slice(-4), ['checkpointing', 'syncing', 'verifying', 'backed-up']);
     await end();
+    const { lastCheckpoint } = await operate(lab.tree.dir, 'status', {}, SETTINGS);
+    assert.equal(lastCheckpoint?.reason, 'dock');
     await lab.tree.restoreHere('restored', {});
     assert.equal(
       await readFile(join(lab.tree.temp, 'restored', 'letter.txt'), 'utf8'),

@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { HookEvent } from '../../src/session/hooks/steps.ts';
 import { IS_EXHAUSTIVE } from '../exhaustive.ts';
 import { DockLab } from './dock-lab.ts';
+import type { Program } from './program.ts';
 
 const itThoroughly = IS_EXHAUSTIVE ? it : () => undefined;
 
@@ -57,7 +59,8 @@ describe('a dock', () => {
         ...{ journal: lab.journal.path, keep: { last: 3 }, checkShare: '100%', otherBackups: [] },
       }),
     );
-    const answer = await lab.tree.program.answer<{
+    const hooks = await hooksAfter('cat >"$0.told"');
+    const answer = await hooks.program.answer<{
       devices: { path: string; step: string }[];
       upkeep: { kind: string; isDone: boolean }[];
     }>(['dock', '--once', '--config', config]);
@@ -72,6 +75,11 @@ describe('a dock', () => {
         ['check', true],
       ],
     );
+    const told = JSON.parse(await readFile(join(hooks.dir, 'after-dock.told'), 'utf8')) as HookEvent;
+    assert.deepEqual([told.step, told.podId, told.place], ['dock', lab.tree.podId, lab.tree.dir]);
+    assert.ok(told.outcome?.isDone);
+    assert.equal(told.outcome.facts.isSafeToUnplug, false);
+    assert.equal(told.outcome.facts.seq, await lab.homeSeq());
     await writeFile(config, JSON.stringify({ home: lab.tree.home, keep: { daily: 'many' } }));
     await lab.tree.program.failure('USAGE', ['dock', '--once', '--config', config]);
     await lab.tree.program.failure('USAGE', ['dock', '--once', '--config', `${config}-none`]);
@@ -97,4 +105,34 @@ describe('a dock', () => {
       assert.equal((await lab.dock()).step, 'backed-up');
     },
   );
+
+  itThoroughly('is kept from a device by a hook that fails before it, and tells those after it', async () => {
+    const { program, dir } = await hooksAfter('cat >"$0.told"', 'echo not today; exit 1');
+    const before = await lab.homeHead();
+    await lab.tree.write('pod', 'second');
+    const { stdout } = await program.run([
+      ...['--json', 'dock', '--once', '--no-upkeep', '--home', lab.tree.home, '--watch', lab.tree.temp],
+      ...['--identity', lab.identityFile, '--journal', lab.journal.path],
+    ]);
+    const { devices } = JSON.parse(stdout) as { devices: { step: string; problem: { code: string } }[] };
+    assert.deepEqual(
+      devices.map(({ step, problem }) => [step, problem.code]),
+      [['failed', 'HOOK_FAILED']],
+    );
+    assert.deepEqual(await lab.homeHead(), before);
+    const told = JSON.parse(await readFile(join(dir, 'after-dock.told'), 'utf8')) as HookEvent;
+    assert.equal(told.outcome?.isDone, false);
+  });
+
+  /** A program with hooks around each device. */
+  async function hooksAfter(after: string, before?: string): Promise<{ dir: string; program: Program }> {
+    const dir = join(lab.tree.temp, 'hooks.d');
+    await mkdir(dir);
+    const write = (name: string, script: string): Promise<void> =>
+      writeFile(join(dir, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    await write('after-dock', after);
+    if (before !== undefined) await write('before-dock', before);
+    const env = { DESKPOD_HOOKS: dir, DESKPOD_HOOK_LOG: join(lab.tree.temp, 'hooks.log') };
+    return { dir, program: lab.tree.program.with({ env }) };
+  }
 });

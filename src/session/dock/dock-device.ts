@@ -21,6 +21,7 @@ import { lockTree } from '../../sync/pod/tree.ts';
 import { syncFileSystem } from '../../sync/posix/sync.ts';
 import type { Place } from '../dashboard/places.ts';
 import { abandonDevice, mountDevice, pulledOut } from '../device/device.ts';
+import { withHooks } from '../hooks/step-hooks.ts';
 import { stagingOf } from '../host/staging.ts';
 import type { Operations, StatusReport } from '../operation/operations.ts';
 import { readSessionNote } from '../pod/session-note.ts';
@@ -44,12 +45,37 @@ export interface DockSettings {
 export type EmitSignal = (signal: DockSignal) => void;
 
 /**
- * Brings what is on a device home.
+ * Brings what is on a device home, between the hooks of that. What it says in the end is said before those that come after.
  *
- * @throws DeskPodError DOCK_REFUSED; POD_BUSY while another process has it; DEVICE_GONE if it was pulled out; what home or
- * its pod throws. Nothing of the device stays on this computer then, and home has its former head.
+ * @throws DeskPodError DOCK_REFUSED; POD_BUSY while another process has it; DEVICE_GONE if it was pulled out; HOOK_FAILED,
+ * HOOK_REFUSED; what home or its pod throws. Nothing of the device stays on this computer then, and home has its former head.
  */
 export async function dockDevice(
+  place: Place,
+  settings: DockSettings,
+  emit: EmitSignal,
+  signal: AbortSignal,
+): Promise<void> {
+  const { marker, path } = place;
+  const pod = { podId: marker.podId, kind: marker.kind, place: path };
+  await withHooks(pod, 'dock', { onProgress: settings.onProgress }, async () => {
+    let facts: object = {};
+    const note: EmitSignal = (each) => {
+      if (each.type === 'keep' || each.type === 'release') facts = factsOf(each);
+      emit(each);
+    };
+    await bringHome(place, settings, note, signal);
+    return facts;
+  });
+}
+
+/** What hooks are told. */
+function factsOf({ type, result }: DockSignal & { readonly result: DockResult }): object {
+  const { seq, sentObjects, sentBytes, durationMs } = result;
+  return { isSafeToUnplug: type === 'release', seq, sentObjects, sentBytes, durationMs };
+}
+
+async function bringHome(
   place: Place,
   settings: DockSettings,
   emit: EmitSignal,
@@ -125,7 +151,7 @@ async function askPod(
   const warnings: string[] = [];
   emit({ type: 'checkpoint' });
   // what keeps it from a checkpoint keeps home from nothing that is sealed already
-  await ask('checkpoint', {}).catch((error: unknown) => {
+  await ask('checkpoint', { isForDock: true }).catch((error: unknown) => {
     if (!isDeskPodError(error)) throw error;
     warnings.push(`No checkpoint was made: ${error.message}.`);
   });

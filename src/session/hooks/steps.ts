@@ -1,6 +1,6 @@
 // What hooks are run before and after, and what they are told of it.
 
-/** The steps that hooks have, by the names of their commands; `resume` is a start that goes on with a session. */
+/** The steps that hooks have, by the names of their commands; `resume` is a start that goes on with a session, `dock` one device. */
 export const STEPS = [
   'start',
   'resume',
@@ -11,6 +11,7 @@ export const STEPS = [
   'verify',
   'prune',
   'restore',
+  'dock',
 ] as const;
 
 /** One of {@link STEPS}. */
@@ -72,6 +73,7 @@ const TOLD: Readonly<Record<Step, readonly string[]>> = {
   verify: [],
   prune: [],
   restore: ['podId', 'checkpoint', 'epoch', 'fileCount', 'fileBytes', 'durationMs'],
+  dock: ['isSafeToUnplug', 'seq', 'sentObjects', 'sentBytes', 'durationMs'],
 };
 
 /** What a hook is told of the answer to a step. */

@@ -146,8 +146,12 @@ export interface Operations {
     answer: CheckpointList;
   };
   checkpoint: {
-    /** Accepting, it seals what looks like a loss, and that is normal from now on. */
-    parameters: { readonly acceptsChanges?: boolean };
+    parameters: {
+      /** It seals what looks like a loss, and that is normal from now on. */
+      readonly acceptsChanges?: boolean;
+      /** The pod meets its home, which is the checkpoint's reason. */
+      readonly isForDock?: boolean;
+    };
     answer: CheckpointReport;
   };
   suspend: { parameters: object; answer: CheckpointReport };

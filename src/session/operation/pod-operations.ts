@@ -82,7 +82,11 @@ export type PodOperationName =
 /** An opened pod that can be checkpointed. */
 export interface Checkpointable {
   readonly pod: Pod;
-  checkpoint(onProgress: ProgressListener, ifDoubtful?: DoubtAnswer): Promise<CheckpointReport>;
+  checkpoint(
+    onProgress: ProgressListener,
+    ifDoubtful?: DoubtAnswer,
+    reason?: 'dock',
+  ): Promise<CheckpointReport>;
   /** Folders of a tree pod that are left out of checkpoints. */
   notCrossed?(): readonly Uint8Array[];
   /** What is remembered of the repository is worth nothing any more. */
@@ -113,7 +117,11 @@ export function podOperations(
     checkpoints: async ({ policy }) => listCheckpoints(pod.state, policy),
     checkpoint: (parameters, onProgress, signal) =>
       sealWithRoom(pod, { onProgress, signal, onThinning: () => opened.distrust?.() }, () =>
-        opened.checkpoint(onProgress, answerOf(parameters)),
+        opened.checkpoint(
+          onProgress,
+          answerOf(parameters),
+          parameters.isForDock === true ? 'dock' : undefined,
+        ),
       ),
     'home-add': async ({ url, homePassword, twin }, onProgress) => {
       if (twin !== undefined) return addTwin(pod, { path: url, ...twin }, onProgress);

@@ -165,14 +165,15 @@ export class Desktop {
   async checkpoint(
     onProgress: ProgressListener,
     answer: DoubtAnswer = 'stop',
-    reason: 'live' | 'schedule' = 'live',
+    reason?: 'schedule' | 'dock',
   ): Promise<CheckpointReport> {
     const startedMs = performance.now();
     this.pod.content.discard();
     const { session } = this;
     if (session === undefined) {
       const files = await this.root.capture(onProgress);
-      return sealCheckpoint(this.pod, { reason: 'files', files, pauseMs: 0, startedMs, ifDoubtful: answer });
+      const parts = { reason: reason ?? 'files', files, pauseMs: 0, startedMs, ifDoubtful: answer } as const;
+      return sealCheckpoint(this.pod, parts);
     }
     const { rootPid } = session;
     await this.root.captureAhead(onProgress, rootPid);
@@ -194,7 +195,8 @@ export class Desktop {
       await picture.writeInto(imagesDir);
       const writer = writerInto(this.pod.content, 'images');
       const images = await captureImages(writer, this.#staging, onProgress);
-      const parts = { reason, files, images, pauseMs, startedMs, ifDoubtful: answer };
+      const sealed = { reason: reason ?? 'live', files, images } as const;
+      const parts = { ...sealed, pauseMs, startedMs, ifDoubtful: answer };
       const report = await sealCheckpoint(this.pod, parts);
       const told = [...report.warnings, ...warnings.map(asSentences)];
       return { ...report, ...picture.report, warnings: told };

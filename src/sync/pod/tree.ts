@@ -118,10 +118,11 @@ export class Tree {
   async checkpoint(
     onProgress: ProgressListener,
     ifDoubtful: DoubtAnswer = 'stop',
+    reason: 'files' | 'dock' = 'files',
   ): Promise<CheckpointReport> {
     const startedMs = performance.now();
     const files = await this.capture({ onProgress });
-    return sealCheckpoint(this.pod, { reason: 'files', files, pauseMs: 0, startedMs, ifDoubtful });
+    return sealCheckpoint(this.pod, { reason, files, pauseMs: 0, startedMs, ifDoubtful });
   }
 
   /**

@@ -20,7 +20,7 @@ import type { TreeWatch } from './tree-watch.ts';
 
 /** How a checkpoint is made. */
 export interface WatchedCheckpointOptions {
-  readonly reason: 'files' | 'schedule';
+  readonly reason: 'files' | 'schedule' | 'dock';
   /** Seals none if the files are those of the last one. */
   readonly isOptional: boolean;
   readonly ifDoubtful: DoubtAnswer;
@@ -80,8 +80,9 @@ export class WatchedTree {
   async checkpoint(
     onProgress: ProgressListener,
     ifDoubtful: DoubtAnswer = 'stop',
+    reason: 'files' | 'dock' = 'files',
   ): Promise<CheckpointReport> {
-    const report = await this.seal({ reason: 'files', isOptional: false, ifDoubtful }, onProgress);
+    const report = await this.seal({ reason, isOptional: false, ifDoubtful }, onProgress);
     if (report === undefined) throw new TypeError('a checkpoint that was not optional');
     return report;
   }
