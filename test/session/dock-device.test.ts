@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
 import { mkdir, readFile, rename, statfs, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DockSignal, DockState } from '../../src/core/dock-machine.ts';
@@ -79,11 +80,11 @@ class DeviceDock {
     return { homeDir: this.home, identityFile: this.identityFile, onProgress: quiet };
   }
 
-  dock(onStep: (device: DockedDevice) => void = quiet, dir = this.bench.dir): Dock {
+  dock(onStep: (device: DockedDevice) => void = quiet, dir = this.bench.dir, repeatMs = 60_000): Dock {
     return new Dock({
       ...{ settings: this.settings, journal: this.journal, onStep, obstacles: async () => [] },
       source: folderSource([dir]),
-      pace: { lookMs: 200, pollMs: 100, retryMs: 300, repeatMs: 60_000 },
+      pace: { lookMs: 200, pollMs: 100, retryMs: 300, repeatMs },
       onFailure: (error) => {
         throw error;
       },
@@ -136,6 +137,39 @@ describe('the device of a desktop that meets its home', () => {
     });
     assert.ok(peekHead(await dock.homeHead(podId)).seq > 1);
   });
+
+  itThoroughly(
+    'comes home again when it has changed while it stays plugged in, and is left alone until then',
+    async () => {
+      const podId = await dock.pod('pod.img');
+      const steps: string[] = [];
+      const told = new EventEmitter();
+      const watching = dock.dock(
+        ({ state: { step } }) => {
+          steps.push(step);
+          told.emit(step);
+        },
+        dock.bench.dir,
+        50,
+      );
+      const safe = once(told, 'safe');
+      const subscription = watching.start();
+      await safe;
+      // long enough to be looked at more than once
+      const before = await run('sha256sum', [dock.bench.path('pod.img')]);
+      assert.equal((await run('sha256sum', [dock.bench.path('pod.img')])).stdout, before.stdout);
+      assert.equal(steps.at(-1), 'safe');
+      const { seq } = peekHead(await dock.homeHead(podId));
+      const again = once(told, 'safe');
+      await dock.opened('pod.img', async (desktop) => {
+        await writeFile(join(desktop.root.layerDir, 'letter'), 'changed in the dock');
+        await desktop.checkpoint(quiet);
+      });
+      await again;
+      await watching.end(subscription);
+      assert.ok(peekHead(await dock.homeHead(podId)).seq > seq);
+    },
+  );
 
   itThoroughly('comes home beside another one, each with its own pod', async () => {
     const podIds = [await dock.pod('one.img'), await dock.pod('two.img')];

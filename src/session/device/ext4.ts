@@ -38,22 +38,39 @@ export interface Superblock {
 
 /** Reads the superblock on a block device or image file; `undefined` if there is no ext2, ext3 or ext4. */
 export async function readSuperblock(path: string): Promise<Superblock | undefined> {
+  const bytes = await superblockOf(path);
+  if (bytes === undefined) return undefined;
+  const incompatible = bytes.readUInt32LE(0x60);
+  const state = bytes.readUInt16LE(0x3a);
+  return {
+    uuid: uuidText(bytes.subarray(0x68, 0x78)),
+    label: bytes.toString('latin1', 0x78, 0x88).replace(/\0.*$/s, ''),
+    oddity: oddityOf(bytes),
+    hasEncryption: (incompatible & INCOMPAT_ENCRYPT) !== 0,
+    isClean:
+      (incompatible & INCOMPAT_NEEDS_RECOVERY) === 0 &&
+      (state & (STATE_CLEAN | STATE_ERRORS)) === STATE_CLEAN,
+  };
+}
+
+/**
+ * What is another text once the file system was mounted for writing, or written to, since: when that was last, how often it was
+ * mounted, and how much was ever written. `undefined` where there is no ext4.
+ */
+export async function readWriteStamp(path: string): Promise<string | undefined> {
+  const bytes = await superblockOf(path);
+  if (bytes === undefined) return undefined;
+  return [[0x2c, 0x36] as const, [0x178, 0x180] as const]
+    .map((span) => bytes.toString('hex', ...span))
+    .join();
+}
+
+async function superblockOf(path: string): Promise<Buffer | undefined> {
   const file = await open(path, 'r');
   try {
     const bytes = Buffer.alloc(SUPERBLOCK_BYTES);
     const { bytesRead } = await file.read(bytes, 0, bytes.length, SUPERBLOCK_OFFSET);
-    if (bytesRead < bytes.length || bytes.readUInt16LE(0x38) !== EXT4_MAGIC) return undefined;
-    const incompatible = bytes.readUInt32LE(0x60);
-    const state = bytes.readUInt16LE(0x3a);
-    return {
-      uuid: uuidText(bytes.subarray(0x68, 0x78)),
-      label: bytes.toString('latin1', 0x78, 0x88).replace(/\0.*$/s, ''),
-      oddity: oddityOf(bytes),
-      hasEncryption: (incompatible & INCOMPAT_ENCRYPT) !== 0,
-      isClean:
-        (incompatible & INCOMPAT_NEEDS_RECOVERY) === 0 &&
-        (state & (STATE_CLEAN | STATE_ERRORS)) === STATE_CLEAN,
-    };
+    return bytesRead < bytes.length || bytes.readUInt16LE(0x38) !== EXT4_MAGIC ? undefined : bytes;
   } finally {
     await file.close();
   }

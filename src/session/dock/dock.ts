@@ -24,6 +24,7 @@ import { isDeskPodError } from '../../core/errors.ts';
 import type { Journal } from '../../sync/dock/journal.ts';
 import { storageError } from '../../sync/storage-failure.ts';
 import type { Place } from '../dashboard/places.ts';
+import { readWriteStamp } from '../device/ext4.ts';
 import { type DeviceSource, watchDevices } from './device-source.ts';
 import { type DockSettings, dockDevice, isInUse } from './dock-device.ts';
 import { identifyDevice } from './identify-device.ts';
@@ -42,7 +43,7 @@ export interface DockPace {
   readonly pollMs: number;
   /** After a failure. */
   readonly retryMs: number;
-  /** How often a pod that is in use comes home, and a refused device is tried again. */
+  /** How often a pod that is in use comes home, a refused device is tried again, and one that is at home is looked at. */
   readonly repeatMs: number;
 }
 
@@ -173,12 +174,11 @@ export class Dock {
       if (isOnce || signal.aborted) return;
       failedCount = last === 'fail' ? failedCount + 1 : 0;
       // what cannot be told of one device keeps none from coming home: it is tried again
-      await this.#untilWorthAgain(place, this.#waitAfter(last, failedCount), signal).catch(
-        async (error: unknown) => {
-          this.#parts.onFailure(error);
-          await pause(this.#parts.pace.retryMs, signal);
-        },
-      );
+      const wait = { waitMs: this.#waitAfter(failedCount), isLetGo: last === 'release' };
+      await this.#untilWorthAgain(place, wait, signal).catch(async (error: unknown) => {
+        this.#parts.onFailure(error);
+        await pause(this.#parts.pace.retryMs, signal);
+      });
     }
   }
 
@@ -200,23 +200,32 @@ export class Dock {
     await dockDevice(place, settings, emit, signal);
   }
 
-  /** A device that is left alone, or a pod in use, is looked at again; so is one whose pod was started or suspended since. */
-  async #untilWorthAgain(place: Place | undefined, waitMs: number, signal: AbortSignal): Promise<void> {
+  /**
+   * A device that is left alone, or a pod in use, is looked at again; so is one whose pod was started or suspended since. One that
+   * was let go of is safe to unplug, and stays so unless somebody has written on it: nobody else is asked for that.
+   */
+  async #untilWorthAgain(
+    place: Place | undefined,
+    { waitMs, isLetGo }: { readonly waitMs: number; readonly isLetGo: boolean },
+    signal: AbortSignal,
+  ): Promise<void> {
     const { pollMs } = this.#parts.pace;
-    const [startedMs, startedAtMs] = [performance.now(), Date.now()];
+    let [startedMs, startedAtMs] = [performance.now(), Date.now()];
     const wasInUse = place !== undefined && (await isInUse(place));
+    const stamp = isLetGo ? await writeStampOf(place) : undefined;
     while (!signal.aborted) {
       await pause(Math.min(pollMs, waitMs), signal);
-      // while the computer sleeps one of the clocks stands still, and the other may be set
-      if (performance.now() - startedMs >= waitMs || Date.now() - startedAtMs >= waitMs) return;
       if (place !== undefined && (await isInUse(place)) !== wasInUse) return;
+      // while the computer sleeps one of the clocks stands still, and the other may be set
+      if (performance.now() - startedMs < waitMs && Date.now() - startedAtMs < waitMs) continue;
+      if (!isLetGo || (await writeStampOf(place)) !== stamp) return;
+      [startedMs, startedAtMs] = [performance.now(), Date.now()];
     }
   }
 
   /** What fails again and again is tried less and less often. */
-  #waitAfter(last: DockSignal['type'] | undefined, failedCount: number): number {
+  #waitAfter(failedCount: number): number {
     const { retryMs, repeatMs } = this.#parts.pace;
-    if (last === 'release') return Number.POSITIVE_INFINITY;
     return failedCount === 0 ? repeatMs : Math.min(repeatMs, retryMs * 2 ** (failedCount - 1));
   }
 
@@ -250,6 +259,15 @@ export class Dock {
       .catch(onFailure)
       .then(() => onStep(device));
   }
+}
+
+/** Undefined for one that cannot be read: that it is away, others notice. */
+async function writeStampOf(place: Place | undefined): Promise<string | undefined> {
+  if (place === undefined) return undefined;
+  return readWriteStamp(place.path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === undefined) throw error;
+    return undefined;
+  });
 }
 
 /** The states of a device that signals lead to, each once. */
