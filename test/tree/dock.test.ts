@@ -253,6 +253,39 @@ describe('a locked pod that meets its home', () => {
     await lab.tree.requireWholeHome('pod');
   });
 
+  itThoroughly(
+    'leaves its owner’s sync nothing to trust after a take-over that was stopped before it hashed',
+    async () => {
+      const folder = new HomeFolder(join(lab.tree.home, 'pods', lab.tree.podId));
+      const repository = new HomeFolder(join(lab.tree.dir, '.deskpod', 'repository'));
+      const former = new Set((await repository.list(['packs'])).map(({ path }) => path));
+      await writeFile(join(lab.tree.dir, 'big.bin'), randomBytes(200_000));
+      await lab.tree.write('pod', 'second');
+      const fresh = (await repository.list(['packs'])).filter(({ path }) => !former.has(path));
+      const { path, sizeBytes } =
+        fresh.find((pack) => pack.sizeBytes > 100_000) ?? assert.fail('no new pack');
+      const whole = await readFile(join(repository.dir, path));
+      // a stick that fails gives wrong bytes, in full length, while home takes it over
+      await writeFile(join(repository.dir, path), Buffer.alloc(sizeBytes, 7));
+      const settings = { homeDir: lab.tree.home, identityFile: lab.identityFile, onProgress: quiet };
+      const stop = new AbortController();
+      const emit = ({ type }: DockSignal): void => {
+        if (type === 'verify') stop.abort();
+      };
+      await assert.rejects(dockDevice(await identifyDevice(lab.tree.dir), settings, emit, stop.signal));
+      await writeFile(join(repository.dir, path), whole);
+      await lab.tree.sync();
+      assert.deepEqual(await readFile(join(folder.dir, path)), whole);
+      await lab.tree.requireWholeHome('pod');
+      // what did not get its place is no leftover for ever
+      const arriving = join(folder.dir, '.arriving');
+      await folder.dropArrivals(0);
+      assert.ok((await readdir(arriving)).length > 0);
+      await folder.dropArrivals(Date.now() + 1000);
+      await assert.rejects(readdir(arriving), { code: 'ENOENT' });
+    },
+  );
+
   it('fills no home with objects that claim lengths which none can have', async () => {
     await lab.tree.write('pod', 'second');
     const repositoryDir = join(lab.tree.dir, '.deskpod', 'repository');

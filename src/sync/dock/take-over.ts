@@ -16,6 +16,7 @@ import { hashFile, isNamedBy } from '../repository/hashed-file.ts';
 import { readMarkerFile } from '../repository/plain-file.ts';
 import { type ObjectKind, Repository } from '../repository/repository.ts';
 import { storeInventory } from '../retention/put-inventory.ts';
+import { Arrivals } from './arrivals.ts';
 import { refused, requireContinuation } from './continuation.ts';
 import { leaveNote } from './note-file.ts';
 import { requirePossibleLengths } from './possible-lengths.ts';
@@ -67,8 +68,9 @@ export interface TakeOverReport {
 }
 
 /**
- * Brings home up to the head that lies on a device. Everything comes before home's head moves, and what came is hashed where
- * it lies now. Killed anywhere, home has its former head, complete.
+ * Brings home up to the head that lies on a device. Everything comes before home's head moves, and is hashed before it gets its
+ * place: a sync by the pod's owner, who hashes nothing at home, can build on all that lies there. Killed anywhere, home has its
+ * former head, complete.
  *
  * @throws DeskPodError DOCK_REFUSED with `details.reason`, before anything is touched; HOME_NOT_FOUND, HOME_FULL,
  * TARGET_WRITE_FAILED, HOME_FOREIGN if another device moved home's head meanwhile; OBJECT_DAMAGED if the device does not
@@ -222,47 +224,61 @@ async function sendAll(
   const present = await home.list(podId, objects);
   const isVouched = await findVouched(podDir, formerBytes);
   const told = { onProgress, ...options };
-  // What an interrupted taking over left, home has never hashed. It may be short, too: nothing can be sent over that.
+  // What an interrupted sync left, home has never hashed. It may be short, too: nothing can be sent over that.
   const left = objects.filter((object) => present.has(object) && !isVouched(object));
-  const spoilt = await findDamaged(left, podDir, { ...told, step: 'verifying what came before' });
-  await home.remove(podId, spoilt);
-  const { sentObjects, sentBytes } = await home.push(repository.dir, podId, objects, {
+  const spoilt = new Set(await findDamaged(left, podDir, { ...told, step: 'verifying what came before' }));
+  await home.remove(podId, [...spoilt]);
+  const isThere = (object: string): boolean => present.has(object) && !spoilt.has(object);
+  // sends nothing, and requires of what is there that it has its length
+  await home.push(repository.dir, podId, objects.filter(isThere), options);
+  const arrivals = new Arrivals(homeDir, podId);
+  const wanted = objects.filter((object) => !isThere(object));
+  const before = await arrivals.among(wanted);
+  await arrivals.remove(
+    await findDamaged(before, arrivals.dir, { ...told, step: 'verifying what came before' }),
+  );
+  const { sentObjects, sentBytes } = await arrivals.take(repository.dir, wanted, {
     ...options,
     onProgress: (progress) => onProgress({ ...progress, step: `sending to ${home.url}` }),
   });
   onStep('verify');
-  const came = [...inventory, ...objects.filter((object) => !present.has(object)), ...spoilt];
-  const damaged = await findDamaged(came, podDir, { ...told, step: 'verifying what came' });
-  if (damaged.length === 0) return { sentObjects, sentBytes };
-  await home.remove(podId, damaged);
+  const step = 'verifying what came';
+  const wrong = await findDamaged(inventory, podDir, { ...told, step });
+  const damaged = await findDamaged(wanted, arrivals.dir, { ...told, step });
+  if (wrong.length + damaged.length === 0) {
+    await arrivals.settle(wanted);
+    return { sentObjects, sentBytes };
+  }
+  await home.remove(podId, wrong);
+  await arrivals.remove(damaged);
   throw new DeskPodError(
     'OBJECT_DAMAGED',
-    `${damaged[0]} on the device does not have the bytes that its name promises`,
+    `${damaged[0] ?? wrong[0]} on the device does not have the bytes that its name promises`,
     {
       hint: 'Home keeps what it had. `deskpod verify -d DEVICE --read-data --home URL` heals the device from home.',
-      details: { podId, damaged },
+      details: { podId, damaged: [...damaged, ...wrong] },
     },
   );
 }
 
-/** Those objects at home that do not have the bytes that their names promise: what the device wrote under them is hashed. */
+/** Those objects below a folder that do not have the bytes that their names promise: what the device wrote under them is hashed. */
 async function findDamaged(
   objects: readonly string[],
-  podDir: string,
+  dir: string,
   { step, onProgress, signal }: Pick<TakeOverPlan, 'onProgress' | 'signal'> & { readonly step: string },
 ): Promise<string[]> {
   const damaged: string[] = [];
   for (const [index, object] of objects.entries()) {
     signal?.throwIfAborted();
     onProgress({ step, doneFiles: index, totalFiles: objects.length });
-    if (!(await bearsItsName(podDir, object))) damaged.push(object);
+    if (!(await bearsItsName(dir, object))) damaged.push(object);
   }
   return damaged;
 }
 
-async function bearsItsName(podDir: string, object: string): Promise<boolean> {
+async function bearsItsName(dir: string, object: string): Promise<boolean> {
   try {
-    return isNamedBy(object, (await hashFile(join(podDir, object))).sha256);
+    return isNamedBy(object, (await hashFile(join(dir, object))).sha256);
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return false;
     throw error;

@@ -10,6 +10,8 @@ import { isSystemError, syncFolder } from '../repository/durable-file.ts';
 
 /** Where files are put aside, by the same paths, before they are deleted. */
 const ASIDE = '.pruned';
+/** Where what home takes over lies before it was hashed. */
+export const ARRIVING = '.arriving';
 /** Far more than the longest inventory takes. */
 const SMALL_MAX_BYTES = 64 * 1024 * 1024;
 
@@ -98,6 +100,14 @@ export class HomeFolder {
   async closeAside(): Promise<void> {
     if ((await this.listAside()).length === 0)
       await rm(join(this.dir, ASIDE), { recursive: true, force: true });
+  }
+
+  /** Deletes what began to arrive before a moment, and was given up since: the next taking over begins with nothing then. */
+  async dropArrivals(beforeMs: number): Promise<void> {
+    const dir = join(this.dir, ARRIVING);
+    const arrived = await listBelow(dir, await namesIn(dir));
+    if (arrived.some(({ atMs }) => atMs >= beforeMs)) return;
+    await rm(dir, { recursive: true, force: true });
   }
 
   async #tryRead(path: string): Promise<Uint8Array | undefined> {

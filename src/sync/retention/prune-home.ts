@@ -125,6 +125,8 @@ class HomePrune {
       this.#plan.onProgress({ step: 'putting aside', doneFiles: index, totalFiles: judged.unneeded.length });
       await this.#folder.putAside(path);
     }
+    const { graceMs, nowMs } = this.#plan;
+    await this.#folder.dropArrivals(nowMs - graceMs);
     return this.#report(judged, await this.#deleteAside(judged));
   }
 
