@@ -27,6 +27,7 @@ export class Arrivals {
 
   /** Which of these objects lie there already. Nobody has hashed them. */
   async among(objects: readonly string[]): Promise<string[]> {
+    if (objects.length === 0) return [];
     return [...(await this.#home.list(this.#podId, objects)).keys()];
   }
 

@@ -63,14 +63,33 @@ export async function healDevice(source: HealSource, wanted: readonly ObjectId[]
       if (batch.healed.length > 0) await source.onHealed(batch.healed);
       // that it was stopped says nothing about home
       if (batch.error === undefined || isDeskPodError(batch.error, 'CANCELLED')) continue;
-      failures.push({ place: home.url, error: batch.error });
-      if (batch.healed.length === 0) break; // it will not be better for the next ones
+      noteFailure(failures, { place: home.url, error: batch.error });
+      // one that lacks all of these may have others; with one that is away it will not be better for those
+      if (batch.healed.length === 0 && !(await isReady(home))) break;
     }
     const isHealed = new Set(healed.map(objectLabel));
     left = left.filter((id) => !isHealed.has(objectLabel(id)));
     if (left.length === 0) break;
   }
   return { healed, failures };
+}
+
+async function isReady(home: Home): Promise<boolean> {
+  try {
+    return (await home.probe()).state === 'ready';
+  } catch (error) {
+    if (!isDeskPodError(error)) throw error;
+    return false; // as what was noted says already
+  }
+}
+
+/** What a home says of each batch is noted once. */
+function noteFailure(failures: HealFailure[], failure: HealFailure): void {
+  const codeOf = ({ error }: HealFailure): unknown => (isDeskPodError(error) ? error.code : error);
+  const isNoted = failures.some(
+    (noted) => noted.place === failure.place && codeOf(noted) === codeOf(failure),
+  );
+  if (!isNoted) failures.push(failure);
 }
 
 async function fetchBatch(
