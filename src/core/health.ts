@@ -2,6 +2,7 @@
 import { describeDoubt } from './checkpoint-doubt.ts';
 import type { WorkSpan } from './missing-work.ts';
 import { countOf, formatAge, formatBytes } from './quantities.ts';
+import type { Shortage } from './scheduling.ts';
 import type { MovedState, OpenDoubt, SessionState, VerificationState } from './state.ts';
 import { countUseDays, type MissingUse } from './use-days.ts';
 
@@ -23,6 +24,7 @@ export type FindingCause =
   | 'home-reverted'
   | 'home-missing'
   | 'little-space'
+  | 'reserve-short'
   | 'home-little-space'
   | 'not-verified';
 
@@ -78,6 +80,8 @@ export interface KnownFacts {
   readonly moved: MovedState | undefined;
   readonly homes: readonly HomeFacts[];
   readonly verifications: readonly VerificationState[];
+  /** There while the room that is to stay free on its device is not, and nothing more can go for it. */
+  readonly shortage: Pick<Shortage, 'freeBytes' | 'reserveBytes'> | undefined;
 }
 
 /** What is known of one home. */
@@ -166,7 +170,7 @@ function ownFindings({ known, space, isTwin, nowMs }: HealthFacts): Finding[] {
     findings.push({ cause, severity, text, next, remedy });
   };
   if (known !== undefined) {
-    const { doubt, moved, session, obstacles, checkpointCount, homes } = known;
+    const { doubt, moved, session, obstacles, checkpointCount, homes, shortage } = known;
     // what was seen at a home that was removed is of no concern any more
     const verifications = known.verifications.filter(
       ({ place }) => place === 'device' || homes.some(({ url }) => url === place),
@@ -222,6 +226,16 @@ function ownFindings({ known, space, isTwin, nowMs }: HealthFacts): Finding[] {
     }
     if (checkpointCount === 0 && !isTwin) {
       add('no-checkpoint', 'attention', 'It has no checkpoint yet.', 'Make one.', 'checkpoint');
+    }
+    if (shortage !== undefined) {
+      const { freeBytes, reserveBytes } = shortage;
+      add(
+        'reserve-short',
+        'attention',
+        `Only ${formatBytes(freeBytes)} of its device were free, and ${formatBytes(reserveBytes)} are to stay free.`,
+        'Sync it, so that older checkpoints can go, or delete what is not needed.',
+        'sync',
+      );
     }
     const verifiedAtMs = Math.max(
       0,

@@ -28,6 +28,7 @@ const KNOWN: KnownFacts = {
   moved: undefined,
   homes: [HOME],
   verifications: [{ place: 'device', depth: 'data', seq: 9, atMs: NOW_MS - DAY_MS, leftCount: 0 }],
+  shortage: undefined,
 };
 
 const WELL: HealthFacts = {
@@ -97,6 +98,12 @@ describe('the health of a pod', () => {
       withHome({ missingCheckpoints: 1, missingUse: { days: 2, lastStartMs: NOW_MS } }),
     ],
     ['little space', 'attention', 'little-space', of({}, { space: { totalBytes: 8e9, freeBytes: 5e8 } })],
+    [
+      'a reserve that cannot be kept',
+      'attention',
+      'reserve-short',
+      of({ shortage: { freeBytes: 1e9, reserveBytes: 4e9 } }),
+    ],
     ['hardly any space', 'bad', 'little-space', of({}, { space: { totalBytes: 8e9, freeBytes: 1e8 } })],
     [
       'a home that is nearly full',

@@ -6,11 +6,14 @@ import { connectToSession } from '../../src/session/process/session-socket.ts';
 import { openRfb } from '../../src/session/rfb/client.ts';
 import { readIdleMs } from '../../src/session/schedule/idle-time.ts';
 import { Supervisor } from '../../src/session/supervisor/supervisor.ts';
+import type { CheckpointReport } from '../../src/sync/pod/seal-checkpoint.ts';
+import { itIfThorough } from '../exhaustive.ts';
 import { ManualClock } from '../session/schedule/manual-clock.ts';
 import { DesktopLab, PASSPHRASE } from './desktop-lab.ts';
 
 const START = { choice: 'default', geometry: { width: 800, height: 600 } } as const;
 const SILENT = (): void => undefined;
+const NOISE_BYTES = 60_000_000;
 
 describe('the schedules of a desktop', () => {
   let lab: DesktopLab;
@@ -53,6 +56,33 @@ describe('the schedules of a desktop', () => {
     assert.match(shown.stdout, /^next +\S+ \S+, every 15 minutes while in use$/m);
     await lab.program.answer(['suspend', ...lab.at()]);
     await supervisor.ended;
+  });
+
+  itIfThorough('make room before a suspend where files have taken what is to stay free', async () => {
+    const fill = (name: string): Promise<string> =>
+      lab.shell(`head -c ${NOISE_BYTES} /dev/urandom > ~/${name}`);
+    await lab.program.answer(['home', 'add', lab.home, ...lab.at()]);
+    await lab.start();
+    // what the first checkpoint alone needs goes with it
+    for (let nth = 1; nth <= 2; nth++) {
+      await fill('noise');
+      await lab.program.answer(['checkpoint', '--accept-changes', ...lab.at()]);
+    }
+    await lab.program.answer(['sync', ...lab.at()]);
+    const freeBytes = (await lab.status()).scheduling.reserve?.freeBytes ?? 0;
+    const reserveMib = Math.floor((freeBytes - NOISE_BYTES / 3) / 2 ** 20);
+    await lab.program.answer(['schedule', 'reserve', `${reserveMib}M`, ...lab.at()]);
+    await lab.shell(`head -c ${NOISE_BYTES / 2} /dev/zero > ~/zeros; sync`);
+    const { warnings } = await lab.program.answer<CheckpointReport>(['suspend', ...lab.at()]);
+    assert.match(warnings.join(), /1 checkpoint that a home has went from the device to keep \S+ MB free/);
+    const { checkpoints } = await lab.program.answer<{ checkpoints: { number: number }[] }>([
+      ...['checkpoints', ...lab.at()],
+    ]);
+    assert.deepEqual(
+      checkpoints.map(({ number }) => number),
+      [2, 3],
+    );
+    await lab.start();
   });
 });
 

@@ -19,7 +19,7 @@ const KNOWN: KnownPod = {
     suspend: undefined,
   },
   ...{ checkpointCount: 0, lastCheckpoint: undefined, doubt: undefined, moved: undefined, homes: [] },
-  ...{ nextCheckpoint: undefined, verifications: [], provenRestore: undefined },
+  ...{ nextCheckpoint: undefined, verifications: [], provenRestore: undefined, shortage: undefined },
 };
 
 function pod(changes: Partial<PodOverview>): PodOverview {

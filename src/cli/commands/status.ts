@@ -71,7 +71,8 @@ function describeSchedules({ isKept, schedules, failure, reserve }: StatusReport
     lines.push(
       `failed      ${formatMoment(failure.atMs)}, a checkpoint on schedule: ${failure.error.message}`,
     );
-  if (reserve?.shortage !== undefined) lines.push(`room        ${describeReserve(reserve)}`);
+  const isShort = reserve !== undefined && reserve.freeBytes < reserve.reserveBytes;
+  if (isShort || reserve?.shortage !== undefined) lines.push(`room        ${describeReserve(reserve)}`);
   return lines;
 }
 

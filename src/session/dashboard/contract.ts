@@ -32,6 +32,7 @@ import type { MissingUse } from '../../core/use-days.ts';
 import type { Difference } from '../../sync/browse/diff-checkpoints.ts';
 import type { Operations, StartReport, StatusReport, SuspendForecast } from '../operation/operations.ts';
 import type { StreamOperations } from '../operation/stream-operations.ts';
+import type { ReserveReport } from '../schedule/scheduling-report.ts';
 import type { WireError } from '../supervisor/wire.ts';
 
 /** The body of every answer whose status is not 200. */
@@ -122,6 +123,8 @@ export interface KnownPod {
   readonly verifications: readonly VerificationState[];
   /** The last restore that is proven: a drill, or this device itself was rebuilt from a home. Undefined if the log tells of none. */
   readonly provenRestore: StatusReport['provenRestore'];
+  /** There while the room that is to stay free on its device is not, and nothing more can go for it. */
+  readonly shortage: ReserveReport['shortage'];
 }
 
 /** What a home lacks of a pod. */

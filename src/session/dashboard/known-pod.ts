@@ -27,6 +27,7 @@ export function knownFrom(status: StatusReport, isRunning: boolean, atMs: number
     homes: status.isTwin ? [] : status.homes.map(homeOf),
     verifications: status.verifications,
     provenRestore: status.provenRestore,
+    shortage: shortageOf(status),
   };
 }
 
@@ -35,6 +36,11 @@ function nextOf({ scheduling }: Partial<Pick<StatusReport, 'scheduling'>>): Know
   if (scheduling?.isKept !== true) return undefined;
   const [next] = [...scheduling.schedules].sort((a, b) => a.nextAtMs - b.nextAtMs);
   return next === undefined ? undefined : { atMs: next.nextAtMs, words: next.words };
+}
+
+/** The same. */
+function shortageOf({ scheduling }: Partial<Pick<StatusReport, 'scheduling'>>): KnownPod['shortage'] {
+  return scheduling?.reserve?.shortage;
 }
 
 /**
@@ -65,6 +71,14 @@ export function knownAfter(known: KnownPod, events: readonly LoggedEvent[]): Kno
         next = { ...next, checkpointCount, lastCheckpoint: { number, atMs, reason } };
         break;
       }
+      case 'reserve.short': {
+        const { freeBytes, reserveBytes } = event;
+        next = { ...next, shortage: { atMs, freeBytes, reserveBytes } };
+        break;
+      }
+      case 'reserve.kept':
+        next = { ...next, shortage: undefined };
+        break;
       default: // the next status tells of the rest
     }
   }
@@ -73,10 +87,10 @@ export function knownAfter(known: KnownPod, events: readonly LoggedEvent[]): Kno
 
 /** What health is judged by, with what can be seen of its homes. */
 export function factsOf(known: KnownPod, homesHere: readonly HomeOverview[]): KnownFacts {
-  const { session, checkpointCount, doubt, moved, verifications, suspend } = known;
+  const { session, checkpointCount, doubt, moved, verifications, suspend, shortage } = known;
   const obstacles = (suspend?.obstacles ?? []).filter(({ isTransient }) => !isTransient);
   return {
-    ...{ session, checkpointCount, doubt, moved, verifications },
+    ...{ session, checkpointCount, doubt, moved, verifications, shortage },
     obstacles: obstacles.map(({ sentence }) => sentence),
     homes: known.homes.map((home) => {
       const seen = homesHere.find(({ url }) => url === home.url);

@@ -1,8 +1,31 @@
 // A checkpoint on a device that is to keep some room free: room is made before it, if there is too little, and after it.
 
+import { isDeskPodError } from '../../core/errors.ts';
+import type { ProgressListener } from '../../core/progress.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
 import { type KeepOptions, keepReserve, reserveSentences } from '../../sync/retention/keep-reserve.ts';
+import { storageError } from '../../sync/storage-failure.ts';
+
+/**
+ * Sees to the reserve before something that needs room and is done all the same, for so long and no longer: what was not made by
+ * then is made the next time.
+ *
+ * @returns what is to be told of it, in sentences
+ */
+export async function makeRoomFor(
+  pod: Pod,
+  onProgress: ProgressListener,
+  limitMs: number,
+): Promise<string[]> {
+  try {
+    return reserveSentences(await keepReserve(pod, { onProgress, signal: AbortSignal.timeout(limitMs) }));
+  } catch (failure) {
+    const error = storageError(failure);
+    if (!isDeskPodError(error)) throw error;
+    return [`No room could be made on the device: ${error.message}.`];
+  }
+}
 
 /**
  * Makes a checkpoint by `seal`, which may find that there is none to make. What became of the room is among its warnings.

@@ -22,7 +22,7 @@ import { openRfb } from '../rfb/client.ts';
 import { type Clock, HOST_CLOCK } from '../schedule/clock.ts';
 import { readIdleMs } from '../schedule/idle-time.ts';
 import { SCHEDULED_WORK, ScheduleRunner } from '../schedule/schedule-runner.ts';
-import { sealWithRoom } from '../schedule/seal-with-room.ts';
+import { makeRoomFor, sealWithRoom } from '../schedule/seal-with-room.ts';
 import { serveViewer, type Viewer } from '../viewer/server.ts';
 import { answerExec } from './exec-stream.ts';
 import { following } from './follow.ts';
@@ -37,6 +37,8 @@ const WATCH_INTERVAL_MS = 500;
 const DISPLAY_TIMEOUT_MS = 10_000;
 /** What a host that shuts down gives a hook: it ends all that runs soon after. */
 const HURRIED_HOOK_MS = 5000;
+/** Who suspends waits to unplug. */
+const SUSPEND_ROOM_MS = 20_000;
 /** Operations that only look: they wait for nothing. */
 const READS: ReadonlySet<string> = new Set([
   'status',
@@ -176,7 +178,7 @@ export class Supervisor {
         SILENT,
         () =>
           this.#turns.take('suspend', () =>
-            this.#works.do('suspend', SILENT, (tellProgress) => this.#suspend(tellProgress)),
+            this.#works.do('suspend', SILENT, (tellProgress) => this.#suspend(tellProgress, hurries)),
           ),
         hurries ? HURRIED_HOOK_MS : undefined,
       );
@@ -252,7 +254,9 @@ export class Supervisor {
     };
   }
 
-  async #suspend(onProgress: ProgressListener): Promise<CheckpointReport> {
+  /** A host that shuts down gives no time to make room in. */
+  async #suspend(onProgress: ProgressListener, hurries = false): Promise<CheckpointReport> {
+    const told = hurries ? [] : await makeRoomFor(this.#desktop.pod, onProgress, SUSPEND_ROOM_MS);
     let report: CheckpointReport;
     try {
       report = await this.#withoutViewers(() => this.#desktop.suspend(onProgress));
@@ -263,7 +267,8 @@ export class Supervisor {
     const lockedMs = performance.now();
     onProgress({ step: 'locking the vault' });
     await this.#finish('suspended', report.doubt);
-    return { ...report, durableMs: report.durableMs + performance.now() - lockedMs };
+    const durableMs = report.durableMs + performance.now() - lockedMs;
+    return { ...report, durableMs, warnings: [...report.warnings, ...told] };
   }
 
   /** What is seen and typed meanwhile would be lost; if the session still runs afterwards, viewers come back. */
