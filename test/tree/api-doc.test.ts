@@ -334,7 +334,13 @@ describe('docs/API.md', () => {
     assert.deepEqual(
       routes.sort(),
       [
-        ...['GET api/overview', 'POST api/look', 'POST api/pods/ID/v1/NAME', 'WebSocket live'],
+        ...[
+          'GET api/overview',
+          'POST api/look',
+          'POST api/restore',
+          'POST api/pods/ID/v1/NAME',
+          'WebSocket live',
+        ],
         ...POD_GETS.map((name) => `GET api/pods/ID/${name}`),
         ...POD_POSTS.map((name) => `POST api/pods/ID/${name}`),
       ].sort(),

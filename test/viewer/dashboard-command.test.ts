@@ -40,6 +40,15 @@ describe('deskpod dashboard', () => {
       assert.equal(unlocked.status, 200);
       const events = await fetch(`${api}/pods/${pod.id}/events`, { headers: { cookie } });
       assert.equal(events.status, 200);
+      const asked = await fetch(`${api}/restore`, {
+        method: 'POST',
+        headers: { cookie, origin: `http://127.0.0.1:${port}`, 'content-type': 'application/json' },
+        body: '{}',
+      });
+      const wizard = (await asked.json()) as { url: string };
+      const led = await fetch(wizard.url);
+      assert.match(String(led.headers.get('refresh')), /^0; url=\/.*\/restore\/$/);
+      assert.equal((await fetch(wizard.url)).status, 403);
       child.kill('SIGTERM');
       assert.deepEqual(await ended, [0, null]);
       assert.equal(await tree.checkpoint(), 1);

@@ -4,7 +4,9 @@ import { appendFile, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
+import { type ServedWizard, serveWizard } from '../../src/cli/commands/restore-page.ts';
 import type { LiveMessage } from '../../src/session/dashboard/contract.ts';
+import { itIfThorough } from '../exhaustive.ts';
 import { openTreeLab, PASSPHRASE, type TreeLab } from '../tree/tree-lab.ts';
 import { openBrowser, type TestBrowser } from './browser.ts';
 import { DashboardLab } from './dashboard-lab.ts';
@@ -19,6 +21,7 @@ describe('the pages of the dashboard', () => {
   let tree: TreeLab;
   let lab: DashboardLab;
   let pod: string;
+  const wizards: ServedWizard[] = [];
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'deskpod-pages-'));
@@ -36,7 +39,14 @@ describe('the pages of the dashboard', () => {
     await appendFile(join(tree.dir, 'letter.txt'), 'more\n');
     await writeFile(Buffer.concat([Buffer.from(`${tree.dir}/`), ODD_NAME]), 'its name is old\n');
     assert.equal(await tree.checkpoint(), 2);
-    lab = await DashboardLab.open({ paths: [tree.dir] });
+    wizards.length = 0;
+    const openWizard = async (): Promise<string> => {
+      const asUsual = { showsAllDevices: false, carriesRuntime: false, isUsableFirst: false };
+      const wizard = await serveWizard(asUsual);
+      wizards.push(wizard);
+      return wizard.url;
+    };
+    lab = await DashboardLab.open({ paths: [tree.dir], openWizard });
     pod = (await lab.pod(tree.dir)).id;
   }
 
@@ -72,6 +82,21 @@ describe('the pages of the dashboard', () => {
       await unlock();
     });
     after(close);
+
+    itIfThorough('lead to the restore wizard, in a tab of its own', async () => {
+      const [tab] = await Promise.all([
+        page.waitForEvent('popup'),
+        page.getByRole('button', { name: 'Restore a pod…' }).click(),
+      ]);
+      await tab.locator('form[data-question="home"]').waitFor();
+      await card().waitFor();
+      await tab.close();
+      const [wizard] = wizards;
+      assert.ok(wizard !== undefined && wizards.length === 1);
+      wizard.stop();
+      await assert.rejects(wizard.ended, { code: 'CANCELLED' });
+      assert.deepEqual(test.complaints, []);
+    });
 
     it('lead through the timeline by the keyboard alone', async () => {
       await card().getByRole('link', { name: 'papers' }).focus();

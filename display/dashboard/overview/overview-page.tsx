@@ -1,12 +1,13 @@
 // All pods and homes that this computer knows, each as a card.
 import type { JSX } from 'preact';
-import type { Overview } from '../../../src/session/dashboard/contract.ts';
+import type { Overview, WizardAnswer } from '../../../src/session/dashboard/contract.ts';
 import { countOf } from '../figures.ts';
 import { post } from '../link/api.ts';
 import { announce, canAsk, overview } from '../link/store.ts';
 import { useAction } from '../parts/action.ts';
 import { FailureNote } from '../parts/failure-note.tsx';
 import { Icon } from '../parts/icons.tsx';
+import { openTab } from '../parts/open-tab.ts';
 import { HomeCard } from './home-card.tsx';
 import { PodCard } from './pod-card.tsx';
 
@@ -19,6 +20,8 @@ export function OverviewPage(): JSX.Element {
       overview.value = await post<Overview>('look', {});
       announce(summaryOf(overview.value));
     });
+  const restore = (): void =>
+    action.run('Restore a pod', () => openTab(async () => (await post<WizardAnswer>('restore', {})).url));
   return (
     <>
       <div class="page-head">
@@ -31,7 +34,16 @@ export function OverviewPage(): JSX.Element {
           aria-disabled={action.isBusy}
           aria-busy={action.isBusy}
         >
-          {action.isBusy ? 'Looking…' : 'Look again'}
+          {action.isBusy && action.name === 'Look again' ? 'Looking…' : 'Look again'}
+        </button>
+        <button
+          type="button"
+          title="Rebuild a pod whose device is lost, from its home"
+          onClick={restore}
+          disabled={!canAsk.value}
+          aria-disabled={action.isBusy}
+        >
+          Restore a pod…
         </button>
       </div>
       {action.failure === undefined ? null : <FailureNote failure={action.failure} of={action.name} />}
@@ -89,8 +101,7 @@ function NoPods(): JSX.Element {
       <p>Plug in a device that holds one: it appears here by itself.</p>
       <p>
         To make a desktop on a new drive: <code>deskpod create /dev/sdX</code>. To keep a folder as a pod:{' '}
-        <code>deskpod create --tree FOLDER</code>. To get a lost one back from its home:{' '}
-        <code>deskpod restore</code>.
+        <code>deskpod create --tree FOLDER</code>. To get a lost one back from its home: “Restore a pod”.
       </p>
     </div>
   );

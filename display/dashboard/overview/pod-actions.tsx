@@ -8,9 +8,9 @@ import { announce, canAsk } from '../link/store.ts';
 import { useAction } from '../parts/action.ts';
 import { Confirm } from '../parts/dialog.tsx';
 import { FailureNote } from '../parts/failure-note.tsx';
+import { openTab } from '../parts/open-tab.ts';
 import { UnlockDialog } from '../parts/unlock-form.tsx';
 import { hrefOf } from '../route.ts';
-import { openDesktop } from './open-desktop.ts';
 import { choicesOf } from './pod-words.ts';
 
 /** Which dialog is over the page. */
@@ -46,9 +46,9 @@ export function PodActions({ pod }: { readonly pod: PodOverview }): JSX.Element 
     });
   const suspend = (): void => action.run('Suspend', async () => void (await ask(id, 'suspend', {})));
   const start = (): void =>
-    action.run('Start', () => openDesktop(async () => (await resume(id, {}, () => undefined)).url));
+    action.run('Start', () => openTab(async () => (await resume(id, {}, () => undefined)).url));
   const view = (): void =>
-    action.run('Open desktop', () => openDesktop(async () => (await ask(id, 'view', {})).url));
+    action.run('Open desktop', () => openTab(async () => (await ask(id, 'view', {})).url));
   const lock = (): void => action.run('Lock', async () => void (await post(`pods/${id}/lock`, {})));
 
   const button = (text: string, onClick: () => void, isFirst = false): JSX.Element => (

@@ -1,9 +1,10 @@
 // deskpod dashboard: the pods and homes of this computer in a browser, until it is stopped.
 import type { Command } from 'commander';
-import { DeskPodError } from '../../core/errors.ts';
+import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { openInBrowser } from '../browser.ts';
 import { contextOf } from '../context.ts';
 import { EXIT_STATUS } from '../exit-codes.ts';
+import type { Output } from '../output.ts';
 import { absoluteUrl } from './home.ts';
 
 interface DashboardOptions {
@@ -37,6 +38,7 @@ export function registerDashboard(program: Command): void {
       const { output } = contextOf(command);
       const { serveDashboard } = await import('../../session/dashboard/server.ts');
       const told = new Set<string>();
+      const wizards = new Wizards(output);
       const dashboard = await serveDashboard({
         paths: places,
         homes: options.home,
@@ -47,6 +49,7 @@ export function registerDashboard(program: Command): void {
           told.add(path);
           output.complain(error);
         },
+        openWizard: () => wizards.open(),
       });
       const stopped = untilStopped();
       const { url, port } = dashboard;
@@ -55,7 +58,41 @@ export function registerDashboard(program: Command): void {
       if (options.browser && !output.isMachine) await openInBrowser(url);
       await stopped;
       await dashboard.close();
+      await wizards.end();
     });
+}
+
+/** The restore wizards that its page has asked for. Each has a page of its own, and ends when that is closed. */
+class Wizards {
+  readonly #output: Output;
+  readonly #stops = new Map<Promise<void>, () => void>();
+
+  constructor(output: Output) {
+    this.#output = output;
+  }
+
+  /** @returns an address that works once */
+  async open(): Promise<string> {
+    const { serveWizard } = await import('./restore-page.ts');
+    const asUsual = { showsAllDevices: false, carriesRuntime: true, isUsableFirst: false };
+    const { url, ended, stop } = await serveWizard(asUsual);
+    const told = ended.then(
+      ({ podId, target }) => this.#output.note(`pod ${podId} is on ${target}`),
+      (error: unknown) => {
+        // its page was closed, or has said so
+        if (!isDeskPodError(error, 'CANCELLED')) this.#output.complain(error);
+      },
+    );
+    this.#stops.set(told, stop);
+    void told.then(() => this.#stops.delete(told));
+    return url;
+  }
+
+  /** What had come by then stays, and the same restore goes on with it. */
+  async end(): Promise<void> {
+    for (const stop of this.#stops.values()) stop();
+    await Promise.all(this.#stops.keys());
+  }
 }
 
 function untilStopped(): Promise<void> {

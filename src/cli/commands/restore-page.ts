@@ -1,4 +1,4 @@
-// deskpod restore --web: the wizard in a page of the browser, on this computer alone.
+// deskpod restore --web, and from the dashboard: the wizard in a page of the browser, on this computer alone.
 import { isDeskPodError } from '../../core/errors.ts';
 import { RECOVERY_KEY_PREFIX, recoveryKeyGroups } from '../../core/recovery-key.ts';
 import type { RecoverySheet } from '../../core/recovery-sheet.ts';
@@ -16,28 +16,46 @@ import type { Output } from '../output.ts';
 import { sheetFacts, sheetSvg } from '../recovery-sheet.ts';
 import { tellEnd } from './restore-wizard.ts';
 
-/** Serves the wizard until it is done, or nobody is there any more. */
-export async function restoreByPage(options: WizardOptions, output: Output): Promise<void> {
+/** A wizard that waits for somebody to open its page. */
+export interface ServedWizard {
+  /** It works once. */
+  readonly url: string;
+  /** Settles when it is done, or nobody is there any more. @throws what the wizard throws */
+  readonly ended: Promise<WizardReport>;
+  /** Stops it: `ended` rejects with CANCELLED soon. */
+  stop(): void;
+}
+
+/** Serves a wizard, with nobody told of it yet. @throws DeskPodError VIEWER_FAILED */
+export async function serveWizard(options: WizardOptions): Promise<ServedWizard> {
   let source: PictureSource = {};
   const page = new WizardPage({
     drawSheet,
     readPicture: (checkpoint) => readCheckpointPicture(source, checkpoint),
   });
   const served = await servePage({ page: 'restore', command: 'deskpod restore --web' }, page);
-  const stop = (): void => void page.wishes.cancel();
+  const run = () =>
+    runRestoreWizard(options, page, (opened) => {
+      source = opened;
+      page.forgetPictures();
+    });
+  const ended = untilDone(page, run).finally(() => served.close());
+  // whoever waits for it later is told all the same
+  ended.catch(() => undefined);
+  return { url: served.url, ended, stop: () => void page.wishes.cancel() };
+}
+
+/** Serves the wizard until it is done, or nobody is there any more. */
+export async function restoreByPage(options: WizardOptions, output: Output): Promise<void> {
+  const { url, ended, stop } = await serveWizard(options);
   for (const signal of SIGNALS) process.on(signal, stop);
   try {
-    output.progress({ step: `open ${served.url}` });
-    if (!output.isMachine) await openInBrowser(served.url);
-    const run = () =>
-      runRestoreWizard(options, page, (opened) => {
-        source = opened;
-        page.forgetPictures();
-      });
-    tellEnd(output, await untilDone(page, run));
+    output.progress({ step: `open ${url}` });
+    if (!output.isMachine) await openInBrowser(url);
+    tellEnd(output, await ended);
   } finally {
     for (const signal of SIGNALS) process.off(signal, stop);
-    await served.close();
+    stop();
   }
 }
 

@@ -17,6 +17,7 @@
 //   POST api/pods/ID/unlock     UnlockRequest             → UnlockAnswer
 //   POST api/pods/ID/lock       {}                        → {}
 //   POST api/look               {}                        → Overview, after looking at everything again
+//   POST api/restore            {}                        → WizardAnswer: the restore wizard, in a page of its own
 //   WebSocket live                                        → LiveMessage, one JSON text each; pages send nothing
 //
 // A request for what needs the key of a locked pod ends with the error code VAULT_LOCKED (status 200 where the answer is
@@ -257,6 +258,12 @@ export interface UnlockRequest {
 /** What an unlock answers; errors are PASSPHRASE_WRONG (403) and UNLOCK_REFUSED (429), and what opening the pod throws (409). */
 export interface UnlockAnswer {
   readonly pod: PodOverview;
+}
+
+/** What asking for a restore wizard answers. */
+export interface WizardAnswer {
+  /** Works once. */
+  readonly url: string;
 }
 
 /** What runs through this dashboard, or through a supervisor that it follows. */

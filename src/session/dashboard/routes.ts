@@ -10,7 +10,14 @@ import type { AskOptions } from '../operation/opened-pod.ts';
 import type { OperationName } from '../operation/operations.ts';
 import { resumePod } from '../operation/resume-pod.ts';
 import type { Works } from '../supervisor/works.ts';
-import type { EventPage, ResumeAnswer, ResumeRequest, UnlockAnswer, UnlockRequest } from './contract.ts';
+import type {
+  EventPage,
+  ResumeAnswer,
+  ResumeRequest,
+  UnlockAnswer,
+  UnlockRequest,
+  WizardAnswer,
+} from './contract.ts';
 import { sendFile } from './download.ts';
 import { readEventPage } from './event-page.ts';
 import { keptHeads } from './homes-here.ts';
@@ -38,6 +45,7 @@ type Post = (pod: WatchedPod, body: unknown, response: ServerResponse) => Promis
 export class Routes {
   readonly #overviews: Overviews;
   readonly #works: (pod: string) => Works;
+  readonly #openWizard: (() => Promise<string>) | undefined;
   readonly #changes = new Map<string, Difference>();
   readonly #gets: Readonly<Record<(typeof POD_GETS)[number], Get>> = {
     timeline: async (pod, _query, response) =>
@@ -58,9 +66,10 @@ export class Routes {
     resume: (pod, body, response) => this.#resume(pod, body, response),
   };
 
-  constructor(overviews: Overviews, works: (pod: string) => Works) {
+  constructor(overviews: Overviews, works: (pod: string) => Works, openWizard?: () => Promise<string>) {
     this.#overviews = overviews;
     this.#works = works;
+    this.#openWizard = openWizard;
   }
 
   /** Answers one request; `path` is what follows `api/`, with its query. Never throws. */
@@ -89,6 +98,8 @@ export class Routes {
       await this.#overviews.look({ isThorough: true });
       return answerJson(response, this.#overviews.current);
     }
+    if (plain === 'restore' && this.#openWizard !== undefined)
+      return answerJson(response, { url: await this.#openWizard() } satisfies WizardAnswer);
     const [, id = '', name = ''] = /^pods\/([0-9a-f]{16})\/((?:v1\/)?[a-z-]{1,30})$/.exec(plain) ?? [];
     if (name.startsWith('v1/')) return this.#operate(this.#pod(id), name.slice('v1/'.length), body, response);
     const post = POD_POSTS.find((each) => each === name);

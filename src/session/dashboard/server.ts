@@ -26,6 +26,8 @@ export interface DashboardOptions extends Omit<OverviewPlan, 'idleMs'> {
   readonly idleMs?: number;
   /** Told what is wrong with a place that was looked at. */
   readonly onFault: (path: string, error: unknown) => void;
+  /** Serves a restore wizard, whose address works once. Without it there is none. */
+  readonly openWizard?: () => Promise<string>;
 }
 
 /** A dashboard that is being served. */
@@ -66,7 +68,7 @@ export async function serveDashboard(options: DashboardOptions): Promise<Dashboa
     worksOf.set(pod, works);
     return works;
   };
-  const routes = new Routes(overviews, worksHere);
+  const routes = new Routes(overviews, worksHere, options.openWizard);
 
   let timer: NodeJS.Timeout | undefined;
   const watch = (isWatched: boolean): void => {

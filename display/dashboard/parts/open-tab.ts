@@ -1,4 +1,4 @@
-// Opens a desktop in a tab of its own. The link works once, and comes later than the click.
+// Opens a desktop, or the restore wizard, in a tab of its own. The link works once, and comes later than the click.
 
 /**
  * A tab that is not opened within the click itself is taken for an advertisement and blocked, so it is opened empty and
@@ -6,7 +6,7 @@
  *
  * @throws what `askUrl` throws, after closing the tab
  */
-export async function openDesktop(askUrl: () => Promise<string>): Promise<void> {
+export async function openTab(askUrl: () => Promise<string>): Promise<void> {
   const tab = window.open('', '_blank');
   if (tab !== null) {
     tab.opener = null;
