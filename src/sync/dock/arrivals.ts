@@ -1,10 +1,11 @@
 // Where what a home takes over comes to first: nobody else looks there, and only what was hashed gets its place from there.
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Home, PushReport, TransferOptions } from '../home/home.ts';
 import { SHARED_LAYOUT } from '../home/home-layout.ts';
 import { openFolderHome } from '../home/rsync-home.ts';
 import { syncFileSystem } from '../posix/sync.ts';
+import { makeFolder } from '../repository/durable-file.ts';
 import { ARRIVING } from '../retention/home-folder.ts';
 import { storageError } from '../storage-failure.ts';
 
@@ -45,7 +46,7 @@ export class Arrivals {
     try {
       for (const object of objects) {
         const place = join(this.#podDir, object);
-        await mkdir(dirname(place), { recursive: true, mode: 0o700 });
+        await makeFolder(dirname(place), 0o700);
         await rename(join(this.dir, object), place);
       }
       await syncFileSystem(this.#podDir);

@@ -14,11 +14,11 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Makes a folder with all above it, durably. Returns true if it was not there. */
-export async function makeFolder(folderPath: string): Promise<boolean> {
+/** Makes a folder with all above it, durably; those that are new get `mode`. Returns true if it was not there. */
+export async function makeFolder(folderPath: string, mode?: number): Promise<boolean> {
   const path = resolve(folderPath);
   try {
-    const first = await mkdir(path, { recursive: true });
+    const first = await mkdir(path, mode === undefined ? { recursive: true } : { recursive: true, mode });
     if (first === undefined) return false;
     await leaveFolders(first, path);
     // the folders from `first` down to `path` are new: each is a name in the one above it
