@@ -40,6 +40,7 @@ for (const release of GUEST_RELEASES) {
     it('goes on there with nothing but util-linux, and then here again', async () => {
       const [started, climbed, suspended] = await runThere();
       assert.equal((started as StartReport).resumedCheckpoint, 1);
+      assert.deepEqual((started as StartReport).warnings, []);
       const { from, to } = climbed as { from: number; to: number };
       assert.ok(from >= pod.here.count && to > from, JSON.stringify(climbed));
       assert.equal((suspended as CheckpointReport).number, 2);

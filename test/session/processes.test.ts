@@ -8,7 +8,6 @@ import { PassThrough } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DeskPodError, isDeskPodError } from '../../src/core/errors.ts';
 import { checkpointSession, suspendSession } from '../../src/session/process/checkpointing.ts';
-import { hasLinkedFiles } from '../../src/session/process/criu-remaps.ts';
 import {
   adoptSession,
   execInSession,
@@ -132,30 +131,6 @@ describe('a session', function () {
     assert.ok(!early.includes('inventory.img'), early.join());
     assert.equal(isAlive(session), true);
     await countAtLeast(session, 'count', Number(seen[0]) + 2);
-  });
-
-  it('says whether it holds deleted files that CRIU gives names again, beside those that it saves', async () => {
-    await lab.mount('pod');
-    const session = await lab.start('pod');
-    const holding = async (name: string): Promise<boolean | undefined> => {
-      const imagesDir = await lab.imagesDir(name);
-      let isLinked: boolean | undefined;
-      const whileFrozen = async (): Promise<void> => {
-        isLinked = await hasLinkedFiles(imagesDir);
-      };
-      await checkpointSession(session, { imagesDir, whileFrozen });
-      return isLinked;
-    };
-    const hold = async (marker: string, rest = ''): Promise<void> => {
-      const script = `echo held >held; exec 3<held; ${rest} rm held; touch ${marker}; exec sleep 1000`;
-      await startInBackground(session, script);
-      await shell(session, `until [ -e ${marker} ]; do sleep 0.05; done`);
-    };
-    assert.equal(await holding('none'), false);
-    await hold('one');
-    assert.equal(await holding('ghost'), false);
-    await hold('two', 'ln held other;');
-    assert.equal(await holding('linked'), true);
   });
 
   it('is suspended also if what it leaves does not end in time', async () => {

@@ -21,7 +21,6 @@ import { freeMemory, requireMemory, tooLittleMemory } from '../host/memory.ts';
 import { requireHost } from '../host/requirements.ts';
 import type { Staging } from '../host/staging.ts';
 import { checkpointSession } from '../process/checkpointing.ts';
-import { hasLinkedFiles } from '../process/criu-remaps.ts';
 import type { ProcessSession } from '../process/processes.ts';
 import { afterwards } from './afterwards.ts';
 import { LiveSession } from './live-session.ts';
@@ -182,12 +181,8 @@ export class Desktop {
       let files: CapturedTree | undefined;
       const { pauseMs, warnings } = await checkpointSession(session, {
         imagesDir,
-        whileStopped: async (signal) => {
-          files = await this.root.capture(onProgress, { rootPid, signal });
-        },
         whileFrozen: async (signal) => {
-          if (await hasLinkedFiles(imagesDir))
-            files = await this.root.capture(onProgress, { rootPid, signal });
+          files = await this.root.capture(onProgress, { rootPid, signal });
         },
       });
       if (files === undefined) throw new TypeError('a checkpoint without its files');

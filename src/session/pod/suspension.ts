@@ -15,7 +15,6 @@ import { freeMemory } from '../host/memory.ts';
 import type { Staging } from '../host/staging.ts';
 import { listSessionTasks, ownMemoryBytes } from '../preflight/session-tasks.ts';
 import { suspendSession } from '../process/checkpointing.ts';
-import { hasLinkedFiles } from '../process/criu-remaps.ts';
 import { forgetSession } from '../process/processes.ts';
 import { ImagesAhead } from './images-ahead.ts';
 import type { LiveSession } from './live-session.ts';
@@ -162,19 +161,18 @@ export class Suspension {
     const complete = Promise.resolve(dump?.complete.promise).then(() => {
       isComplete = true;
     });
+    /** CRIU gives a deleted file that is still open a name again: the layer's files are all there with the images. */
     const storeFiles = async (): Promise<CapturedTree> => {
-      const files = await this.#root.capture(onProgress, { signal });
       await Promise.race([complete, aborted(signal)]);
       signal.throwIfAborted();
-      const isWhole = dump === undefined || !(await hasLinkedFiles(this.#staging.imagesDir));
-      const [whole, flushed] = await Promise.allSettled([
-        isWhole ? files : this.#root.capture(onProgress, { signal }),
+      const [files, flushed] = await Promise.allSettled([
+        this.#root.capture(onProgress, { signal }),
         // The layer is resumed on as it is only if it lies on the drive before it is called at rest.
         flushDevice(this.#opened.vault.dir),
       ]);
-      if (whole.status === 'rejected') throw whole.reason;
+      if (files.status === 'rejected') throw files.reason;
       if (flushed.status === 'rejected') throw flushed.reason;
-      return whole.value;
+      return files.value;
     };
     const storeImages = async (): Promise<CapturedTree> => {
       const { imagesDir } = this.#staging;
