@@ -8,8 +8,8 @@ import { isWithin, readMounts } from './mount-table.ts';
 const MEBIBYTE = 2 ** 20;
 /** Images are in memory beside the processes that are made of them. */
 const COPIES = 2;
-/** What CRIU and whoever stores its images take besides. */
-const RESERVE_BYTES = 32 * MEBIBYTE;
+/** What CRIU and whoever stores its images take besides: threads that are still starting when this is asked, for one. */
+const RESERVE_BYTES = 96 * MEBIBYTE;
 
 /** Memory that could still be had. */
 export interface FreeMemory {
