@@ -10,8 +10,11 @@ import { run } from '../../src/sync/process.ts';
 
 const SHIFTED_FIRST = 1879048192;
 const SHIFTED_LAST = SHIFTED_FIRST + 65535;
-/** The kernel takes a moment to let go of the last file of an ended process. */
-const DEADLINE_MS = 3000;
+/**
+ * The kernel takes a moment to let go of the last file of an ended process. A loop device stays longer: as long as a mount namespace
+ * that another program made meanwhile holds a copy of what was mounted.
+ */
+const DEADLINE_MS = 30_000;
 
 /** Everything on this host that belongs to sessions in `dir`: one line each. */
 export async function leftoversIn(dir: string): Promise<readonly string[]> {
