@@ -26,7 +26,9 @@ describe('over ssh', () => {
   });
 
   const url = (folder: string): string => `ssh://${sshd.user}@127.0.0.1:${sshd.port}${folder}`;
-  describeHome('a folder behind ssh', (folder) => openRsyncHome(url(folder), { shell: sshd.sharedShell }));
+  describeHome('a folder behind ssh, in two streams', (folder) =>
+    openRsyncHome(url(folder), { shell: sshd.sharedShell, streams: 2 }),
+  );
 
   const failures = [
     { who: 'strangerShell', says: /not known here/ },

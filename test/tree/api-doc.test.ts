@@ -79,6 +79,7 @@ const OPERATIONS: Documented<Operations> = {
       checkpointCount: ALWAYS,
       doubt: ALWAYS,
       notCrossed: ALWAYS,
+      work: MAYBE,
       homes: ALWAYS,
       scheduling: ALWAYS,
       moved: ALWAYS,
@@ -108,7 +109,7 @@ const OPERATIONS: Documented<Operations> = {
   'home-allow': [{ credential: ALWAYS, url: ALWAYS, recipient: ALWAYS, mayRead: ALWAYS }, KEY_CHANGE],
   'home-remove': [{ url: ALWAYS }, { url: ALWAYS }],
   sync: [
-    { url: MAYBE, homePassword: MAYBE, bytesPerSecond: MAYBE },
+    { url: MAYBE, homePassword: MAYBE, bytesPerSecond: MAYBE, streams: MAYBE },
     { homes: ALWAYS, warnings: MAYBE },
   ],
   branches: [{}, { homes: ALWAYS }],

@@ -134,12 +134,23 @@ describe('a tree pod', () => {
       before.homes.map(({ url, seq, missingCheckpoints }) => ({ url, seq, missingCheckpoints })),
       [{ url: lab.home, seq: 0, missingCheckpoints: 1 }],
     );
-    const { homes } = await lab.program.answer<{ homes: SyncReport[] }>(['sync', ...lab.at]);
+    await lab.program.failure('USAGE', ['sync', '--streams', '0', ...lab.at]);
+    const { homes } = await lab.program.answer<{ homes: SyncReport[] }>([
+      'sync',
+      '--streams',
+      '2',
+      ...lab.at,
+    ]);
     assert.equal(homes[0]?.seq, 3);
+    assert.deepEqual([homes[0]?.streams, homes[0]?.streamsReason], [2, 'as asked for']);
     assert.equal(homes[0]?.wentBack, false);
     const status = await lab.program.answer<StatusReport>(['status', ...lab.at]);
     assert.equal(status.homes[0]?.missingCheckpoints, 0);
     assert.equal(status.homes[0]?.missingBytes, 0);
+    assert.ok(
+      (status.work?.workers ?? 0) >= 1 && status.work?.reason !== '',
+      'and how many threads work, and why',
+    );
     await lab.program.answer(['home', 'remove', lab.home, ...lab.at]);
     assert.deepEqual(await lab.program.answer(['home', 'list', ...lab.at]), { homes: [] });
     assert.deepEqual((await readdir(lab.home)).sort(), ['deskpod-home', 'pods']);

@@ -16,7 +16,11 @@ import { absoluteUrl } from './home.ts';
 interface SyncOptions extends HomePasswordOptions {
   /** In bytes a second. */
   readonly bwlimit?: number;
+  readonly streams?: number;
 }
+
+/** Each is an rsync and often a connection. */
+const STREAMS_MAX = 16;
 
 /** Adds `deskpod sync`. */
 export function registerSync(program: Command): void {
@@ -24,6 +28,11 @@ export function registerSync(program: Command): void {
     .argument('[url]', 'one home only')
     .description('copy what the homes lack; each home changes at once, at the end')
     .option('--bwlimit <rate>', 'the most to send in a second to each home, such as 500K or 2M', parseSize)
+    .option(
+      '--streams <number>',
+      'how many transfers go to a home side by side; otherwise as fits',
+      parseStreams,
+    )
     .option(...HOME_PASSWORD_OPTION)
     .action(async (given: string | undefined, options: SyncOptions, command: Command) => {
       const url = given === undefined ? undefined : absoluteUrl(given);
@@ -31,6 +40,7 @@ export function registerSync(program: Command): void {
       const { homes, ...told } = await operateOn(command, 'sync', {
         ...(url === undefined ? {} : { url }),
         ...(options.bwlimit === undefined ? {} : { bytesPerSecond: options.bwlimit }),
+        ...(options.streams === undefined ? {} : { streams: options.streams }),
         ...(homePassword === undefined ? {} : { homePassword }),
       });
       await tellOutcomes(contextOf(command).output, homes, { answer: told, text: '' });
@@ -71,6 +81,13 @@ export async function tellOutcomes(
   output.result({ ...before.answer, homes }, lines.filter((line) => line !== '').join('\n'));
   for (const error of failures) output.complain(error);
   if (failures.length > 0) throw new ExitStatus(EXIT_STATUS.partlyDone);
+}
+
+/** @throws DeskPodError USAGE */
+function parseStreams(text: string): number {
+  const streams = /^\d{1,2}$/.test(text) ? Number(text) : 0;
+  if (streams >= 1 && streams <= STREAMS_MAX) return streams;
+  throw new DeskPodError('USAGE', `expected 1 to ${STREAMS_MAX} transfers side by side, got "${text}"`);
 }
 
 function describeAway({ message }: Error): string {

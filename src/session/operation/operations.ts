@@ -1,4 +1,5 @@
 // What can be asked of an opened pod: the same names and answers in this process and over a supervisor's socket.
+
 import type { LoggedEvent } from '../../core/events.ts';
 import type { HomeState } from '../../core/home-state.ts';
 import type { MissingAtHome } from '../../core/missing-work.ts';
@@ -7,12 +8,14 @@ import type { RetentionPolicy } from '../../core/retention.ts';
 import type { SessionLimits } from '../../core/session-limits.ts';
 import type { Checkpoint, PodState } from '../../core/state.ts';
 import type { KeptHeads, Timeline } from '../../core/timeline.ts';
+import type { TransferSettings } from '../../sync/home/lend-home.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
+import type { WorkReport } from '../../sync/medium/work-width.ts';
 import type { HomeAllowance } from '../../sync/pod/allow-home.ts';
 import type { BranchReport } from '../../sync/pod/branches.ts';
 import type { KeyChangeReport, KeyReport, NewPasskey, RecoveryReport } from '../../sync/pod/change-keys.ts';
 import type { NewDevice } from '../../sync/pod/new-device.ts';
-import type { SyncReport, SyncSettings } from '../../sync/pod/replicate.ts';
+import type { SyncReport } from '../../sync/pod/replicate.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
 import type { CheckpointList } from '../../sync/retention/list-checkpoints.ts';
 import type { PruneReport, PruneRequest } from '../../sync/retention/prune-report.ts';
@@ -57,6 +60,8 @@ export interface StatusReport {
   readonly homes: readonly HomeReport[];
   /** The checkpoints that it makes by itself, and the room that it keeps free. */
   readonly scheduling: SchedulingReport;
+  /** How many threads work on its repository, and why; a supervisor of an earlier version does not say it. */
+  readonly work?: WorkReport;
   /** When it was found on another medium, and no home has taken its history since. */
   readonly moved: PodState['moved'];
   /** The latest whole verify of each place, by structure and by data. */
@@ -83,7 +88,7 @@ export interface HomeReport extends HomeState, MissingAtHome {
 }
 
 /** Which homes are synced, and how. */
-export interface SyncParameters extends SyncSettings {
+export interface SyncParameters extends TransferSettings {
   /** One home only. */
   readonly url?: string;
   /** What an rsync daemon asks for. */
@@ -187,7 +192,7 @@ export interface Operations {
   fork: { parameters: object; answer: { readonly deviceId: string } };
   /** Homes that keep this device as a branch go on with it: all of them, or the one at `url`. */
   promote: {
-    parameters: Omit<SyncParameters, keyof SyncSettings>;
+    parameters: Omit<SyncParameters, keyof TransferSettings>;
     answer: {
       readonly deviceId: string;
       readonly epoch: number;

@@ -9,6 +9,7 @@ import { type KeptHeads, type Timeline, timelineOf } from '../../core/timeline.t
 import { displayPath } from '../../sync/files/byte-path.ts';
 import { rememberHomePassword } from '../../sync/home/home-password.ts';
 import { isTwinUrl } from '../../sync/home/home-url.ts';
+import { workWidth } from '../../sync/medium/work-width.ts';
 import { addHome } from '../../sync/pod/add-home.ts';
 import { allowHome } from '../../sync/pod/allow-home.ts';
 import { listBranches } from '../../sync/pod/branches.ts';
@@ -111,6 +112,7 @@ export function podOperations(
       ...(await describe(pod.state, await reportSession())),
       scheduling: await schedules(),
       notCrossed: (opened.notCrossed?.() ?? []).map(displayPath),
+      work: workWidth(pod.repository.dir),
     }),
     log: async ({ since, until }) => ({ events: await pod.events(since, until), seq: pod.state.seq }),
     timeline: ({ kept = [] }) => readTimeline(pod, kept),

@@ -73,6 +73,7 @@ export class HomePacks {
     this.#batch = Math.min(BATCH_MAX, this.#batch * 2);
     await home.pull(podId, repository.dir, {
       objects: next.map(({ name }) => pathOf(repository, name)),
+      sizes: new Map(next.map(({ name, sizeBytes }) => [pathOf(repository, name), sizeBytes])),
       onProgress: (progress) => onProgress({ ...progress, step: `fetching from ${home.url}` }),
       ...(signal === undefined ? {} : { signal }),
     });

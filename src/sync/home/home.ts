@@ -16,6 +16,20 @@ export interface TransferOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How objects are sent. */
+export interface PushOptions extends TransferOptions {
+  /** For small ones: saves asking home which of them it has. */
+  readonly isUnasked?: boolean;
+}
+
+/** How objects are fetched. */
+export interface PullOptions extends TransferOptions {
+  /** Files, or folders with a slash at their end; all that the pod has if left out. */
+  readonly objects?: readonly string[];
+  /** What home says of their lengths, in bytes, if it was asked: then progress has a total. */
+  readonly sizes?: ReadonlyMap<string, number>;
+}
+
 /** What a push did. */
 export interface PushReport {
   /** Objects that home lacked. */
@@ -24,6 +38,9 @@ export interface PushReport {
   readonly sentBytes: number;
   /** Bytes that went out for them: fewer if home had a part from an interrupted push, more by what the transport adds. */
   readonly wireBytes: number;
+  /** How many transfers went side by side, and why; undefined if nothing was sent. */
+  readonly streams?: number;
+  readonly streamsReason?: string;
 }
 
 /** The outcome of hashing what home holds. */
@@ -66,7 +83,7 @@ export interface Home {
     repositoryDir: string,
     podId: string,
     objects: readonly string[],
-    options?: TransferOptions & { readonly isUnasked?: boolean },
+    options?: PushOptions,
   ): Promise<PushReport>;
   /**
    * Puts objects of a repository in the place of those that home has with other bytes than their names promise, each at
@@ -88,11 +105,7 @@ export interface Home {
    * Fetches the objects of a pod that a repository lacks, all or those named. The head is not among them: ask for it
    * before, so that it speaks only of objects that are fetched.
    */
-  pull(
-    podId: string,
-    intoRepositoryDir: string,
-    options?: TransferOptions & { readonly objects?: readonly string[] },
-  ): Promise<void>;
+  pull(podId: string, intoRepositoryDir: string, options?: PullOptions): Promise<void>;
   /** Replaces the head, at once and durably: a reader sees the former one or this one. */
   writeHead(podId: string, bytes: Uint8Array): Promise<void>;
   /**

@@ -21,9 +21,17 @@ export interface LentHome {
   readonly strip?: () => Promise<boolean>;
 }
 
+/** How what goes to a home is held back, or spread. */
+export interface TransferSettings {
+  /** The most that is sent in a second, to each home. */
+  readonly bytesPerSecond?: number;
+  /** How many transfers go to a home side by side; as many as fit if left out. */
+  readonly streams?: number;
+}
+
 /** Lends the home at a URL to `work`, and lets go of it afterwards: a twin may have to be mounted. */
 export type LendHome = <T>(
   url: string,
-  settings: { readonly bytesPerSecond?: number },
+  settings: TransferSettings,
   work: (lent: LentHome) => Promise<T>,
 ) => Promise<T>;

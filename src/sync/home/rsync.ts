@@ -18,6 +18,8 @@ export interface RsyncCall {
   readonly totalBytes?: number;
   readonly onProgress?: ProgressListener | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** How many such calls share what may go over the wire; one if left out. */
+  readonly parts?: number;
   /** The folder of this host that it writes to, if it fetches: what cannot be written then is not home. */
   readonly into?: string;
 }
@@ -30,6 +32,8 @@ export interface RsyncAccess {
   readonly password: string | undefined;
   /** The most that goes over the wire; no limit if undefined. */
   readonly bytesPerSecond: number | undefined;
+  /** How many transfers go side by side; as many as fit if undefined. */
+  readonly streams: number | undefined;
 }
 
 /** rsync between this host and one address. */
@@ -92,7 +96,15 @@ export class Rsync {
     }
   }
 
-  async #attempt({ args, files, step, totalBytes, onProgress, signal }: RsyncCall): Promise<string> {
+  async #attempt({
+    args,
+    files,
+    step,
+    totalBytes,
+    onProgress,
+    signal,
+    parts = 1,
+  }: RsyncCall): Promise<string> {
     const isWatched = onProgress !== undefined && step !== undefined;
     const { stdout } = await run(
       'rsync',
@@ -101,7 +113,7 @@ export class Rsync {
         '-s',
         ...(this.#canFsync ? ['--fsync'] : []),
         ...(isWatched ? ['--info=progress2', '--no-human-readable', '--outbuf=L'] : []),
-        ...this.#connection(),
+        ...this.#connection(parts),
         ...(files === undefined ? [] : ['--files-from=-', '--from0']),
         ...args,
       ],
@@ -125,9 +137,10 @@ export class Rsync {
     return stdout;
   }
 
-  #connection(): string[] {
+  #connection(parts: number): string[] {
     const { shell, bytesPerSecond } = this.#access;
-    const limit = bytesPerSecond === undefined ? [] : [`--bwlimit=${Math.ceil(bytesPerSecond / 1024)}`];
+    const limit =
+      bytesPerSecond === undefined ? [] : [`--bwlimit=${Math.ceil(bytesPerSecond / parts / 1024)}`];
     if (this.#address.kind === 'folder') return limit;
     const silence = `--timeout=${SILENCE_TIMEOUT_S}`;
     if (this.#address.kind === 'daemon') return [...limit, silence, `--contimeout=${CONNECT_TIMEOUT_S}`];

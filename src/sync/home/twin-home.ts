@@ -7,6 +7,7 @@ import { MARKER_FILE, REPOSITORY_FOLDER, TREE_LOCK } from '../pod/pod-folder.ts'
 import type { Home } from './home.ts';
 import { type HomeLayout, requirePodId } from './home-layout.ts';
 import { parseHomeUrl } from './home-url.ts';
+import type { TransferSettings } from './lend-home.ts';
 import { openFolderHome } from './rsync-home.ts';
 
 /** The pod that a twin follows, as its device knows it. */
@@ -19,12 +20,10 @@ export interface FollowedPod {
 }
 
 /** Where a twin lies, and how it is reached. */
-export interface TwinAccess {
+export interface TwinAccess extends TransferSettings {
   /** The folder of its marker and repository: a mounted device, or the pod folder of a tree. */
   readonly dir: string;
   readonly url: string;
-  /** The most that is sent in a second; no limit if left out. */
-  readonly bytesPerSecond?: number;
 }
 
 /**

@@ -38,7 +38,7 @@ export interface CheckpointFetch {
  */
 export async function fetchCheckpointPacks(plan: CheckpointFetch): Promise<void> {
   const { surveyed, repository, onProgress, signal } = plan;
-  const { home, podId, checkpoint, records, unlocked } = surveyed;
+  const { home, podId, checkpoint, records, unlocked, sizes } = surveyed;
   const { secrets } = unlocked.keyring;
   const state = foldRecords(records);
   repository.passOver(state.packs.removed);
@@ -46,6 +46,7 @@ export async function fetchCheckpointPacks(plan: CheckpointFetch): Promise<void>
   if (exact.length > 0) {
     await home.pull(podId, repository.dir, {
       objects: exact,
+      sizes,
       onProgress: (progress) => onProgress({ ...progress, step: `fetching from ${home.url}` }),
       ...(signal === undefined ? {} : { signal }),
     });

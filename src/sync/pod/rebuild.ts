@@ -210,7 +210,7 @@ async function fetchObjects({
   isUsableFirst,
   signal,
 }: RebuildPlan): Promise<void> {
-  const { home, podId, headBytes, unlocked, objects } = surveyed;
+  const { home, podId, headBytes, unlocked, objects, sizes } = surveyed;
   const { repositoryDir } = folder;
   const stop = signal === undefined ? {} : { signal };
   const repository = await Repository.create(repositoryDir);
@@ -220,6 +220,7 @@ async function fetchObjects({
   const first = isUsableFirst === true ? objects.filter((path) => !path.startsWith('packs/')) : objects;
   await home.pull(podId, repositoryDir, {
     objects: [...first, 'segments/'],
+    sizes,
     onProgress: (progress) => onProgress({ ...progress, step: `fetching from ${url}` }),
     ...stop,
   });

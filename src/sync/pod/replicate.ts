@@ -7,7 +7,7 @@ import { packsInForce } from '../../core/packs-in-force.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Home, PushReport } from '../home/home.ts';
 import { isTwinUrl } from '../home/home-url.ts';
-import type { LendHome, LentHome } from '../home/lend-home.ts';
+import type { LendHome, LentHome, TransferSettings } from '../home/lend-home.ts';
 import { openRsyncHome } from '../home/rsync-home.ts';
 import type { ObjectKind } from '../repository/repository.ts';
 import { putInventory } from '../retention/put-inventory.ts';
@@ -30,17 +30,14 @@ export interface SyncReport extends StandingReport {
   readonly sentBytes: number;
   /** What went over the wire for them. */
   readonly wireBytes: number;
+  /** How many transfers went side by side, and why so many; undefined if home lacked nothing. */
+  readonly streams?: number;
+  readonly streamsReason?: string;
   readonly durationMs: number;
   /** True if home had an older state than the one it had acknowledged; it was brought up to date again. */
   readonly wentBack: boolean;
   /** What could not be tidied up, in sentences; home is up to date all the same. */
   readonly warnings: readonly string[];
-}
-
-/** How a sync is carried out. */
-export interface SyncSettings {
-  /** The most that is sent in a second, to each home. */
-  readonly bytesPerSecond?: number;
 }
 
 /** Why a sync to one home failed; `error` is what {@link syncHome} threw, or what lent it. */
@@ -61,7 +58,7 @@ export async function syncHomes(
   pod: Pod,
   url: string | undefined,
   onProgress: ProgressListener,
-  settings: SyncSettings = {},
+  settings: TransferSettings = {},
   lendHome: LendHome = lendRsyncHome,
 ): Promise<(SyncReport | SyncFailure)[]> {
   const homes = pod.state.homes.filter((home) => url === undefined || home.url === url);
@@ -175,23 +172,20 @@ export async function syncHome(
   const head = await pod.publish();
   const headBytes = encodeHead(head, pod.sealing);
   const warnings = await removeFormerKeyrings(pod);
-  const { sentObjects, sentBytes, wireBytes } = await sendObjects(
-    { pod, home, onProgress },
-    headBytes,
-    homeSeq,
-  );
+  const pushed = await sendObjects({ pod, home, onProgress }, headBytes, homeSeq);
   if (standing.kind === 'main') await moveHead(pod, home, headBytes, homeHead);
   else await addBranchHead(pod, home, headBytes);
   const isOurs = standing.kind === 'main' ? () => isHeadOf(home, pod, headBytes) : async () => true;
   const madeAfterSeq = standing.kind === 'main' ? 0 : standing.forkSeq;
   const cleanSeq = Math.min(known.seq, standing.seq);
   warnings.push(...(await removeFormerAtHome(pod, home, { isOurs, cleanSeq, madeAfterSeq })));
-  const sent = { seq: head.seq, recordHash: toHex(head.recordHash), sentBytes };
+  const sent = { seq: head.seq, recordHash: toHex(head.recordHash), sentBytes: pushed.sentBytes };
   if (known.seq !== head.seq || wentBack)
     await pod.append({ type: 'acknowledgeHome', url: known.url, ...sent });
   return {
     ...describeStanding(pod, known, standing, displaced?.head),
-    ...{ seq: head.seq, sentObjects, sentBytes, wireBytes, wentBack, warnings },
+    ...pushed,
+    ...{ seq: head.seq, wentBack, warnings },
     durationMs: performance.now() - startedMs,
   };
 }

@@ -7,6 +7,7 @@ import type { Root } from '../../core/root.ts';
 import { recipientOf } from '../age/age.ts';
 import type { FilePlace, MadeFile, PlacedChunk } from '../files/content-reader.ts';
 import { hashing } from '../hashing.ts';
+import { workWidth } from '../medium/work-width.ts';
 import { Crew } from '../workers/crew.ts';
 import type { FileSource } from '../workers/messages.ts';
 import type { NewFile } from '../workers/new-files.ts';
@@ -60,7 +61,8 @@ export class Content {
     this.#repository = target.repository;
     this.#index = target.index;
     this.#secrets = secrets;
-    this.#crew = new Crew({ chunkIdKey, table: gearTable(hashing, chunkerKey) });
+    const setUp = { chunkIdKey, table: gearTable(hashing, chunkerKey) };
+    this.#crew = new Crew(setUp, workWidth(target.repository.dir).workers);
     this.#reader = new PackReader({ ...target, identity, chunkIdKey, crew: this.#crew });
     this.#target = {
       ...target,

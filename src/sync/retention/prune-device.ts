@@ -9,6 +9,7 @@ import type { ProgressListener } from '../../core/progress.ts';
 import { describePolicy } from '../../core/retention.ts';
 import { recipientOf } from '../age/age.ts';
 import { hashing } from '../hashing.ts';
+import { workWidth } from '../medium/work-width.ts';
 import type { Pod } from '../pod/pod.ts';
 import { Crew } from '../workers/crew.ts';
 import { markNeeded } from './needed-chunks.ts';
@@ -80,7 +81,8 @@ export async function giveUpCheckpoints(
   const present = await pod.repository.listObjects('packs');
   const names = [...inForce, ...present.filter((name) => !isInForce.has(name))];
   const { chunkIdKey, chunkerKey } = pod.secrets;
-  const crew = new Crew({ chunkIdKey, table: gearTable(hashing, chunkerKey) });
+  const setUp = { chunkIdKey, table: gearTable(hashing, chunkerKey) };
+  const crew = new Crew(setUp, workWidth(pod.repository.dir).workers);
   try {
     const source = await copySourceOf(pod, crew);
     const survey = await look(signal, async () => {

@@ -6,6 +6,7 @@ import { isDeskPodError } from '../../core/errors.ts';
 import type { PackEntry } from '../../core/pack.ts';
 import { oldestFirst, takeShare } from '../../core/reading-order.ts';
 import { hashing } from '../hashing.ts';
+import { workWidth } from '../medium/work-width.ts';
 import type { Pod } from '../pod/pod.ts';
 import { readEntries, refreshChunkIndex } from '../repository/chunk-index-refresh.ts';
 import { OBJECT_KINDS } from '../repository/repository.ts';
@@ -26,8 +27,6 @@ import { followChain, surveySegments } from './segment-chain.ts';
 import { VerifiedTimes } from './verified-times.ts';
 import { type FoundDamage, isLeft, type VerifyPlan, type VerifyReport } from './verify-report.ts';
 
-/** Packs that are looked at side by side: enough to keep every thread busy while others open. */
-const LANES = 4;
 /** A manifest may need a pack that only reading it showed to be damaged; healing it may show the next one. */
 const ROUNDS_MAX = 8;
 
@@ -44,9 +43,10 @@ interface Item extends ObjectId {
 export async function verifyDevice(pod: Pod, plan: VerifyPlan): Promise<VerifyReport> {
   const { chunkIdKey, chunkerKey } = pod.secrets;
   const times = await VerifiedTimes.open(join(pod.folder.projectionsDir, 'verified'));
-  const crew = new Crew({ chunkIdKey, table: gearTable(hashing, chunkerKey) });
+  const { workers, lanes } = workWidth(pod.repository.dir);
+  const crew = new Crew({ chunkIdKey, table: gearTable(hashing, chunkerKey) }, workers);
   try {
-    return await new DeviceVerify(pod, plan, times, crew).run();
+    return await new DeviceVerify(pod, plan, { times, crew, lanes }).run();
   } finally {
     await crew.end();
     await times.close();
@@ -58,6 +58,7 @@ class DeviceVerify {
   readonly #plan: VerifyPlan;
   readonly #times: VerifiedTimes;
   readonly #crew: Crew;
+  readonly #lanes: number;
   readonly #startedMs = performance.now();
   /** Of the damaged packs, the chunks that are whole nevertheless. */
   readonly #wholeChunks = new Map<string, readonly PackEntry[]>();
@@ -72,11 +73,16 @@ class DeviceVerify {
   #isWhole = true;
   #unrecorded: unknown;
 
-  constructor(pod: Pod, plan: VerifyPlan, times: VerifiedTimes, crew: Crew) {
+  constructor(
+    pod: Pod,
+    plan: VerifyPlan,
+    { times, crew, lanes }: { readonly times: VerifiedTimes; readonly crew: Crew; readonly lanes: number },
+  ) {
     this.#pod = pod;
     this.#plan = plan;
     this.#times = times;
     this.#crew = crew;
+    this.#lanes = lanes;
   }
 
   async run(): Promise<VerifyReport> {
@@ -192,7 +198,7 @@ class DeviceVerify {
         this.#plan.onProgress({ step: depth === 'data' ? 'reading' : 'checking packs', ...done, ...bytes });
       }
     };
-    await Promise.all(Array.from({ length: LANES }, lane));
+    await Promise.all(Array.from({ length: this.#lanes }, lane));
   }
 
   async #measure(id: ObjectId): Promise<Item> {

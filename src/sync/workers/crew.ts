@@ -1,12 +1,8 @@
 // The threads that do the heavy work on chunks: started when there is enough of it, ended with what they serve.
-import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers';
 import { type Transferable, Worker } from 'node:worker_threads';
 import { Bench } from './bench.ts';
 import type { Answer, FailAnswer, Order, SetUp } from './messages.ts';
-
-/** More would wait for the drive, and each takes memory for the packs that it fills. */
-const WORKERS_MAX = 4;
 
 /** One who answers orders in their order. */
 export interface Hand {
@@ -27,13 +23,15 @@ interface Waiting {
 /** The threads of one content. Its owner ends it; the process can end at any moment that nothing is under way. */
 export class Crew {
   /** How many threads there are once they are started. */
-  readonly width = Math.max(1, Math.min(availableParallelism(), WORKERS_MAX));
+  readonly width: number;
   readonly #setUp: Omit<SetUp, 'type'>;
   #inline: Hand;
   #threads: Thread[] = [];
 
-  constructor(setUp: Omit<SetUp, 'type'>) {
+  /** @param width how many threads are started when there is enough to do */
+  constructor(setUp: Omit<SetUp, 'type'>, width: number) {
     this.#setUp = setUp;
+    this.width = width;
     this.#inline = new Inline(setUp);
   }
 

@@ -11,7 +11,7 @@ const NONE = new Uint8Array();
 const setUp = { chunkIdKey: randomBytes(32), table: gearTable(hashing, randomBytes(32)) };
 
 async function startMs(): Promise<number> {
-  const crew = new Crew(setUp);
+  const crew = new Crew(setUp, 2);
   const begin = performance.now();
   await crew
     .thread()
@@ -24,12 +24,12 @@ async function startMs(): Promise<number> {
 
 const took = await startMs();
 for (let time = 0; time < TIMES; time++) {
-  const crew = new Crew(setUp);
+  const crew = new Crew(setUp, 2);
   crew.thread();
   // the code of the threads is run in the second half of their start
   const end = performance.now() + took * (0.5 + (0.5 * time) / TIMES);
   while (performance.now() < end) await setImmediate();
   await crew.end();
 }
-new Crew(setUp).thread();
+new Crew(setUp, 2).thread();
 console.log('ended');
