@@ -6,6 +6,8 @@ import { printable, printableBlock, printableLine } from './printable.ts';
 import { formatBytes, formatDuration } from './units.ts';
 
 const MIN_REDRAW_MS = 100;
+/** How often a step that goes on says so where lines are kept, as in a file. */
+const LINE_EVERY_MS = 3000;
 
 /** How a command was asked to print. */
 export interface OutputOptions {
@@ -23,6 +25,8 @@ export class Output {
   #step = '';
   #pace = new Pace();
   #drawnAtMs = 0;
+  /** What came too soon after the last line to be drawn: it is, if nothing else comes of its step. */
+  #undrawn: Progress | undefined;
   #lineOpen = false;
 
   constructor(options: OutputOptions) {
@@ -50,13 +54,16 @@ export class Output {
     }
     if (progress.doneBytes !== undefined) this.#pace.note(nowMs, progress.doneBytes);
     if (!process.stderr.isTTY) {
-      if (isNewStep) process.stderr.write(`${printableLine(progress.step)}\n`);
+      if (!isNewStep && nowMs - this.#drawnAtMs < LINE_EVERY_MS) return;
+      this.#drawnAtMs = nowMs;
+      process.stderr.write(`${isNewStep ? printableLine(progress.step) : describe(progress, this.#pace)}\n`);
       return;
     }
+    this.#undrawn = progress;
     if (!isNewStep && nowMs - this.#drawnAtMs < MIN_REDRAW_MS) return;
     this.#drawnAtMs = nowMs;
     this.#lineOpen = true;
-    process.stderr.write(`\r\u001b[K${describe(progress, this.#pace)}`);
+    this.#draw();
   };
 
   /** {@link note}, to be handed on. */
@@ -98,8 +105,16 @@ export class Output {
     }
   }
 
+  #draw(): void {
+    if (this.#undrawn !== undefined) process.stderr.write(`\r\u001b[K${describe(this.#undrawn, this.#pace)}`);
+    this.#undrawn = undefined;
+  }
+
   #endLine(): void {
-    if (this.#lineOpen) process.stderr.write('\n');
+    if (this.#lineOpen) {
+      this.#draw();
+      process.stderr.write('\n');
+    }
     this.#lineOpen = false;
   }
 }

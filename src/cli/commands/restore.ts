@@ -33,6 +33,8 @@ interface RestoreOptions extends RestoreFilesOptions {
   readonly list?: boolean;
   readonly runtime: boolean;
   readonly usableFirst?: boolean;
+  /** In bytes a second. */
+  readonly bwlimit?: number;
   readonly allDevices?: boolean;
   readonly web?: boolean;
   readonly yes?: boolean;
@@ -66,6 +68,7 @@ export function registerRestore(program: Command): void {
       '--usable-first',
       'of a desktop: packs that only older checkpoints need come beside its session (default: all come first)',
     )
+    .option('--bwlimit <rate>', 'the most to fetch in a second, such as 500K or 2M', parseSize)
     .option('--list', 'only show what home has')
     .option('--all-devices', 'when it asks: show drives that cannot be pulled out, too')
     .option('--web', 'ask in a browser instead of at the terminal')
@@ -106,6 +109,7 @@ export function registerRestore(program: Command): void {
         ...(options.head === undefined ? {} : { headSeq: options.head }),
         ...(options.branch === undefined ? {} : { branch: options.branch }),
         ...(options.size === undefined ? {} : { sizeBytes: options.size }),
+        ...(options.bwlimit === undefined ? {} : { bytesPerSecond: options.bwlimit }),
         ...(seen === undefined ? {} : { seen }),
         allowsMissing: options.allowMissing === true,
       });
@@ -128,10 +132,10 @@ function saysAnything({ from, to, list, ...others }: RestoreOptions): boolean {
 }
 
 function saysHow(options: Omit<RestoreOptions, 'from' | 'to' | 'list'>): boolean {
-  const { pod, checkpoint, head, branch, allowMissing, size, force, recoveryKeyFile, passphraseFile } =
-    options;
-  const said = [pod, checkpoint, head, branch, allowMissing, size, force, recoveryKeyFile, passphraseFile];
-  return said.some((value) => value !== undefined);
+  const { pod, checkpoint, head, branch, allowMissing, size, bwlimit } = options;
+  const { force, recoveryKeyFile, passphraseFile } = options;
+  const what = [pod, checkpoint, head, branch, allowMissing, size, bwlimit];
+  return [...what, force, recoveryKeyFile, passphraseFile].some((value) => value !== undefined);
 }
 
 async function askAndRestore(options: RestoreOptions, output: Output): Promise<void> {

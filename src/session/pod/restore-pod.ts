@@ -57,6 +57,8 @@ export interface RestorePlan {
   readonly isDrill?: boolean;
   /** A desktop is done when its checkpoint can go on: packs that only older ones need come beside its session. */
   readonly isUsableFirst?: boolean;
+  /** The most that is fetched in a second; no limit if left out. */
+  readonly bytesPerSecond?: number;
   readonly onProgress: ProgressListener;
   /** Stops it (CANCELLED) before the target is a pod; what came stays, and the same restore goes on from there. */
   readonly signal?: AbortSignal;
@@ -86,6 +88,7 @@ export async function restorePod(plan: RestorePlan): Promise<NewDevice> {
       // what only shows that it can be done does nothing to the rest of the world
       return plan.isDrill === true ? restore() : withHooks(stepped, 'restore', plan, restore);
     },
+    plan.bytesPerSecond === undefined ? {} : { bytesPerSecond: plan.bytesPerSecond },
   );
 }
 

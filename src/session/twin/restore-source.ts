@@ -4,6 +4,7 @@ import { DeskPodError } from '../../core/errors.ts';
 import { hashing } from '../../sync/hashing.ts';
 import type { Home } from '../../sync/home/home.ts';
 import { isTwinUrl, parseHomeUrl } from '../../sync/home/home-url.ts';
+import type { TransferSettings } from '../../sync/home/lend-home.ts';
 import { openRsyncHome } from '../../sync/home/rsync-home.ts';
 import { type FollowedPod, openTwinHome } from '../../sync/home/twin-home.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
@@ -23,13 +24,14 @@ export async function withSource<T>(
   from: string,
   credential: () => Promise<Credential>,
   work: (home: Home) => Promise<T>,
+  settings: TransferSettings = {},
 ): Promise<T> {
   const path = await findTwinPath(from);
-  if (path === undefined) return work(openRsyncHome(from));
+  if (path === undefined) return work(openRsyncHome(from, settings));
   const { dir, url, release } = await takePlace(path);
   return afterwards(async () => {
     await requireTwin(dir, path);
-    return work(openTwinHome({ dir, url }, await prove(dir, path, await credential())));
+    return work(openTwinHome({ dir, url, ...settings }, await prove(dir, path, await credential())));
   }, release);
 }
 
