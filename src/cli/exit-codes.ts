@@ -65,6 +65,7 @@ const STATUS_OF: Readonly<Partial<Record<ErrorCode, keyof typeof EXIT_STATUS>>> 
   DEVICE_IN_USE: 'busy',
   LOG_CONFLICT: 'busy',
   POD_EXISTS: 'wrongState',
+  LEASE_ENDED: 'wrongState',
   POD_IS_TWIN: 'wrongState',
   KEY_NEEDED: 'wrongState',
   TARGET_NOT_EMPTY: 'wrongState',

@@ -2,7 +2,7 @@
 import { DeskPodError } from '../core/errors.ts';
 
 // what commands print and take is all to be had here
-export { formatBytes, formatDuration, parseSize } from '../core/quantities.ts';
+export { formatAge, formatBytes, formatDuration, parseSize } from '../core/quantities.ts';
 
 /** The last moment that a Date can hold, less a day for the difference of clocks. */
 const LAST_MOMENT_MS = 8_640_000_000_000_000 - 86_400_000;

@@ -76,6 +76,7 @@ export type Command =
   | { readonly type: 'branchAtHome'; readonly branch: Omit<HomeBranched, 'type' | 'v'> }
   | { readonly type: 'equipHome'; readonly equipment: Omit<HomeEquipped, 'type' | 'v'> }
   | { readonly type: 'stripHome'; readonly url: string }
+  | { readonly type: 'leaseHome'; readonly url: string; readonly leaseMs?: number }
   | { readonly type: 'takeHomeNotes'; readonly notes: readonly HomeNote[] }
   | { readonly type: 'noteMove'; readonly place: string }
   | { readonly type: 'forkDevice'; readonly fork: Omit<DeviceForked, 'type' | 'v'> }
@@ -206,6 +207,11 @@ export function decide(state: PodState, command: Command): PodEvent[] {
     case 'stripHome':
       requireHome(state, command.url);
       return [{ type: 'home.stripped', v: 1, url: command.url }];
+    case 'leaseHome': {
+      requireHome(state, command.url);
+      const { url, leaseMs } = command;
+      return [{ type: 'home.leased', v: 1, url, ...(leaseMs === undefined ? {} : { leaseMs }) }];
+    }
     case 'takeHomeNotes':
       return command.notes.filter((note) => isNews(state, note));
     case 'noteMove':

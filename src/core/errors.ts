@@ -61,6 +61,7 @@ export const ERROR_CODES = {
   HOME_AWAY: 'the twin is not plugged in',
   HISTORY_AWAITED: 'home lacks older history that has not come to this device yet',
   DOCK_REFUSED: 'home may not take over by itself what is on the device',
+  LEASE_ENDED: 'a twin may have been started in the place of this device',
   POD_IS_TWIN: 'the device is a twin, which only follows its pod until it is started',
   // session
   DEVICE_NOT_FOUND: 'there is no such device',

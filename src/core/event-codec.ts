@@ -21,6 +21,7 @@ const VERSIONS: { readonly [type in PodEvent['type']]: number } = {
   'home.branched': 1,
   'home.equipped': 1,
   'home.stripped': 1,
+  'home.leased': 1,
   'home.docked': 1,
   'device.moved': 1,
   'device.forked': 1,

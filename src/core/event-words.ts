@@ -1,7 +1,7 @@
 // Every event of a log in the words of people: one sentence, what it is about, and whether one should look at it.
 import { type Doubt, describeDoubt } from './checkpoint-doubt.ts';
 import type { CheckpointReason, PodEvent, RestoreCompleted, VerifyCompleted } from './events.ts';
-import { countOf, formatBytes, formatDuration } from './quantities.ts';
+import { countOf, formatAge, formatBytes, formatDuration } from './quantities.ts';
 import { describeSchedule } from './schedule-words.ts';
 import type { SessionLimits } from './session-limits.ts';
 
@@ -132,6 +132,13 @@ export function explainEvent(event: PodEvent): EventWords {
       return usual('home', `The twin ${event.url} was given a runtime of ${formatBytes(event.sizeBytes)}.`);
     case 'home.stripped':
       return usual('home', `The twin ${event.url} carries no runtime any more.`);
+    case 'home.leased':
+      return event.leaseMs === undefined
+        ? notable('home', `The twin ${event.url} asks from now on before it is started.`)
+        : usual(
+            'home',
+            `The twin ${event.url} is started without a question if it is not synced to for ${formatAge(event.leaseMs)}.`,
+          );
     case 'home.docked':
       return usual(
         'home',

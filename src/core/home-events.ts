@@ -77,6 +77,17 @@ export interface HomeStripped {
   readonly url: string;
 }
 
+/**
+ * A twin is started without a question once it was not synced to for so long, and until then only the device that it
+ * follows is used; without `leaseMs` it always asks. Each sync begins the time anew by another such event.
+ */
+export interface HomeLeased {
+  readonly type: 'home.leased';
+  readonly v: 1;
+  readonly url: string;
+  readonly leaseMs?: number;
+}
+
 /** An event that is about one home. */
 export type HomeEvent =
   | HomeAdded
@@ -86,4 +97,5 @@ export type HomeEvent =
   | HomeBranched
   | HomeDocked
   | HomeEquipped
-  | HomeStripped;
+  | HomeStripped
+  | HomeLeased;

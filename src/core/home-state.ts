@@ -1,6 +1,7 @@
 // What a log says of a pod's homes: a fold of the events that are about them.
 import type { RuntimePut } from './events.ts';
 import type { HomeEvent } from './home-events.ts';
+import { type Lease, leasesAcknowledged, leasesAfter } from './lease.ts';
 
 /** What is known of a home: where it is, and how far it has acknowledged. */
 export interface HomeState {
@@ -19,6 +20,8 @@ export interface HomeState {
   readonly isClaimed?: true;
   /** What a twin carries for hosts that have nothing; absent if it carries no runtime. */
   readonly runtime?: TwinRuntime;
+  /** What a twin may have been told of when it is started without a question, the last one last; absent if it always asks. */
+  readonly leases?: readonly Lease[];
 }
 
 /** What a device carries for hosts that have nothing. */
@@ -53,9 +56,11 @@ export function homesAfter(
     case 'home.removed':
       return homes.filter((home) => home.url !== url);
     case 'home.acknowledged':
-      return changed(({ branch, runtime }) => {
+      return changed(({ branch, runtime, leases: known }) => {
+        const leases = leasesAcknowledged(known);
         const acknowledged = { url, seq: event.seq, recordHash: event.recordHash, atMs };
-        return { ...acknowledged, ...(branch && { branch }), ...(runtime && { runtime }) };
+        const kept = { ...(branch && { branch }), ...(runtime && { runtime }), ...(leases && { leases }) };
+        return { ...acknowledged, ...kept };
       });
     case 'home.reverted':
       return changed((home) => ({ ...home, revertedSeq: event.seq }));
@@ -69,6 +74,10 @@ export function homesAfter(
     }
     case 'home.stripped':
       return changed(({ runtime: _, ...home }) => home);
+    case 'home.leased': {
+      const lease = { leaseMs: event.leaseMs, sinceMs: atMs };
+      return changed((home) => ({ ...home, leases: leasesAfter(home.leases, lease) }));
+    }
     case 'home.docked':
       return changed((home) => ({ ...home, docked: { seq: event.seq, atMs: event.dockedAtMs } }));
   }

@@ -260,6 +260,7 @@ export function evolve(state: PodState, logged: LoggedEvent, append: Append = ap
     case 'home.branched':
     case 'home.equipped':
     case 'home.stripped':
+    case 'home.leased':
     case 'home.docked':
       return { ...next, homes: homesAfter(state.homes, event, atMs) };
     case 'device.moved':

@@ -54,6 +54,7 @@ const OPTIONAL: { readonly [K in Optional]: true } = {
   'checkpoint.sealed base': true,
   'checkpoint.doubted number': true,
   'restore.completed awaited': true,
+  'home.leased leaseMs': true,
   'session.limited memoryBytes': true,
   'session.limited processCount': true,
   'session.limited processorCount': true,

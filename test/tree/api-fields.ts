@@ -98,6 +98,10 @@ export const OPERATIONS: Documented<Operations> = {
   ],
   'home-list': [{}, { homes: ALWAYS }],
   'home-allow': [{ credential: ALWAYS, url: ALWAYS, recipient: ALWAYS, mayRead: ALWAYS }, KEY_CHANGE],
+  'home-lease': [
+    { url: ALWAYS, leaseMs: MAYBE },
+    { url: ALWAYS, leaseMs: MAYBE },
+  ],
   'home-remove': [{ url: ALWAYS }, { url: ALWAYS }],
   sync: [
     { url: MAYBE, homePassword: MAYBE, bytesPerSecond: MAYBE, streams: MAYBE },

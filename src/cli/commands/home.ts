@@ -9,6 +9,7 @@ import { askHomePassword, HOME_PASSWORD_OPTION, type HomePasswordOptions } from 
 import { parseSize } from '../units.ts';
 import { registerHomeAllow } from './home-allow.ts';
 import { registerHomeCheck } from './home-check.ts';
+import { registerHomeLease } from './home-lease.ts';
 import { registerHomePrune } from './home-prune.ts';
 import { registerReceive } from './home-receive.ts';
 import { describeHome } from './status.ts';
@@ -55,6 +56,7 @@ export function registerHome(program: Command): void {
 
   registerHomeAllow(home);
   registerHomeCheck(home);
+  registerHomeLease(home);
   registerHomePrune(home);
 
   withPodOptions(home.command('list'))

@@ -47,7 +47,8 @@ export function registerStart(program: Command): void {
         choice: options.fresh === true ? 'fresh' : options.resume === true ? 'resume' : 'default',
         geometry: options.geometry,
         ...(options.checkpoint === undefined ? {} : { checkpoint: options.checkpoint }),
-        confirmPromotion: (place) => confirmPromotion(place, options),
+        confirmPromotion,
+        isLossKnown: options.promote === true,
         passphrase,
         credential,
         onProgress: output.progress,
@@ -80,9 +81,8 @@ export function registerStart(program: Command): void {
 }
 
 /** @throws DeskPodError POD_IS_TWIN if there is no terminal to ask at, CANCELLED */
-async function confirmPromotion(place: string, { promote }: StartOptions): Promise<void> {
-  if (promote === true) return;
-  const what = twinMeaning(place);
+async function confirmPromotion(place: string, besides: string | undefined): Promise<void> {
+  const what = besides === undefined ? twinMeaning(place) : `${twinMeaning(place)} (${besides})`;
   if (await confirmWithYes(`${what}. Start it only if that device is lost.`)) return;
   throw new DeskPodError('POD_IS_TWIN', what, {
     hint: 'If that device is lost, start it with --promote. If it is not, start that one.',

@@ -1,6 +1,7 @@
 // deskpod status: what the pod is doing, and how much of it is not at home yet.
 import type { Command } from 'commander';
 import { describeDoubt } from '../../core/checkpoint-doubt.ts';
+import { firstLeaseEnd } from '../../core/lease.ts';
 import type { WorkSpan } from '../../core/missing-work.ts';
 import { countOf, formatAge } from '../../core/quantities.ts';
 import type { HomeReport, StatusReport } from '../../session/operation/operations.ts';
@@ -149,11 +150,21 @@ function usedText({ missingUse }: Partial<Pick<HomeReport, 'missingUse'>>): stri
   return missingUse !== undefined && missingUse.days > 1 ? ` on ${missingUse.days} days of use` : '';
 }
 
+/** Until when this device may be used before the twin may be started in its place. */
+function leaseText({ leases, url }: HomeReport): string {
+  const end = firstLeaseEnd([{ url, ...(leases === undefined ? {} : { leases }) }]);
+  if (end === undefined) return '';
+  const isOut = end.endMs <= Date.now();
+  return isOut
+    ? `, may have been started since ${formatMoment(end.endMs)}: plug it in and sync`
+    : `, goes on without this device unless it is synced to before ${formatMoment(end.endMs)}`;
+}
+
 /** One line about a home. */
 export function describeHome(home: HomeReport): string {
   const branch = home.branch === undefined ? '' : `, as the branch ${home.branch.deviceId.slice(0, 8)}`;
   const claim = home.isClaimed === true ? ', goes on with this device from the next sync on' : '';
-  const away = home.isAway ? ', away' : '';
+  const away = `${leaseText(home)}${home.isAway ? ', away' : ''}`;
   if (home.seq === 0) return `${home.url}: nothing there yet${away}`;
   const work =
     home.missingWork === undefined

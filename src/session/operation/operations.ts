@@ -181,6 +181,10 @@ export interface Operations {
   'home-list': { parameters: object; answer: { readonly homes: readonly HomeReport[] } };
   /** Lets a home take over by itself what lies on the device, and read the pod if it says so. */
   'home-allow': { parameters: KeyParameters & HomeAllowance; answer: KeyChangeReport };
+  'home-lease': {
+    parameters: { readonly url: string; readonly leaseMs?: number };
+    answer: { readonly url: string; readonly leaseMs?: number };
+  };
   'home-remove': { parameters: { readonly url: string }; answer: { readonly url: string } };
   sync: {
     parameters: SyncParameters;

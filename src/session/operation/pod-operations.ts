@@ -35,6 +35,7 @@ import { sealWithRoom } from '../schedule/seal-with-room.ts';
 import { addSchedule, setReserve } from '../schedule/set-schedule.ts';
 import { toWireError } from '../supervisor/wire.ts';
 import { addTwin } from '../twin/add-twin.ts';
+import { leaseTwin } from '../twin/lease-twin.ts';
 import { lendHomesOf, withHomesOf } from '../twin/lend-homes.ts';
 import { chooseHomeUrl, isTwinHere } from '../twin/twin-place.ts';
 import type { HomeBranches, HomeReport, Operations, StatusReport, SyncOutcome } from './operations.ts';
@@ -60,6 +61,7 @@ export type PodOperationName =
   | 'checkpoint'
   | 'home-add'
   | 'home-list'
+  | 'home-lease'
   | 'home-remove'
   | 'home-allow'
   | 'sync'
@@ -134,6 +136,7 @@ export function podOperations(
     'home-list': async () => ({ homes: await measureHomes(pod.state) }),
     'home-allow': async ({ credential, url, recipient, mayRead }) =>
       allowHome(pod, credential, { url: await meantBy(pod, url), recipient, mayRead }),
+    'home-lease': async ({ url: typed, leaseMs }) => leaseTwin(pod, await meantBy(pod, typed), leaseMs),
     'home-remove': async ({ url: typed }) => {
       const url = await meantBy(pod, typed);
       await pod.append({ type: 'removeHome', url });

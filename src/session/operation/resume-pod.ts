@@ -29,8 +29,8 @@ export interface ResumedPod {
 }
 
 /**
- * Suspends the session if one runs, then starts the pod from the checkpoint. A twin is refused: only a person at the command
- * line can say that the device which it follows is lost.
+ * Suspends the session if one runs, then starts the pod from the checkpoint. A twin is refused unless its lease is out: only a
+ * person at the command line can say that the device which it follows is lost.
  *
  * @throws DeskPodError CHECKPOINT_NOT_FOUND with nothing done; what suspending throws: the session goes on; what starting
  * throws: the pod is suspended then, or as it was
@@ -56,7 +56,7 @@ export async function resumePod(order: ResumeOrder): Promise<ResumedPod> {
       });
     },
   });
-  if (!('resumeMs' in start)) throw new TypeError('a twin was promoted, though nobody confirmed it');
+  if (!('resumeMs' in start)) throw new TypeError('expected a session, got the twin of a tree pod');
   const { url } = await operate(path, 'view', {}, options);
   return { start, presentCheckpoint: present ?? start.presentCheckpoint, url };
 }

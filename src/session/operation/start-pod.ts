@@ -6,6 +6,7 @@ import { treePodFolder } from '../../sync/pod/pod-folder.ts';
 import { requireRoot } from '../host/root-rights.ts';
 import type { StartChoice } from '../pod/start-choice.ts';
 import { type LaunchOrder, launchSupervisor } from '../supervisor/launch.ts';
+import { judgeTakeover } from '../twin/judge-takeover.ts';
 import { promoteTree } from '../twin/promote-tree.ts';
 import { credentialOf, isSupervised, type OperateOptions } from './operate.ts';
 import type { StartReport } from './operations.ts';
@@ -14,8 +15,13 @@ import { findPod } from './target.ts';
 /** What is to be started. */
 export interface StartRequest extends StartChoice, OperateOptions {
   readonly devicePath: string | undefined;
-  /** Asks whether the device that a twin at `place` follows is lost; throws if it is not, or if nobody can be asked. */
-  readonly confirmPromotion: (place: string) => Promise<void>;
+  /**
+   * Asks whether the device that a twin at `place` follows is lost; throws if it is not, or if nobody can be asked.
+   * `besides`: why it must be asked, though the twin was told to go on by itself.
+   */
+  readonly confirmPromotion: (place: string, besides: string | undefined) => Promise<void>;
+  /** Somebody has said that it is lost: nothing is looked at. */
+  readonly isLossKnown?: boolean;
   /** Given what the screen showed when the session was suspended, as PNG in base64, before it goes on. */
   readonly onPicture?: (pngBase64: string) => void;
 }
@@ -35,7 +41,8 @@ export interface StartedTree {
 }
 
 /**
- * Starts or resumes the session of the pod on a device. A twin becomes the pod first, if that is confirmed.
+ * Starts or resumes the session of the pod on a device. A twin becomes the pod first, if its lease is out or that is
+ * confirmed.
  *
  * @throws DeskPodError SESSION_ALREADY_RUNNING, ROOT_NEEDED, USAGE for a tree pod that is no twin, and what opening,
  * promoting and starting throw
@@ -45,9 +52,10 @@ export async function startPod(request: StartRequest): Promise<StartReport | Sta
   if (target.kind === 'tree') {
     const { dir } = target;
     if ((await peekMarkerIn({ ...treePodFolder(dir), place: dir })).isTwin) {
-      await request.confirmPromotion(dir);
       const { checkpoint, onProgress } = request;
-      const promotion = await promoteTree(dir, await credentialOf(request), checkpoint, onProgress);
+      const notes = await settleLoss(dir, request);
+      const promoted = await promoteTree(dir, await credentialOf(request), checkpoint, onProgress);
+      const promotion = { ...promoted, warnings: [...notes, ...promoted.warnings] };
       return { podId: promotion.podId, promotion };
     }
     throw new DeskPodError('USAGE', `${dir} is a tree pod: it has no session to start`, {
@@ -76,7 +84,18 @@ export async function startPod(request: StartRequest): Promise<StartReport | Sta
   } catch (error) {
     // only who mounts it sees that it is one
     if (!isDeskPodError(error, 'POD_IS_TWIN')) throw error;
-    await request.confirmPromotion(target.path);
-    return launchSupervisor({ ...order, promotes: true }, onProgress, onPicture);
+    const notes = await settleLoss(target.path, { ...request, credential: async () => order.credential });
+    const report = await launchSupervisor({ ...order, promotes: true }, onProgress, onPicture);
+    return { ...report, warnings: [...notes, ...report.warnings] };
   }
+}
+
+/** Returns once the device that a twin follows counts as lost; with what is to be told of that. */
+async function settleLoss(path: string, request: StartRequest): Promise<string[]> {
+  if (request.isLossKnown === true) return [];
+  const judged = await judgeTakeover(path, await credentialOf(request), Date.now());
+  if (judged.isFree)
+    return [`${path}: ${judged.reason}. If the device that it follows turns up, it does not start.`];
+  await request.confirmPromotion(path, judged.reason);
+  return [];
 }

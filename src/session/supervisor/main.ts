@@ -11,6 +11,7 @@ import { Desktop } from '../pod/desktop.ts';
 import { openDevice } from '../pod/open-device.ts';
 import { releasePulledOut } from '../pod/release.ts';
 import { type StartChoice, type StartedSession, targetOf } from '../pod/start-choice.ts';
+import { requireLease } from '../twin/lease-twin.ts';
 import type { LaunchOrder } from './launch.ts';
 import { recordAbout, tell } from './record.ts';
 import { Supervisor } from './supervisor.ts';
@@ -47,6 +48,7 @@ async function launch(order: LaunchOrder): Promise<{ supervisor: Supervisor; rep
   });
   const desktop = await Desktop.take(opened, (progress) => say({ progress }));
   try {
+    if (mode === 'start') requireLease(desktop.pod.state, Date.now());
     const hooks = hooksOfStart(desktop, order);
     let started: StartedSession;
     try {

@@ -26,6 +26,7 @@ import { makeRoomFor, sealWithRoom } from '../schedule/seal-with-room.ts';
 import { serveViewer, type Viewer } from '../viewer/server.ts';
 import { answerExec } from './exec-stream.ts';
 import { following } from './follow.ts';
+import { GivingWay } from './giving-way.ts';
 import { fetchHistory } from './history-fetch.ts';
 import { OpenReads } from './read-stream.ts';
 import { tell } from './record.ts';
@@ -80,9 +81,14 @@ export class Supervisor {
   readonly #schedules: ScheduleRunner;
   #keeping: Subscription | undefined;
   readonly #finishing = new AbortController();
+  readonly #givingWay: GivingWay;
 
   constructor(desktop: Desktop, clock: Clock = HOST_CLOCK) {
     this.#desktop = desktop;
+    this.#givingWay = new GivingWay(desktop.pod, clock, {
+      suspend: () => this.suspend(),
+      tell: (text) => this.#viewer?.tell({ state: 'running', text }),
+    });
     this.#schedules = new ScheduleRunner(
       {
         pod: desktop.pod,
@@ -324,7 +330,7 @@ export class Supervisor {
     if (session === undefined || session === this.#mourned) return;
     let cause = 'its first process ended by itself';
     if (isAlive(session)) {
-      if (!(await this.#desktop.isPulledOut())) return;
+      if (!(await this.#desktop.isPulledOut())) return this.#givingWay.look();
       cause = 'its drive was pulled out';
     }
     this.#mourned = session;

@@ -3,6 +3,7 @@ import { equalBytes, toHex } from '../../core/bytes.ts';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { encodeHead } from '../../core/head.ts';
 import type { HomeState } from '../../core/home-state.ts';
+import { leaseToRenew } from '../../core/lease.ts';
 import { packsInForce } from '../../core/packs-in-force.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Home, PushReport } from '../home/home.ts';
@@ -98,6 +99,8 @@ async function syncTwin(
   lent: LentHome,
 ): Promise<SyncReport> {
   const sync = (): Promise<SyncReport> => syncHome(pod, stateOf(pod, known), onProgress, lent.home);
+  const leaseMs = leaseToRenew(stateOf(pod, known), Date.now());
+  if (leaseMs !== undefined) await pod.append({ type: 'leaseHome', url: known.url, leaseMs });
   const report = await syncMakingRoom(sync, [
     async () => (await makeRoomOnTwin(pod, lent.home)) > 0,
     async () => (await lent.strip?.()) === true,

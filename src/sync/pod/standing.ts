@@ -37,6 +37,7 @@ const HOUSEKEEPING: ReadonlySet<PodEvent['type']> = new Set([
   'home.branched',
   'home.equipped',
   'home.stripped',
+  'home.leased',
   'device.moved',
   'device.forked',
 ]);
@@ -83,6 +84,20 @@ export async function findStanding(
 /** True if the record that a head names is in the log of `pod`. */
 export async function isOfThisLog(pod: Pod, { seq, recordHash }: Head): Promise<boolean> {
   return (await pod.recordHash(seq)) === toHex(recordHash);
+}
+
+/**
+ * True if home knows more of this pod than this log, or goes on with another device: more than what happens to a device as
+ * such.
+ *
+ * @throws DeskPodError HOME_*, HEAD_DAMAGED
+ */
+export async function hasNewsAtHome(pod: Pod, home: Home): Promise<boolean> {
+  const bytes = await home.head(pod.state.podId);
+  const head = bytes === undefined ? undefined : decodeHead(bytes, pod.sealing);
+  if (head === undefined || (await isOfThisLog(pod, head))) return false;
+  const { theirs } = await findFork(pod, home, head);
+  return !isOnlyHousekeeping(theirs);
 }
 
 /** The newest head of this device's branch at home, if it has one and nobody else goes on with it. */

@@ -1,0 +1,73 @@
+// Whether a twin may be started without a question: its lease is out, and no home knows of more than it has.
+import { join } from 'node:path';
+import { toHex } from '../../core/bytes.ts';
+import { isDeskPodError } from '../../core/errors.ts';
+import { takeoverMs } from '../../core/lease.ts';
+import type { PodState } from '../../core/state.ts';
+import { isTwinUrl, parseHomeUrl } from '../../sync/home/home-url.ts';
+import { openRsyncHome } from '../../sync/home/rsync-home.ts';
+import { type Credential, peekMarkerIn } from '../../sync/keyring/unlock.ts';
+import type { Pod } from '../../sync/pod/pod.ts';
+import { MARKER_FILE } from '../../sync/pod/pod-folder.ts';
+import { hasNewsAtHome } from '../../sync/pod/standing.ts';
+import { withTwinPod } from '../../sync/pod/twin.ts';
+import { afterwards } from '../pod/afterwards.ts';
+import { chooseHomeUrl, takePlace } from './twin-place.ts';
+
+/** What is known of a twin that is to be started. */
+export type Takeover =
+  /** Nobody needs to be asked. `reason`: in a sentence. */
+  | { readonly isFree: true; readonly reason: string }
+  /** `reason`: why the lease that it has does not count; undefined if it has none. */
+  | { readonly isFree: false; readonly reason?: string };
+
+/**
+ * Judges the twin at `path`; changes nothing. A home that does not answer tells nothing: what was synced there last came to
+ * this twin, or makes it a branch there.
+ *
+ * @throws DeskPodError PASSPHRASE_WRONG, KEYRING_NO_IDENTITY, POD_NOT_FOUND, and whatever damage is found
+ */
+export async function judgeTakeover(path: string, credential: Credential, nowMs: number): Promise<Takeover> {
+  const place = await takePlace(path);
+  return afterwards(
+    () =>
+      withTwinPod({ dir: place.dir, place: path }, credential, async (pod): Promise<Takeover> => {
+        const { deviceId } = await peekMarkerIn({ markerFile: join(place.dir, MARKER_FILE), place: path });
+        if (pod.state.deviceId === toHex(deviceId))
+          return { isFree: true, reason: 'it had been started before, and goes on with that' };
+        const freeMs = await freedAtMs(pod.state, place.url);
+        if (freeMs === undefined) return { isFree: false };
+        if (freeMs > nowMs)
+          return { isFree: false, reason: `without a question from ${new Date(freeMs).toISOString()} on` };
+        const ahead = await findAhead(pod);
+        if (ahead !== undefined) return { isFree: false, reason: `${ahead} has more of the pod` };
+        return {
+          isFree: true,
+          reason:
+            'it was started without a question, as nothing was synced to it for longer than it was to wait',
+        };
+      }),
+    () => place.release(),
+  );
+}
+
+async function freedAtMs({ homes }: PodState, url: string): Promise<number | undefined> {
+  const twins = homes.filter((home) => isTwinUrl(home.url));
+  const urls = twins.map((home) => home.url);
+  const chosen = urls.includes(url) ? url : await chooseHomeUrl(urls, parseHomeUrl(url).path);
+  const own = twins.find((home) => home.url === chosen);
+  return own === undefined ? undefined : takeoverMs(own);
+}
+
+/** A home that knows a later state, or another device: then the pod lives on elsewhere. */
+async function findAhead(pod: Pod): Promise<string | undefined> {
+  for (const { url } of pod.state.homes.filter((home) => !isTwinUrl(home.url))) {
+    try {
+      if (await hasNewsAtHome(pod, openRsyncHome(url))) return url;
+    } catch (error) {
+      // one that cannot be asked, or read, tells nothing
+      if (!isDeskPodError(error)) throw error;
+    }
+  }
+  return undefined;
+}

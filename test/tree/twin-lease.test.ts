@@ -1,0 +1,143 @@
+// Twins that go on without a question: when they do, when they ask all the same, and how the device gives way.
+import assert from 'node:assert/strict';
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isDeskPodError } from '../../src/core/errors.ts';
+import { type StartedTree, startPod } from '../../src/session/operation/start-pod.ts';
+import { requireLease } from '../../src/session/twin/lease-twin.ts';
+import { openTree } from '../../src/sync/pod/tree.ts';
+import { PASSPHRASE } from './tree-lab.ts';
+import { ask, openTwinLab, QUIET, type TwinLab } from './twin-lab.ts';
+
+const DAY_MS = 86_400_000;
+
+describe('a twin with a lease', () => {
+  let lab: TwinLab;
+  const { now } = Date;
+  beforeEach(async () => {
+    lab = await openTwinLab();
+    await lab.follow();
+  });
+  afterEach(async () => {
+    Date.now = now;
+    await lab.close();
+  });
+
+  /** Does something as if it were so many days later. */
+  const later = async <T>(days: number, act: () => Promise<T>): Promise<T> => {
+    Date.now = () => now() + days * DAY_MS;
+    try {
+      return await act();
+    } finally {
+      Date.now = now;
+    }
+  };
+  const lease = (leaseMs?: number) =>
+    ask(lab.dir, 'home-lease', { url: lab.twin, ...(leaseMs === undefined ? {} : { leaseMs }) });
+  /** Starts the twin; what was asked is an answer, too, and nobody says yes. */
+  const start = async (): Promise<{ readonly warnings: readonly string[] } | { readonly asked: string }> => {
+    let asked: string | undefined;
+    try {
+      const started = await startPod({
+        ...QUIET,
+        devicePath: lab.twin,
+        choice: 'default',
+        geometry: { width: 1, height: 1 },
+        confirmPromotion: async (_place, besides) => {
+          asked = besides ?? 'no lease';
+          throw new Error('nobody answers');
+        },
+      });
+      return { warnings: started.promotion?.warnings ?? [] };
+    } catch (error) {
+      if (asked === undefined) throw error;
+      return { asked };
+    }
+  };
+  const mayRun = async (days: number): Promise<boolean> => {
+    const tree = await openTree(lab.dir, { passphrase: PASSPHRASE });
+    try {
+      requireLease(tree.pod.state, now() + days * DAY_MS);
+      return true;
+    } catch (error) {
+      assert.ok(isDeskPodError(error, 'LEASE_ENDED'), String(error));
+      assert.match(error.hint ?? '', /deskpod sync.*deskpod home remove/s);
+      return false;
+    } finally {
+      await tree.close();
+    }
+  };
+
+  it('goes on by itself when nothing was synced to it for longer, and not a day before', async () => {
+    assert.deepEqual(await later(30, start), { asked: 'no lease' });
+    await lease(7 * DAY_MS);
+    assert.deepEqual(await lab.codesOfSync(), [undefined, undefined]);
+    const early = await later(7.5, start);
+    assert.ok('asked' in early);
+    assert.match(early.asked, /without a question from .* on/);
+    assert.equal((await ask(lab.twin, 'status', {})).isTwin, true);
+    const started = await later(8, start);
+    assert.ok('warnings' in started, JSON.stringify(started));
+    assert.match(started.warnings.join(), /started without a question/);
+    assert.equal((await ask(lab.twin, 'status', {})).isTwin, false);
+    assert.deepEqual([await mayRun(6.9), await mayRun(7.1)], [true, false]);
+  });
+
+  it('waits anew from each sync on, also where nothing else has changed', async () => {
+    await lease(7 * DAY_MS);
+    await lab.codesOfSync();
+    assert.deepEqual(await later(5, () => lab.codesOfSync()), [undefined, undefined]);
+    assert.ok('asked' in (await later(11, start)));
+    assert.deepEqual([await mayRun(11.9), await mayRun(12.1)], [true, false]);
+    assert.ok('warnings' in (await later(13, start)));
+  });
+
+  it('knows nothing of it before its next sync, and the device keeps to it all the same', async () => {
+    await lease(DAY_MS);
+    assert.deepEqual(await later(30, start), { asked: 'no lease' });
+    assert.equal(await mayRun(2), false);
+    assert.deepEqual(await later(30, () => lab.codesOfSync()), [undefined, undefined]);
+    assert.equal(await mayRun(30.5), true);
+  });
+
+  it('asks if a home has more of the pod, which then is not lost', async () => {
+    await lease(DAY_MS);
+    await lab.codesOfSync();
+    await rename(lab.twin, `${lab.twin}-away`);
+    await writeFile(join(lab.dir, 'letter.txt'), 'later\n');
+    await lab.checkpoint();
+    await lab.codesOfSync();
+    await rename(`${lab.twin}-away`, lab.twin);
+    const asked = await later(30, start);
+    assert.ok('asked' in asked);
+    assert.match(asked.asked, /\/home has more of the pod/);
+    await rename(lab.home, `${lab.home}-away`);
+    assert.ok('warnings' in (await later(30, start)), 'a home that does not answer tells nothing');
+  });
+
+  it('asks again once that was taken back, and binds the device until the twin knows', async () => {
+    await lease(DAY_MS);
+    await lab.codesOfSync();
+    await lease();
+    assert.equal(await mayRun(2), false);
+    await lab.codesOfSync();
+    assert.equal(await mayRun(2), true);
+    assert.deepEqual(await later(30, start), { asked: 'no lease' });
+  });
+
+  it('is told by the program, which refuses what is no twin and less than an hour', async () => {
+    const { program, at, twin, home } = lab;
+    await program.failure('USAGE', ['home', 'lease', home, '7d', ...at]);
+    await program.failure('USAGE', ['home', 'lease', twin, '30m', ...at]);
+    await program.failure('HOME_UNKNOWN', ['home', 'lease', 'twin:///elsewhere', '7d', ...at]);
+    assert.deepEqual(await program.answer(['home', 'lease', twin, '2h', ...at]), {
+      ...{ url: `twin://${twin}`, leaseMs: 2 * 3_600_000 },
+    });
+    const { stdout } = await program.run(['status', ...at]);
+    assert.match(stdout, /goes on without this device unless it is synced to before /);
+    await lab.codesOfSync();
+    await program.failure('POD_IS_TWIN', ['start', twin]);
+    const { promotion } = await program.answer<StartedTree>(['start', twin, '--promote']);
+    assert.equal(promotion.epoch, 2);
+  });
+});
