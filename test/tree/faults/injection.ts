@@ -6,6 +6,12 @@ import type { Failure, Program } from '../program.ts';
 
 const STRACE = ['strace', '--seccomp-bpf', '-f', '-o', '/dev/null'] as const;
 
+/** What a failed call may come to, whichever it is. */
+export const FAULT_CODES: readonly ErrorCode[] = [
+  ...(['SPACE_EXHAUSTED', 'TARGET_WRITE_FAILED', 'FILE_UNREADABLE', 'LOG_DAMAGED'] as const),
+  ...(['HOME_FULL', 'HOME_UNREACHABLE'] as const),
+];
+
 /** What is to fail. */
 export interface SystemFault {
   readonly calls: readonly string[];

@@ -9,14 +9,9 @@ import { IS_EXHAUSTIVE } from '../../exhaustive.ts';
 import type { Failure } from '../program.ts';
 import { filesBelow, PASSPHRASE } from '../tree-lab.ts';
 import { CrashLab } from './crash-lab.ts';
-import { failing, failureUnder, type SystemFault } from './injection.ts';
+import { FAULT_CODES, failing, failureUnder, type SystemFault } from './injection.ts';
 import { leftovers, requireWholeHome, requireWholePod } from './whole.ts';
 
-/** What a failed call may come to, whichever it is. */
-const CODES: readonly ErrorCode[] = [
-  ...(['SPACE_EXHAUSTED', 'TARGET_WRITE_FAILED', 'FILE_UNREADABLE', 'LOG_DAMAGED'] as const),
-  ...(['HOME_FULL', 'HOME_UNREACHABLE'] as const),
-];
 const WRITING: readonly Omit<SystemFault, 'nth'>[] = [
   { calls: ['pwrite64'], error: 'EIO' },
   { calls: ['pwrite64'], error: 'EDQUOT' },
@@ -109,7 +104,10 @@ describe('a system call that fails', function () {
       await lab.change('large', 300_000 + index);
       await lab.checkpoint();
       const failure = await failureOf(['sync', ...at], fault);
-      assert.ok(failure === undefined || CODES.includes(failure.code as ErrorCode), JSON.stringify(failure));
+      assert.ok(
+        failure === undefined || FAULT_CODES.includes(failure.code as ErrorCode),
+        JSON.stringify(failure),
+      );
       assert.ok((await requireWholeHome(home, podId, lab.sealed)) !== undefined);
       await lab.tree.sync();
       const after = await requireWholeHome(home, podId, lab.sealed);
@@ -235,7 +233,7 @@ describe('a system call that fails', function () {
 
 function requireKnown(failure: Failure | undefined, fault: SystemFault): void {
   if (failure === undefined) return;
-  assert.ok(CODES.includes(failure.code as ErrorCode), JSON.stringify({ fault, failure }));
+  assert.ok(FAULT_CODES.includes(failure.code as ErrorCode), JSON.stringify({ fault, failure }));
 }
 
 /** The inodes of the packs below a repository. */
