@@ -45,11 +45,12 @@ async function fuzzAll(targets: readonly FuzzTarget[], count: number, seed: numb
   process.exitCode = findings.length === 0 ? 0 : 1;
 }
 
-function describe({ name, inputs, accepted, slowestMs, largestGrowthBytes }: FuzzReport): string {
+function describe({ name, inputs, accepted, slowestMs, largestGrowthBytes, keptBytes }: FuzzReport): string {
   const figures = [
     `${inputs} inputs, ${accepted} valid`,
     `${slowestMs.toFixed(0)} ms`,
     `${Math.ceil(largestGrowthBytes / 1024)} KiB at most`,
+    `${(keptBytes / 2 ** 20).toFixed(1)} MiB more in the end`,
   ];
   return `${name.padEnd(20)} ${figures.join(', ')}`;
 }

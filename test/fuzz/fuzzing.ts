@@ -42,6 +42,8 @@ export interface FuzzReport {
   readonly refused: Readonly<Record<string, number>>;
   readonly slowestMs: number;
   readonly largestGrowthBytes: number;
+  /** How much more memory the process has at the end than after the first tenth: what is kept of each input adds up. */
+  readonly keptBytes: number;
 }
 
 /** Tries `count` inputs. Rejects at the first finding, with all that is needed to see it again. */
@@ -68,7 +70,9 @@ async function tryAll(target: FuzzTarget, count: number, seed: number): Promise<
   let accepted = 0;
   let slowestMs = 0;
   let largestGrowthBytes = 0;
+  let warmBytes = 0;
   for (let index = 0; index < inputs; index++) {
+    if (index === Math.floor(inputs / 10)) warmBytes = process.memoryUsage.rss();
     const bytes = inputOf(target, seeds, seed, index);
     let trial = await tryOnce(target, bytes, seed, index);
     for (let again = 0; again < MEASURED_AGAIN && exceeds(trial, bytes, target); again++) {
@@ -86,7 +90,8 @@ async function tryAll(target: FuzzTarget, count: number, seed: number): Promise<
     slowestMs = Math.max(slowestMs, trial.elapsedMs);
     largestGrowthBytes = Math.max(largestGrowthBytes, trial.growthBytes);
   }
-  return { name: target.name, seed, inputs, accepted, refused, slowestMs, largestGrowthBytes };
+  const keptBytes = process.memoryUsage.rss() - warmBytes;
+  return { name: target.name, seed, inputs, accepted, refused, slowestMs, largestGrowthBytes, keptBytes };
 }
 
 /** Each input is decided by the seed and its number alone. */
