@@ -1,7 +1,8 @@
 // The health of a pod in one word, with what is behind it in sentences that say the next step. A pure judgement of facts.
 import { describeDoubt } from './checkpoint-doubt.ts';
+import { firstLeaseEnd, type Lease } from './lease.ts';
 import type { WorkSpan } from './missing-work.ts';
-import { countOf, formatAge, formatBytes } from './quantities.ts';
+import { countOf, formatAge, formatBytes, formatDuration } from './quantities.ts';
 import type { Shortage } from './scheduling.ts';
 import type { MovedState, OpenDoubt, SessionState, VerificationState } from './state.ts';
 import { countUseDays, type MissingUse } from './use-days.ts';
@@ -21,6 +22,7 @@ export type FindingCause =
   | 'never-synced'
   | 'behind'
   | 'home-branch'
+  | 'lease-ending'
   | 'home-reverted'
   | 'home-missing'
   | 'little-space'
@@ -97,6 +99,8 @@ export interface HomeFacts {
   readonly isAway: boolean;
   readonly isBranch: boolean;
   readonly isReverted: boolean;
+  /** What a twin may know of when it goes on without this device. */
+  readonly leases?: readonly Lease[] | undefined;
   /** A folder of this computer that is not there, or is no home: mostly a drive that is not mounted. */
   readonly isMissing: boolean;
   /** Undefined if it cannot be seen from here. */
@@ -108,6 +112,8 @@ const DAY_MS = 86_400_000;
 const BEHIND_DAYS = 1;
 /** A drive in a drawer is fetched once a week. */
 const TWIN_BEHIND_DAYS = 7;
+/** A drive in a drawer has to be fetched. */
+const LEASE_WARNING_MS = DAY_MS;
 /** Flash that lies about loses bits within months. */
 const VERIFY_EVERY_MS = 90 * DAY_MS;
 /** A suspend needs room for the processes; ext4 gets slow when it is nearly full. */
@@ -316,6 +322,19 @@ function findingsAt(home: HomeFacts, isRunning: boolean, nowMs: number): Finding
       `${url} goes on with another device of this pod, and keeps what is here as a branch.`,
       'To go on from here, “deskpod promote”; to go on from there, restore it to a new device.',
       'none',
+    );
+  }
+  const lease = firstLeaseEnd([{ url, ...(home.leases && { leases: home.leases }) }]);
+  if (lease !== undefined && lease.endMs - nowMs < LEASE_WARNING_MS) {
+    const hasEnded = lease.endMs <= nowMs;
+    add(
+      'lease-ending',
+      hasEnded ? 'bad' : 'attention',
+      hasEnded
+        ? `${url} may have been started in the place of this device, as it was not synced to for so long.`
+        : `In ${formatDuration(lease.endMs - nowMs)} this device gives way to ${url}: a session that runs is suspended then.`,
+      'Plug it in and sync: the time begins anew.',
+      home.isAway ? 'none' : 'sync',
     );
   }
   const plug = home.isTwin ? 'Plug it in and sync.' : 'Mount it and sync.';

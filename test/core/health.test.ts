@@ -89,6 +89,18 @@ describe('the health of a pod', () => {
     ['no checkpoint', 'attention', 'no-checkpoint', of({ checkpointCount: 0 })],
     ['no home', 'attention', 'no-home', of({ homes: [] })],
     ['a home that nothing was sent to', 'attention', 'never-synced', withHome({ syncedAtMs: undefined })],
+    [
+      'a twin that soon goes on by itself',
+      'attention',
+      'lease-ending',
+      withHome({ isTwin: true, leases: [{ leaseMs: 2 * DAY_MS, sinceMs: NOW_MS - 1.5 * DAY_MS }] }),
+    ],
+    [
+      'a twin that may have gone on',
+      'bad',
+      'lease-ending',
+      withHome({ isTwin: true, isAway: true, leases: [{ leaseMs: DAY_MS, sinceMs: NOW_MS - DAY_MS }] }),
+    ],
     ['a home with a branch', 'attention', 'home-branch', withHome({ isBranch: true })],
     ['a home that went back in time', 'attention', 'home-reverted', withHome({ isReverted: true })],
     [

@@ -31,7 +31,13 @@ import type { SessionState, VerificationState } from '../../core/state.ts';
 import type { Timeline, TimelineCheckpoint } from '../../core/timeline.ts';
 import type { MissingUse } from '../../core/use-days.ts';
 import type { Difference } from '../../sync/browse/diff-checkpoints.ts';
-import type { Operations, StartReport, StatusReport, SuspendForecast } from '../operation/operations.ts';
+import type {
+  HomeReport,
+  Operations,
+  StartReport,
+  StatusReport,
+  SuspendForecast,
+} from '../operation/operations.ts';
 import type { StreamOperations } from '../operation/stream-operations.ts';
 import type { ReserveReport } from '../schedule/scheduling-report.ts';
 import type { WireError } from '../supervisor/wire.ts';
@@ -131,6 +137,8 @@ export interface KnownPod {
 /** What a home lacks of a pod. */
 export interface HomeOfPod {
   readonly url: string;
+  /** What a twin may know of when it goes on without this device; absent if it always asks. */
+  readonly leases?: HomeReport['leases'];
   /** When the last sync ended there; undefined before the first. */
   readonly syncedAtMs: number | undefined;
   /** The last checkpoint that is there. */

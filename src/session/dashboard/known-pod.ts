@@ -111,11 +111,12 @@ function homeOf(home: HomeReport): HomeOfPod {
     missingWork,
     missingUse,
   } = home;
-  const { isTwin, isAway } = home;
+  const { isTwin, isAway, leases } = home;
   return {
     ...{ url, lastCheckpoint, missingCheckpoints, missingBytes, missingWork, missingUse, isTwin, isAway },
     syncedAtMs: docked?.atMs ?? (seq === 0 ? undefined : atMs),
     isBranch: home.branch !== undefined,
     isReverted: home.revertedSeq !== undefined,
+    ...(leases === undefined ? {} : { leases }),
   };
 }
