@@ -184,7 +184,8 @@ class DockCommand {
 
   #source(): DeviceSource {
     const { watch } = this.#settings;
-    return watch.length === 0 ? driveSource() : allSources([driveSource(), folderSource(watch)]);
+    if (watch.length === 0) return driveSource();
+    return allSources([driveSource(), folderSource(watch)], (error) => this.#output.complain(error));
   }
 
   #tell({ path, state }: DockedDevice): void {

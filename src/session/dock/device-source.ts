@@ -1,16 +1,19 @@
 // Where devices are looked for: what is there is looked at again whenever something hints at a change, and from time to time.
 import {
   catchError,
+  concatMap,
   defer,
   EMPTY,
-  exhaustMap,
+  finalize,
   from,
   interval,
   merge,
   mergeMap,
   type Observable,
+  Subject,
   scan,
   startWith,
+  throttle,
 } from 'rxjs';
 
 /** A place that looks like a device of a pod. Nothing of it is proven. */
@@ -21,7 +24,10 @@ export interface Candidate {
   readonly fingerprint: string;
 }
 
-/** Lists candidates, and hints at when to list them again. A hint may be missed: then the next look finds what came. */
+/**
+ * Lists candidates, and hints at when to list them again. A hint may be missed: then the next look finds what came. What gives
+ * no answer keeps nobody from the others: it is as it was, until it does.
+ */
 export interface DeviceSource {
   list(): Promise<readonly Candidate[]>;
   readonly hints: Observable<unknown>;
@@ -46,25 +52,31 @@ export function watchDevices(
   everyMs: number,
   onFailure: (error: unknown) => void,
 ): Observable<Sighting> {
-  const looks = merge(source.hints, interval(everyMs)).pipe(startWith(undefined));
-  return looks.pipe(
-    exhaustMap(() =>
+  return defer(() => {
+    const looked = new Subject<void>();
+    const look = (): Observable<readonly Candidate[]> =>
       defer(() => from(source.list())).pipe(
         catchError((error: unknown) => {
           onFailure(error);
           return EMPTY;
         }),
+        finalize(() => looked.next()),
+      );
+    return merge(source.hints, interval(everyMs)).pipe(
+      startWith(undefined),
+      // one look at a time, and one more for all hints that came during it: it may have passed by what they are about
+      throttle(() => looked, { leading: true, trailing: true }),
+      concatMap(look),
+      scan(
+        ({ seen }, candidates) => {
+          const now = new Map(candidates.map(({ path, fingerprint }) => [path, fingerprint]));
+          return { seen: now as Seen, sightings: differences(seen, now) };
+        },
+        { seen: NOTHING, sightings: [] as readonly Sighting[] },
       ),
-    ),
-    scan(
-      ({ seen }, candidates) => {
-        const now = new Map(candidates.map(({ path, fingerprint }) => [path, fingerprint]));
-        return { seen: now as Seen, sightings: differences(seen, now) };
-      },
-      { seen: NOTHING, sightings: [] as readonly Sighting[] },
-    ),
-    mergeMap(({ sightings }) => from(sightings)),
-  );
+      mergeMap(({ sightings }) => from(sightings)),
+    );
+  });
 }
 
 function differences(before: Seen, now: Seen): readonly Sighting[] {
@@ -76,13 +88,24 @@ function differences(before: Seen, now: Seen): readonly Sighting[] {
   ];
 }
 
-/** Several sources as one. */
-export function allSources(sources: readonly DeviceSource[]): DeviceSource {
+/** Several sources as one. What one that fails had found last stays; it is told of, and the others are listed all the same. */
+export function allSources(
+  sources: readonly DeviceSource[],
+  onFailure: (error: unknown) => void,
+): DeviceSource {
+  const found = new Map<DeviceSource, readonly Candidate[]>();
   return {
     list: async () => {
-      const found = new Map<string, Candidate>();
-      for (const source of sources) for (const each of await source.list()) found.set(each.path, each);
-      return [...found.values()];
+      const asked = sources.map(async (source) => {
+        try {
+          found.set(source, await source.list());
+        } catch (error) {
+          onFailure(error);
+        }
+      });
+      await Promise.all(asked);
+      const candidates = sources.flatMap((source) => found.get(source) ?? []);
+      return [...new Map(candidates.map((each) => [each.path, each])).values()];
     },
     hints: merge(...sources.map(({ hints }) => hints)),
   };

@@ -1,10 +1,12 @@
 // Drives of this computer that carry the label of a pod's device; udev says when to look, where it runs.
 import { readdir, readFile } from 'node:fs/promises';
-import { Observable, tap } from 'rxjs';
+import { join } from 'node:path';
+import { merge, Observable, tap } from 'rxjs';
 import { ProcessError, run } from '../../sync/process.ts';
 import { DEVICE_LABEL } from '../device/device-format.ts';
 import { readSuperblock } from '../device/ext4.ts';
 import type { Candidate, DeviceSource } from './device-source.ts';
+import { PatientLooks } from './patient-looks.ts';
 
 const SYS_BLOCK = '/sys/class/block';
 /** What is on a loop device is found by its image file; the others are no drives. */
@@ -12,79 +14,98 @@ const NO_DRIVE = /^(?:loop|ram|zram|dm-|md|sr|fd)/;
 const MONITOR = ['monitor', '--udev', '--property', '--subsystem-match=block'] as const;
 /** Of a monitor that ended. */
 const RESTART_MS = 5000;
-/** What a drive answers that is being plugged in or out, has no card in it, or is not this user’s. */
-const AWAY: ReadonlySet<string> = new Set([
-  'EACCES',
-  'EPERM',
-  'ENOENT',
-  'ENXIO',
-  'ENOMEDIUM',
-  'ENODEV',
-  'EIO',
-  'ENOTDIR',
-  'EISDIR',
-]);
+/** Where drives are looked for, if not where the kernel shows them; and how long one is waited for. */
+export interface DrivePlaces {
+  readonly sysDir?: string;
+  readonly devDir?: string;
+  /** What tells of udev's events, if not udevadm. */
+  readonly monitor?: string;
+  readonly answerTimeoutMs?: number;
+}
 
 /** The drives that are plugged in. */
-export function driveSource(): DeviceSource {
+export function driveSource({
+  sysDir = SYS_BLOCK,
+  devDir = '/dev',
+  monitor = 'udevadm',
+  answerTimeoutMs,
+}: DrivePlaces = {}): DeviceSource {
+  /** What was written on a drive since a hint may make it a device. */
+  let hintCount = 0;
   let known = new Map<string, KnownDrive>();
+  const looks = new PatientLooks<Candidate | undefined>(answerTimeoutMs);
+  const lookAt = async (name: string): Promise<KnownDrive | undefined> => {
+    const [stamp, asOf] = [await stampOf(join(sysDir, name)), hintCount];
+    const before = known.get(name);
+    const isSame = before?.stamp === stamp;
+    // a drive that is looked at each time never comes to rest
+    if (isSame && before.asOf === asOf) return before;
+    const read = (): Promise<Candidate | undefined> =>
+      driveAt(join(devDir, name.replaceAll('!', '/')), stamp);
+    const answer = await looks.ask(`${name} ${stamp} ${asOf}`, read);
+    if (answer === undefined) return isSame ? before : undefined;
+    return { stamp, asOf, candidate: answer.found };
+  };
   return {
     list: async () => {
-      const seen = new Map<string, KnownDrive>();
-      for (const name of await readdir(SYS_BLOCK)) {
-        if (NO_DRIVE.test(name)) continue;
-        const stamp = await stampOf(name);
-        const before = known.get(name);
-        // a drive that is looked at each time never comes to rest
-        seen.set(name, before?.stamp === stamp ? before : { stamp, candidate: await driveAt(name, stamp) });
-      }
-      known = seen;
-      return [...seen.values()].flatMap(({ candidate }) => candidate ?? []);
+      const names = (await readdir(sysDir)).filter((name) => !NO_DRIVE.test(name));
+      const seen = await Promise.all(names.map(async (name) => [name, await lookAt(name)] as const));
+      known = new Map(seen.flatMap(([name, drive]) => (drive === undefined ? [] : [[name, drive]])));
+      return [...known.values()].flatMap(({ candidate }) => candidate ?? []);
     },
-    // what was written on one since may make it a device
-    hints: udevHints().pipe(tap(() => known.clear())),
+    hints: merge(
+      udevHints(monitor).pipe(
+        tap(() => {
+          hintCount += 1;
+        }),
+      ),
+      looks.late,
+    ),
   };
 }
 
 /** A drive that was read. */
 interface KnownDrive {
   readonly stamp: string;
+  /** How many hints there had been. */
+  readonly asOf: number;
   readonly candidate: Candidate | undefined;
 }
 
 /** One that was taken away and put back while nobody could look, as the computer slept, is another one: it may hold more by now. */
-async function driveAt(name: string, stamp: string): Promise<Candidate | undefined> {
-  const found = await candidateAt(`/dev/${name.replaceAll('!', '/')}`);
+async function driveAt(path: string, stamp: string): Promise<Candidate | undefined> {
+  const found = await candidateAt(path);
   return found === undefined ? undefined : { ...found, fingerprint: `${found.fingerprint} ${stamp}` };
 }
 
 /** What is another one for each medium that is plugged in, as the kernel counts them. */
-async function stampOf(name: string): Promise<string> {
+async function stampOf(dir: string): Promise<string> {
   // the folder of a partition is a link into that of its disk
   const files = ['dev', 'size', 'diskseq', '../diskseq'];
-  const texts = files.map((file) => readFile(`${SYS_BLOCK}/${name}/${file}`, 'utf8').catch(() => ''));
+  const texts = files.map((file) => readFile(join(dir, file), 'utf8').catch(() => ''));
   return (await Promise.all(texts)).join(' ');
 }
 
-/** A block device or image file with the label of a pod's device; undefined for anything else. */
+/** A block device or image file with the label of a pod's device; undefined for anything else, also for what cannot be read. */
 export async function candidateAt(path: string): Promise<Candidate | undefined> {
   try {
     const superblock = await readSuperblock(path);
     if (superblock?.label !== DEVICE_LABEL) return undefined;
     return { path, fingerprint: superblock.uuid };
   } catch (error) {
-    if (AWAY.has((error as NodeJS.ErrnoException).code ?? '')) return undefined;
-    throw error;
+    // plugged in or out at this moment, without a card in it, failing, or not this user’s
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    return undefined;
   }
 }
 
 /** One for each event of a block device that udev has worked on. None where there is no udev: then the time says when to look. */
-function udevHints(): Observable<unknown> {
+function udevHints(program: string): Observable<unknown> {
   return new Observable((subscriber) => {
     const stop = new AbortController();
     let timer: NodeJS.Timeout | undefined;
     const monitor = (): void => {
-      const monitoring = run('udevadm', MONITOR, {
+      const monitoring = run(program, MONITOR, {
         signal: stop.signal,
         isEndless: true,
         onStdoutLine: (line) => {

@@ -2,40 +2,74 @@
 import { type Dirent, type FSWatcher, watch } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Observable } from 'rxjs';
+import { merge, Observable } from 'rxjs';
 import { MARKER_FILE, TREE_POD_DIR } from '../../sync/pod/pod-folder.ts';
 import { statusAt } from '../../sync/posix/path-status.ts';
 import type { Candidate, DeviceSource } from './device-source.ts';
 import { candidateAt } from './drive-source.ts';
+import { PatientLooks } from './patient-looks.ts';
 
 /** While a folder is not there, such as that of a mount point. */
 const RETRY_MS = 2000;
 
-/** What turns up right in one of these folders, or is one of them. */
-export function folderSource(dirs: readonly string[]): DeviceSource {
+/**
+ * What turns up right in one of these folders, or is one of them.
+ * @param answerTimeoutMs how long each thing in them is waited for, as a drive may be behind it
+ */
+export function folderSource(dirs: readonly string[], answerTimeoutMs?: number): DeviceSource {
+  const folders = new PatientLooks<Listing>(answerTimeoutMs);
+  const entries = new PatientLooks<readonly Candidate[]>(answerTimeoutMs);
+  const listings = new Map<string, Listing>();
+  let known = new Map<string, readonly Candidate[]>();
+  const lookInto = async (dir: string): Promise<readonly Candidate[]> => {
+    const listing = (await folders.ask(dir, () => listingOf(dir)))?.found ?? listings.get(dir) ?? EMPTY;
+    listings.set(dir, listing);
+    const found = listing.entries.map(async (entry) => {
+      const path = join(dir, entry.name);
+      const answer = await entries.ask(path, () => lookAt(path, entry));
+      return [path, answer?.found ?? known.get(path) ?? []] as const;
+    });
+    const seen = new Map(await Promise.all(found));
+    known = new Map([...known, ...seen]);
+    return [...listing.own, ...[...seen.values()].flat()];
+  };
   return {
     list: async () => {
-      const found: Candidate[] = [];
-      for (const dir of dirs) {
-        found.push(...(await treePodAt(dir)));
-        for (const entry of await entriesOf(dir)) {
-          const path = join(dir, entry.name);
-          if (entry.isDirectory()) found.push(...(await treePodAt(path)));
-          else if (entry.isFile() || entry.isBlockDevice()) {
-            const candidate = await candidateAt(path);
-            if (candidate !== undefined) found.push(candidate);
-          }
-        }
-      }
+      const found = (await Promise.all(dirs.map(lookInto))).flat();
+      const isThere = new Set(found.map(({ path }) => path));
+      known = new Map([...known].filter(([path]) => isThere.has(path)));
       return found;
     },
-    hints: new Observable((subscriber) => {
-      const stops = dirs.map((dir) => hintsOf(dir, () => subscriber.next(dir)));
-      return () => {
-        for (const stop of stops) stop();
-      };
-    }),
+    hints: merge(
+      new Observable<string>((subscriber) => {
+        const stops = dirs.map((dir) => hintsOf(dir, () => subscriber.next(dir)));
+        return () => {
+          for (const stop of stops) stop();
+        };
+      }),
+      folders.late,
+      entries.late,
+    ),
   };
+}
+
+/** A folder that may itself hold a tree pod, and what lies in it. */
+interface Listing {
+  readonly own: readonly Candidate[];
+  readonly entries: readonly Dirent[];
+}
+
+const EMPTY: Listing = { own: [], entries: [] };
+
+async function listingOf(dir: string): Promise<Listing> {
+  return { own: await treePodAt(dir), entries: await entriesOf(dir) };
+}
+
+async function lookAt(path: string, entry: Dirent): Promise<readonly Candidate[]> {
+  if (entry.isDirectory()) return treePodAt(path);
+  if (!entry.isFile() && !entry.isBlockDevice()) return [];
+  const candidate = await candidateAt(path);
+  return candidate === undefined ? [] : [candidate];
 }
 
 /**

@@ -1,0 +1,98 @@
+// Where a dock sees devices: each kind of place keeps the same contract, and what fails in one of them hinders none of the others.
+import assert from 'node:assert/strict';
+import { firstValueFrom, NEVER, Subject, take, toArray } from 'rxjs';
+import { allSources, type DeviceSource, watchDevices } from '../../src/session/dock/device-source.ts';
+import { PatientLooks } from '../../src/session/dock/patient-looks.ts';
+import { itKeepsTheDeviceContract } from './device-source-contract.ts';
+import { driveStage, folderStage, joinedStage, treeStage } from './device-stages.ts';
+
+const RARELY_MS = 3_600_000;
+
+describe('drives of which udev tells', () => itKeepsTheDeviceContract(() => driveStage(true)));
+describe('drives of which nobody tells', () => itKeepsTheDeviceContract(() => driveStage(false)));
+describe('image files and device nodes in a folder', () => itKeepsTheDeviceContract(folderStage));
+describe('tree pods in a folder', () => itKeepsTheDeviceContract(treeStage));
+describe('drives and folders together', () => itKeepsTheDeviceContract(joinedStage));
+
+describe('a place where devices are looked for', () => {
+  const candidate = { path: '/dev/sda', fingerprint: '1' };
+
+  it('is asked again after it failed, which is told', async () => {
+    const hints = new Subject<void>();
+    let askedCount = 0;
+    const list: DeviceSource['list'] = async () => {
+      askedCount += 1;
+      if (askedCount === 1) throw new Error('failing');
+      return [candidate];
+    };
+    const failures: unknown[] = [];
+    const coming = firstValueFrom(
+      watchDevices({ list, hints }, RARELY_MS, (error) => {
+        failures.push(error);
+        hints.next();
+      }),
+    );
+    assert.deepEqual(await coming, { type: 'came', path: candidate.path });
+    assert.match(failures.join(), /failing/);
+  });
+
+  it('that fails hides nothing of another, and what it had stays', async () => {
+    let isFailing = false;
+    const failing: DeviceSource = {
+      list: async () => {
+        if (isFailing) throw new Error('failing');
+        return [candidate];
+      },
+      hints: NEVER,
+    };
+    const other = { path: '/media/stick', fingerprint: '2' };
+    const failures: unknown[] = [];
+    const both = allSources([failing, { list: async () => [other], hints: NEVER }], (error) =>
+      failures.push(error),
+    );
+    assert.deepEqual(await both.list(), [candidate, other]);
+    isFailing = true;
+    assert.deepEqual(await both.list(), [candidate, other]);
+    assert.match(failures.join(), /failing/);
+  });
+
+  it('is looked at once more for all the hints that came during a look, and not for each', async () => {
+    const hints = new Subject<void>();
+    const looks: PromiseWithResolvers<void>[] = [];
+    const began = new Subject<number>();
+    const list: DeviceSource['list'] = async () => {
+      const look = Promise.withResolvers<void>();
+      began.next(looks.push(look));
+      await look.promise;
+      return [];
+    };
+    const counted = firstValueFrom(began.pipe(take(2), toArray()));
+    const watching = watchDevices({ list, hints }, RARELY_MS, (error) =>
+      assert.fail(String(error)),
+    ).subscribe();
+    for (let hint = 0; hint < 3; hint += 1) hints.next();
+    looks[0]?.resolve();
+    assert.deepEqual(await counted, [1, 2]);
+    looks[1]?.resolve();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(looks.length, 2);
+    watching.unsubscribe();
+  });
+
+  it('answers late to whoever asks next, and is asked once until then', async () => {
+    const looks = new PatientLooks<string>(1);
+    const answer = Promise.withResolvers<string>();
+    let askedCount = 0;
+    const look = (): Promise<string> => {
+      askedCount += 1;
+      return answer.promise;
+    };
+    assert.equal(await looks.ask('drive', look), undefined);
+    assert.equal(await looks.ask('drive', look), undefined);
+    const late = firstValueFrom(looks.late);
+    answer.resolve('a pod');
+    await late;
+    assert.deepEqual(await looks.ask('drive', look), { found: 'a pod' });
+    assert.equal(askedCount, 1);
+  });
+});
