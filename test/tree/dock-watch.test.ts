@@ -1,7 +1,7 @@
 // A dock at work on tree pods: what it notices, what it waits for, and what it does once, as a command.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HookEvent } from '../../src/session/hooks/steps.ts';
 import { IS_EXHAUSTIVE } from '../exhaustive.ts';
@@ -47,6 +47,33 @@ describe('a dock', () => {
     assert.deepEqual(reasons, inTheWay);
     lab.obstacles = async () => [];
     await watching.until(path, 'backed-up');
+  });
+
+  it('begins nothing with a device that was taken away while another one of its pod had its turn', async () => {
+    const media = join(lab.tree.temp, 'media');
+    await mkdir(media);
+    const [first, second] = ['first', 'second'].map((name) => join(media, name)) as [string, string];
+    await cp(lab.tree.dir, second, { recursive: true });
+    await rename(lab.tree.dir, first);
+    const [begun, turn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const asked: string[] = [];
+    lab.obstacles = async ({ path }) => {
+      asked.push(path);
+      begun.resolve();
+      await turn.promise;
+      return ['enough of it'];
+    };
+    const watching = lab.watch(media);
+    await Promise.all([first, second].map((path) => watching.until(path, 'identified')));
+    await begun.promise;
+    const [waiting = ''] = [first, second].filter((path) => !asked.includes(path));
+    await rename(waiting, lab.tree.dir);
+    await watching.until(waiting, 'gone');
+    turn.resolve();
+    const [other = ''] = asked;
+    await watching.until(other, 'waiting');
+    await watching.end();
+    assert.deepEqual(new Set(asked), new Set([other]));
   });
 
   it('brings home what is there once, as a command, and ends', async () => {

@@ -189,14 +189,15 @@ export class Dock {
     isOnce: boolean,
   ): Promise<void> {
     const { obstacles, pace, settings } = this.#parts;
-    for (;;) {
+    // it may have been taken away while another one of its pod had its turn
+    while (!signal.aborted) {
       const reasons = await obstacles(place);
       if (reasons.length === 0) break;
       emit({ type: 'wait', reasons });
       if (isOnce) return;
       await pause(pace.pollMs, signal);
-      if (signal.aborted) return;
     }
+    if (signal.aborted) return;
     await dockDevice(place, settings, emit, signal);
   }
 
