@@ -60,6 +60,19 @@ describe('a dock that meets a pod in use', () => {
     await end();
   });
 
+  itThoroughly('says that a pod in use does not answer, and waits for none that is stopped', async () => {
+    const watching = lab.tree.program.start(['watch', lab.tree.dir]);
+    assert.ok((await watching.progress(({ step }) => step.startsWith('watching'))) !== undefined);
+    watching.kill('SIGSTOP');
+    lab.silenceMs = 200;
+    const { step, problem } = await lab.dock();
+    watching.kill('SIGCONT');
+    assert.deepEqual([step, problem?.code], ['failed', 'SUPERVISOR_UNREACHABLE']);
+    assert.match(String(problem?.message), /it is stopped, or hangs/);
+    watching.kill('SIGTERM');
+    await watching.ended;
+  });
+
   itThoroughly('says that a branch is at home, and that it is one', async () => {
     await cp(lab.tree.dir, join(lab.tree.temp, 'copy'), { recursive: true });
     await lab.tree.write('copy', 'another way');

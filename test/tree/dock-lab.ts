@@ -23,6 +23,8 @@ export class DockLab {
   readonly tree: TreeLab;
   readonly identityFile: string;
   readonly journal: Journal;
+  /** How long a supervisor may say nothing. */
+  silenceMs: number | undefined;
   /** What is in the way of a device. */
   obstacles: DockParts['obstacles'] = async () => [];
   readonly #docks: (() => Promise<void>)[] = [];
@@ -72,6 +74,7 @@ export class DockLab {
     return new Dock({
       settings: {
         ...{ homeDir: home, identityFile: this.identityFile, onProgress: quiet },
+        ...(this.silenceMs === undefined ? {} : { silenceMs: this.silenceMs }),
         provenOf: async (podId) => lastProven(await this.journal.read(), podId),
       },
       ...{ source: folderSource([watched]), journal: this.journal, pace: PACE, onStep },

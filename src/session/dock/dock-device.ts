@@ -25,7 +25,7 @@ import { withHooks } from '../hooks/step-hooks.ts';
 import { stagingOf } from '../host/staging.ts';
 import type { Operations, StatusReport } from '../operation/operations.ts';
 import { readSessionNote } from '../pod/session-note.ts';
-import { callSupervisor, supervisorListens } from '../supervisor/client.ts';
+import { callAttentively, supervisorListens } from '../supervisor/client.ts';
 import { findTreeSocket } from '../supervisor/tree-socket.ts';
 import { fromWireError, type WireError } from '../supervisor/wire.ts';
 import { withoutLinks } from './linkless-view.ts';
@@ -39,6 +39,8 @@ export interface DockSettings {
   /** What was proven of a pod by a drill since it was last here. */
   readonly provenOf?: (podId: string) => Promise<ProvenByDrill | undefined>;
   readonly onProgress: ProgressListener;
+  /** How long a supervisor may say nothing before its pod counts as one that cannot be asked; some seconds without it. */
+  readonly silenceMs?: number;
 }
 
 /** Told what happens to the device, as it happens. */
@@ -84,7 +86,7 @@ async function bringHome(
   const home = openRsyncHome(settings.homeDir);
   const { state, cause } = await home.probe();
   if (state !== 'ready') throw cause;
-  const socket = await listeningSocket(place);
+  const socket = await listeningSocket(place, settings.silenceMs);
   if (socket !== undefined) {
     try {
       emit({ type: 'open' });
@@ -98,7 +100,7 @@ async function bringHome(
   else await dockLocked(place, home, settings, emit, signal);
 }
 
-/** True while a supervisor answers for the pod there. */
+/** True while a supervisor answers for the pod there. @throws DeskPodError SUPERVISOR_UNREACHABLE if it says nothing */
 export async function isInUse(place: Place): Promise<boolean> {
   const socket = await listeningSocket(place);
   socket?.close();
@@ -110,7 +112,8 @@ export async function usesNetwork(place: Place, homeDir: string): Promise<boolea
   const socket = await listeningSocket(place);
   if (socket === undefined) return false;
   try {
-    const { homes } = await callSupervisor<StatusReport>(socket.path, 'status', {}, () => undefined);
+    const ask = { onProgress: () => undefined };
+    const { homes } = await callAttentively<StatusReport>(socket.path, 'status', {}, ask);
     const urls = homes.map(({ url }) => url);
     if ((await urlOfFolder(urls, homeDir)) !== undefined) return false;
     return urls.some((url) => /^(?:ssh|daemon)$/.test(parseHomeUrl(url).kind));
@@ -119,29 +122,36 @@ export async function usesNetwork(place: Place, homeDir: string): Promise<boolea
   }
 }
 
-async function listeningSocket(place: Place): Promise<{ path: string; close(): void } | undefined> {
+async function listeningSocket(
+  place: Place,
+  silenceMs?: number,
+): Promise<{ path: string; close(): void } | undefined> {
   const socket =
     place.kind === 'folder'
       ? findTreeSocket(place.path)
       : { path: stagingOf(place.id).supervisorSocket, close: () => undefined };
   if (socket === undefined) return undefined;
-  if (await supervisorListens(socket.path)) return socket;
-  socket.close();
-  return undefined;
+  let isListening = false;
+  try {
+    isListening = await supervisorListens(socket.path, silenceMs);
+    return isListening ? socket : undefined;
+  } finally {
+    if (!isListening) socket.close();
+  }
 }
 
 /** The pod is open here: its supervisor makes a checkpoint, and syncs. */
 async function askPod(
   socketPath: string,
   { marker: { podId } }: Place,
-  { homeDir, onProgress }: DockSettings,
+  { homeDir, onProgress, silenceMs }: DockSettings,
   emit: EmitSignal,
   signal: AbortSignal,
 ): Promise<DockResult> {
   const startedMs = performance.now();
   const sinceMs = Date.now();
   const ask = <Answer>(name: string, parameters: object): Promise<Answer> =>
-    callSupervisor<Answer>(socketPath, name, parameters, onProgress);
+    callAttentively<Answer>(socketPath, name, parameters, { onProgress, signal, silenceMs });
   const { homes, deviceId } = await ask<StatusReport>('status', {});
   if (homes.length === 0) {
     throw new DeskPodError('HOME_UNKNOWN', `pod ${podId} has no home`, {
@@ -152,7 +162,7 @@ async function askPod(
   emit({ type: 'checkpoint' });
   // what keeps it from a checkpoint keeps home from nothing that is sealed already
   await ask('checkpoint', { isForDock: true }).catch((error: unknown) => {
-    if (!isDeskPodError(error)) throw error;
+    if (!isDeskPodError(error) || error.code === 'SUPERVISOR_UNREACHABLE') throw error;
     warnings.push(`No checkpoint was made: ${error.message}.`);
   });
   signal.throwIfAborted();

@@ -25,6 +25,7 @@ export interface FoundHome {
 const USUAL_FOLDERS = ['/srv', '/mnt', '/media', '/var/backups', '/home', '/root'];
 /** A folder with more is nobody's list of homes. */
 const NAMES_MAX = 512;
+const ANSWER_TIMEOUT_MS = 3000;
 
 /**
  * Looks for homes.
@@ -45,7 +46,7 @@ export async function findHomes(named: readonly string[] = []): Promise<FoundHom
 }
 
 /** What a pod whose session runs here names. One that does not answer names none. */
-async function homesOf(socket: string | undefined): Promise<string[]> {
+export async function homesOf(socket: string | undefined): Promise<string[]> {
   if (socket === undefined) return [];
   try {
     const answer = await callSupervisor<Operations['home-list']['answer']>(
@@ -53,6 +54,8 @@ async function homesOf(socket: string | undefined): Promise<string[]> {
       'home-list',
       {},
       () => undefined,
+      // one that is stopped does not keep anybody from the first question
+      AbortSignal.timeout(ANSWER_TIMEOUT_MS),
     );
     return answer.homes.map(({ url }) => url);
   } catch (error) {
