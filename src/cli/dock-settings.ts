@@ -1,7 +1,7 @@
 // The settings of a dock: what its file says, and what the command line says instead.
 import { readFile } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
-import { DeskPodError } from '../core/errors.ts';
+import { DeskPodError, isDeskPodError } from '../core/errors.ts';
 import { type RetentionPolicy, requirePolicy } from '../core/retention.ts';
 import type { UpkeepPlan } from '../core/upkeep.ts';
 import { OTHER_BACKUPS, type OtherBackup } from '../session/dock/find-circumstances.ts';
@@ -26,7 +26,7 @@ export interface DockFile {
   readonly plan: UpkeepPlan;
   readonly checkShare: number;
   /** The pods whose sessions drills resume: all that this home may read, or those with these ids. */
-  readonly drillsSession: boolean | readonly string[];
+  readonly drillSession: boolean | readonly string[];
   readonly repeatMs: number;
   readonly batteryLimit: number;
   readonly otherBackups: readonly OtherBackup[];
@@ -43,7 +43,7 @@ const DEFAULTS: DockFile = {
   plan: { check: { everyMs: DAY_MS }, drill: { everyMs: 30 * DAY_MS } },
   checkShare: 0.05,
   // whoever may sync here can let this home read a pod of his, whose processes root would then resume
-  drillsSession: false,
+  drillSession: false,
   repeatMs: 3_600_000,
   batteryLimit: 0.2,
   otherBackups: OTHER_BACKUPS,
@@ -88,18 +88,9 @@ function parseSettings(text: string, path: string): DockFile {
     throw fail(unknown, `one of ${[...WORDS, 'watch', 'keep', 'drillSession', 'otherBackups'].join(', ')}`);
   const wrong = Object.keys(words).find((name) => typeof words[name] !== 'string');
   if (wrong !== undefined) throw fail(wrong, 'text');
-  const {
-    home,
-    identity,
-    journal,
-    scratch,
-    pruneEvery,
-    checkEvery,
-    checkShare,
-    drillEvery,
-    repeatEvery,
-    batteryLimit,
-  } = words as Readonly<Record<string, string | undefined>>;
+  const { home, identity, journal, scratch, pruneEvery } = words as Readonly<
+    Record<string, string | undefined>
+  >;
   for (const [name, place] of Object.entries({ home, identity, journal, scratch }))
     if (place !== undefined && !isAbsolute(place)) throw fail(name, 'an absolute path');
   if (watch !== undefined && !isTexts(watch)) throw fail('watch', 'a list of folders');
@@ -110,7 +101,15 @@ function parseSettings(text: string, path: string): DockFile {
   const policy =
     keep === undefined
       ? undefined
-      : policyIn(keep, () => fail('keep', 'numbers to keep, such as {"daily": 7}'));
+      : inSetting('keep', path, () =>
+          policyIn(keep, () => fail('keep', 'numbers to keep, such as {"daily": 7}')),
+        );
+  if (pruneEvery !== undefined && policy === undefined)
+    throw fail('pruneEvery', 'what to keep beside it, in "keep": without that nothing is pruned');
+  const take = <Value>(name: string, parse: (text: string) => Value, otherwise: Value): Value => {
+    const word = words[name];
+    return typeof word === 'string' ? inSetting(name, path, () => parse(word)) : otherwise;
+  };
   return {
     ...DEFAULTS,
     ...(home === undefined ? {} : { home }),
@@ -119,17 +118,32 @@ function parseSettings(text: string, path: string): DockFile {
     ...(scratch === undefined ? {} : { scratch }),
     ...(watch === undefined ? {} : { watch }),
     ...(policy === undefined ? {} : { keep: policy }),
-    ...(checkShare === undefined ? {} : { checkShare: parseShare(checkShare) }),
-    ...(drillSession === undefined ? {} : { drillsSession: drillSession }),
-    ...(repeatEvery === undefined ? {} : { repeatMs: parseDuration(repeatEvery) }),
-    ...(batteryLimit === undefined ? {} : { batteryLimit: parseShare(batteryLimit) }),
+    ...(drillSession === undefined ? {} : { drillSession }),
     ...(otherBackups === undefined ? {} : { otherBackups }),
+    checkShare: take('checkShare', parseShare, DEFAULTS.checkShare),
+    repeatMs: take('repeatEvery', parseDuration, DEFAULTS.repeatMs),
+    batteryLimit: take('batteryLimit', parseShare, DEFAULTS.batteryLimit),
     plan: {
-      ...(policy === undefined ? {} : { prune: { everyMs: parseDuration(pruneEvery ?? '1d') } }),
-      ...everyOf('check', checkEvery),
-      ...everyOf('drill', drillEvery),
+      ...(policy === undefined ? {} : { prune: { everyMs: take('pruneEvery', parseDuration, DAY_MS) } }),
+      ...take('checkEvery', (text) => everyOf('check', text), everyOf('check')),
+      ...take('drillEvery', (text) => everyOf('drill', text), everyOf('drill')),
     },
   };
+}
+
+/** What cannot be taken says where it stands. */
+function inSetting<Value>(name: string, path: string, take: () => Value): Value {
+  try {
+    return take();
+  } catch (cause) {
+    if (!isDeskPodError(cause, 'USAGE') || cause.details.name !== undefined) throw cause;
+    const { message, hint } = cause;
+    throw new DeskPodError('USAGE', `${path}: ${name}: ${message}`, {
+      ...(hint === undefined ? {} : { hint }),
+      details: { path, name },
+      cause,
+    });
+  }
 }
 
 const WORDS: ReadonlySet<string> = new Set([
@@ -138,7 +152,7 @@ const WORDS: ReadonlySet<string> = new Set([
 ]);
 
 /** `never` leaves it undone. */
-function everyOf(kind: 'check' | 'drill', text: string | undefined): UpkeepPlan {
+function everyOf(kind: 'check' | 'drill', text?: string): UpkeepPlan {
   if (text === 'never') return {};
   const every = text === undefined ? DEFAULTS.plan[kind] : { everyMs: parseDuration(text) };
   return every === undefined ? {} : { [kind]: every };

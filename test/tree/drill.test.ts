@@ -242,16 +242,35 @@ describe('the settings of a dock', () => {
   it('have drills resume no session, but of pods that they name', async () => {
     const [named, other] = ['ab'.repeat(16), 'cd'.repeat(16)];
     const resumed = async (settings: object) => {
-      const { drillsSession } = await read(settings);
-      return [named, other].filter((podId) => resumesSession(drillsSession, podId));
+      const { drillSession } = await read(settings);
+      return [named, other].filter((podId) => resumesSession(drillSession, podId));
     };
     assert.deepEqual(await resumed({}), []);
-    assert.equal((await readDockFile(join(dir, 'none'), false)).drillsSession, false);
+    assert.equal((await readDockFile(join(dir, 'none'), false)).drillSession, false);
     assert.deepEqual(await resumed({ drillSession: false }), []);
     assert.deepEqual(await resumed({ drillSession: [] }), []);
     assert.deepEqual(await resumed({ drillSession: [named] }), [named]);
     assert.deepEqual(await resumed({ drillSession: true }), [named, other]);
     for (const drillSession of ['yes', named, ['ab'], [named.toUpperCase()], { [named]: true }, null])
       await expectCode('USAGE', () => read({ drillSession }));
+  });
+
+  it('that make no sense are named', async () => {
+    for (const [settings, expected] of [
+      [{ pruneEvery: '1d' }, /dock\.json: pruneEvery: expected what to keep beside it, in "keep"/],
+      [{ keep: { daily: 7 }, pruneEvery: 'often' }, /dock\.json: pruneEvery: "often" is not a time/],
+      [{ keep: { within: 'long' } }, /dock\.json: keep: "long" is not a time/],
+      [{ keep: { daily: 'many' } }, /dock\.json: keep: expected whole numbers/],
+      [{ keep: {} }, /dock\.json: keep: expected a policy that keeps something/],
+      [{ checkEvery: '1 day' }, /dock\.json: checkEvery: "1 day" is not a time/],
+      [{ drillEvery: 'sometimes' }, /dock\.json: drillEvery: "sometimes" is not a time/],
+      [{ repeatEvery: '' }, /dock\.json: repeatEvery: "" is not a time/],
+      [{ checkShare: '5' }, /dock\.json: checkShare: "5" is not a share/],
+      [{ batteryLimit: 'low' }, /dock\.json: batteryLimit: "low" is not a share/],
+    ] as const)
+      assert.match((await expectCode('USAGE', () => read(settings))).message, expected);
+    const { plan, checkShare } = await read({ keep: { last: 3 }, checkEvery: 'never', checkShare: '10%' });
+    assert.deepEqual(Object.keys(plan), ['prune', 'drill']);
+    assert.equal(checkShare, 0.1);
   });
 });

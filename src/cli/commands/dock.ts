@@ -160,7 +160,7 @@ class DockCommand {
   async #upkeep(signal: AbortSignal): Promise<readonly UpkeepOutcome[]> {
     if (!this.#options.upkeep) return [];
     const { home: homeDir, identity: identityFile, plan, keep: policy, checkShare } = this.#settings;
-    const { drillsSession: resumes, scratch: scratchDir } = this.#settings;
+    const { drillSession: resumes, scratch: scratchDir } = this.#settings;
     const settings = { homeDir, identityFile, plan, policy, checkShare, resumes, scratchDir };
     try {
       if ((await this.#obstacles()).length > 0) return [];
