@@ -1,8 +1,8 @@
 // Hooks: the user's own commands around steps, from folders that nobody else can write to.
 import assert from 'node:assert/strict';
-import { chmod, chown, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, lchown, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { FoundHook } from '../../src/session/hooks/find-hooks.ts';
+import { type FoundHook, findHooks } from '../../src/session/hooks/find-hooks.ts';
 import type { HookRun } from '../../src/session/hooks/run-hook.ts';
 import type { HookEvent } from '../../src/session/hooks/steps.ts';
 import { identifyProcess } from '../../src/session/host/process-identity.ts';
@@ -138,6 +138,34 @@ describe('a hook', () => {
     const [found] = await listed();
     assert.equal(found?.standing, 'refused');
     assert.match(found?.reason ?? '', /elsewhere can be written by others/);
+  });
+
+  it('that a chain of links leads to is judged by each of them, and by each folder that one lies in', async () => {
+    const program = join(lab.temp, 'program');
+    await writeFile(program, '#!/bin/sh\n', { mode: 0o755 });
+    const [open, sticky] = ['open', 'sticky'].map((name) => join(lab.temp, name)) as [string, string];
+    await mkdir(join(open, 'folder'), { recursive: true });
+    await mkdir(sticky);
+    await chmod(open, 0o777);
+    await chmod(sticky, 0o1777);
+    const path = join(hooksDir, 'before-checkpoint');
+    const standing = async (to: string): Promise<string> => {
+      await rm(path, { force: true });
+      await symlink(to, path);
+      const [found] = await findHooks([{ path: hooksDir, of: 'host' }]);
+      return `${found?.standing} ${found?.reason ?? ''}`;
+    };
+    await symlink(program, join(open, 'link'));
+    assert.equal(await standing(join(open, 'link')), `refused ${open} can be written by others (mode 0777)`);
+    // a link in a link's way is one of the chain, too
+    await symlink(lab.temp, join(open, 'folder', 'up'));
+    assert.match(await standing(join(open, 'folder', 'up', 'program')), /^refused .*open can be written/);
+    await symlink('../program', join(sticky, 'own'));
+    assert.equal(await standing(join(sticky, 'own')), 'runs ');
+    if (process.geteuid?.() !== 0) return;
+    await symlink(program, join(sticky, 'of-another'));
+    await lchown(join(sticky, 'of-another'), 1234, 1234);
+    assert.match(await standing(join(sticky, 'of-another')), /^refused .*of-another belongs to user 1234/);
   });
 
   itAsRoot('of another user is never run', async () => {

@@ -1,6 +1,6 @@
 // Which hooks this host has: programs in its own configuration, never on a device, that nobody else can have changed.
 import { constants } from 'node:fs';
-import { access, readdir, realpath, stat } from 'node:fs/promises';
+import { access, lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { type Phase, STEPS, type Step } from './steps.ts';
@@ -32,6 +32,7 @@ const PART_NAME = /^[A-Za-z0-9_-]+$/;
 const HOOK_NAME = /^(before|after)-([a-z]+)(\.d)?$/;
 const BY_OTHERS = 0o022;
 const STICKY = 0o1000;
+const LINKS_MOST = 40;
 
 /** The folders of this host and user, whether they are there or not. */
 export function hookFolders(): readonly [HookFolder, HookFolder] {
@@ -70,7 +71,7 @@ async function examine(path: string, folder: HookFolder, when: FoundHook['when']
   try {
     const program = await realpath(path);
     if (!(await stat(program)).isFile()) return is('idle', 'it is no file', program);
-    const reason = await whoElseWrites(program, path);
+    const reason = await whoElseWrites(path);
     if (reason !== undefined) return is('refused', reason, program);
     await access(program, constants.X_OK);
     return is('runs', undefined, program);
@@ -82,22 +83,45 @@ async function examine(path: string, folder: HookFolder, when: FoundHook['when']
   }
 }
 
-/** Who else than root and this user could have put something in the place of one of these; undefined if nobody. */
-async function whoElseWrites(...paths: readonly string[]): Promise<string | undefined> {
+/**
+ * Who else than root and this user could have something else run under this name: by any folder or link on the way to the program,
+ * however long the chain of links is; undefined if nobody.
+ */
+async function whoElseWrites(path: string): Promise<string | undefined> {
   const own = process.geteuid?.() ?? 0;
-  const seen = new Set<string>();
-  for (const path of paths) {
-    for (let at = path; !seen.has(at); at = dirname(at)) {
-      seen.add(at);
-      const { uid, mode } = await stat(at);
-      if (uid !== 0 && uid !== own) return `${at} belongs to user ${uid}`;
-      // in such a folder only the owner can put something else in the place of what is his
-      const isGuarded = at !== path && (mode & STICKY) !== 0;
-      if ((mode & BY_OTHERS) !== 0 && !isGuarded)
-        return `${at} can be written by others (mode ${(mode & 0o7777).toString(8).padStart(4, '0')})`;
+  const left = path.split('/');
+  // the kernel follows no more links than that, and realpath has been asked before
+  for (let at = '/', linkCount = 0; linkCount <= LINKS_MOST; ) {
+    const { uid, mode, isLink, isFolder } = await judgedAt(at);
+    if (uid !== 0 && uid !== own) return `${at} belongs to user ${uid}`;
+    // in such a folder only the owner can put something else in the place of what is his
+    const isGuarded = isFolder && (mode & STICKY) !== 0;
+    if (!isLink && (mode & BY_OTHERS) !== 0 && !isGuarded)
+      return `${at} can be written by others (mode ${(mode & 0o7777).toString(8).padStart(4, '0')})`;
+    if (isLink) {
+      linkCount += 1;
+      const to = await readlink(at);
+      left.unshift(...to.split('/'));
+      at = to.startsWith('/') ? '/' : dirname(at);
     }
+    const name = left.shift();
+    if (name === undefined) return undefined;
+    at = join(at, name);
   }
-  return undefined;
+  return 'it leads through too many links';
+}
+
+async function judgedAt(
+  path: string,
+): Promise<{
+  readonly uid: number;
+  readonly mode: number;
+  readonly isLink: boolean;
+  readonly isFolder: boolean;
+}> {
+  const found = await lstat(path);
+  const { uid, mode } = found;
+  return { uid, mode, isLink: found.isSymbolicLink(), isFolder: found.isDirectory() };
 }
 
 /** In the order of their bytes, as run-parts has it; hidden ones are left out. */
