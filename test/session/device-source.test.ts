@@ -1,6 +1,10 @@
 // Where a dock sees devices: each kind of place keeps the same contract, and what fails in one of them hinders none of the others.
 import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { firstValueFrom, NEVER, Subject, take, toArray } from 'rxjs';
+import { mediumStamp } from '../../src/session/device/medium-stamp.ts';
 import { allSources, type DeviceSource, watchDevices } from '../../src/session/dock/device-source.ts';
 import { PatientLooks } from '../../src/session/dock/patient-looks.ts';
 import { itKeepsTheDeviceContract } from './device-source-contract.ts';
@@ -94,5 +98,24 @@ describe('a place where devices are looked for', () => {
     await late;
     assert.deepEqual(await looks.ask('drive', look), { found: 'a pod' });
     assert.equal(askedCount, 1);
+  });
+});
+
+describe('the stamp of a medium', () => {
+  it('of a partition changes with the medium that its disk has', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'deskpod-stamp-'));
+    try {
+      await mkdir(join(dir, 'disk', 'part'), { recursive: true });
+      await writeFile(join(dir, 'disk', 'part', 'dev'), '8:1\n');
+      await writeFile(join(dir, 'disk', 'diskseq'), '1\n');
+      await mkdir(join(dir, 'class'));
+      await symlink('../disk/part', join(dir, 'class', 'part'));
+      const before = await mediumStamp(join(dir, 'class', 'part'));
+      assert.equal(await mediumStamp(join(dir, 'class', 'part')), before);
+      await writeFile(join(dir, 'disk', 'diskseq'), '2\n');
+      assert.notEqual(await mediumStamp(join(dir, 'class', 'part')), before);
+    } finally {
+      await rm(dir, { recursive: true });
+    }
   });
 });

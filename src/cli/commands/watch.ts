@@ -1,14 +1,12 @@
 // deskpod watch: keep a tree pod open and know what changes in it, so that other commands are quick.
 import type { Command } from 'commander';
+import { HURRIED_HOOK_MS } from '../../session/hooks/step-hooks.ts';
 import { stopWatching, watchTree } from '../../session/operation/watch-tree.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
 import { contextOf, withPodOptions } from '../context.ts';
 import { EXIT_STATUS } from '../exit-codes.ts';
 import { formatDuration } from '../units.ts';
 import { describeCheckpoint } from './checkpoint.ts';
-
-/** What a host that shuts down gives a hook. */
-const HURRIED_HOOK_MS = 5000;
 
 /** Adds `deskpod watch`. */
 export function registerWatch(program: Command): void {

@@ -1,7 +1,7 @@
 // Asking drives what is on them, with patience for none: one that does not answer hinders no other, and is asked once.
-import { readFile } from 'node:fs/promises';
 import { DEVICE_LABEL } from '../device/device-format.ts';
 import { readSuperblock } from '../device/ext4.ts';
+import { mediumStamp } from '../device/medium-stamp.ts';
 import { endsWithin } from '../host/deadline.ts';
 
 const ANSWER_TIMEOUT_MS = 2000;
@@ -39,22 +39,14 @@ export class SlowDrives {
   }
 
   async #isLabelled(path: string): Promise<boolean> {
-    const key = `${path} ${await identityOf(path)}`;
+    const name = path.slice('/dev/'.length).replaceAll('/', '!');
+    const key = `${path} ${await mediumStamp(`/sys/class/block/${name}`)}`;
     const known = this.#labelled.get(key);
     if (known !== undefined) return known;
     const isOurs = await isLabelled(path);
     this.#labelled.set(key, isOurs);
     return isOurs;
   }
-}
-
-/** What changes when another drive, or another card, comes to the same path. */
-async function identityOf(path: string): Promise<string> {
-  const folder = `/sys/class/block/${path.slice('/dev/'.length).replaceAll('/', '!')}`;
-  const parts = ['dev', 'size', 'diskseq', '../diskseq'].map(
-    (name) => readFile(`${folder}/${name}`, 'latin1').catch(() => ''), // kernels before 5.15 count no drives
-  );
-  return (await Promise.all(parts)).map((part) => part.trim()).join(' ');
 }
 
 /** False for what is no ext4 of ours, and for what cannot be read: a reader without a card in it. */

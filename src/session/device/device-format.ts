@@ -2,6 +2,7 @@
 import { open, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { DeskPodError } from '../../core/errors.ts';
+import { formatBytes } from '../../core/quantities.ts';
 import { run } from '../../sync/process.ts';
 import { requireRoot } from '../host/root-rights.ts';
 import {
@@ -17,7 +18,6 @@ import { reportDeviceFull } from './device-full.ts';
 import { type DeviceTarget, describeContents, findTarget, requireUnused } from './device-target.ts';
 import { makeExt4, namesOn, readSuperblock } from './ext4.ts';
 import { requireSeen, type SeenTarget } from './seen-target.ts';
-import { sizeText } from './size-text.ts';
 
 /** The label of every pod's device. */
 export const DEVICE_LABEL = 'deskpod';
@@ -131,12 +131,12 @@ export function requireDeviceSize(
 ): void {
   const neededBytes = deviceBytesFor(contentBytes + runtimeBytes);
   if (sizeBytes >= neededBytes) return;
-  const needed = sizeText(neededBytes);
+  const needed = formatBytes(neededBytes);
   const isEnoughWithout = runtimeBytes > 0 && sizeBytes >= deviceBytesFor(contentBytes);
   const without = isEnoughWithout ? '; or leave the runtime out with --no-runtime' : '';
   throw new DeskPodError(
     'DEVICE_TOO_SMALL',
-    `${path}: ${sizeText(sizeBytes)} is too small, this pod needs ${needed}`,
+    `${path}: ${formatBytes(sizeBytes)} is too small, this pod needs ${needed}`,
     {
       hint: `choose a device of at least ${needed}; 8 GiB is comfortable${without}`,
       details: { path, sizeBytes, neededBytes, runtimeBytes },
@@ -172,7 +172,7 @@ async function requireEmpty(target: DeviceTarget): Promise<void> {
   const contents = await describeContents(path);
   // A drive fresh from the shop may hold any bytes; a file with unknown content is somebody's file.
   const found =
-    contents ?? (target.kind === 'image' ? `${sizeText(target.sizeBytes)} of unknown data` : undefined);
+    contents ?? (target.kind === 'image' ? `${formatBytes(target.sizeBytes)} of unknown data` : undefined);
   if (found === undefined) return;
   throw new DeskPodError('TARGET_NOT_EMPTY', `${path}: holds ${found}`, {
     hint: 'choose another device; everything on this one is lost with --force',

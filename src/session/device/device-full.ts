@@ -1,9 +1,9 @@
 // The one answer to a device that has no space left, whoever met it first.
 import { statfs } from 'node:fs/promises';
 import { DeskPodError } from '../../core/errors.ts';
+import { formatBytes } from '../../core/quantities.ts';
 import { ProcessError } from '../../sync/process.ts';
 import { isFull } from '../../sync/storage-failure.ts';
-import { sizeText } from './size-text.ts';
 
 /**
  * Runs `action`, which writes to the device mounted at `mountDir`, and turns a lack of space into one error. Anything
@@ -23,7 +23,7 @@ export async function reportDeviceFull<T>(
     const { bavail, blocks, bsize } = await statfs(mountDir);
     const freeBytes = bavail * bsize;
     const sizeBytes = blocks * bsize;
-    const left = `${sizeText(freeBytes)} free of ${sizeText(sizeBytes)}`;
+    const left = `${formatBytes(freeBytes)} free of ${formatBytes(sizeBytes)}`;
     throw new DeskPodError('DEVICE_FULL', `the device has no space for ${what}: ${left}`, {
       hint: 'remove files in the pod or old checkpoints (`deskpod prune`), or restore the pod to a larger device',
       details: { freeBytes, sizeBytes },

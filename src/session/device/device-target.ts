@@ -6,6 +6,7 @@ import { ProcessError, run } from '../../sync/process.ts';
 import { type Mount, readMounts } from '../host/mount-table.ts';
 import { deviceNumberText } from './device-number.ts';
 import { findHolders, type Holder, holdersText } from './holders.ts';
+import { loopRows } from './loop-rows.ts';
 
 /** A block device or image file that exists. */
 export interface DeviceTarget {
@@ -17,14 +18,6 @@ export interface DeviceTarget {
   readonly sizeBytes: number;
   /** An image file none of which was ever written. */
   readonly isBlank: boolean;
-}
-
-interface LoopRow {
-  readonly name: string;
-  readonly 'back-file': string;
-  readonly 'back-ino': number;
-  /** Null of one that is being detached at this moment. */
-  readonly 'back-maj:min': string | null;
 }
 
 /**
@@ -128,20 +121,15 @@ export async function describeContents(path: string): Promise<string | undefined
 
 /** The loop devices of an image file. */
 export async function loopsOf(image: DeviceTarget): Promise<{ name: string; uses: string }[]> {
-  const { stdout } = await run('losetup', ['--json', '-l', '-O', 'NAME,BACK-FILE,BACK-INO,BACK-MAJ:MIN']);
-  const rows = stdout === '' ? [] : (JSON.parse(stdout) as { loopdevices: LoopRow[] }).loopdevices;
+  const rows = (await loopRows()).filter(
+    ({ backingIdentity, backingPath }) => backingIdentity === image.identity || backingPath === image.path,
+  );
   const mounts = await readMounts();
-  return rows
-    .filter(
-      (row) =>
-        `${row['back-maj:min']?.trim()}/${row['back-ino']}` === image.identity ||
-        row['back-file'] === image.path,
-    )
-    .map((row) => {
-      const mount = mounts.find(({ source }) => source === row.name);
-      const where = mount === undefined ? '' : `, mounted on ${mount.mountPoint}`;
-      return { name: row.name.replace('/dev/', ''), uses: `attached to ${row.name}${where}` };
-    });
+  return rows.map(({ name }) => {
+    const mount = mounts.find(({ source }) => source === `/dev/${name}`);
+    const where = mount === undefined ? '' : `, mounted on ${mount.mountPoint}`;
+    return { name, uses: `attached to /dev/${name}${where}` };
+  });
 }
 
 async function resolve(path: string): Promise<string> {

@@ -1,7 +1,8 @@
 // The drives of this computer, for whoever is to choose one: what the kernel says of them, what is on them and who uses them.
-import { readdir, readFile, realpath } from 'node:fs/promises';
+import { readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeskPodError } from '../../core/errors.ts';
+import { textIn } from '../host/kernel-files.ts';
 import { DEVICE_LABEL, holdsUnfinishedRestore } from './device-format.ts';
 import { describeContents, describeUses, findTarget } from './device-target.ts';
 import { readSuperblock } from './ext4.ts';
@@ -43,7 +44,7 @@ export async function listDrives(sysDir = '/sys/block'): Promise<Drive[]> {
   for (const name of (await readdir(sysDir)).sort()) {
     if (NO_DRIVE.test(name)) continue;
     const dir = join(sysDir, name);
-    const sizeBytes = Number(await textOf(dir, 'size')) * SECTOR_BYTES;
+    const sizeBytes = Number(await textIn(join(dir, 'size'))) * SECTOR_BYTES;
     // a reader without a card, a loop device without a file
     if (!(sizeBytes > 0)) continue;
     const place = await realpath(dir).catch(() => dir);
@@ -51,8 +52,8 @@ export async function listDrives(sysDir = '/sys/block'): Promise<Drive[]> {
       path: `/dev/${name.replaceAll('!', '/')}`,
       model: await modelOf(dir),
       sizeBytes,
-      isRemovable: (await textOf(dir, 'removable')) === '1' || PLUGGED.test(place) || CARD.test(name),
-      isReadOnly: (await textOf(dir, 'ro')) === '1',
+      isRemovable: (await textIn(join(dir, 'removable'))) === '1' || PLUGGED.test(place) || CARD.test(name),
+      isReadOnly: (await textIn(join(dir, 'ro'))) === '1',
     });
   }
   return drives;
@@ -75,22 +76,11 @@ async function contentsOf(path: string, isUnfinishedRestore: boolean): Promise<s
 }
 
 async function modelOf(dir: string): Promise<string | undefined> {
-  const backing = await textOf(dir, 'loop/backing_file');
+  const backing = await textIn(join(dir, 'loop/backing_file'));
   if (backing !== undefined) return `loop device of ${backing}`;
-  const words = [await textOf(dir, 'device/vendor'), await textOf(dir, 'device/model')];
+  const words = [await textIn(join(dir, 'device/vendor')), await textIn(join(dir, 'device/model'))];
   const name = words.filter((word) => word !== undefined && !/^(?:ATA|0x.*)$/.test(word)).join(' ');
-  return name === '' ? textOf(dir, 'device/name') : name;
-}
-
-/** Drives come and go while they are looked at. */
-async function textOf(dir: string, name: string): Promise<string | undefined> {
-  try {
-    const text = (await readFile(join(dir, name), 'utf8')).trim();
-    return text === '' ? undefined : text;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
-    return undefined;
-  }
+  return name === '' ? textIn(join(dir, 'device/name')) : name;
 }
 
 /** True for what says only that there is no such drive any more. */

@@ -1,6 +1,6 @@
 // The block devices that device-mapper makes, as sysfs tells of them.
 import { readdir, readFile } from 'node:fs/promises';
-import { run } from '../../sync/process.ts';
+import { loopRows } from './loop-rows.ts';
 
 /** One mapping. */
 export interface Mapping {
@@ -27,21 +27,12 @@ export async function findMapping(name: string): Promise<Mapping | undefined> {
   return undefined;
 }
 
-interface LoopRow {
-  readonly name: string;
-  readonly 'back-ino': number;
-  /** Padded with spaces by some versions. */
-  readonly 'back-maj:min': string;
-}
-
 /** The names of the loop devices on a file: by its identity, as paths change with mounts. */
 export async function loopsOfFile(file: {
   readonly deviceNumber: string;
   readonly inode: number;
 }): Promise<string[]> {
-  const { stdout } = await run('losetup', ['--json', '--list', '-O', 'NAME,BACK-INO,BACK-MAJ:MIN']);
-  const rows = stdout === '' ? [] : (JSON.parse(stdout) as { loopdevices: LoopRow[] }).loopdevices;
-  return rows
-    .filter((row) => row['back-ino'] === file.inode && row['back-maj:min'].trim() === file.deviceNumber)
-    .map(({ name }) => name.replace('/dev/', ''));
+  const identity = `${file.deviceNumber}/${file.inode}`;
+  const rows = await loopRows();
+  return rows.filter(({ backingIdentity }) => backingIdentity === identity).map(({ name }) => name);
 }

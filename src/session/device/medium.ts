@@ -1,7 +1,8 @@
 // The medium under a device: what tells one drive from another on every host, or one image file from its copy.
-import { readdir, readFile, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type DevicePlace, inodePlace } from '../../sync/pod/device-place.ts';
+import { namesIn, textIn } from '../host/kernel-files.ts';
 import { findTarget } from './device-target.ts';
 
 const SYS_BLOCK = '/sys/dev/block';
@@ -22,14 +23,14 @@ export async function findDevicePlace(path: string): Promise<DevicePlace> {
 
 /** The drive whose folder in sysfs this is; of a loop device the file behind it. */
 export async function drivePlace(sysDir: string): Promise<DevicePlace> {
-  const backingFile = await readText(join(sysDir, 'loop', 'backing_file'));
+  const backingFile = await textIn(join(sysDir, 'loop', 'backing_file'));
   if (backingFile !== undefined)
     return backingFile.endsWith(' (deleted)') ? undefined : inodePlace('image file', backingFile);
   // of a partition: of the drive that it is on
-  const driveDir = (await readText(join(sysDir, 'partition'))) === undefined ? sysDir : dirname(sysDir);
+  const driveDir = (await textIn(join(sysDir, 'partition'))) === undefined ? sysDir : dirname(sysDir);
   const usbDir = await findUsbDevice(driveDir);
   const name = usbDir === undefined ? await firstText(driveDir, NAME_FILES) : await usbName(usbDir);
-  const sectors = await readText(join(sysDir, 'size'));
+  const sectors = await textIn(join(sysDir, 'size'));
   return name === undefined || sectors === undefined ? undefined : `drive ${name}, ${sectors} sectors`;
 }
 
@@ -42,41 +43,15 @@ async function findUsbDevice(driveDir: string): Promise<string | undefined> {
 
 /** By its serial number alone: what drives without one say of themselves further in, many of a kind say alike. */
 async function usbName(usbDir: string): Promise<string | undefined> {
-  const serial = await readText(join(usbDir, 'serial'));
+  const serial = await textIn(join(usbDir, 'serial'));
   if (serial === undefined) return undefined;
-  return `usb ${await readText(join(usbDir, 'idVendor'))}:${await readText(join(usbDir, 'idProduct'))} ${serial}`;
+  return `usb ${await textIn(join(usbDir, 'idVendor'))}:${await textIn(join(usbDir, 'idProduct'))} ${serial}`;
 }
 
 async function firstText(dir: string, files: readonly string[]): Promise<string | undefined> {
   for (const file of files) {
-    const text = await readText(join(dir, file));
+    const text = await textIn(join(dir, file));
     if (text !== undefined) return text;
   }
   return undefined;
-}
-
-/** The text of a file in sysfs; undefined if there is none, or nothing in it. */
-async function readText(path: string): Promise<string | undefined> {
-  try {
-    const text = (await readFile(path, 'utf8')).trim();
-    return text === '' ? undefined : text;
-  } catch (error) {
-    if (isAbsence(error)) return undefined;
-    throw error;
-  }
-}
-
-async function namesIn(dir: string): Promise<string[]> {
-  try {
-    return await readdir(dir);
-  } catch (error) {
-    if (isAbsence(error)) return [];
-    throw error;
-  }
-}
-
-/** Drivers answer with all sorts of errors where a drive has no such name. */
-function isAbsence(error: unknown): boolean {
-  const { code = '' } = error as NodeJS.ErrnoException;
-  return ['ENOENT', 'ENOTDIR', 'EINVAL', 'EIO', 'ENODATA', 'ENXIO', 'ENODEV', 'EACCES'].includes(code);
 }

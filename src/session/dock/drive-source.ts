@@ -1,10 +1,11 @@
 // Drives of this computer that carry the label of a pod's device; udev says when to look, where it runs.
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { merge, Observable, tap } from 'rxjs';
 import { ProcessError, run } from '../../sync/process.ts';
 import { DEVICE_LABEL } from '../device/device-format.ts';
 import { readSuperblock } from '../device/ext4.ts';
+import { mediumStamp } from '../device/medium-stamp.ts';
 import type { Candidate, DeviceSource } from './device-source.ts';
 import { PatientLooks } from './patient-looks.ts';
 
@@ -35,7 +36,7 @@ export function driveSource({
   let known = new Map<string, KnownDrive>();
   const looks = new PatientLooks<Candidate | undefined>(answerTimeoutMs);
   const lookAt = async (name: string): Promise<KnownDrive | undefined> => {
-    const [stamp, asOf] = [await stampOf(join(sysDir, name)), hintCount];
+    const [stamp, asOf] = [await mediumStamp(join(sysDir, name)), hintCount];
     const before = known.get(name);
     const isSame = before?.stamp === stamp;
     // a drive that is looked at each time never comes to rest
@@ -76,14 +77,6 @@ interface KnownDrive {
 async function driveAt(path: string, stamp: string): Promise<Candidate | undefined> {
   const found = await candidateAt(path);
   return found === undefined ? undefined : { ...found, fingerprint: `${found.fingerprint} ${stamp}` };
-}
-
-/** What is another one for each medium that is plugged in, as the kernel counts them. */
-async function stampOf(dir: string): Promise<string> {
-  // the folder of a partition is a link into that of its disk
-  const files = ['dev', 'size', 'diskseq', '../diskseq'];
-  const texts = files.map((file) => readFile(join(dir, file), 'utf8').catch(() => ''));
-  return (await Promise.all(texts)).join(' ');
 }
 
 /** A block device or image file with the label of a pod's device; undefined for anything else, also for what cannot be read. */

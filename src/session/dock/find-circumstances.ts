@@ -1,8 +1,8 @@
 // What is so on this computer: what the network costs, the battery, other backups. What cannot be found out hinders nothing.
-import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Circumstances } from '../../core/circumstances.ts';
 import { ProcessError, run } from '../../sync/process.ts';
+import { namesIn, textIn } from '../host/kernel-files.ts';
 
 /** Another program that backs up here: seen by its name, or by a file with its process id. */
 export interface OtherBackup {
@@ -76,7 +76,7 @@ function meteredQuestions(busAddress: string | undefined): readonly (readonly [s
 async function readBattery(powerDir: string): Promise<number | undefined> {
   let [nowSum, fullSum] = [0, 0];
   for (const name of await namesIn(powerDir)) {
-    const read = (file: string): Promise<string | undefined> => textAt(join(powerDir, name, file));
+    const read = (file: string): Promise<string | undefined> => textIn(join(powerDir, name, file));
     const type = await read('type');
     if (type === 'Mains' && (await read('online')) === '1') return undefined;
     // what is in a mouse or headset is a battery, too
@@ -96,30 +96,14 @@ async function findOthers({ procDir, others }: FactPlaces): Promise<string[]> {
   for (const pid of await namesIn(procDir)) {
     if (!/^\d+$/.test(pid)) continue;
     pids.add(Number(pid));
-    const program = await textAt(join(procDir, pid, 'comm'));
+    const program = await textIn(join(procDir, pid, 'comm'));
     if (program !== undefined) running.add(program);
   }
   const found: string[] = [];
   for (const { name, program, lockFile } of others) {
-    const holder = lockFile === undefined ? undefined : await textAt(lockFile);
+    const holder = lockFile === undefined ? undefined : await textIn(lockFile);
     const isHeld = holder !== undefined && pids.has(Number.parseInt(holder, 10));
     if (isHeld || (program !== undefined && running.has(program))) found.push(name);
   }
   return found;
-}
-
-async function namesIn(dir: string): Promise<string[]> {
-  return readdir(dir).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
-    return [];
-  });
-}
-
-async function textAt(path: string): Promise<string | undefined> {
-  try {
-    return (await readFile(path, 'utf8')).trim();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
-    return undefined;
-  }
 }

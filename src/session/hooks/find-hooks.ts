@@ -111,9 +111,7 @@ async function whoElseWrites(path: string): Promise<string | undefined> {
   return 'it leads through too many links';
 }
 
-async function judgedAt(
-  path: string,
-): Promise<{
+async function judgedAt(path: string): Promise<{
   readonly uid: number;
   readonly mode: number;
   readonly isLink: boolean;

@@ -13,6 +13,9 @@ import {
   type SteppedPod,
 } from './steps.ts';
 
+/** What a host that shuts down gives a hook: it ends all that runs soon after. */
+export const HURRIED_HOOK_MS = 5000;
+
 /** How long one hook may take, in milliseconds: a minute, or DESKPOD_HOOK_SECONDS. */
 export function hookLimitMs(): number {
   const given = Number(process.env.DESKPOD_HOOK_SECONDS);

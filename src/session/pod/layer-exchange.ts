@@ -2,6 +2,7 @@
 import { rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
+import { formatBytes } from '../../core/quantities.ts';
 import type { Checkpoint } from '../../core/state.ts';
 import { browsePod } from '../../sync/browse/browsed-pod.ts';
 import { readManifest } from '../../sync/browse/manifest-stream.ts';
@@ -11,7 +12,6 @@ import { StandingFiles } from '../../sync/files/standing-files.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
 import { exists } from '../../sync/posix/path-status.ts';
 import { syncFolder } from '../../sync/repository/durable-file.ts';
-import { sizeText } from '../device/size-text.ts';
 import type { VaultKind } from '../vault/vault.ts';
 import { layerDirs, makeLayer } from './layer-dirs.ts';
 
@@ -42,7 +42,7 @@ export class LayerExchange {
     if (bytes <= freeBytes && inodes <= ffree) return;
     const lacking =
       bytes > freeBytes
-        ? `${sizeText(bytes)}, ${sizeText(freeBytes)} are free`
+        ? `${formatBytes(bytes)}, ${formatBytes(freeBytes)} are free`
         : `room for ${inodes} files more, it has room for ${ffree}`;
     const elsewhere = 'Or restore the pod to a larger device.';
     const pruned = this.#vault.kind === 'fscrypt' ? ' Old checkpoints go with `deskpod prune`.' : '';

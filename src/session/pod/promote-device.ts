@@ -3,6 +3,7 @@ import { rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
+import { formatBytes } from '../../core/quantities.ts';
 import { isTwinUrl } from '../../sync/home/home-url.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
 import type { NewDevice } from '../../sync/pod/new-device.ts';
@@ -13,7 +14,6 @@ import type { MountedDevice } from '../device/device.ts';
 import { VAULT_FILE_NAME, VAULT_NAME } from '../device/device-content.ts';
 import { reportDeviceFull } from '../device/device-full.ts';
 import { findDevicePlace } from '../device/medium.ts';
-import { sizeText } from '../device/size-text.ts';
 import { chooseHomeUrl, urlOfDevice } from '../twin/twin-place.ts';
 import { chooseVault, findVaultKind, preferVaultKind, type Vault, type VaultPlace } from '../vault/vault.ts';
 import { layerDirs, makeLayer } from './layer-dirs.ts';
@@ -92,7 +92,7 @@ async function requireRoom({ mountDir, path }: MountedDevice, neededBytes: numbe
   if (freeBytes >= neededBytes) return;
   throw new DeskPodError(
     'DEVICE_TOO_SMALL',
-    `${path}: the files of the pod need ${sizeText(neededBytes)}, ${sizeText(freeBytes)} are free`,
+    `${path}: the files of the pod need ${formatBytes(neededBytes)}, ${formatBytes(freeBytes)} are free`,
     {
       hint: `Restore it to a larger device: deskpod restore --from ${path} --to DEVICE. Or take files out: deskpod restore --into FOLDER -d ${path}`,
       details: { path, neededBytes, freeBytes },

@@ -6,7 +6,7 @@ import { isDeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import { browsePod } from '../../sync/browse/browsed-pod.ts';
 import type { CheckpointReport } from '../../sync/pod/seal-checkpoint.ts';
-import { withHooks } from '../hooks/step-hooks.ts';
+import { HURRIED_HOOK_MS, withHooks } from '../hooks/step-hooks.ts';
 import { steppedDesktop } from '../hooks/steps.ts';
 import { desktopOperations, type SupervisedName } from '../operation/desktop-operations.ts';
 import type { OperationName } from '../operation/operations.ts';
@@ -36,8 +36,6 @@ import { Works } from './works.ts';
 
 const WATCH_INTERVAL_MS = 500;
 const DISPLAY_TIMEOUT_MS = 10_000;
-/** What a host that shuts down gives a hook: it ends all that runs soon after. */
-const HURRIED_HOOK_MS = 5000;
 /** Who suspends waits to unplug. */
 const SUSPEND_ROOM_MS = 20_000;
 /** Operations that only look: they wait for nothing. */

@@ -6,13 +6,13 @@ import { isDeskPodError } from '../../core/errors.ts';
 import type { CarriedRuntime, TwinRuntime } from '../../core/home-state.ts';
 import { decodeMarker } from '../../core/marker.ts';
 import type { ProgressListener } from '../../core/progress.ts';
+import { formatBytes } from '../../core/quantities.ts';
 import type { Equipment } from '../../sync/home/lend-home.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
 import { MARKER_FILE } from '../../sync/pod/pod-folder.ts';
 import { runtimeOnTwin } from '../../sync/pod/twin.ts';
 import { readMarkerFile } from '../../sync/repository/plain-file.ts';
 import { storageError } from '../../sync/storage-failure.ts';
-import { sizeText } from '../device/size-text.ts';
 import {
   carriedBytes,
   describeImage,
@@ -131,8 +131,8 @@ async function bringUpToDate(
     return { fact: { type: 'equipHome', equipment: { url, deviceId, ...(await putRuntime(dir, image)) } } };
   }
   const reason =
-    `it has too little room: ${sizeText(free)} are free, the runtime needs ${sizeText(image.sizeBytes)} and the pod ` +
-    `${sizeText(neededBytes)} besides. Prune the pod and sync again, or take a larger device for a twin.`;
+    `it has too little room: ${formatBytes(free)} are free, the runtime needs ${formatBytes(image.sizeBytes)} and the pod ` +
+    `${formatBytes(neededBytes)} besides. Prune the pod and sync again, or take a larger device for a twin.`;
   return known !== undefined && !isRoomFor(carried) ? { ...(await takeAway(place)), reason } : { reason };
 }
 

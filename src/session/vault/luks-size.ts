@@ -1,6 +1,6 @@
 // How large a LUKS vault is made: its size is fixed from then on, and so is what is left beside it.
 import { DeskPodError } from '../../core/errors.ts';
-import { sizeText } from '../device/size-text.ts';
+import { formatBytes } from '../../core/quantities.ts';
 import type { VaultRoom } from './vault.ts';
 
 const BLOCK_BYTES = 1024 * 1024; // 1 MiB
@@ -25,7 +25,7 @@ export function luksVaultBytes(
     const neededBytes = leastBytes + room.plainBytes;
     throw new DeskPodError(
       'DEVICE_TOO_SMALL',
-      `a LUKS vault and its repository need ${sizeText(neededBytes)}, the device has ${sizeText(freeBytes)} free`,
+      `a LUKS vault and its repository need ${formatBytes(neededBytes)}, the device has ${formatBytes(freeBytes)} free`,
       {
         hint: 'choose a larger device, or `--vault fscrypt`, which takes no more room than its files',
         details: { neededBytes, freeBytes },
