@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { progressText, shareDone } from '../dashboard/work/work-words.ts';
 import { QuestionForm } from './question-form.tsx';
 import { Sheet } from './sheet.tsx';
-import { pace, refusal, type Scene, scene, sheet, told, wish } from './wizard.ts';
+import { pace, refusal, rest, type Scene, scene, sheet, told, wish } from './wizard.ts';
 
 /** Everything in the page. */
 export function App(): JSX.Element {
@@ -34,7 +34,12 @@ function hasPictures(now: Scene): boolean {
 function Now({ scene: now }: { readonly scene: Scene }): JSX.Element {
   switch (now.state) {
     case 'question':
-      return <QuestionForm key={now.number} line={now} />;
+      return (
+        <>
+          <QuestionForm key={now.number} line={now} />
+          <Rest />
+        </>
+      );
     case 'working': {
       const { progress } = now;
       const share = progress === undefined ? undefined : shareDone(progress);
@@ -65,6 +70,19 @@ function Now({ scene: now }: { readonly scene: Scene }): JSX.Element {
         </End>
       );
   }
+}
+
+/** What goes on meanwhile: nobody has to wait for it. */
+function Rest(): JSX.Element | null {
+  const progress = rest.value;
+  if (progress === undefined) return null;
+  const share = shareDone(progress);
+  return (
+    <section class="work rest" aria-label="Meanwhile">
+      <p class="faint">Meanwhile: {progress.step}</p>
+      <progress aria-label="How far that is" {...(share === undefined ? {} : { value: share })} />
+    </section>
+  );
 }
 
 /** Leads on by itself, unless there is a key to be written down first. */

@@ -1,9 +1,12 @@
 // A new recovery key, shown once: to be printed or written down.
 import type { JSX } from 'preact';
+import { useEffect } from 'preact/hooks';
 import type { SheetLine } from '../../src/session/wizard/wizard-line.ts';
+import { tellSheetSeen } from './wizard.ts';
 
 /** The sheet. */
 export function Sheet({ sheet: { svg, rows } }: { readonly sheet: SheetLine }): JSX.Element {
+  useEffect(tellSheetSeen, [svg]);
   return (
     <section class="sheet" aria-labelledby="sheet-title">
       <h2 id="sheet-title">The new recovery sheet</h2>

@@ -1,6 +1,7 @@
 // What the page knows: the line that it heard last, what was told so far, and what it can answer with.
 import { signal } from '@preact/signals';
 import { Pace } from '../../src/core/pace.ts';
+import type { Progress } from '../../src/core/progress.ts';
 import type {
   AnswerWish,
   BackWish,
@@ -30,6 +31,8 @@ export const scene = signal<Scene>({ state: 'working' });
 export const told = signal<readonly string[]>([]);
 /** A new recovery key, once there is one. */
 export const sheet = signal<SheetLine | undefined>(undefined);
+/** What goes on while a question waits, if something does. */
+export const rest = signal<Progress | undefined>(undefined);
 /** Pictures of checkpoints as addresses of data; an empty one says that there is none. */
 export const pictures = signal<ReadonlyMap<number, string>>(new Map());
 /** Why the page's own wish was not granted. */
@@ -65,6 +68,11 @@ export function wantPicture(checkpoint: number): void {
 
 const asked = new Set<number>();
 
+/** Says that the sheet is shown. */
+export function tellSheetSeen(): void {
+  void postWish('seen', {});
+}
+
 /** Begins again after a failure, or stops. */
 export async function wish(name: 'again' | 'cancel'): Promise<void> {
   refusal.value = await postWish(name, {});
@@ -81,7 +89,11 @@ function take(line: WizardLine): void {
     case 'picture':
       pictures.value = new Map([...pictures.value, [line.checkpoint, addressOf(line.pngBase64)]]);
       return;
+    case 'rest':
+      rest.value = line.progress;
+      return;
     case 'working':
+      rest.value = undefined;
       notePace(line);
       break;
     case 'question':

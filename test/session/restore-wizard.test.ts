@@ -6,9 +6,11 @@ import { DeskPodError } from '../../src/core/errors.ts';
 import type { PutQuestion } from '../../src/core/wizard-question.ts';
 import { walkSteps } from '../../src/core/wizard-walk.ts';
 import { type Drive, listDrives } from '../../src/session/device/drives.ts';
+import { operate } from '../../src/session/operation/operate.ts';
 import { layerDirs } from '../../src/session/pod/layer-dirs.ts';
 import { closeDevice, openDevice } from '../../src/session/pod/open-device.ts';
 import type { Draft } from '../../src/session/wizard/draft.ts';
+import { ALL_HERE } from '../../src/session/wizard/rest-behind.ts';
 import {
   runRestoreWizard,
   type WizardOptions,
@@ -21,7 +23,7 @@ import { noise } from '../sync/retention/prune-lab.ts';
 import { Program } from '../tree/program.ts';
 import { KEYS, Terminal } from '../tree/terminal.ts';
 import { DeviceBench, MEBIBYTE } from './device-bench.ts';
-import { CREDENTIAL, PASSPHRASE, quiet, TwinLab } from './twin-lab.ts';
+import { CREDENTIAL, PASSPHRASE, quiet, SETTINGS, TwinLab } from './twin-lab.ts';
 
 const { enter, up, down } = KEYS;
 const CONTENT = noise(3 * MEBIBYTE, 'content');
@@ -40,6 +42,7 @@ describe('the restore wizard of a desktop', () => {
   afterEach(async () => {
     terminal?.close();
     terminal = undefined;
+    heard = quiet;
     await lab.close();
   });
 
@@ -67,6 +70,8 @@ describe('the restore wizard of a desktop', () => {
   type Answer = string | ((question: PutQuestion) => string | Promise<string>);
   const asked: PutQuestion[] = [];
   const told: string[] = [];
+  /** What came while a question waited. */
+  let heard: (step: string) => void = quiet;
 
   /** The wizard without a terminal: each question is answered by its id, others with what they begin with. */
   function answered(
@@ -79,7 +84,7 @@ describe('the restore wizard of a desktop', () => {
       ...{ key: PASSPHRASE, device: 'path', resume: 'later', ...answers },
     };
     return runRestoreWizard(
-      { url: home, showsAllDevices: false, carriesRuntime: false, isUsableFirst: false, ...options },
+      { url: home, showsAllDevices: false, carriesRuntime: false, isUsableFirst: true, ...options },
       {
         put: async (question) => {
           asked.push(question);
@@ -87,21 +92,61 @@ describe('the restore wizard of a desktop', () => {
           return typeof answer === 'function' ? answer(question) : (answer ?? assert.fail(question.title));
         },
         onProgress: quiet,
+        onRest: ({ step }) => heard(step),
         tell: (text) => told.push(text),
-        showSheet: quiet,
+        showSheet: async () => true,
         leadOn: async () => undefined,
         signal: new AbortController().signal,
       },
     );
   }
 
-  it('brings all that a pod has', async () => {
+  it('brings the newest checkpoint first, and what only older ones need while its last questions wait', async () => {
     await lab.checkpoint('file', noise(3 * MEBIBYTE, 'later content'));
     await lab.sync();
-    const { awaited } = await answered({ path: lab.bench.path('new.img'), size: '400M' });
+    const came = Promise.withResolvers<void>();
+    heard = (step) => {
+      if (step === ALL_HERE) came.resolve();
+    };
+    const image = lab.bench.path('new.img');
+    const resume = async (): Promise<string> => {
+      await came.promise;
+      return 'later';
+    };
+    const { awaited } = await answered({ path: image, size: '400M', resume });
+    assert.ok(awaited !== undefined && awaited.packCount >= 1);
+    assert.ok(told.some((text) => text.startsWith('Verified: every object is in its place')));
+    assert.equal(await awaitedOn(image), undefined);
+  });
+
+  itIfThorough('goes on with what older checkpoints need where it was stopped at a question', async () => {
+    await lab.checkpoint('file', noise(3 * MEBIBYTE, 'later content'));
+    await lab.sync();
+    const image = lab.bench.path('new.img');
+    const begun = Promise.withResolvers<void>();
+    heard = () => begun.resolve();
+    const recovery = async (): Promise<string> => {
+      await begun.promise;
+      throw new DeskPodError('CANCELLED', 'stopped');
+    };
+    const stopped: unknown = await answered({ path: image, size: '400M', recovery }).catch((error) => error);
+    assert.ok(stopped instanceof DeskPodError && stopped.code === 'CANCELLED');
+    assert.match(stopped.hint ?? '', /deskpod verify -d \S+new\.img/);
+    // nothing of it is in use any more, and who opens it next goes on
+    await operate(image, 'verify', { depth: 'structure', isHealing: true, isGivingUp: false }, SETTINGS);
+    assert.equal(await awaitedOn(image), undefined);
+  });
+
+  itIfThorough('brings all that a pod has before anything is asked, if that is wanted', async () => {
+    await lab.checkpoint('file', noise(3 * MEBIBYTE, 'later content'));
+    await lab.sync();
+    const to = { path: lab.bench.path('new.img'), size: '400M' };
+    const { awaited } = await answered(to, { isUsableFirst: false });
     assert.equal(awaited, undefined);
     assert.ok(told.some((text) => text.startsWith('Verified: every object is in its place')));
   });
+
+  const awaitedOn = async (image: string) => (await operate(image, 'status', {}, SETTINGS)).awaited;
 
   it('erases no other drive than the one whose name was typed, and asks again', async () => {
     const drive = await lab.bench.blockDevice('chosen.img');
@@ -125,14 +170,6 @@ describe('the restore wizard of a desktop', () => {
       /is another one, what is on it has changed\. Nothing on it was changed\./,
     );
     assert.equal((await run('sha256sum', [other])).stdout, before.stdout);
-  });
-
-  itIfThorough('leaves what only older checkpoints need for later if that is asked for', async () => {
-    await lab.checkpoint('file', noise(3 * MEBIBYTE, 'later content'));
-    await lab.sync();
-    const to = { path: lab.bench.path('new.img'), size: '400M' };
-    const { awaited } = await answered(to, { isUsableFirst: true });
-    assert.ok(awaited !== undefined && awaited.packCount >= 1);
   });
 
   itIfThorough(

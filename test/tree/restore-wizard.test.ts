@@ -189,7 +189,8 @@ describe('the restore wizard at a terminal', () => {
             stop.abort(new DeskPodError('CANCELLED', 'stopped'));
             meanwhile();
           },
-          ...{ tell: () => undefined, showSheet: () => undefined, leadOn: () => assert.fail() },
+          ...{ onRest: () => undefined, tell: () => undefined, showSheet: async () => true },
+          leadOn: () => assert.fail(),
           signal: stop.signal,
         },
       );
@@ -226,7 +227,8 @@ describe('the restore wizard at a terminal', () => {
           if (question.id === last) throw new DeskPodError('CANCELLED', 'stopped at a question');
           return left.get(question.id)?.shift() ?? ('initial' in question ? (question.initial ?? '') : '');
         },
-        ...{ onProgress: () => undefined, tell: () => undefined, showSheet: () => undefined },
+        ...{ onProgress: () => undefined, onRest: () => undefined, tell: () => undefined },
+        showSheet: async () => true,
         leadOn: () => assert.fail(),
         signal: new AbortController().signal,
       },
@@ -238,6 +240,39 @@ describe('the restore wizard at a terminal', () => {
     assert.ok(isDeskPodError(error, 'CANCELLED'), String(error));
     return { asked, error };
   };
+
+  itIfThorough(
+    'leaves the former recovery key in force if nobody has seen the new one, and says so',
+    async () => {
+      const told: string[] = [];
+      const answers: Readonly<Record<string, string>> = { key: PASSPHRASE, path: target, recovery: 'new' };
+      const { hasNewRecoveryKey } = await runRestoreWizard(
+        { url: lab.home, showsAllDevices: false, carriesRuntime: false, isUsableFirst: true },
+        {
+          put: async (question) =>
+            answers[question.id] ??
+            ('initial' in question ? (question.initial ?? '') : assert.fail(question.id)),
+          ...{ onProgress: () => undefined, onRest: () => undefined, tell: (text) => told.push(text) },
+          // its page was closed right after the answer
+          showSheet: async () => false,
+          leadOn: () => assert.fail(),
+          signal: new AbortController().signal,
+        },
+      );
+      assert.equal(hasNewRecoveryKey, false);
+      assert.match(told.join('\n'), /Nobody saw the new recovery sheet/);
+      const { slots } = await operate(
+        target,
+        'key-list',
+        {},
+        {
+          ...{ passphrase: async () => assert.fail(), onProgress: () => undefined },
+          credential: async () => ({ recoveryKey: lab.recoveryKey }),
+        },
+      );
+      assert.deepEqual(slots.map(({ kind }) => kind).sort(), ['passphrase', 'recovery']);
+    },
+  );
 
   it('asks for the password of a home again when it was mistyped', async () => {
     const secrets = join(lab.temp, 'secrets');

@@ -74,7 +74,7 @@ class Wizards {
   /** @returns an address that works once */
   async open(): Promise<string> {
     const { serveWizard } = await import('./restore-page.ts');
-    const asUsual = { showsAllDevices: false, carriesRuntime: true, isUsableFirst: false };
+    const asUsual = { showsAllDevices: false, carriesRuntime: true, isUsableFirst: true };
     const { url, ended, stop } = await serveWizard(asUsual);
     const told = ended.then(
       ({ podId, target }) => this.#output.note(`pod ${podId} is on ${target}`),

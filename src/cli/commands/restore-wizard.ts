@@ -44,10 +44,13 @@ export async function restoreByTerminal(options: WizardOptions, output: Output):
       return putAtTerminal(question);
     },
     onProgress: output.progress,
+    // the question is drawn where that would be
+    onRest: () => undefined,
     tell: output.remark,
-    showSheet: (sheet) => {
+    showSheet: async (sheet) => {
       output.note('The recovery key is shown only now. Print this sheet or write it down:\n');
       output.note(sheetText(sheet, 'dark'));
+      return true;
     },
     leadOn: async (url) => {
       output.note(url);

@@ -66,8 +66,9 @@ export function registerRestore(program: Command): void {
     .option('--no-runtime', 'do not put the runtime on the new device: it needs hosts with deskpod then')
     .option(
       '--usable-first',
-      'of a desktop: packs that only older checkpoints need come beside its session (default: all come first)',
+      'of a desktop: what only older checkpoints need comes beside its session (default when it asks)',
     )
+    .option('--no-usable-first', 'all comes first (default when it does not ask)')
     .option('--bwlimit <rate>', 'the most to fetch in a second, such as 500K or 2M', parseSize)
     .option('--list', 'only show what home has')
     .option('--all-devices', 'when it asks: show drives that cannot be pulled out, too')
@@ -145,7 +146,8 @@ async function askAndRestore(options: RestoreOptions, output: Output): Promise<v
     ...(from === undefined ? {} : { url: absoluteUrl(from) }),
     showsAllDevices: options.allDevices === true,
     carriesRuntime: options.runtime,
-    isUsableFirst: options.usableFirst === true,
+    // whoever has lost a drive wants to go on
+    isUsableFirst: options.usableFirst ?? true,
   };
   if (options.web === true) {
     const { restoreByPage } = await import('./restore-page.ts');
@@ -178,7 +180,7 @@ function headOfBranch(): DeskPodError {
 
 function askedInPage(): DeskPodError {
   return new DeskPodError('USAGE', '--web is given with something that its page asks for', {
-    hint: 'Give it alone, or with --from, --all-devices, --no-runtime or --usable-first.',
+    hint: 'Give it alone, or with --from, --all-devices, --no-runtime or --no-usable-first.',
   });
 }
 

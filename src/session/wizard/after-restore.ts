@@ -11,6 +11,7 @@ import { type OperateOptions, operate } from '../operation/operate.ts';
 import type { OperationName, Operations } from '../operation/operations.ts';
 import { resumePod } from '../operation/resume-pod.ts';
 import type { Plan } from './draft.ts';
+import { besideRest } from './rest-behind.ts';
 import type { WizardPort, WizardReport } from './restore-wizard.ts';
 
 const NEW = 'new';
@@ -59,20 +60,32 @@ export async function finishRestore(plan: Plan, made: NewDevice, port: WizardPor
     });
   const isAllHere = made.awaited === undefined;
   if (isAllHere) await verify();
+  const choose = (question: Question, left: readonly string[] = []): Promise<string> => {
+    const put = (): Promise<string> => putLast(plan, port, question, [...left, ...restIsLeft(made, target)]);
+    const rest = { target, onProgress: port.onRest, tell: port.tell };
+    return isAllHere ? put() : besideRest(rest, credential, put);
+  };
 
   let hasNewRecoveryKey = false;
   const untilSync = hasNewPassphrase
     ? [`Homes open with the former passphrase until \`deskpod sync -d ${target}\`.`]
     : [];
-  if ('passphrase' in credential && (await choose(plan, port, recoveryQuestion(), untilSync)) === NEW) {
-    hasNewRecoveryKey = await attempt(
-      'No recovery key could be made',
-      'keys recovery --replace',
-      async () => {
-        port.onProgress({ step: 'making a recovery key' });
-        port.showSheet(sheetOf(await act('key-recovery', { credential, isReplacing: true })));
-      },
-    );
+  if ('passphrase' in credential && (await choose(recoveryQuestion(), untilSync)) === NEW) {
+    await attempt('No recovery key could be made', 'keys recovery --replace', async () => {
+      port.onProgress({ step: 'making a recovery key' });
+      // the former ones open the pod until somebody has seen the new one
+      const made = await act('key-recovery', { credential, isReplacing: false });
+      hasNewRecoveryKey = await port.showSheet(sheetOf(made));
+      const outdated = made.slots.filter(
+        ({ id, kind }) =>
+          kind === 'recovery' && made.added.some((slot) => slot.id === id) !== hasNewRecoveryKey,
+      );
+      for (const { id } of outdated) await act('key-remove', { credential, slot: id, isConfirmed: false });
+      if (!hasNewRecoveryKey)
+        port.tell(
+          `Nobody saw the new recovery sheet, so the former one stays in force: deskpod keys recovery --replace -d ${target} makes another.`,
+        );
+    });
   }
   if (hasNewPassphrase || hasNewRecoveryKey) {
     await attempt('Home could not be told of the new keys', 'sync', async () => {
@@ -81,15 +94,16 @@ export async function finishRestore(plan: Plan, made: NewDevice, port: WizardPor
       for (const home of homes) if ('error' in home) port.tell(`${home.url}: ${home.error.message}.`);
     });
   }
-  const isResumed = pod.kind === 'desktop' && (await offerToResume(plan, credential, port));
+  const isResumed =
+    pod.kind === 'desktop' &&
+    (await choose(resumeQuestion(plan, made))) === NOW &&
+    (await resume(plan, credential, port));
   // a supervisor fetches the rest beside its session, and verifies then
   if (!isAllHere && !isResumed) await verify();
   return { hasNewPassphrase, hasNewRecoveryKey, isResumed };
 }
 
-async function offerToResume(plan: Plan, credential: Credential, port: WizardPort): Promise<boolean> {
-  const { target } = plan;
-  if ((await choose(plan, port, resumeQuestion(plan))) === LATER) return false;
+async function resume({ target }: Plan, credential: Credential, port: WizardPort): Promise<boolean> {
   return orTell(port, `The session could not be resumed (deskpod start ${target} tries again)`, async () => {
     const { onProgress } = port;
     const { start, url } = await resumePod({ path: target, credential, checkpoint: undefined, onProgress });
@@ -110,9 +124,16 @@ function describe({ target, pod }: Plan, made: NewDevice): string[] {
       ? []
       : [
           `All that this checkpoint needs is there, and was proven. Older ones need ${countOf(awaited.packCount, 'pack')} more, ` +
-            `${formatBytes(awaited.sizeBytes)}: they come while the session runs.`,
+            `${formatBytes(awaited.sizeBytes)}: they come from now on, also while the session runs.`,
         ]),
     ...warnings,
+  ];
+}
+
+function restIsLeft({ awaited }: NewDevice, target: string): string[] {
+  if (awaited === undefined) return [];
+  return [
+    `What older checkpoints need comes while the session runs, or with \`deskpod verify -d ${target}\`: from where it was.`,
   ];
 }
 
@@ -130,12 +151,15 @@ function recoveryQuestion(): Question {
   };
 }
 
-function resumeQuestion({ target }: Plan): Question {
+function resumeQuestion({ target }: Plan, { awaited }: NewDevice): Question {
   return {
     kind: 'choice',
     id: 'resume',
     title: 'Go on with the session now?',
     initial: NOW,
+    ...(awaited === undefined
+      ? {}
+      : { text: 'What older checkpoints need is coming meanwhile, and goes on coming beside the session.' }),
     options: [
       { value: NOW, label: 'Yes, show the desktop' },
       { value: LATER, label: 'Later', detail: `deskpod start ${target}` },
@@ -147,11 +171,11 @@ function resumeQuestion({ target }: Plan): Question {
  * @param left what is not done if it is stopped here, in sentences
  * @throws DeskPodError CANCELLED
  */
-async function choose(
+async function putLast(
   { target }: Plan,
   port: WizardPort,
   question: Question,
-  left: readonly string[] = [],
+  left: readonly string[],
 ): Promise<string> {
   const step: Step<string> = (_draft, ask) => ask(question);
   try {

@@ -21,10 +21,12 @@ export interface WizardPort {
   /** Puts a question. @throws GoBack; DeskPodError CANCELLED */
   readonly put: Put;
   readonly onProgress: ProgressListener;
+  /** Told what goes on while a question waits, which it must leave alone. */
+  readonly onRest: ProgressListener;
   /** What there is to know, a sentence or two. */
   readonly tell: (text: string) => void;
-  /** The only sight of a new recovery key. */
-  readonly showSheet: (sheet: RecoverySheet) => void;
+  /** The only sight of a new recovery key. @returns whether somebody was there to see it */
+  readonly showSheet: (sheet: RecoverySheet) => Promise<boolean>;
   /** Leads to the desktop, by a link that works once. */
   readonly leadOn: (url: string) => Promise<void>;
   /** Stops what is done, with CANCELLED for its reason. */

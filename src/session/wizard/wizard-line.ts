@@ -16,6 +16,12 @@ export interface WorkingLine {
   readonly progress?: Progress;
 }
 
+/** What goes on while a question waits. */
+export interface RestLine {
+  readonly state: 'rest';
+  readonly progress: Progress;
+}
+
 /** All that was told so far, the oldest first. */
 export interface ToldLine {
   readonly state: 'told';
@@ -64,6 +70,7 @@ export interface FailedLine {
 export type WizardLine =
   | QuestionLine
   | WorkingLine
+  | RestLine
   | ToldLine
   | CheckpointPictureLine
   | OpenedPodLine

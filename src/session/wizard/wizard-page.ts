@@ -1,5 +1,6 @@
 // The page of the restore wizard: puts each question to whoever has it open, and tells what is done.
 import { DeskPodError } from '../../core/errors.ts';
+import type { Progress } from '../../core/progress.ts';
 import type { RecoverySheet } from '../../core/recovery-sheet.ts';
 import type { PutQuestion } from '../../core/wizard-question.ts';
 import { describeFault, GoBack } from '../../core/wizard-walk.ts';
@@ -40,6 +41,8 @@ export class WizardPage implements PageService, WizardPort {
     answer: (json: unknown) => this.#answer(parseAnswer(json)),
     back: (json: unknown) => this.#goBack(numberIn(json, 'number')),
     picture: (json: unknown) => this.#showPicture(numberIn(json, 'checkpoint')),
+    /** The sheet is shown. */
+    seen: () => this.#seeSheet(true),
     again: () => this.#beginAgain(),
     cancel: () => this.#stop('the page was told to'),
   };
@@ -49,6 +52,7 @@ export class WizardPage implements PageService, WizardPort {
   readonly #told: string[] = [];
   #pictures = new Map<number, CheckpointPictureLine>();
   #sheet: SheetLine | undefined;
+  #seen: PromiseWithResolvers<boolean> | undefined;
   #waiting: Waiting | undefined;
   #last: WorkingLine | DoneLine | FailedLine | WizardOpenLine = { state: 'working' };
   #again: PromiseWithResolvers<boolean> | undefined;
@@ -82,14 +86,24 @@ export class WizardPage implements PageService, WizardPort {
   readonly onProgress = (progress: WorkingLine['progress']): void =>
     this.#work(progress === undefined ? { state: 'working' } : { state: 'working', progress });
 
+  readonly onRest = (progress: Progress): void => this.#tellAll({ state: 'rest', progress });
+
   readonly tell = (text: string): void => {
     this.#told.push(text);
     this.#tellAll({ state: 'told', texts: this.#told });
   };
 
-  readonly showSheet = (sheet: RecoverySheet): void => {
+  /** Waits for a page that shows it, as long as a question would. */
+  readonly showSheet = async (sheet: RecoverySheet): Promise<boolean> => {
     this.#sheet = { state: 'sheet', ...this.#plan.drawSheet(sheet) };
+    this.#seen = Promise.withResolvers();
+    const { promise } = this.#seen;
+    if (this.signal.aborted) this.#seeSheet(false);
     this.#tellAll(this.#sheet);
+    this.#settle();
+    const isSeen = await promise;
+    if (!isSeen) this.#sheet = undefined;
+    return isSeen;
   };
 
   readonly leadOn = async (url: string): Promise<void> => {
@@ -174,6 +188,11 @@ export class WizardPage implements PageService, WizardPort {
     void read();
   }
 
+  #seeSheet(isSeen: boolean): undefined {
+    this.#seen?.resolve(isSeen);
+    this.#seen = undefined;
+  }
+
   #beginAgain(): string | undefined {
     if (this.#again === undefined) return 'It has not ended yet.';
     const again = this.#again;
@@ -195,9 +214,11 @@ export class WizardPage implements PageService, WizardPort {
       new DeskPodError('CANCELLED', `stopped at a question: ${why}; nothing was changed`),
     );
     this.#again?.resolve(false);
+    this.#seeSheet(false);
   }
 
   #giveUp(why: string): void {
+    this.#seeSheet(false);
     if (this.#waiting !== undefined || this.#again !== undefined) this.#stop(why);
   }
 
