@@ -3,6 +3,7 @@ import { lstatSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { OBJECT_KINDS } from '../repository/repository.ts';
+import { openAmong } from './open-files.ts';
 
 /** Where rsync keeps what arrived of an object when it was interrupted, beside the object's place. */
 export const PARTIAL_FOLDER = '.partial';
@@ -11,7 +12,7 @@ const LEFTOVER = /^\.(?<name>.+)\.[A-Za-z0-9]{6}$/;
 
 /**
  * Looks at what a killed rsync left beside `objects`. What it has of the `wanted` ones is kept as a part to go on from, as
- * rsync compares parts block by block; the rest is removed.
+ * rsync compares parts block by block; the rest is removed. What another rsync is writing at this moment is left to that.
  */
 export async function keepLeftovers(
   repositoryDir: string,
@@ -21,9 +22,7 @@ export async function keepLeftovers(
   const names = new Set([...wanted].map((object) => basename(object)));
   for (const folder of new Set(objects.map((object) => join(repositoryDir, dirname(object))))) {
     if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) continue;
-    for (const leftover of await readdir(folder)) {
-      const { name } = LEFTOVER.exec(leftover)?.groups ?? {};
-      if (name === undefined) continue;
+    for (const { leftover, name } of await leftoversIn(folder)) {
       if (names.has(name)) await keepPart(folder, leftover, name);
       else await unlink(join(folder, leftover));
     }
@@ -33,9 +32,7 @@ export async function keepLeftovers(
 /** Keeps what a killed rsync left below a whole repository as parts to go on from, unless the object is there. */
 export async function keepAllLeftovers(repositoryDir: string): Promise<void> {
   for (const folder of await objectFolders(repositoryDir)) {
-    for (const leftover of await readdir(folder)) {
-      const { name } = LEFTOVER.exec(leftover)?.groups ?? {};
-      if (name === undefined) continue;
+    for (const { leftover, name } of await leftoversIn(folder)) {
       const isThere = lstatSync(join(folder, name), { throwIfNoEntry: false }) !== undefined;
       if (isThere) await unlink(join(folder, leftover));
       else await keepPart(folder, leftover, name);
@@ -76,8 +73,18 @@ export function isLeftoverOf(name: string, leftover: string): boolean {
 
 /** Removes what killed rsyncs left of the file `name` in `folder`. */
 export async function removeLeftoversOf(folder: string, name: string): Promise<void> {
-  for (const leftover of await readdir(folder))
-    if (isLeftoverOf(name, leftover)) await rm(join(folder, leftover), { force: true });
+  for (const found of await leftoversIn(folder))
+    if (found.name === name) await rm(join(folder, found.leftover), { force: true });
+}
+
+/** What is left in a folder, each with the name of what it was to be. Nobody writes it any more. */
+async function leftoversIn(folder: string): Promise<{ readonly leftover: string; readonly name: string }[]> {
+  const found = (await readdir(folder)).flatMap((leftover) => {
+    const { name } = LEFTOVER.exec(leftover)?.groups ?? {};
+    return name === undefined ? [] : [{ leftover, name }];
+  });
+  const open = await openAmong(found.map(({ leftover }) => join(folder, leftover)));
+  return found.filter(({ leftover }) => !open.has(join(folder, leftover)));
 }
 
 /** Those of the folders in which objects lie that are there. */
