@@ -229,8 +229,8 @@ async function sendAll(
   const spoilt = new Set(await findDamaged(left, podDir, { ...told, step: 'verifying what came before' }));
   await home.remove(podId, [...spoilt]);
   const isThere = (object: string): boolean => present.has(object) && !spoilt.has(object);
-  // sends nothing, and requires of what is there that it has its length
-  await home.push(repository.dir, podId, objects.filter(isThere), options);
+  // sends nothing but pages that went in a prune which did not see the inventory yet, and requires of what is there that it has its length
+  await home.push(repository.dir, podId, [...inventory, ...objects.filter(isThere)], options);
   const arrivals = new Arrivals(homeDir, podId);
   const wanted = objects.filter((object) => !isThere(object));
   const before = await arrivals.among(wanted);

@@ -203,7 +203,8 @@ async function sendObjects(
   const inventory = await putInventory(pod, headBytes);
   // before home is asked what it has: a prune there takes nothing away then that this head needs
   await home.push(repository.dir, state.podId, inventory, { isUnasked: true });
-  return home.push(repository.dir, state.podId, await findMissing(pod, homeSeq), {
+  // a page of it that lay there already may have gone in a prune which did not see the inventory yet
+  return home.push(repository.dir, state.podId, [...inventory, ...(await findMissing(pod, homeSeq))], {
     onProgress: (progress) => onProgress({ ...progress, step: `sending to ${home.url}` }),
   });
 }

@@ -5,6 +5,9 @@ import { cp, lstat, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node
 import { join } from 'node:path';
 import type { RetentionPolicy } from '../../../src/core/retention.ts';
 import { restorePod } from '../../../src/session/pod/restore-pod.ts';
+import type { Home } from '../../../src/sync/home/home.ts';
+import type { LendHome } from '../../../src/sync/home/lend-home.ts';
+import { openRsyncHome } from '../../../src/sync/home/rsync-home.ts';
 import { addHome } from '../../../src/sync/pod/add-home.ts';
 import { changePassphrase } from '../../../src/sync/pod/change-keys.ts';
 import { syncHomes } from '../../../src/sync/pod/replicate.ts';
@@ -231,6 +234,44 @@ describe('a prune of a home', () => {
       await prune({ last: 1 }, false, watched);
       assert.ok(late > 0);
       await requireRestorable(late);
+    });
+  });
+
+  it('takes no page from a sync whose inventory has not come yet', async () => {
+    await days(9, 8);
+    await lab.open(async (tree) => {
+      await writeFile(join(lab.dir, 'late'), noise(90_000, 'late'));
+      await lab.checkpoint(tree);
+      let pages: string[] = [];
+      const pruned: LendHome = (url, _settings, work) => {
+        const real = openRsyncHome(url);
+        const push: Home['push'] = async (repositoryDir, id, objects, options) => {
+          if (options?.isUnasked !== true) return real.push(repositoryDir, id, objects, options);
+          pages = objects.filter((object) => object.startsWith('catalog/'));
+          // what lies there of a sync that was interrupted long ago is not sent again
+          for (const page of pages) {
+            await cp(join(repositoryDir, page), join(podDir, page));
+            await utimes(join(podDir, page), 0, 0);
+          }
+          await real.push(repositoryDir, id, pages, options);
+          await prune({ last: 1 });
+          await assert.rejects(readFile(join(podDir, pages[0] ?? '')), { code: 'ENOENT' });
+          const inventories = objects.filter((object) => object.startsWith('inventories/'));
+          return real.push(repositoryDir, id, inventories, options);
+        };
+        const home = new Proxy(real, {
+          get: (target, name) => {
+            const value: unknown = name === 'push' ? push : Reflect.get(target, name);
+            return typeof value === 'function' ? value.bind(target) : value;
+          },
+        });
+        return work({ home });
+      };
+      const [outcome] = await syncHomes(tree.pod, undefined, QUIET, {}, pruned);
+      assert.ok(outcome !== undefined && !('error' in outcome));
+      assert.ok(pages.length > 0);
+      for (const page of pages) await readFile(join(podDir, page));
+      assert.equal((await prune({ last: 1 }, true)).heads.at(-1)?.lacks.length, 0);
     });
   });
 
