@@ -60,10 +60,15 @@ export async function finishRestore(plan: Plan, made: NewDevice, port: WizardPor
     });
   const isAllHere = made.awaited === undefined;
   if (isAllHere) await verify();
+  let isRestHere = isAllHere;
+  const onAllHere = (): void => {
+    isRestHere = true;
+  };
   const choose = (question: Question, left: readonly string[] = []): Promise<string> => {
-    const put = (): Promise<string> => putLast(plan, port, question, [...left, ...restIsLeft(made, target)]);
-    const rest = { target, onProgress: port.onRest, tell: port.tell };
-    return isAllHere ? put() : besideRest(rest, credential, put);
+    const put = (): Promise<string> =>
+      putLast(plan, port, question, [...left, ...(isRestHere ? [] : restIsLeft(made, target))]);
+    const rest = { target, onProgress: port.onRest, onAllHere, tell: port.tell };
+    return isRestHere ? put() : besideRest(rest, credential, put);
   };
 
   let hasNewRecoveryKey = false;
@@ -96,7 +101,7 @@ export async function finishRestore(plan: Plan, made: NewDevice, port: WizardPor
   }
   const isResumed =
     pod.kind === 'desktop' &&
-    (await choose(resumeQuestion(plan, made))) === NOW &&
+    (await choose(resumeQuestion(plan, isRestHere))) === NOW &&
     (await resume(plan, credential, port));
   // a supervisor fetches the rest beside its session, and verifies then
   if (!isAllHere && !isResumed) await verify();
@@ -151,13 +156,13 @@ function recoveryQuestion(): Question {
   };
 }
 
-function resumeQuestion({ target }: Plan, { awaited }: NewDevice): Question {
+function resumeQuestion({ target }: Plan, isAllHere: boolean): Question {
   return {
     kind: 'choice',
     id: 'resume',
     title: 'Go on with the session now?',
     initial: NOW,
-    ...(awaited === undefined
+    ...(isAllHere
       ? {}
       : { text: 'What older checkpoints need is coming meanwhile, and goes on coming beside the session.' }),
     options: [

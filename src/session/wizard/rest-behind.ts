@@ -15,6 +15,8 @@ export interface RestPlan {
   /** The device that was restored. */
   readonly target: string;
   readonly onProgress: ProgressListener;
+  /** All has come, and was found in its place. */
+  readonly onAllHere: () => void;
   /** Told why it did not come, in a sentence: what comes later is asked for again. */
   readonly tell: (text: string) => void;
 }
@@ -44,7 +46,7 @@ export async function besideRest<Answer>(
 
 /** What fails is told: the pod is whole, and somebody else asks for what is missing. */
 async function fetchRest(
-  { target, onProgress, tell }: RestPlan,
+  { target, onProgress, onAllHere, tell }: RestPlan,
   credential: Credential,
   signal: AbortSignal,
 ): Promise<void> {
@@ -57,7 +59,9 @@ async function fetchRest(
           // no home has more of it now
           if ((await fetchSome(opened.pod, { onProgress, signal, passedOver })) > 0) return;
         }
-        if (opened.pod.state.awaited === undefined) onProgress({ step: ALL_HERE });
+        if (opened.pod.state.awaited !== undefined) return;
+        onProgress({ step: ALL_HERE });
+        onAllHere();
       },
       () => closeDevice(opened),
     );
