@@ -132,9 +132,12 @@ describe('the restore wizard of a desktop', () => {
     const stopped: unknown = await answered({ path: image, size: '400M', recovery }).catch((error) => error);
     assert.ok(stopped instanceof DeskPodError && stopped.code === 'CANCELLED');
     assert.match(stopped.hint ?? '', /deskpod verify -d \S+new\.img/);
-    // nothing of it is in use any more, and who opens it next goes on
-    await operate(image, 'verify', { depth: 'structure', isHealing: true, isGivingUp: false }, SETTINGS);
+    const { isResumed, deviceId } = await answered({ path: image });
+    assert.equal(isResumed, false);
+    const ids = asked.map(({ id }) => id);
+    assert.deepEqual(ids.slice(ids.indexOf('path')), ['path', 'present', 'recovery', 'resume']);
     assert.equal(await awaitedOn(image), undefined);
+    assert.equal((await operate(image, 'status', {}, SETTINGS)).deviceId, deviceId);
   });
 
   itIfThorough('brings all that a pod has before anything is asked, if that is wanted', async () => {

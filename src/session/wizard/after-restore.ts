@@ -117,20 +117,24 @@ async function resume({ target }: Plan, credential: Credential, port: WizardPort
   });
 }
 
-function describe({ target, pod }: Plan, made: NewDevice): string[] {
+function describe({ target, pod, present }: Plan, made: NewDevice): string[] {
   const { checkpoint, fileCount, fileBytes, durationMs, epoch, awaited, warnings } = made;
+  const comes =
+    awaited === undefined
+      ? []
+      : [
+          `All that this checkpoint needs is there, and was proven. Older ones need ${countOf(awaited.packCount, 'pack')} more, ` +
+            `${formatBytes(awaited.sizeBytes)}: they come from now on, also while the session runs.`,
+        ];
+  if (present !== undefined)
+    return [`${pod.name} is on ${target} already, as of checkpoint ${checkpoint}.`, ...comes];
   return [
     `${pod.name} is on ${target}, as of checkpoint ${checkpoint}: ${fileCount} files, ${formatBytes(fileBytes)} in ${formatDuration(durationMs)}.`,
     `It is device ${epoch} of its pod, and homes go on with it from its first sync. If the lost device turns up and syncs, ` +
       'what it has is kept as a branch: nothing of either is overwritten.',
     'The secrets inside the pod stay those of the lost device: whoever has it and learns the passphrase that it had reads what ' +
       'is on it, and what this pod writes to a home that he can read. If that is to be feared, move your files to a new pod.',
-    ...(awaited === undefined
-      ? []
-      : [
-          `All that this checkpoint needs is there, and was proven. Older ones need ${countOf(awaited.packCount, 'pack')} more, ` +
-            `${formatBytes(awaited.sizeBytes)}: they come from now on, also while the session runs.`,
-        ]),
+    ...comes,
     ...warnings,
   ];
 }

@@ -6,6 +6,7 @@ import type { Question } from '../../core/wizard-question.ts';
 import type { Step } from '../../core/wizard-walk.ts';
 import type { Home } from '../../sync/home/home.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
+import type { NewDevice } from '../../sync/pod/new-device.ts';
 import type { Drive } from '../device/drives.ts';
 import type { SeenTarget } from '../device/seen-target.ts';
 import type { FoundHome } from './found-homes.ts';
@@ -48,6 +49,8 @@ export interface Draft {
   readonly isErasing?: true;
   /** What was there when that was asked. */
   readonly seen?: SeenTarget;
+  /** The target is this pod already: it is gone on with, and nothing is restored. */
+  readonly present?: NewDevice;
   readonly isKeepingPassphrase?: boolean;
   readonly newPassphrase?: string;
 }

@@ -8,6 +8,7 @@ const NEW = 'new';
 /** The steps that settle the passphrase. */
 export const PASSPHRASE_STEPS: readonly RestoreStep[] = [
   async (draft, ask) => {
+    if (draft.present !== undefined) return { ...draft, isKeepingPassphrase: true };
     const isForgotten = 'recoveryKey' in known(draft, 'credential');
     const answer = await ask({
       kind: 'choice',

@@ -88,7 +88,7 @@ export async function runRestoreWizard(
   let plan = (await walkSteps(watched, first, port.put)) as Plan;
   for (;;) {
     try {
-      const made = await restore(plan, options, port);
+      const made = plan.present ?? (await restore(plan, options, port));
       return { ...made, ...(await finishRestore(plan, made, port)), target: plan.target };
     } catch (error) {
       if (!isDeskPodError(error, 'DEVICE_CHANGED')) throw error;

@@ -17,8 +17,11 @@ import { releaseUnfinished } from '../pod/release.ts';
 import { requireAnother } from '../pod/restore-pod.ts';
 import { isSamePlace } from '../twin/twin-place.ts';
 import { type Draft, known, type RestoreStep, type Surroundings } from './draft.ts';
+import { lookAtPresent, saysItIs } from './present-device.ts';
 
 const BY_PATH = 'path';
+const GO_ON = 'go-on';
+const ANEW = 'anew';
 const GIBIBYTE = 2 ** 30;
 /** Beside what comes back there is to be room to go on. */
 const ROOM_TO_GROW = 2;
@@ -27,7 +30,15 @@ const UNRECOGNIZED = 'nothing that is recognized';
 const LEAST_IMAGE_BYTES = 8 * GIBIBYTE;
 
 /** What is known without a target: it is to be chosen anew. */
-export function withoutTarget({ target, isTargetTyped, sizeBytes, isErasing, seen, ...draft }: Draft): Draft {
+export function withoutTarget({
+  target,
+  isTargetTyped,
+  sizeBytes,
+  isErasing,
+  seen,
+  present,
+  ...draft
+}: Draft): Draft {
   return draft;
 }
 
@@ -84,8 +95,28 @@ export function targetSteps({ listDrives, showsAllDevices }: Surroundings): read
     return { ...draft, sizeBytes };
   };
 
+  const recognize: RestoreStep = async (draft, ask) => {
+    const [target, pod] = [known(draft, 'target'), known(draft, 'pod')];
+    if (pod.kind === 'tree' || (await statusAt(target)) === undefined) return draft;
+    if (!(await readable(target, () => saysItIs(target, pod.podId)))) return draft;
+    const answer = await ask({
+      kind: 'choice',
+      id: 'present',
+      title: `${target} is this pod already. Go on with it?`,
+      initial: GO_ON,
+      text: 'It may have more than home, or be what an earlier restore has made: what older checkpoints lack comes from home then.',
+      options: [
+        { value: GO_ON, label: 'Yes, with what is on it' },
+        { value: ANEW, label: 'No, erase it and restore it anew' },
+      ],
+    });
+    if (answer === ANEW) return draft;
+    return { ...draft, present: await lookAtPresent(target, known(draft, 'credential')) };
+  };
+
   const confirmErasing: RestoreStep = async (draft, ask) => {
     const target = known(draft, 'target');
+    if (draft.present !== undefined) return draft;
     if (known(draft, 'pod').kind === 'tree' || (await statusAt(target)) === undefined) return draft;
     const { contents, isUnfinishedRestore, seen } = await readable(target, async () => ({
       ...(await lookAt(target)),
@@ -108,7 +139,7 @@ export function targetSteps({ listDrives, showsAllDevices }: Surroundings): read
     });
   };
 
-  return [chooseDevice, typePath, typeSize, confirmErasing];
+  return [chooseDevice, typePath, typeSize, recognize, confirmErasing];
 }
 
 async function intoFolder(draft: Draft, target: string): Promise<Draft> {
