@@ -50,7 +50,7 @@ function describe({ name, inputs, accepted, slowestMs, largestGrowthBytes, keptB
     `${inputs} inputs, ${accepted} valid`,
     `${slowestMs.toFixed(0)} ms`,
     `${Math.ceil(largestGrowthBytes / 1024)} KiB at most`,
-    `${(keptBytes / 2 ** 20).toFixed(1)} MiB more in the end`,
+    `${(keptBytes / 2 ** 20).toFixed(1)} MiB kept in the end`,
   ];
   return `${name.padEnd(20)} ${figures.join(', ')}`;
 }

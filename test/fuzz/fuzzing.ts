@@ -1,8 +1,12 @@
 // Runs a parser on mutated input: it may give a value or a typed error, in time, from memory in proportion to its input.
-import { getHeapStatistics } from 'node:v8';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { isDeskPodError } from '../../src/core/errors.ts';
 import { mutate } from './mutation.ts';
 import { Random } from './random.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 /** What one input may take, measured several times if it seems to take more: other processes take time, too. */
 const INPUT_MAX_MS = 100;
@@ -42,7 +46,7 @@ export interface FuzzReport {
   readonly refused: Readonly<Record<string, number>>;
   readonly slowestMs: number;
   readonly largestGrowthBytes: number;
-  /** How much more memory the process has at the end than after the first tenth: what is kept of each input adds up. */
+  /** How much more is alive at the end than after the first tenth: what is kept of each input adds up. */
   readonly keptBytes: number;
 }
 
@@ -72,7 +76,7 @@ async function tryAll(target: FuzzTarget, count: number, seed: number): Promise<
   let largestGrowthBytes = 0;
   let warmBytes = 0;
   for (let index = 0; index < inputs; index++) {
-    if (index === Math.floor(inputs / 10)) warmBytes = process.memoryUsage.rss();
+    if (index === Math.floor(inputs / 10)) warmBytes = aliveBytes();
     const bytes = inputOf(target, seeds, seed, index);
     let trial = await tryOnce(target, bytes, seed, index);
     for (let again = 0; again < MEASURED_AGAIN && exceeds(trial, bytes, target); again++) {
@@ -90,7 +94,7 @@ async function tryAll(target: FuzzTarget, count: number, seed: number): Promise<
     slowestMs = Math.max(slowestMs, trial.elapsedMs);
     largestGrowthBytes = Math.max(largestGrowthBytes, trial.growthBytes);
   }
-  const keptBytes = process.memoryUsage.rss() - warmBytes;
+  const keptBytes = aliveBytes() - warmBytes;
   return { name: target.name, seed, inputs, accepted, refused, slowestMs, largestGrowthBytes, keptBytes };
 }
 
@@ -134,6 +138,12 @@ async function tryOnce(target: FuzzTarget, bytes: Uint8Array, seed: number, inde
 function heapBytes(): number {
   const { used_heap_size, external_memory } = getHeapStatistics();
   return used_heap_size + external_memory;
+}
+
+/** All that is still needed. */
+function aliveBytes(): number {
+  collectGarbage();
+  return heapBytes();
 }
 
 function exceeds(
