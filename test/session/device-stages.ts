@@ -12,6 +12,8 @@ import type { DeviceStage } from './device-source-contract.ts';
 
 /** How fast a block device is read; hosts with control groups of version 2 have none for all programs. */
 const READ_LIMITS = '/sys/fs/cgroup/blkio/blkio.throttle.read_bps_device';
+/** In a second: a test that is killed meanwhile leaves no process that cannot end. */
+const SLOW_BYTES = 1024;
 const ANSWER_TIMEOUT_MS = 100;
 
 /** What all stages have: a scratch folder, and images of devices. */
@@ -36,14 +38,14 @@ class Scratch {
     return path;
   }
 
-  /** A block device that is read at a byte a second, until `answer` is called; undefined where this takes another host. */
+  /** A block device that takes many seconds to be read, until `answer` is called; undefined where this takes another host. */
   async silentDevice(): Promise<{ readonly path: string; answer(): Promise<void> } | undefined> {
     if (process.geteuid?.() !== 0 || !(await isThere(READ_LIMITS))) return undefined;
     const image = await this.image();
     const { stdout: path } = await run('losetup', ['--find', '--show', '--read-only', image]);
     this.#endings.push(() => run('losetup', ['-d', path]));
     const number = (await readFile(`/sys/class/block/${basename(path)}/dev`, 'utf8')).trim();
-    await writeFile(READ_LIMITS, `${number} 1`);
+    await writeFile(READ_LIMITS, `${number} ${SLOW_BYTES}`);
     const answer = (): Promise<void> => writeFile(READ_LIMITS, `${number} 0`);
     this.#endings.push(answer);
     return { path, answer };

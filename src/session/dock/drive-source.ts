@@ -34,18 +34,20 @@ export function driveSource({
   /** What was written on a drive since a hint may make it a device. */
   let hintCount = 0;
   let known = new Map<string, KnownDrive>();
-  const looks = new PatientLooks<Candidate | undefined>(answerTimeoutMs);
+  const looks = new PatientLooks<KnownDrive>(answerTimeoutMs);
   const lookAt = async (name: string): Promise<KnownDrive | undefined> => {
     const [stamp, asOf] = [await mediumStamp(join(sysDir, name)), hintCount];
     const before = known.get(name);
     const isSame = before?.stamp === stamp;
     // a drive that is looked at each time never comes to rest
     if (isSame && before.asOf === asOf) return before;
-    const read = (): Promise<Candidate | undefined> =>
-      driveAt(join(devDir, name.replaceAll('!', '/')), stamp);
-    const answer = await looks.ask(`${name} ${stamp} ${asOf}`, read);
-    if (answer === undefined) return isSame ? before : undefined;
-    return { stamp, asOf, candidate: answer.found };
+    const path = join(devDir, name.replaceAll('!', '/'));
+    const read = async (): Promise<KnownDrive> => ({ stamp, asOf, candidate: await driveAt(path, stamp) });
+    // whatever hints come, one that is silent is asked once
+    const ask = (): ReturnType<typeof looks.ask> => looks.ask(`${name} ${stamp}`, read);
+    let answer = await ask();
+    if (answer !== undefined && answer.found.asOf !== asOf) answer = await ask();
+    return answer?.found ?? (isSame ? before : undefined);
   };
   return {
     list: async () => {
