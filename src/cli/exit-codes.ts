@@ -105,6 +105,7 @@ const STATUS_OF: Readonly<Partial<Record<ErrorCode, keyof typeof EXIT_STATUS>>> 
   RUNTIME_MISSING: 'host',
   HOST_UNSUPPORTED: 'host',
   PROCESSOR_LACKING: 'host',
+  TIER_UNAVAILABLE: 'host',
   ROOT_NEEDED: 'host',
   VAULT_UNSUPPORTED: 'host',
   SESSION_START_FAILED: 'session',

@@ -94,6 +94,7 @@ export const ERROR_CODES = {
   VIEWER_FAILED: 'the viewer could not be served',
   HOOK_FAILED: 'a hook of this host failed, and stopped the step that it comes before',
   HOOK_REFUSED: 'a hook of this host is not run, as others could have changed it',
+  TIER_UNAVAILABLE: 'the tier of the barrier that was asked for cannot be had on this host',
 } as const;
 
 /** A stable code of {@link ERROR_CODES}. */

@@ -13,6 +13,7 @@ describe('examineHost', () => {
       'overlay',
       'EROFS',
       'seccomp',
+      'barrier',
       'vault',
       'rsync',
       'pasta',

@@ -1,6 +1,6 @@
 // deskpod doctor: what this host can do, and the exact package or kernel option that is missing.
 import type { Command } from 'commander';
-import { examineHost } from '../../session/host/host.ts';
+import { BARRIER, examineHost } from '../../session/host/host.ts';
 import { contextOf } from '../context.ts';
 import { EXIT_STATUS } from '../exit-codes.ts';
 import { ExitStatus } from '../exit-status.ts';
@@ -13,7 +13,8 @@ export function registerDoctor(program: Command): void {
     .action(async (_options: unknown, command: Command) => {
       const facts = await examineHost();
       const lines = facts.map((fact) => {
-        const cure = fact.ok || fact.cure === undefined ? '' : `\n         ${fact.cure}`;
+        const isTold = !fact.ok || fact.name === BARRIER;
+        const cure = isTold && fact.cure !== undefined ? `\n         ${fact.cure}` : '';
         return `${fact.ok ? 'ok     ' : 'MISSING'}  ${fact.name}: ${fact.found}${cure}`;
       });
       contextOf(command).output.result({ facts }, lines.join('\n'));
