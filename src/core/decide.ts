@@ -1,4 +1,6 @@
 // Decisions: which events a command leads to in a state, or why it is refused. Pure: the facts come with the command.
+
+import type { BarrierEvent } from './barrier-events.ts';
 import type { Doubt } from './checkpoint-doubt.ts';
 import { pinnedCheckpoints } from './checkpoint-retention.ts';
 import { DeskPodError } from './errors.ts';
@@ -87,6 +89,7 @@ export type Command =
   | { readonly type: 'forgetCheckpoints'; readonly numbers: readonly number[]; readonly policy: string }
   | { readonly type: 'prunePacks'; readonly added: readonly string[]; readonly removed: readonly string[] }
   | { readonly type: 'noteGap'; readonly cause: string }
+  | { readonly type: 'noteBarrier'; readonly events: readonly BarrierEvent[] }
   | ScheduleCommand;
 
 /**
@@ -249,6 +252,8 @@ export function decide(state: PodState, command: Command): PodEvent[] {
     }
     case 'noteGap':
       return [{ type: 'watch.gap', v: 1, cause: command.cause }];
+    case 'noteBarrier':
+      return [...command.events];
     case 'setSchedule':
     case 'removeSchedule':
     case 'setReserve':

@@ -46,6 +46,8 @@ const VERSIONS: { readonly [type in PodEvent['type']]: number } = {
   'reserve.set': 1,
   'reserve.short': 1,
   'reserve.kept': 1,
+  'barrier.violation': 1,
+  'barrier.gap': 1,
 };
 
 /** The bytes of an event as a record carries them: UTF-8 JSON. */

@@ -1,7 +1,9 @@
 // What the fields of every event look like. A record's MAC proves who wrote it, not that it makes sense: what is folded
 // has these shapes, or is refused.
+import type { BarrierViolation } from './barrier-events.ts';
 import type { DoubtCause } from './checkpoint-doubt.ts';
 import type { CheckpointReason, DeviceForked, PodCreated, PodEvent, PodKind, VerifyDepth } from './events.ts';
+import { OPERATIONS } from './kmod-interface.ts';
 import type { ProcessorLevel } from './processor.ts';
 import { isWhen } from './schedule.ts';
 
@@ -56,6 +58,9 @@ const reason = oneOf<CheckpointReason>({
   schedule: true,
   dock: true,
 });
+
+/** What a later module refuses is `unknown`. */
+const operation: Check = (value) => value === 'unknown' || (OPERATIONS as readonly unknown[]).includes(value);
 
 const SHAPES: Shapes = {
   'pod.created': { podId: id, deviceId: id, epoch: count, kind, name: text, keyring: hash, vault },
@@ -159,6 +164,19 @@ const SHAPES: Shapes = {
   'reserve.set': { reserveBytes: maybe(count) },
   'reserve.short': { freeBytes: count, reserveBytes: count },
   'reserve.kept': { freeBytes: count, reserveBytes: count },
+  'barrier.violation': {
+    direction: oneOf<BarrierViolation['direction']>({ in: true, out: true }),
+    operation,
+    count,
+    lostCount: count,
+    firstAtMs: count,
+    lastAtMs: count,
+    actor: text,
+    actorPid: count,
+    actorUid: count,
+    target: text,
+  },
+  'barrier.gap': { count, firstAtMs: count, lastAtMs: count },
 };
 
 /** The first field of an event that does not look as that type's fields do; undefined if all do. */

@@ -1,4 +1,5 @@
 // Every event of a log in the words of people: one sentence, what it is about, and whether one should look at it.
+import type { BarrierViolation } from './barrier-events.ts';
 import { type Doubt, describeDoubt } from './checkpoint-doubt.ts';
 import type { CheckpointReason, PodEvent, RestoreCompleted, VerifyCompleted } from './events.ts';
 import { countOf, formatAge, formatBytes, formatDuration } from './quantities.ts';
@@ -199,6 +200,13 @@ export function explainEvent(event: PodEvent): EventWords {
         'device',
         `The ${formatBytes(event.reserveBytes)} that are to stay free are free again (${formatBytes(event.freeBytes)}).`,
       );
+    case 'barrier.violation':
+      return notable('session', violationText(event));
+    case 'barrier.gap':
+      return warning(
+        'session',
+        'The kernel module could not see everything for a while: a part of it had been switched off, as only root of this computer can.',
+      );
     case 'runtime.put':
       return notable(
         'device',
@@ -271,6 +279,35 @@ function verifyWords(event: VerifyCompleted): EventWords {
   const left = damagedCount - healedCount;
   if (left === 0) return notable('verify', `${text}: ${damagedCount} were damaged, and are whole again.`);
   return warning('verify', `${text}: ${damagedCount} were damaged, and ${left} still are.`);
+}
+
+/** What was tried, as part of a sentence. */
+const ATTEMPTS: Readonly<Record<BarrierViolation['operation'], string>> = {
+  signal: 'to send a signal',
+  trace: 'to look into memory, files or namespaces',
+  limit: 'to change resource limits',
+  schedule: 'to change scheduling',
+  namespace: 'to enter or make namespaces',
+  procfs: 'to open a folder of /proc',
+  mount: 'to mount something',
+  root: 'to change the root folder',
+  node: 'to make a device node',
+  handle: 'to open a file by its handle',
+  module: 'to load a module or a kernel',
+  bpf: 'to use bpf',
+  perf: 'to use perf events',
+  claim: 'to take the session over',
+  unknown: 'something that this version has no name for',
+};
+
+function violationText(event: BarrierViolation): string {
+  const { direction, operation, count, lostCount, actor, actorPid, actorUid, target } = event;
+  const who = `“${actor}” (process ${actorPid}, user ${actorUid})`;
+  const where = direction === 'in' ? 'outside the session' : 'in the session';
+  const whom = target === '' ? '' : `, of “${target}”`;
+  const times = count === 1 ? '' : `; ${count} such attempts were`;
+  const more = lostCount === 0 ? '' : `, and ${lostCount} more that were only counted`;
+  return `${who} ${where} tried ${ATTEMPTS[operation]}${whom}, and was refused${times}${more}.`;
 }
 
 /** A supervisor of a later version may tell of what this one does not know; one of the sources has words for all. */

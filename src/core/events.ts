@@ -1,5 +1,6 @@
 // Every fact that a log can hold. Events are forever: a changed shape gets a new `v`, an old one is never edited.
 import type { AwaitedHistory } from './awaited-history.ts';
+import type { BarrierEvent } from './barrier-events.ts';
 import type { Doubt } from './checkpoint-doubt.ts';
 import type { HomeEvent } from './home-events.ts';
 import type { ProcessorLevel } from './processor.ts';
@@ -304,6 +305,7 @@ export interface MountsChanged {
 
 /** Any fact of a pod's log. */
 export type PodEvent =
+  | BarrierEvent
   | HomeEvent
   | ScheduleEvent
   | PodCreated

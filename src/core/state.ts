@@ -311,6 +311,8 @@ export function evolve(state: PodState, logged: LoggedEvent, append: Append = ap
     case 'reserve.set':
     case 'reserve.short':
     case 'reserve.kept':
+    case 'barrier.violation':
+    case 'barrier.gap':
       return next;
     case 'checkpoints.forgotten': {
       const forgotten = new Set(event.numbers);

@@ -31,6 +31,7 @@ describe('the words of an event', () => {
       .filter((event) => explainEvent(event).weight === 'warning')
       .map(({ type }) => type);
     assert.deepEqual(warnings.sort(), [
+      'barrier.gap',
       'checkpoint.doubted',
       'device.forked',
       'device.moved',
