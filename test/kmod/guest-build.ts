@@ -11,16 +11,24 @@ const BUILD_TIMEOUT_MS = 120_000;
 /** Besides its own warnings, and those of the checker that the kernel uses, all that the compiler has is an error. */
 const PROGRAM_FLAGS = ['-O1', '-static', '-Wall', '-Wextra', '-Werror', '-I', 'kmod', '-I', 'guest'];
 
-/**
- * Builds the module and one of guest/programs, and makes an image of both. Fails if the kernel's build, told to warn of
- * more than usual, or its checker has anything to say.
- */
+/** Makes an image of the module and one of guest/programs, with what runs it. */
 export async function makeBarrierImage(
   release: string,
   program: 'barrier' | 'cost',
   dir: string,
   image: string,
 ): Promise<void> {
+  await mkdir(dir);
+  await buildModule(release, dir, program);
+  await cp(join(import.meta.dirname, 'guest/barrier.sh'), join(dir, 'barrier.sh'));
+  await makeErofs(dir, image);
+}
+
+/**
+ * Builds deskpod.ko for a guest into `dir`, and one of guest/programs if one is named. Fails if the kernel's build, told to warn
+ * of more than usual, or its checker has anything to say.
+ */
+export async function buildModule(release: string, dir: string, program?: 'barrier' | 'cost'): Promise<void> {
   const kernel = (await readFile(join(guestDirOf(release), 'kernel'), 'utf8')).trim();
   const root = join(BUILDERS_DIR, release, 'root');
   const source = await mkdtemp(join(root, 'tmp/kmod-')).catch((cause: unknown) => {
@@ -36,13 +44,11 @@ export async function makeBarrierImage(
         env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', TMPDIR: undefined },
       });
     await build(`make -C kmod check KERNEL=/usr/src/linux-headers-${kernel}`);
-    await build(`gcc ${PROGRAM_FLAGS.join(' ')} -o ${program} guest/*.c guest/programs/${program}.c`);
-    await mkdir(dir);
     await cp(join(source, 'kmod/deskpod.ko'), join(dir, 'deskpod.ko'));
+    if (program === undefined) return;
+    await build(`gcc ${PROGRAM_FLAGS.join(' ')} -o ${program} guest/*.c guest/programs/${program}.c`);
     await cp(join(source, program), join(dir, program));
-    await cp(join(source, 'guest/barrier.sh'), join(dir, 'barrier.sh'));
   } finally {
     await rm(source, { recursive: true, force: true });
   }
-  await makeErofs(dir, image);
 }

@@ -1,5 +1,6 @@
 // Starts that are refused because of the host, the base or the device: by a code, with nothing touched.
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { mkdir, open, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readMounts } from '../../src/session/host/mount-table.ts';
@@ -15,6 +16,8 @@ const LACKING: readonly [what: string, file: string, script: string][] = [
   ['overlay', '/proc/filesystems', 'grep -v overlay'],
   ['user namespaces', '/proc/sys/user/max_user_namespaces', 'sed s/.*/0/'],
 ];
+/** On a host that has it there is nothing to refuse. */
+const itWithoutModule = existsSync('/dev/deskpod') ? () => undefined : it;
 const ELF_MACHINE_OFFSET = 18;
 const AARCH64 = 183;
 
@@ -51,6 +54,17 @@ describe('a start', function () {
       assert.match(message, /criu: expected version 4\.2 or newer, got 3\.17\.1/);
       assert.ok(hint !== undefined);
     });
+
+    itWithoutModule(
+      'is refused without the kernel module if that is asked for, before a passphrase is',
+      async () => {
+        const program = lab.program.with({ env: { DESKPOD_PASSPHRASE_FILE: undefined } });
+        const args = ['start', lab.image, '--no-view', '--require-tier', 'kmod'];
+        const { message, hint } = await program.failure('TIER_UNAVAILABLE', args);
+        assert.match(message, /^expected the barrier's tier kmod, got namespaces: /);
+        assert.ok(hint !== undefined);
+      },
+    );
 
     for (const [what, file, script] of LACKING) {
       it(`is refused by a kernel that shows no ${what}`, async () => {

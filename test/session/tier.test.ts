@@ -8,6 +8,7 @@ const INSTALLED: TierFacts = {
   kernel: '6.12.57+deb13-amd64',
   module: 'absent',
   isInstalled: true,
+  hasSources: false,
   hasHeaders: true,
   loadsModules: 'yes',
   wantsSigned: false,
@@ -30,8 +31,10 @@ describe('the tier of the barrier', () => {
   it('is built before it is loaded, and its headers come before that', () => {
     const built = judgeTier({ ...INSTALLED, isInstalled: false });
     assert.match(built.missing ?? '', /is not there for Linux 6\.12\.57\+deb13-amd64$/);
-    assert.ok(built.cure?.includes(`: ${BUILD} && modprobe deskpod.`), built.cure);
+    assert.ok(built.cure?.includes(`: ${BUILD} && modprobe deskpod`), built.cure);
     const bare = judgeTier({ ...INSTALLED, isInstalled: false, hasHeaders: false });
+    const packaged = judgeTier({ ...INSTALLED, isInstalled: false, hasSources: true });
+    assert.equal(packaged.cure, 'dkms install --force deskpod/1 && modprobe deskpod');
     assert.match(bare.missing ?? '', /nor are the headers/);
     assert.match(bare.cure ?? '', /apt install dkms linux-headers-6\.12\.57\+deb13-amd64 && cp/);
   });

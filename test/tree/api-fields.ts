@@ -61,6 +61,7 @@ export const OPERATIONS: Documented<Operations> = {
       seq: ALWAYS,
       session: ALWAYS,
       rootPid: ALWAYS,
+      tier: ALWAYS,
       limits: ALWAYS,
       suspend: ALWAYS,
       viewers: ALWAYS,

@@ -1,9 +1,10 @@
 // deskpod start: resume the session of the last checkpoint, or start a fresh one.
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { DeskPodError } from '../../core/errors.ts';
 import { operate } from '../../session/operation/operate.ts';
 import { startPod, twinMeaning } from '../../session/operation/start-pod.ts';
 import { tellHomes } from '../../session/operation/tell-homes.ts';
+import { type BarrierTier, TIER_NAMES } from '../../session/tier/examine-tier.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
 import type { NewDevice } from '../../sync/pod/new-device.ts';
 import { openInBrowser } from '../browser.ts';
@@ -18,6 +19,7 @@ interface StartOptions {
   readonly resume?: boolean;
   readonly checkpoint?: number;
   readonly promote?: boolean;
+  readonly requireTier?: BarrierTier;
   readonly view: boolean;
   readonly geometry: { readonly width: number; readonly height: number };
 }
@@ -29,6 +31,12 @@ export function registerStart(program: Command): void {
     .option('--fresh', 'start a new session on the files as they are, even if there is one to resume')
     .option('--resume', 'after a loss: go back to the last checkpoint, files and processes of one instant')
     .option('--checkpoint <number>', 'go back to this checkpoint; the present is sealed first', parseNumber)
+    .addOption(
+      new Option(
+        '--require-tier <tier>',
+        'refuse, with nothing touched, a host that has less: kmod is the kernel module around the session',
+      ).choices(Object.keys(TIER_NAMES)),
+    )
     .option('--promote', 'of a twin: the device that it follows is lost; do not ask')
     .option('--geometry <size>', 'of a fresh session’s screen', parseGeometry, DEFAULT_GEOMETRY)
     .option('--no-view', 'do not open the viewer')
@@ -49,6 +57,7 @@ export function registerStart(program: Command): void {
         ...(options.checkpoint === undefined ? {} : { checkpoint: options.checkpoint }),
         confirmPromotion,
         isLossKnown: options.promote === true,
+        ...(options.requireTier === undefined ? {} : { requiredTier: options.requireTier }),
         passphrase,
         credential,
         onProgress: output.progress,

@@ -5,6 +5,7 @@ import { firstLeaseEnd } from '../../core/lease.ts';
 import type { WorkSpan } from '../../core/missing-work.ts';
 import { countOf, formatAge } from '../../core/quantities.ts';
 import type { HomeReport, StatusReport } from '../../session/operation/operations.ts';
+import { TIER_NAMES } from '../../session/tier/examine-tier.ts';
 import { notCrossedText } from '../../sync/files/inner-mounts.ts';
 import { movedText } from '../../sync/pod/marker-file.ts';
 import { contextOf, operateOn, withPodOptions } from '../context.ts';
@@ -30,6 +31,7 @@ function describeStatus(report: StatusReport): string {
   ];
   if (report.kind === 'desktop' && !report.isTwin)
     lines.push(`session     ${describeSession(report.session)}`);
+  if (report.tier !== undefined) lines.push(`barrier     ${TIER_NAMES[report.tier]}`);
   if (report.suspend !== undefined) lines.push(...describeForecast(report.suspend));
   if (report.viewers !== undefined) lines.push(`viewer      ${describeViewers(report.viewers)}`);
   const limits = describeLimits(report.limits);

@@ -27,21 +27,34 @@ export interface RuncState {
 
 /**
  * Creates a session from a bundle and starts its first process.
+ * @param onCreated is given the pid of that process before it runs a program of the session
  * @returns the host's pid of that process.
- * @throws DeskPodError SESSION_START_FAILED; RUNTIME_MISSING without runc. Nothing of the session is left then.
+ * @throws DeskPodError SESSION_START_FAILED; RUNTIME_MISSING without runc; what `onCreated` throws. Nothing of the session is left
+ * then.
  */
-export async function runcStart(programs: Programs, sessionId: string, bundleDir: string): Promise<number> {
+export async function runcStart(
+  programs: Programs,
+  sessionId: string,
+  bundleDir: string,
+  onCreated: (rootPid: number) => void = () => undefined,
+): Promise<number> {
   const logFile = `${bundleDir}/runc.log`;
   try {
     await runcCreate(programs, sessionId, bundleDir, ['--log', logFile]);
+    const rootPid = Number(await readFile(pidFileOf(bundleDir), 'utf8'));
+    onCreated(rootPid);
     await runc(programs, ['--log', logFile, 'start', sessionId]);
-    const rootPid = Number(await readFile(`${bundleDir}/session.pid`, 'utf8'));
     await untilOwnProgram(rootPid);
     return rootPid;
   } catch (error) {
     await runcDelete(programs, sessionId);
     throw error instanceof ProcessError ? startFailure(error.stderrTail, logFile, error) : error;
   }
+}
+
+/** Where the pid of a session's first process is kept that runc has made. */
+export function pidFileOf(bundleDir: string): string {
+  return `${bundleDir}/session.pid`;
 }
 
 /**
@@ -91,7 +104,7 @@ async function runcCreate(
     '--bundle',
     bundleDir,
     '--pid-file',
-    `${bundleDir}/session.pid`,
+    pidFileOf(bundleDir),
   ];
   try {
     await runToFile(programs.runc, [...args, sessionId], outputFile);

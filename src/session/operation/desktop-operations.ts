@@ -28,7 +28,11 @@ export function desktopOperations(
       hint: 'Start it with `deskpod start`.',
     });
   };
-  const reportSession = async () => ({ ...(await forecastOf(desktop.session)), viewers: viewers() });
+  const reportSession = async () => ({
+    ...(await forecastOf(desktop.session)),
+    tier: desktop.tier,
+    viewers: viewers(),
+  });
   const operations = podOperations(desktop, reportSession, runner);
   return {
     ...operations,
@@ -75,7 +79,9 @@ function runtimeOperations({
   };
 }
 
-async function forecastOf(session: ProcessSession | undefined): Promise<Omit<SessionReport, 'viewers'>> {
+async function forecastOf(
+  session: ProcessSession | undefined,
+): Promise<Omit<SessionReport, 'tier' | 'viewers'>> {
   if (session === undefined) return { rootPid: undefined, suspend: undefined };
   const { rootPid } = session;
   const obstacles = await foreseeObstacles(session);

@@ -24,6 +24,7 @@ import type { Obstacle } from '../preflight/obstacle.ts';
 import type { RuntimeReport } from '../runtime/device-runtime.ts';
 import type { ReserveReport, SchedulingReport } from '../schedule/scheduling-report.ts';
 import type { WireError } from '../supervisor/wire.ts';
+import type { BarrierTier } from '../tier/examine-tier.ts';
 import type { AddedTwin, TwinPlan } from '../twin/add-twin.ts';
 import type { PresenceReport } from '../viewer/presence.ts';
 import type { VerifyAnswer, VerifyParameters } from './verify-pod.ts';
@@ -44,6 +45,8 @@ export interface StatusReport {
   readonly rootPid: number | undefined;
   /** How much of a host its sessions may use, from their next start on. */
   readonly limits: SessionLimits;
+  /** The tier of the barrier around the session, while it runs here. */
+  readonly tier: BarrierTier | undefined;
   /** Whether a suspend would succeed; undefined if no session runs here, or a checkpoint is being made. */
   readonly suspend: SuspendForecast | undefined;
   /** Who looks at the session, and when it is suspended if nobody comes; undefined if it was not shown yet. */
@@ -117,6 +120,8 @@ export interface StartReport {
   readonly firstPixelMs: number;
   /** Time that the passphrase itself took. */
   readonly unlockMs: number;
+  /** The tier of the barrier around it. */
+  readonly tier: BarrierTier;
   /** The device was a twin, and became the pod before all that the other times count. */
   readonly promotion?: NewDevice;
   readonly warnings: readonly string[];

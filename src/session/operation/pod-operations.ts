@@ -97,9 +97,14 @@ export interface Checkpointable {
 }
 
 /** What `status` says of a session that runs here. */
-export type SessionReport = Pick<StatusReport, 'rootPid' | 'suspend' | 'viewers'>;
+export type SessionReport = Pick<StatusReport, 'rootPid' | 'tier' | 'suspend' | 'viewers'>;
 
-const NO_SESSION: SessionReport = { rootPid: undefined, suspend: undefined, viewers: undefined };
+const NO_SESSION: SessionReport = {
+  rootPid: undefined,
+  tier: undefined,
+  suspend: undefined,
+  viewers: undefined,
+};
 
 /** The operations of an opened pod; `reportSession` tells of its session, `reportRunner` of who keeps its schedules. */
 export function podOperations(

@@ -6,6 +6,7 @@ import { treePodFolder } from '../../sync/pod/pod-folder.ts';
 import { requireRoot } from '../host/root-rights.ts';
 import type { StartChoice } from '../pod/start-choice.ts';
 import { type LaunchOrder, launchSupervisor } from '../supervisor/launch.ts';
+import { requireTier } from '../tier/examine-tier.ts';
 import { judgeTakeover } from '../twin/judge-takeover.ts';
 import { promoteTree } from '../twin/promote-tree.ts';
 import { credentialOf, isSupervised, type OperateOptions } from './operate.ts';
@@ -44,7 +45,7 @@ export interface StartedTree {
  * Starts or resumes the session of the pod on a device. A twin becomes the pod first, if its lease is out or that is
  * confirmed.
  *
- * @throws DeskPodError SESSION_ALREADY_RUNNING, ROOT_NEEDED, USAGE for a tree pod that is no twin, and what opening,
+ * @throws DeskPodError SESSION_ALREADY_RUNNING, ROOT_NEEDED, TIER_UNAVAILABLE, USAGE for a tree pod that is no twin, and what opening,
  * promoting and starting throw
  */
 export async function startPod(request: StartRequest): Promise<StartReport | StartedTree> {
@@ -63,6 +64,8 @@ export async function startPod(request: StartRequest): Promise<StartReport | Sta
     });
   }
   requireRoot('starting a session');
+  // before a passphrase is asked for, and again before anything of the session is touched
+  if (request.requiredTier !== undefined) await requireTier(request.requiredTier);
   if (await isSupervised(target, request)) {
     throw new DeskPodError(
       'SESSION_ALREADY_RUNNING',
@@ -72,12 +75,16 @@ export async function startPod(request: StartRequest): Promise<StartReport | Sta
       },
     );
   }
-  const { choice, geometry, checkpoint, onProgress, onPicture } = request;
+  const { choice, geometry, checkpoint, requiredTier, onProgress, onPicture } = request;
   const order: LaunchOrder = {
     devicePath: target.path,
     credential: await credentialOf(request),
     mode: 'start',
-    start: { choice, geometry, ...(checkpoint === undefined ? {} : { checkpoint }) },
+    start: {
+      ...{ choice, geometry },
+      ...(checkpoint === undefined ? {} : { checkpoint }),
+      ...(requiredTier === undefined ? {} : { requiredTier }),
+    },
   };
   try {
     return await launchSupervisor(order, onProgress, onPicture);

@@ -3,6 +3,7 @@ import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Root } from '../../core/root.ts';
 import type { Checkpoint } from '../../core/state.ts';
+import type { ViolationTally } from '../../core/violation-tally.ts';
 import { restoreTree } from '../../sync/files/restore.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
 import {
@@ -22,7 +23,9 @@ import { requireHost } from '../host/requirements.ts';
 import type { Staging } from '../host/staging.ts';
 import { checkpointSession } from '../process/checkpointing.ts';
 import type { ProcessSession } from '../process/processes.ts';
+import { type BarrierTier, requireTier } from '../tier/examine-tier.ts';
 import { afterwards } from './afterwards.ts';
+import { LayerChanged } from './layer-changed.ts';
 import { LiveSession } from './live-session.ts';
 import { closeDevice, type OpenedDevice } from './open-device.ts';
 import { PodRoot } from './pod-root.ts';
@@ -32,6 +35,7 @@ import {
   freshWarnings,
   requireProcessor,
   type StartChoice,
+  type StartedHere,
   type StartedSession,
   targetOf,
 } from './start-choice.ts';
@@ -39,17 +43,6 @@ import { Suspension } from './suspension.ts';
 
 /** How long a start waits for its network once the desktop is there. */
 const NETWORK_TIMEOUT_MS = 1000;
-
-/** The layer is said to be at rest, and is not what the checkpoint has whose processes are to go on upon it. */
-class LayerChanged extends Error {
-  constructor(path: string) {
-    super(
-      `The files on this device were changed while the session was suspended (${path}): they were brought back to those that ` +
-        'it was suspended with. If others had the drive, compare with a home: deskpod sync.',
-    );
-    this.name = 'LayerChanged';
-  }
-}
 
 /** One opened desktop pod. Its owner calls one thing after another. */
 export class Desktop {
@@ -117,6 +110,16 @@ export class Desktop {
     return this.#live.processes;
   }
 
+  /** The tier of the barrier around it; undefined if none runs. */
+  get tier(): BarrierTier | undefined {
+    return this.#live.tier;
+  }
+
+  /** What the kernel module has refused, and nobody was told yet. */
+  get violations(): ViolationTally {
+    return this.#live.violations;
+  }
+
   /** True if all that is left of a session is in this host's memory: it must not be turned off. */
   get waitsInMemory(): boolean {
     return this.#suspension.unsealed !== undefined;
@@ -131,11 +134,10 @@ export class Desktop {
    * Starts or resumes the session.
    *
    * @throws DeskPodError SESSION_ALREADY_RUNNING, CHECKPOINT_NOT_FOUND, BASE_NOT_FOUND, BASE_DAMAGED,
-   * SESSION_START_FAILED, RESUME_FAILED, PROCESSOR_LACKING, HOST_UNSUPPORTED, RUNTIME_MISSING, DEVICE_FULL if there is no room
-   * for what differs from the checkpoint; nothing runs and nothing of the session is mounted then
+   * SESSION_START_FAILED, RESUME_FAILED, PROCESSOR_LACKING, HOST_UNSUPPORTED, TIER_UNAVAILABLE, RUNTIME_MISSING, DEVICE_FULL if
+   * there is no room for what differs from the checkpoint; nothing runs and nothing of the session is mounted then
    */
   async start(asked: StartChoice, onProgress: ProgressListener): Promise<StartedSession> {
-    const { state } = this.pod;
     if (this.session !== undefined) {
       throw new DeskPodError('SESSION_ALREADY_RUNNING', 'the session of this pod is running already', {
         hint: 'See it with `deskpod view`, or end it with `deskpod suspend`.',
@@ -144,6 +146,20 @@ export class Desktop {
     if (this.waitsInMemory) throw this.#suspension.unsealed;
     if (asked.isCutOff === true) this.#live.cutOff();
     await requireHost();
+    if (asked.requiredTier !== undefined) await requireTier(asked.requiredTier);
+    this.#live.insistOn(asked.requiredTier);
+    try {
+      const started = await this.#start(asked, onProgress);
+      const { tier = 'namespaces', warnings } = this.#live;
+      return { ...started, tier, warnings: [...started.warnings, ...warnings] };
+    } finally {
+      // a suspend that cannot be stored lets the session go on with what there is then
+      this.#live.insistOn(undefined);
+    }
+  }
+
+  async #start(asked: StartChoice, onProgress: ProgressListener): Promise<StartedHere> {
+    const { state } = this.pod;
     const target = targetOf(state, asked);
     if (target === undefined)
       return this.#startFresh(asked.geometry, onProgress, freshWarnings(state, asked));
@@ -240,6 +256,7 @@ export class Desktop {
    */
   async close(): Promise<void> {
     if (this.session !== undefined) {
+      this.#live.unguard();
       await this.pod.close();
       return;
     }
@@ -266,7 +283,7 @@ export class Desktop {
     geometry: Geometry,
     onProgress: ProgressListener,
     warnings: readonly string[],
-  ): Promise<StartedSession> {
+  ): Promise<StartedHere> {
     const startedMs = performance.now();
     onProgress({ step: 'starting a fresh session' });
     await this.root.mount();
@@ -288,7 +305,7 @@ export class Desktop {
       isLayerProven,
       warnings = [],
     }: { readonly isLayerProven: boolean; readonly warnings?: readonly string[] },
-  ): Promise<StartedSession> {
+  ): Promise<StartedHere> {
     const startedMs = performance.now();
     if (images === undefined) throw new TypeError(`checkpoint ${number} has no images`);
     onProgress({ step: `resuming checkpoint ${number}` });
@@ -350,7 +367,7 @@ export class Desktop {
     geometry: Geometry,
     onProgress: ProgressListener,
     reasons: readonly string[] = [],
-  ): Promise<StartedSession> {
+  ): Promise<StartedHere> {
     const { number } = target;
     // before a checkpoint of the present takes of it
     const room = await this.root.measureBack(target);

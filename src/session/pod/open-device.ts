@@ -15,6 +15,7 @@ import { type BaseHashes, beginBaseHashes } from '../base/base-check.ts';
 import { abandonDevice, type MountedDevice, mountDevice, pulledOut } from '../device/device.ts';
 import { MARKER_NAME } from '../device/device-content.ts';
 import { findDevicePlace } from '../device/medium.ts';
+import { SessionGuard, tokenOf } from '../tier/session-guard.ts';
 import { chooseVault, findVaultKind, type Vault } from '../vault/vault.ts';
 import { afterwards } from './afterwards.ts';
 import { promoteDevice } from './promote-device.ts';
@@ -29,6 +30,8 @@ export interface OpenedDevice {
   readonly pod: Pod;
   /** The session of this pod that runs here, if a killed supervisor left one. */
   readonly left: SessionNote | undefined;
+  /** What protects that, if something does: nobody else sees its processes. */
+  readonly guard?: SessionGuard;
   /** What the user is to be told of this device, if there is something. */
   readonly notice: string | undefined;
   /** How long the passphrase took. */
@@ -61,6 +64,7 @@ export async function openDevice(
   const device = await mountDevice(devicePath);
   await endOrphanedDump(device.staging);
   const left = await readSessionNote(device.staging);
+  let guard: SessionGuard | undefined;
   const undo: (() => Promise<void>)[] = [() => device.unmount()];
   try {
     const isTwin = await isTwinAt({ markerFile: join(device.mountDir, MARKER_NAME), place: devicePath });
@@ -85,11 +89,18 @@ export async function openDevice(
     undo.push(() => vault.lock());
     const pod = await Pod.open(folder, keyring.secrets);
     undo.push(() => pod.close());
+    // whoever looks at its processes comes later: until then they are not to be seen
+    guard =
+      left === undefined ? undefined : await SessionGuard.claim(left.root.pid, tokenOf(keyring.secrets));
     await endDeviceRestore(device.mountDir);
     const moved = await settleMarker(pod, marker, await findDevicePlace(device.path));
     const notice = bothNotices(moved, await takeNote(pod));
-    return { device, vault, pod, left, notice, unlockMs, baseHashes };
+    return {
+      ...{ device, vault, pod, left, notice, unlockMs, baseHashes },
+      ...(guard === undefined ? {} : { guard }),
+    };
   } catch (error) {
+    guard?.close();
     if (left !== undefined) throw error;
     return orPulledOut(device, () => afterwards(() => Promise.reject(error), ...undo.toReversed()));
   }

@@ -19,6 +19,7 @@ import { sessionIdOf } from '../host/staging.ts';
 import { listSessionTasks } from '../preflight/session-tasks.ts';
 import { endMembers } from '../process/session-members.ts';
 import { endStrayCables } from '../process/stray-cables.ts';
+import { endUnseen } from '../process/unseen-session.ts';
 import { mountLayer, unmount, unmountLayer } from './layer.ts';
 import { layerDirs } from './layer-dirs.ts';
 import { LayerExchange } from './layer-exchange.ts';
@@ -85,6 +86,7 @@ export class PodRoot {
   /** Ends and unmounts what a supervisor left that was killed before it could note its session. */
   async clear(): Promise<void> {
     const { mergedDir, restoreDir, bundleDir } = this.#opened.device.staging;
+    await endUnseen(bundleDir);
     await endStrayCables(bundleDir);
     const mounts = await readMounts();
     if (mountAt(mounts, mergedDir) !== undefined) await endMembers(mergedDir, restoreDir);

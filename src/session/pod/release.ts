@@ -13,6 +13,8 @@ import { programsIn } from '../host/programs.ts';
 import { listStagings, type Staging, sessionIdOf } from '../host/staging.ts';
 import { endMembers } from '../process/session-members.ts';
 import { endStrayCables } from '../process/stray-cables.ts';
+import { endUnseen } from '../process/unseen-session.ts';
+import { endGuarded } from '../tier/session-guard.ts';
 import { holdsEndedSession } from './session-images.ts';
 import { readSessionNote } from './session-note.ts';
 
@@ -45,7 +47,11 @@ export async function releasePulledOut(onFailure: (error: unknown) => void): Pro
 
 async function release(staging: Staging): Promise<void> {
   const note = await readSessionNote(staging);
-  if (note !== undefined) await endProcess(note.root);
+  if (note !== undefined) {
+    await endGuarded(note.root.pid);
+    await endProcess(note.root);
+  }
+  await endUnseen(staging.bundleDir);
   await endStrayCables(staging.bundleDir);
   if (mountAt(await readMounts(), staging.mergedDir) !== undefined) {
     await endMembers(staging.mergedDir, staging.restoreDir);

@@ -3,6 +3,7 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isRunning, type ProcessIdentity } from '../host/process-identity.ts';
 import type { Staging } from '../host/staging.ts';
+import { runsGuarded } from '../tier/session-guard.ts';
 import { untilSessionEnded } from './session-images.ts';
 
 /** What is known of a running session outside of the pod. It holds no secret, and is worth nothing after a reboot. */
@@ -26,9 +27,14 @@ export async function writeSessionNote(staging: Staging, note: SessionNote): Pro
  */
 export async function readSessionNote(staging: Staging): Promise<SessionNote | undefined> {
   const note = await parseNote(notePath(staging));
-  if (note === undefined || !isRunning(note.root)) return undefined;
-  await untilSessionEnded(staging, () => isRunning(note.root));
-  return isRunning(note.root) ? note : undefined;
+  if (note === undefined || !runs(note)) return undefined;
+  await untilSessionEnded(staging, () => runs(note));
+  return runs(note) ? note : undefined;
+}
+
+/** One that the kernel module protects is not to be seen; the module says whether it runs. */
+function runs({ root }: SessionNote): boolean {
+  return isRunning(root) || runsGuarded(root.pid);
 }
 
 async function parseNote(path: string): Promise<SessionNote | undefined> {

@@ -4,6 +4,7 @@ import { DeskPodError } from '../../core/errors.ts';
 import { lackingOf, type Processor } from '../../core/processor.ts';
 import type { Checkpoint, PodState } from '../../core/state.ts';
 import type { Geometry } from '../barrier/bundle.ts';
+import type { BarrierTier } from '../tier/examine-tier.ts';
 
 /** How a session is started. */
 export interface StartChoice {
@@ -15,10 +16,18 @@ export interface StartChoice {
   readonly geometry: Geometry;
   /** It is to act on nothing outside: it gets no network. */
   readonly isCutOff?: boolean;
+  /** It is not to run with less; without it, it gets what this host has. */
+  readonly requiredTier?: BarrierTier;
 }
 
 /** What became of a start. */
-export interface StartedSession {
+export interface StartedSession extends StartedHere {
+  /** The tier of the barrier that it has here. */
+  readonly tier: BarrierTier;
+}
+
+/** What is known of a start before its barrier was looked at. */
+export interface StartedHere {
   readonly resumedCheckpoint: number | undefined;
   readonly resumeMs: number;
   readonly warnings: readonly string[];

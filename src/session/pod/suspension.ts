@@ -134,10 +134,12 @@ export class Suspension {
       report = await this.#seal(figures, storing ?? this.#store(onProgress));
     } catch (error) {
       await forgetting;
+      this.#live.unguard();
       await this.#goOn(imagesDir, error, onProgress);
       throw error;
     }
     const [forgotten] = await forgetting;
+    this.#live.unguard();
     // A root that is held by a program of the host is unmounted once more, and told of, when the device is closed.
     const unmounting = Promise.allSettled([this.#root.unmount()]);
     try {

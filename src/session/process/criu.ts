@@ -130,6 +130,11 @@ export async function criuDump(programs: Programs, options: DumpOptions): Promis
   return (await readDumpStats(workDir)) ?? { pauseMs: 0, writtenPageCount: 0 };
 }
 
+/** Where the pid of a session's first process is kept that CRIU has made. */
+export function restoredPidFile(workDir: string): string {
+  return `${workDir}/restore.pid`;
+}
+
 /** How {@link criuRestore} works. */
 export interface RestoreOptions {
   readonly imagesDir: string;
@@ -151,7 +156,7 @@ export async function criuRestore(
 ): Promise<number> {
   await mkdir(workDir, { recursive: true, mode: 0o700 });
   const logFile = `${workDir}/restore.log`;
-  const pidFile = `${workDir}/restore.pid`;
+  const pidFile = restoredPidFile(workDir);
   // CRIU does not overwrite a pid file.
   for (const path of [logFile, pidFile, `${workDir}/stats-restore`]) await rm(path, { force: true });
   const networkScript = `${workDir}/restore-network.sh`;

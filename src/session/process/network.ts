@@ -1,5 +1,7 @@
 // The session's way out: pasta, outside the session, gives it the host's network while it runs, checkpoints included.
-import { readFile, rm } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { open, readFile, rm } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { DeskPodError } from '../../core/errors.ts';
 import { ProcessError, run } from '../../sync/process.ts';
 import { endProcess, identifyProcess, isRunning, type ProcessIdentity } from '../host/process-identity.ts';
@@ -12,6 +14,11 @@ export const NAME_SERVER = '169.254.1.1';
 export const INTERFACE = 'eth0';
 
 const PLUG_TIMEOUT_MS = 10_000;
+const PLUG_POLL_MS = 5;
+/** How much of what pasta said is told. */
+const TOLD_LENGTH = 2000;
+
+const RETRIED = 'Connect this host to a network: the next checkpoint, or resume, tries again.';
 
 /** Makes the interface as a restore leaves it: without addresses and routes of either family, and down. */
 const CLEAR_INTERFACE = `link set dev ${INTERFACE} down\naddress flush dev ${INTERFACE}\n`;
@@ -31,8 +38,15 @@ export interface NetworkCable {
 /**
  * The cable of the session whose pid 1 is `rootPid`.
  * @param runDir a folder for the pid of pasta, so that a cable that a former supervisor left is found and pulled.
+ * @param options `isGuarded` if the kernel module protects the session: a cable that is not of this process's making may not
+ * enter it any more, and is replaced.
  */
-export function networkCable(programs: Programs, rootPid: number, runDir: string): NetworkCable {
+export function networkCable(
+  programs: Programs,
+  rootPid: number,
+  runDir: string,
+  { isGuarded = false }: { readonly isGuarded?: boolean } = {},
+): NetworkCable {
   // Named after its session: the cable of the one that ran here before must not pull this one's.
   const pidFile = `${runDir}/pasta-${rootPid}.pid`;
   let pasta: ProcessIdentity | undefined;
@@ -56,18 +70,17 @@ export function networkCable(programs: Programs, rootPid: number, runDir: string
   return {
     plug: () =>
       inTurn(async () => {
-        pasta ??= await findPasta(pidFile);
+        if (!isGuarded) pasta ??= await findPasta(pidFile);
         if (pasta !== undefined && isRunning(pasta)) return undefined;
         await pull();
         try {
           await clearInterface(rootPid);
-          await run(programs.pasta, pastaArgs(rootPid, pidFile), { timeoutMs: PLUG_TIMEOUT_MS });
+          await startPasta(programs.pasta, pastaArgs(rootPid, pidFile), pidFile, `${runDir}/pasta.log`);
         } catch (error) {
+          if (error instanceof DeskPodError) return error;
           if (!(error instanceof ProcessError)) throw error;
           return new DeskPodError('NETWORK_FAILED', 'the session has no network', {
-            hint: error.notFound
-              ? `Install the package ${error.program === programs.pasta ? 'passt' : 'util-linux'}.`
-              : 'Connect this host to a network: the next checkpoint, or resume, tries again.',
+            hint: error.notFound ? 'Install the package util-linux.' : RETRIED,
             details: { program: error.program, output: error.stderrTail },
             cause: error,
           });
@@ -92,10 +105,48 @@ async function clearInterface(rootPid: number): Promise<void> {
   });
 }
 
-/** It goes into the background by itself when everything is set up. */
+/**
+ * Starts pasta, and returns when everything is set up. It stays this process's child, by which the kernel module knows that it may
+ * enter the session; in the background it would be nobody's. What it says goes to a file, as it may outlive this process.
+ * @throws DeskPodError NETWORK_FAILED
+ */
+async function startPasta(
+  program: string,
+  args: readonly string[],
+  pidFile: string,
+  logPath: string,
+): Promise<void> {
+  const log = await open(logPath, 'w', 0o600);
+  try {
+    const child = spawn(program, args, { cwd: '/', detached: true, stdio: ['ignore', 'ignore', log.fd] });
+    child.unref();
+    const failure = new Promise<NodeJS.ErrnoException>((resolve) => {
+      child.once('error', resolve);
+      child.once('exit', (status, signal) => resolve(new Error(`pasta ended with ${signal ?? status}`)));
+    });
+    const deadlineMs = performance.now() + PLUG_TIMEOUT_MS;
+    let cause: NodeJS.ErrnoException | undefined;
+    while (cause === undefined && (await findPasta(pidFile)) === undefined) {
+      if (performance.now() > deadlineMs) {
+        child.kill('SIGKILL');
+        cause = new Error(`pasta has set up nothing in ${PLUG_TIMEOUT_MS / 1000} s`);
+      } else cause = await Promise.race([failure, delay(PLUG_POLL_MS, undefined)]);
+    }
+    if (cause === undefined) return;
+    const isMissing = cause.code === 'ENOENT';
+    throw new DeskPodError('NETWORK_FAILED', 'the session has no network', {
+      hint: isMissing ? 'Install the package passt.' : RETRIED,
+      details: { program, output: (await readFile(logPath, 'utf8')).slice(-TOLD_LENGTH) },
+      cause,
+    });
+  } finally {
+    await log.close();
+  }
+}
+
 function pastaArgs(rootPid: number, pidFile: string): readonly string[] {
   return [
-    '--quiet',
+    ...['--foreground', '--quiet'],
     ...['--pid', pidFile],
     // Root is needed to enter the session's namespaces.
     ...['--runas', '0:0'],

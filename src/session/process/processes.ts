@@ -74,6 +74,10 @@ export interface SessionPlaces {
   readonly hasNetwork?: boolean;
   /** How much of the host it may use; of no consequence for one that runs already. */
   readonly limits?: SessionLimits;
+  /** The kernel module protects it, and this process may act on it; of consequence for one that is adopted. */
+  readonly isGuarded?: boolean;
+  /** Given the host's pid of its first process as soon as that is there; what it throws ends the session. */
+  readonly onRoot?: (rootPid: number) => void;
 }
 
 /** How a fresh session is started. */
@@ -113,7 +117,7 @@ export async function startSession(options: StartOptions): Promise<ProcessSessio
   const group = await makeControlGroup(sessionId, options.limits ?? {});
   try {
     await enforceLimits(group);
-    const rootPid = await runcStart(programs, sessionId, bundleDir);
+    const rootPid = await runcStart(programs, sessionId, bundleDir, options.onRoot);
     const session = describeSession(options, programs, rootPid, () => [
       // While nobody waits for it: the first dump is then as quick as the next.
       warmUpCriu(programs).then(() => undefined, asWarning),
@@ -145,6 +149,7 @@ export async function resumeSession(
     // CRIU itself is in the group that its processes are to be in: none of them is ever outside. It may need more than they.
     const joins = joiningFiles(group);
     rootPid = await criuRestore(programs, { imagesDir, workDir: bundleDir, rootDir: stagingDir, joins });
+    options.onRoot?.(rootPid);
     await enforceLimits(group);
   } catch (error) {
     await endMembers(mergedDir, stagingDir);
@@ -227,7 +232,7 @@ export function captureInSession(
 }
 
 function describeSession(
-  { sessionId, mergedDir, bundleDir, hasNetwork = true }: SessionPlaces,
+  { sessionId, mergedDir, bundleDir, hasNetwork = true, isGuarded = false }: SessionPlaces,
   programs: Programs,
   rootPid: number,
   followUps: (rootPid: number) => readonly Promise<DeskPodError | undefined>[],
@@ -239,7 +244,7 @@ function describeSession(
       details: { sessionId, bundleDir },
     });
   }
-  const network = hasNetwork ? networkCable(programs, rootPid, bundleDir) : undefined;
+  const network = hasNetwork ? networkCable(programs, rootPid, bundleDir, { isGuarded }) : undefined;
   const plugged = network?.plug().catch(asWarning) ?? Promise.resolve(undefined);
   const pending = [plugged, ...followUps(rootPid)];
   const settled = Promise.all(pending).then((results) => results.filter((result) => result !== undefined));

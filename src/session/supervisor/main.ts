@@ -109,7 +109,7 @@ async function startOrAdopt(desktop: Desktop, { mode, start, wantsPicture }: Lau
       hint: 'Start the pod again with `deskpod start`.',
     });
   }
-  return { resumedCheckpoint: undefined, resumeMs: 0, warnings: [] };
+  return { resumedCheckpoint: undefined, resumeMs: 0, warnings: [], tier: desktop.tier ?? 'namespaces' };
 }
 
 /** Which hooks a start has is known once it is known whether a session goes on. */

@@ -32,6 +32,7 @@ import { OpenReads } from './read-stream.ts';
 import { tell } from './record.ts';
 import { type Operation, type StreamOperation, serveSupervisor } from './server.ts';
 import { Turns } from './turns.ts';
+import { ViolationNotes } from './violation-notes.ts';
 import { Works } from './works.ts';
 
 const WATCH_INTERVAL_MS = 500;
@@ -80,6 +81,7 @@ export class Supervisor {
   #keeping: Subscription | undefined;
   readonly #finishing = new AbortController();
   readonly #givingWay: GivingWay;
+  readonly #violations: ViolationNotes;
 
   constructor(desktop: Desktop, clock: Clock = HOST_CLOCK) {
     this.#desktop = desktop;
@@ -87,6 +89,7 @@ export class Supervisor {
       suspend: () => this.suspend(),
       tell: (text) => this.#viewer?.tell({ state: 'running', text }),
     });
+    this.#violations = new ViolationNotes(desktop, this.#turns);
     this.#schedules = new ScheduleRunner(
       {
         pod: desktop.pod,
@@ -324,6 +327,7 @@ export class Supervisor {
    * drive was pulled out: its programs have lost their files, and nothing of it can be saved.
    */
   async #look(): Promise<void> {
+    this.#violations.look();
     const session = this.#desktop.session;
     if (session === undefined || session === this.#mourned) return;
     let cause = 'its first process ended by itself';
@@ -357,6 +361,7 @@ export class Supervisor {
     clearInterval(this.#watch);
     try {
       await this.#reads.stop();
+      await this.#violations.noteRest();
       await this.#desktop.close();
       if (this.#desktop.waitsInMemory) {
         this.#viewer?.tell(WAITS_IN_MEMORY);

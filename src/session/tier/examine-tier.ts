@@ -2,10 +2,13 @@
 
 import { readFile } from 'node:fs/promises';
 import { machine, release } from 'node:os';
+import { DeskPodError } from '../../core/errors.ts';
 import { MODULE_INTERFACE, type ModuleVersion } from '../../core/kmod-interface.ts';
 import { exists } from '../../sync/posix/path-status.ts';
 import { isSystemError } from '../../sync/repository/durable-file.ts';
 import { isUsable, KernelModule } from './kernel-module.ts';
+
+const SOURCES_DIR = '/usr/src/deskpod-1';
 
 /** `namespaces`: what every host can do, seccomp included; `kmod`: that, and the kernel module around it. */
 export type BarrierTier = 'namespaces' | 'kmod';
@@ -25,6 +28,8 @@ export interface TierFacts {
   readonly module: ModuleVersion | 'absent' | 'unasked';
   /** A module was built for this kernel, and lies where it is loaded from. */
   readonly isInstalled: boolean;
+  /** Its sources lie where dkms looks for them, as the package puts them there. */
+  readonly hasSources: boolean;
   /** What a module is built with is there for this kernel. */
   readonly hasHeaders: boolean;
   /** `no`: this kernel loads none at all; `no-more`: it was told to load no more until it is booted. */
@@ -47,18 +52,31 @@ export async function examineTier(): Promise<TierReport> {
   return judgeTier(await findFacts());
 }
 
+/** @throws DeskPodError TIER_UNAVAILABLE with the next step, if sessions get less than this tier here */
+export async function requireTier(wanted: BarrierTier): Promise<void> {
+  const { tier, missing, cure } = await examineTier();
+  if (wanted === 'namespaces' || tier === wanted) return;
+  throw new DeskPodError(
+    'TIER_UNAVAILABLE',
+    `expected the barrier's tier ${wanted}, got ${tier}: ${missing}`,
+    { ...(cure === undefined ? {} : { hint: cure }), details: { wanted, tier } },
+  );
+}
+
 /** What the facts come to. */
 export function judgeTier(facts: TierFacts): TierReport {
-  const { kernel, module, isInstalled, hasHeaders, loadsModules, wantsSigned } = facts;
+  const { kernel, module, isInstalled, hasSources, hasHeaders, loadsModules, wantsSigned } = facts;
   const lacks = (missing: string, cure: string): TierReport => ({ tier: 'namespaces', missing, cure });
   if (module === 'unasked') return lacks('only root can ask the kernel module', 'Run deskpod as root.');
   const fetch = hasHeaders ? '' : `apt install dkms linux-headers-${kernel} && `;
-  const build = `${fetch}cp -rT kmod /usr/src/deskpod-1 && dkms install --force deskpod/1`;
+  const copy = hasSources ? '' : `cp -rT kmod ${SOURCES_DIR} && `;
+  const where = hasSources ? '' : "In the folder of deskpod's sources: ";
+  const build = `${where}${fetch}${copy}dkms install --force deskpod/1`;
   if (module !== 'absent') {
     if (isUsable(module)) return { tier: 'kmod' };
     return lacks(
       `the kernel module that is loaded is of another version (its interface is ${module.interfaceVersion}, expected ${MODULE_INTERFACE})`,
-      `In the folder of deskpod's sources: ${build}, then end all sessions, rmmod deskpod, modprobe deskpod.`,
+      `${build}, then end all sessions, rmmod deskpod, modprobe deskpod.`,
     );
   }
   if (facts.machine !== 'x86_64')
@@ -74,18 +92,14 @@ export function judgeTier(facts: TierFacts): TierReport {
       'Restart this computer, and load it before kernel.modules_disabled is set.',
     );
   const sign = wantsSigned
-    ? ' Secure Boot or lockdown takes signed modules only: mokutil --import /var/lib/dkms/mok.pub, then restart.'
+    ? '. Secure Boot or lockdown takes signed modules only: mokutil --import /var/lib/dkms/mok.pub, then restart.'
     : '';
   const signed = wantsSigned ? ', and must be signed for this kernel' : '';
-  if (isInstalled)
-    return lacks(
-      `the kernel module is not loaded${signed}`,
-      `modprobe deskpod${sign === '' ? '' : `.${sign}`}`,
-    );
+  if (isInstalled) return lacks(`the kernel module is not loaded${signed}`, `modprobe deskpod${sign}`);
   const headers = hasHeaders ? '' : ', nor are the headers to build it with';
   return lacks(
     `the kernel module is not there for Linux ${kernel}${headers}${signed}`,
-    `In the folder of deskpod's sources: ${build} && modprobe deskpod.${sign}`,
+    `${build} && modprobe deskpod${sign}`,
   );
 }
 
@@ -97,6 +111,7 @@ async function findFacts(): Promise<TierFacts> {
     kernel,
     module: loadedModule(),
     isInstalled: /(^|\/)deskpod\.ko(\.[a-z0-9]+)?:/m.test(await textOf(`${folder}/modules.dep`)),
+    hasSources: await exists(`${SOURCES_DIR}/dkms.conf`),
     hasHeaders: await exists(`${folder}/build/Makefile`),
     loadsModules: await loadsModules(),
     wantsSigned: await wantsSigned(),

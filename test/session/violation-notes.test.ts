@@ -1,0 +1,54 @@
+// What the barrier refuses comes into the log in turn, together with what came while its turn was waited for.
+import assert from 'node:assert/strict';
+import type { Command } from '../../src/core/decide.ts';
+import type { ModuleRecord } from '../../src/core/kmod-interface.ts';
+import { ViolationTally } from '../../src/core/violation-tally.ts';
+import type { Desktop } from '../../src/session/pod/desktop.ts';
+import { Turns } from '../../src/session/supervisor/turns.ts';
+import { ViolationNotes } from '../../src/session/supervisor/violation-notes.ts';
+
+const REFUSED: ModuleRecord = {
+  ...{ sequence: 1, atMs: 1000, session: 1, lostCount: 0, kind: 'refused-in', operation: 'signal' },
+  ...{ actorUid: 0, actorPid: 812, actorName: 'kill', targetPid: 4711, targetName: 'Xvnc' },
+};
+
+describe('what the barrier refuses', () => {
+  let violations: ViolationTally;
+  let turns: Turns;
+  let notes: ViolationNotes;
+  let counts: number[];
+  beforeEach(() => {
+    violations = new ViolationTally();
+    turns = new Turns();
+    counts = [];
+    const append = async (command: Command) => {
+      assert.ok(command.type === 'noteBarrier');
+      for (const event of command.events) counts.push(event.count);
+      return [];
+    };
+    notes = new ViolationNotes({ violations, pod: { append } } as unknown as Desktop, turns);
+  });
+
+  it('is noted once its turn comes, with all that came until then', async () => {
+    const work = Promise.withResolvers<void>();
+    const working = turns.take('sync', () => work.promise);
+    for (let round = 0; round < 3; round += 1) {
+      violations.add([REFUSED]);
+      notes.look();
+    }
+    work.resolve();
+    await working;
+    await turns.take('after', async () => undefined);
+    assert.deepEqual(counts, [3]);
+  });
+
+  it('is noted at the end of the session if no turn came any more', async () => {
+    violations.add([REFUSED, REFUSED]);
+    turns.end();
+    notes.look();
+    await notes.noteRest();
+    assert.deepEqual(counts, [2]);
+    await notes.noteRest();
+    assert.deepEqual(counts, [2]);
+  });
+});
