@@ -16,8 +16,8 @@ import { makeErofs } from '../session/erofs-image.ts';
 import { bootGuest, GUEST_RELEASES, lastLines, OLD_MACHINE } from '../session/guest/machine.ts';
 import { makeRuntimeImage } from './runtime-image.ts';
 
-const TIMEOUT_MS = 1_200_000;
-const GUEST_TIMEOUT_MS = 900_000;
+const TIMEOUT_MS = 1_800_000;
+const GUEST_TIMEOUT_MS = 1_500_000;
 const RUNTIME_IMAGE = resolve(import.meta.dirname, '../../build/runtime.erofs');
 const DRIVE_BYTES = 1600 * 2 ** 20;
 const PASSPHRASE = 'correct horse battery';
@@ -103,8 +103,10 @@ for (const release of GUEST_RELEASES) {
       assert.ok(signals.some(({ actor, actorUid }) => /bash|kill/.test(actor) && actorUid === 0));
       for (const violation of violations) {
         assert.equal(violation.direction, 'in', JSON.stringify(violation));
-        assert.doesNotMatch(violation.actor, /criu|runc|pasta|node/, JSON.stringify(violation));
+        assert.doesNotMatch(violation.actor, /criu|runc|node/, JSON.stringify(violation));
       }
+      // that of a supervisor that was killed is nobody's, until the next one replaces it
+      assert.ok(violations.filter(({ actor }) => actor === 'pasta').length <= 1);
       assert.ok(!events.some(({ event }) => event.type === 'barrier.gap'));
     }
 
