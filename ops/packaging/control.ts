@@ -63,6 +63,8 @@ export async function writeControl({ root, tree, version }: PackageSources): Pro
     `Installed-Size: ${Math.ceil(sizeBytes / BYTES_IN_KIBIBYTE)}`,
     `Depends: ${DEPENDS.join(', ')}`,
     `Recommends: ${RECOMMENDS.join(', ')}`,
+    // for the kernel module, which is in the package as sources
+    'Suggests: dkms',
     'Section: admin',
     'Priority: optional',
     `Description: ${DESCRIPTION}`,

@@ -8,6 +8,10 @@ for socket in /run/deskpod/*/private/supervisor.sock; do
     exit 1
   fi
 done
+# What was built of the sources that go.
+if [ "$1" = remove ] && [ -d /var/lib/dkms/deskpod/1 ] && command -v dkms >/dev/null; then
+  dkms remove deskpod/1 --all >/dev/null || true
+fi
 if [ "$1" = remove ] && [ -d /run/systemd/system ] && command -v deb-systemd-invoke >/dev/null; then
   deb-systemd-invoke stop deskpod-dock.service >/dev/null || true
 fi

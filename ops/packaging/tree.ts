@@ -21,6 +21,8 @@ export interface PackageSources {
 }
 
 const LIBRARY_DIR = 'usr/lib/deskpod';
+/** Where dkms looks for version 1 of the kernel module, as dkms.conf calls it. */
+const MODULE_DIR = 'usr/src/deskpod-1';
 const DOC_DIR = 'usr/share/doc/deskpod';
 /** Who publishes the package, as Debian's own tools take it. */
 export const MAINTAINER = `${process.env.DEBFULLNAME ?? 'DeskPod maintainers'} <${process.env.DEBEMAIL ?? 'deskpod@localhost.invalid'}>`;
@@ -46,6 +48,7 @@ export async function layOutTree(sources: PackageSources): Promise<void> {
   await layOutLibrary(sources);
   await layOutRuntime(sources);
   await layOutHost(sources);
+  await layOutModule(sources);
   await layOutManual(sources);
   await layOutDocs(sources);
   await setModes(sources.tree);
@@ -125,6 +128,13 @@ async function layOutHost({ root, tree }: PackageSources): Promise<void> {
       '',
     ].join('\n'),
   );
+}
+
+/** The kernel module's sources: what is built of them, and when, is for the owner of the host to say. */
+async function layOutModule({ root, tree }: PackageSources): Promise<void> {
+  for (const name of await readdir(join(root, 'kmod')))
+    if (/^(?:Kbuild|Makefile|dkms\.conf|README\.md|.*\.[ch])$/.test(name))
+      await copy(join(root, 'kmod', name), join(tree, MODULE_DIR, name));
 }
 
 async function layOutManual({ root, tree }: PackageSources): Promise<void> {
@@ -211,6 +221,14 @@ function copyrightOf(modules: readonly string[]): string {
     'License: of-each-in-debian',
     ' Programs and libraries of Debian, whose terms are beside this file, in the',
     ' folder runtime. Their sources are those of Debian.',
+    '',
+    `Files: ${MODULE_DIR}/*`,
+    'Copyright: 2026 the DeskPod authors',
+    'License: GPL-2.0',
+    '',
+    'License: GPL-2.0',
+    ' On Debian systems the full text of the GNU General Public License, version 2,',
+    ' is in /usr/share/common-licenses/GPL-2.',
     '',
     'License: Apache-2.0',
     ' On Debian systems the full text of the Apache License 2.0 is in',

@@ -55,6 +55,9 @@ describe('the Debian package', function () {
       ['usr/lib/systemd/system/deskpod-plug@.service', /^ExecStart=\/usr\/lib\/deskpod\/ops\/plug /m],
       ['usr/lib/deskpod/ops/open-page', /^exec xdg-open /m],
       ['usr/lib/udev/rules.d/70-deskpod.rules', /deskpod-plug@%k\.service/],
+      ['usr/src/deskpod-1/dkms.conf', /^PACKAGE_VERSION="1"$/m],
+      ['usr/src/deskpod-1/Kbuild', /^obj-m := deskpod\.o$/m],
+      ['usr/src/deskpod-1/deskpod_ioctl.h', /^#define DESKPOD_ABI 1$/m],
       ['DEBIAN/conffiles', /^\/etc\/deskpod\/plug\.conf$/m],
     ] as const)
       assert.match(await readFile(join(tree, place), 'utf8'), words, place);
