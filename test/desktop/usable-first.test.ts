@@ -11,6 +11,7 @@ import { openBrowser } from '../viewer/browser.ts';
 import { DesktopLab, PASSPHRASE } from './desktop-lab.ts';
 
 const TIMEOUT_MS = 180_000;
+const PATIENCE_MS = 30_000;
 const NOISE_MEBIBYTES = 48;
 
 describe('a desktop that is restored for use first', function () {
@@ -87,7 +88,7 @@ describe('a desktop that is restored for use first', function () {
       await wizard.answer(/Older ones need \d+ packs? more[\s\S]*A new recovery sheet\?/, enter);
       await lab.stage(image);
       await wizard.answer(/Go on with the session now\?/, enter);
-      await wizard.shows(/http:\/\/localhost:\S+/);
+      await wizard.shows(/http:\/\/\S+\/open\//);
       assert.equal(await wizard.ended, 0, wizard.text);
       await lab.supervisor(image);
     } finally {
@@ -98,16 +99,16 @@ describe('a desktop that is restored for use first', function () {
 
   itIfThorough('goes on from the page that asked, which shows how the rest is coming', async () => {
     const { page, browser, complaints } = await openBrowser(lab.dir);
+    page.setDefaultTimeout(PATIENCE_MS);
     try {
       const wizard = lab.program.start(['restore', '--web', '--no-runtime', '--from', lab.home]);
       const step = await wizard.progress(({ step }) => step.startsWith('open http://localhost:'));
       await page.goto(/http:\S+/.exec(step?.step ?? '')?.[0] ?? assert.fail());
-      const question = (id: string): Promise<void> =>
-        page.locator(`form[data-question="${id}"]`).waitFor({ timeout: TIMEOUT_MS });
+      const question = (id: string): Promise<void> => page.locator(`form[data-question="${id}"]`).waitFor();
       const answer = async (id: string, text?: string): Promise<void> => {
         await question(id);
         if (text !== undefined) await page.locator('#field').fill(text);
-        await page.keyboard.press('Enter');
+        await page.getByRole('button', { name: 'Go on' }).click();
       };
       await answer('key-kind');
       await answer('key', PASSPHRASE);
