@@ -17,7 +17,7 @@ import type {
   RuntimePut,
   VerifyCompleted,
 } from './events.ts';
-import type { HomeBranched, HomeDocked, HomeEquipped, HomeReverted } from './home-events.ts';
+import type { HomeBranched, HomeDocked, HomeEquipped, HomeLeased, HomeReverted } from './home-events.ts';
 import { packsInForce } from './packs-in-force.ts';
 import { type Processor, type ProcessorLevel, usableOf } from './processor.ts';
 import { decideScheduling, type ScheduleCommand } from './scheduling.ts';
@@ -78,7 +78,7 @@ export type Command =
   | { readonly type: 'branchAtHome'; readonly branch: Omit<HomeBranched, 'type' | 'v'> }
   | { readonly type: 'equipHome'; readonly equipment: Omit<HomeEquipped, 'type' | 'v'> }
   | { readonly type: 'stripHome'; readonly url: string }
-  | { readonly type: 'leaseHome'; readonly url: string; readonly leaseMs?: number }
+  | { readonly type: 'leaseHome'; readonly lease: Omit<HomeLeased, 'type' | 'v'> }
   | { readonly type: 'takeHomeNotes'; readonly notes: readonly HomeNote[] }
   | { readonly type: 'noteMove'; readonly place: string }
   | { readonly type: 'forkDevice'; readonly fork: Omit<DeviceForked, 'type' | 'v'> }
@@ -210,11 +210,9 @@ export function decide(state: PodState, command: Command): PodEvent[] {
     case 'stripHome':
       requireHome(state, command.url);
       return [{ type: 'home.stripped', v: 1, url: command.url }];
-    case 'leaseHome': {
-      requireHome(state, command.url);
-      const { url, leaseMs } = command;
-      return [{ type: 'home.leased', v: 1, url, ...(leaseMs === undefined ? {} : { leaseMs }) }];
-    }
+    case 'leaseHome':
+      requireHome(state, command.lease.url);
+      return [{ type: 'home.leased', v: 1, ...command.lease }];
     case 'takeHomeNotes':
       return command.notes.filter((note) => isNews(state, note));
     case 'noteMove':

@@ -94,7 +94,7 @@ const SHAPES: Shapes = {
   'home.branched': { url: text, deviceId: id, forkSeq: count },
   'home.equipped': { url: text, deviceId: id, sha256: hash, entrySha256: hash, sizeBytes: count },
   'home.stripped': { url: text },
-  'home.leased': { url: text, leaseMs: maybe(count) },
+  'home.leased': { url: text, leaseMs: maybe(count), deviceId: maybe(id) },
   'home.docked': { url: text, seq: count, recordHash: hash, dockedAtMs: count, sentBytes: count },
   'device.moved': { place: text },
   'device.forked': { deviceId: id, cause: oneOf<DeviceForked['cause']>({ asked: true, found: true }) },

@@ -86,6 +86,8 @@ export interface HomeLeased {
   readonly v: 1;
   readonly url: string;
   readonly leaseMs?: number;
+  /** Of the twin that is told so, as its marker says: others that come to lie at the same place were told something else. */
+  readonly deviceId?: string;
 }
 
 /** An event that is about one home. */

@@ -1,7 +1,7 @@
 // What a log says of a pod's homes: a fold of the events that are about them.
 import type { RuntimePut } from './events.ts';
 import type { HomeEvent } from './home-events.ts';
-import { type Lease, leasesAcknowledged, leasesAfter } from './lease.ts';
+import { isClockBehind, type Lease, leasesAcknowledged, leasesAfter } from './lease.ts';
 
 /** What is known of a home: where it is, and how far it has acknowledged. */
 export interface HomeState {
@@ -41,11 +41,11 @@ export interface HomeBranch {
   readonly forkSeq: number;
 }
 
-/** The homes after one more event that is about one of them. */
+/** The homes after one more event that is about one of them. `clockMs`: the latest time of all events before. */
 export function homesAfter(
   homes: readonly HomeState[],
   event: HomeEvent,
-  atMs: number,
+  { atMs, clockMs }: { readonly atMs: number; readonly clockMs: number },
 ): readonly HomeState[] {
   const { url } = event;
   const changed = (change: (home: HomeState) => HomeState): readonly HomeState[] =>
@@ -75,7 +75,12 @@ export function homesAfter(
     case 'home.stripped':
       return changed(({ runtime: _, ...home }) => home);
     case 'home.leased': {
-      const lease = { leaseMs: event.leaseMs, sinceMs: atMs };
+      const { leaseMs, deviceId } = event;
+      const lease: Lease = {
+        ...{ leaseMs, sinceMs: atMs },
+        ...(deviceId === undefined ? {} : { deviceId }),
+        ...(isClockBehind(atMs, clockMs) ? { isOfWrongClock: true } : {}),
+      };
       return changed((home) => ({ ...home, leases: leasesAfter(home.leases, lease) }));
     }
     case 'home.docked':

@@ -126,6 +126,8 @@ export interface PodState {
   /** When checkpoints are made by themselves, and how much of the device stays free for them. */
   readonly scheduling: Scheduling;
   readonly homes: readonly HomeState[];
+  /** The latest time that any event has: a clock that says an earlier one is behind. */
+  readonly clockMs: number;
   readonly packages: readonly string[];
   /** Days on which it was used, the latest last. */
   readonly useDays: readonly UseDay[];
@@ -140,6 +142,7 @@ export interface PodState {
 /** The state before the first event. */
 export const INITIAL_STATE: PodState = {
   seq: 0,
+  clockMs: 0,
   podId: '',
   deviceId: '',
   epoch: 0,
@@ -180,9 +183,11 @@ export const INITIAL_STATE: PodState = {
  */
 export function evolve(state: PodState, logged: LoggedEvent, append: Append = appendToCopy): PodState {
   const { seq, atMs, event } = logged;
+  const { clockMs } = state;
   const next: PodState = {
     ...state,
     seq,
+    clockMs: Math.max(state.clockMs, atMs),
     scheduling: evolveScheduling(state.scheduling, logged),
     useDays: useDaysAfter(state.useDays, logged, state.session.status === 'running'),
   };
@@ -253,7 +258,7 @@ export function evolve(state: PodState, logged: LoggedEvent, append: Append = ap
       };
     }
     case 'home.acknowledged':
-      return { ...next, homes: homesAfter(state.homes, event, atMs), moved: undefined };
+      return { ...next, homes: homesAfter(state.homes, event, { atMs, clockMs }), moved: undefined };
     case 'home.added':
     case 'home.removed':
     case 'home.reverted':
@@ -262,7 +267,7 @@ export function evolve(state: PodState, logged: LoggedEvent, append: Append = ap
     case 'home.stripped':
     case 'home.leased':
     case 'home.docked':
-      return { ...next, homes: homesAfter(state.homes, event, atMs) };
+      return { ...next, homes: homesAfter(state.homes, event, { atMs, clockMs }) };
     case 'device.moved':
       return { ...next, moved: { atMs, place: event.place } };
     case 'device.forked':

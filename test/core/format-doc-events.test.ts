@@ -55,6 +55,7 @@ const OPTIONAL: { readonly [K in Optional]: true } = {
   'checkpoint.doubted number': true,
   'restore.completed awaited': true,
   'home.leased leaseMs': true,
+  'home.leased deviceId': true,
   'session.limited memoryBytes': true,
   'session.limited processCount': true,
   'session.limited processorCount': true,

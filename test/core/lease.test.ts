@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { decide } from '../../src/core/decide.ts';
 import type { PodEvent } from '../../src/core/events.ts';
-import { firstLeaseEnd, leaseToRenew, takeoverMs } from '../../src/core/lease.ts';
+import { firstLeaseEnd, isRenewalDue, takeoverMs } from '../../src/core/lease.ts';
 import { fold, INITIAL_STATE, type PodState } from '../../src/core/state.ts';
 import { EVENTS } from './support/sample-events.ts';
 
@@ -23,11 +23,12 @@ function stateOf(events: readonly (readonly [atMs: number, event: PodEvent])[]):
     INITIAL_STATE,
   );
 }
-const leased = (leaseMs?: number): PodEvent => ({
+const leased = (leaseMs?: number, deviceId?: string): PodEvent => ({
   type: 'home.leased',
   v: 1,
   url: URL,
   ...(leaseMs === undefined ? {} : { leaseMs }),
+  ...(deviceId === undefined ? {} : { deviceId }),
 });
 const acknowledged = (seq: number): PodEvent =>
   ({ ...EVENTS['home.acknowledged'], url: URL, seq }) as PodEvent;
@@ -38,7 +39,7 @@ describe('the lease of a twin', () => {
     const state = stateOf([]);
     assert.equal(firstLeaseEnd(state.homes), undefined);
     assert.equal(takeoverMs(twinIn(state)), undefined);
-    assert.throws(() => decide(state, { type: 'leaseHome', url: '/other', leaseMs: DAY_MS }), {
+    assert.throws(() => decide(state, { type: 'leaseHome', lease: { url: '/other', leaseMs: DAY_MS } }), {
       code: 'HOME_UNKNOWN',
     });
   });
@@ -74,11 +75,54 @@ describe('the lease of a twin', () => {
   });
 
   it('is renewed by a sync once a quarter of it is over, or if it began in the future', () => {
-    const twin = twinIn(stateOf([[DAY_MS, leased(DAY_MS)]]));
-    assert.equal(leaseToRenew(twin, 1.2 * DAY_MS), undefined);
-    assert.equal(leaseToRenew(twin, 1.25 * DAY_MS), DAY_MS);
-    assert.equal(leaseToRenew(twin, 0.9 * DAY_MS), DAY_MS);
-    assert.equal(leaseToRenew(twinIn(stateOf([[DAY_MS, leased()]])), 9 * DAY_MS), undefined);
+    const state = stateOf([[DAY_MS, leased(DAY_MS, 'a')]]);
+    const isDue = (days: number, deviceId: string | undefined = 'a', of = state): boolean =>
+      isRenewalDue(twinIn(of), { nowMs: days * DAY_MS, clockMs: of.clockMs, deviceId });
+    assert.deepEqual(
+      [1.2, 1.25, 0.9].map((days) => isDue(days)),
+      [false, true, true],
+    );
+    assert.deepEqual([isDue(1.2, 'b'), isDue(1.2, undefined)], [true, false], 'to another twin at its place');
+    assert.equal(isDue(9, 'a', stateOf([[DAY_MS, leased(undefined, 'a')]])), false);
+    assert.equal(isDue(9, 'a', stateOf([])), false);
+  });
+
+  it('binds the device to every twin that lay at its place, and each goes by what it was told itself', () => {
+    const rotated = stateOf([
+      [0, leased(7 * DAY_MS, 'a')],
+      [1, acknowledged(3)],
+      [2 * DAY_MS, leased(7 * DAY_MS, 'b')],
+      [2 * DAY_MS + 1, acknowledged(5)],
+    ]);
+    assert.equal(firstLeaseEnd(rotated.homes)?.endMs, 7 * DAY_MS);
+    assert.equal(twinIn(rotated).leases?.at(-1)?.deviceId, 'b');
+    const back = fold(
+      [
+        { seq: 7, atMs: 3 * DAY_MS, event: leased(7 * DAY_MS, 'a') },
+        { seq: 8, atMs: 3 * DAY_MS, event: acknowledged(7) },
+      ],
+      rotated,
+    );
+    assert.equal(firstLeaseEnd(back.homes)?.endMs, 9 * DAY_MS);
+  });
+
+  it('lets nobody go by it if a clock was set back before, and is told again once it is right', () => {
+    const behind = stateOf([
+      [30 * DAY_MS, leased(7 * DAY_MS, 'a')],
+      [30 * DAY_MS, acknowledged(3)],
+      [DAY_MS, leased(7 * DAY_MS, 'a')],
+      [DAY_MS, acknowledged(5)],
+    ]);
+    assert.equal(takeoverMs(twinIn(behind)), undefined);
+    assert.equal(firstLeaseEnd(behind.homes), undefined);
+    const isDue = (nowMs: number): boolean =>
+      isRenewalDue(twinIn(behind), { nowMs, clockMs: behind.clockMs, deviceId: 'a' });
+    assert.deepEqual([isDue(2 * DAY_MS), isDue(30 * DAY_MS)], [false, true]);
+    const soon = stateOf([
+      [DAY_MS, leased(7 * DAY_MS, 'a')],
+      [DAY_MS - HOUR_MS / 2, leased(7 * DAY_MS, 'a')],
+    ]);
+    assert.notEqual(takeoverMs(twinIn(soon)), undefined, 'clocks differ by as much');
   });
 
   it('never lets both go on, wherever syncs were cut off', () => {

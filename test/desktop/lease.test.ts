@@ -29,7 +29,7 @@ describe('a desktop that its twin goes on without', () => {
     await supervisor.serve((await lab.stage()).supervisorSocket);
     await desktop.pod.append({ type: 'addHome', url: URL });
     Date.now = () => now() - 8 * DAY_MS;
-    await desktop.pod.append({ type: 'leaseHome', url: URL, leaseMs: 7 * DAY_MS });
+    await desktop.pod.append({ type: 'leaseHome', lease: { url: URL, leaseMs: 7 * DAY_MS } });
     Date.now = now;
     await supervisor.ended;
     const { session } = await lab.status();

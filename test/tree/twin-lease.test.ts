@@ -1,6 +1,6 @@
 // Twins that go on without a question: when they do, when they ask all the same, and how the device gives way.
 import assert from 'node:assert/strict';
-import { rename, writeFile } from 'node:fs/promises';
+import { cp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeskPodError } from '../../src/core/errors.ts';
 import { type StartedTree, startPod } from '../../src/session/operation/start-pod.ts';
@@ -32,15 +32,17 @@ describe('a twin with a lease', () => {
       Date.now = now;
     }
   };
-  const lease = (leaseMs?: number) =>
-    ask(lab.dir, 'home-lease', { url: lab.twin, ...(leaseMs === undefined ? {} : { leaseMs }) });
+  const lease = (leaseMs?: number, url = lab.twin) =>
+    ask(lab.dir, 'home-lease', { url, ...(leaseMs === undefined ? {} : { leaseMs }) });
   /** Starts the twin; what was asked is an answer, too, and nobody says yes. */
-  const start = async (): Promise<{ readonly warnings: readonly string[] } | { readonly asked: string }> => {
+  const start = async (
+    path = lab.twin,
+  ): Promise<{ readonly warnings: readonly string[] } | { readonly asked: string }> => {
     let asked: string | undefined;
     try {
       const started = await startPod({
         ...QUIET,
-        devicePath: lab.twin,
+        devicePath: path,
         choice: 'default',
         geometry: { width: 1, height: 1 },
         confirmPromotion: async (_place, besides) => {
@@ -69,14 +71,14 @@ describe('a twin with a lease', () => {
   };
 
   it('goes on by itself when nothing was synced to it for longer, and not a day before', async () => {
-    assert.deepEqual(await later(30, start), { asked: 'no lease' });
+    assert.deepEqual(await later(30, () => start()), { asked: 'no lease' });
     await lease(7 * DAY_MS);
     assert.deepEqual(await lab.codesOfSync(), [undefined, undefined]);
-    const early = await later(7.5, start);
+    const early = await later(7.5, () => start());
     assert.ok('asked' in early);
     assert.match(early.asked, /without a question from .* on/);
     assert.equal((await ask(lab.twin, 'status', {})).isTwin, true);
-    const started = await later(8, start);
+    const started = await later(8, () => start());
     assert.ok('warnings' in started, JSON.stringify(started));
     assert.match(started.warnings.join(), /started without a question/);
     assert.equal((await ask(lab.twin, 'status', {})).isTwin, false);
@@ -87,14 +89,14 @@ describe('a twin with a lease', () => {
     await lease(7 * DAY_MS);
     await lab.codesOfSync();
     assert.deepEqual(await later(5, () => lab.codesOfSync()), [undefined, undefined]);
-    assert.ok('asked' in (await later(11, start)));
+    assert.ok('asked' in (await later(11, () => start())));
     assert.deepEqual([await mayRun(11.9), await mayRun(12.1)], [true, false]);
-    assert.ok('warnings' in (await later(13, start)));
+    assert.ok('warnings' in (await later(13, () => start())));
   });
 
   it('knows nothing of it before its next sync, and the device keeps to it all the same', async () => {
     await lease(DAY_MS);
-    assert.deepEqual(await later(30, start), { asked: 'no lease' });
+    assert.deepEqual(await later(30, () => start()), { asked: 'no lease' });
     assert.equal(await mayRun(2), false);
     assert.deepEqual(await later(30, () => lab.codesOfSync()), [undefined, undefined]);
     assert.equal(await mayRun(30.5), true);
@@ -108,11 +110,84 @@ describe('a twin with a lease', () => {
     await lab.checkpoint();
     await lab.codesOfSync();
     await rename(`${lab.twin}-away`, lab.twin);
-    const asked = await later(30, start);
+    const asked = await later(30, () => start());
     assert.ok('asked' in asked);
     assert.match(asked.asked, /\/home has more of the pod/);
     await rename(lab.home, `${lab.home}-away`);
-    assert.ok('warnings' in (await later(30, start)), 'a home that does not answer tells nothing');
+    assert.ok('warnings' in (await later(30, () => start())), 'a home that does not answer tells nothing');
+  });
+
+  it('asks if a home has something else that it cannot show', async () => {
+    await lease(DAY_MS);
+    await lab.codesOfSync();
+    await rename(lab.twin, `${lab.twin}-away`);
+    await writeFile(join(lab.dir, 'letter.txt'), 'later\n');
+    await lab.checkpoint();
+    await lab.codesOfSync();
+    await rename(`${lab.twin}-away`, lab.twin);
+    const [podId = ''] = await readdir(join(lab.home, 'pods'));
+    const segments = join(lab.home, 'pods', podId, 'segments');
+    await rm(join(segments, (await readdir(segments)).sort().at(-1) ?? ''));
+    const asked = await later(30, () => start());
+    assert.ok('asked' in asked);
+    assert.match(asked.asked, /\/home has more of the pod/);
+  });
+
+  it('asks if it was told by a clock that had been set back', async () => {
+    await lease(7 * DAY_MS);
+    await lab.codesOfSync();
+    await later(-30, async () => {
+      await writeFile(join(lab.dir, 'letter.txt'), 'typed a minute ago\n');
+      await lab.checkpoint();
+      assert.deepEqual(await lab.codesOfSync(), [undefined, undefined]);
+    });
+    const asked = await start();
+    assert.ok('asked' in asked);
+    assert.match(asked.asked, /the clock was behind/);
+    await lab.codesOfSync();
+    const early = await start();
+    assert.ok('asked' in early);
+    assert.match(early.asked, /without a question from /);
+  });
+
+  it('asks if it is a copy, which goes by what its original was told', async () => {
+    await lease(7 * DAY_MS);
+    await lab.codesOfSync();
+    const copy = `${lab.twin}-copy`;
+    await cp(lab.twin, copy, { recursive: true });
+    await later(6, () => lab.codesOfSync());
+    await rename(lab.twin, `${lab.twin}-away`);
+    await rename(copy, lab.twin);
+    const asked = await later(8, () => start());
+    assert.ok('asked' in asked);
+    assert.match(asked.asked, /another medium/);
+    assert.ok(
+      'warnings' in (await later(15, () => start(`${lab.twin}-away`))),
+      'its original may lie anywhere',
+    );
+  });
+
+  it('binds the device also where another twin comes to lie at its place', async () => {
+    await lease(7 * DAY_MS);
+    await lab.codesOfSync();
+    await rename(lab.twin, `${lab.twin}-first`);
+    await assert.rejects(lab.add(), { code: 'HOME_ALREADY_KNOWN' });
+    assert.deepEqual(await later(3, () => lab.codesOfSync()), [undefined, undefined]);
+    assert.deepEqual([await mayRun(6.9), await mayRun(7.1)], [true, false]);
+    assert.ok('warnings' in (await later(8, () => start(`${lab.twin}-first`))));
+    assert.ok('asked' in (await later(8, () => start())));
+  });
+
+  it('asks if another twin may have been started as well', async () => {
+    const other = `${lab.twin}-other`;
+    await lab.add(other);
+    await lease(7 * DAY_MS);
+    await lease(7 * DAY_MS, other);
+    assert.deepEqual(await lab.codesOfSync(), [undefined, undefined, undefined]);
+    assert.deepEqual(await lab.codesOfSync(), [undefined, undefined, undefined]);
+    const asked = await later(8, () => start());
+    assert.ok('asked' in asked);
+    assert.match(asked.asked, /-other may have been started as well/);
   });
 
   it('asks again once that was taken back, and binds the device until the twin knows', async () => {
@@ -122,7 +197,7 @@ describe('a twin with a lease', () => {
     assert.equal(await mayRun(2), false);
     await lab.codesOfSync();
     assert.equal(await mayRun(2), true);
-    assert.deepEqual(await later(30, start), { asked: 'no lease' });
+    assert.deepEqual(await later(30, () => start()), { asked: 'no lease' });
   });
 
   it('is told by the program, which refuses what is no twin and less than an hour', async () => {

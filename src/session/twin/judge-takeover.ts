@@ -1,18 +1,19 @@
 // Whether a twin may be started without a question: its lease is out, and no home knows of more than it has.
 import { join } from 'node:path';
-import { toHex } from '../../core/bytes.ts';
+import { equalBytes, toHex } from '../../core/bytes.ts';
 import { isDeskPodError } from '../../core/errors.ts';
-import { takeoverMs } from '../../core/lease.ts';
-import type { PodState } from '../../core/state.ts';
-import { isTwinUrl, parseHomeUrl } from '../../sync/home/home-url.ts';
+import { firstLeaseEnd, takeoverMs } from '../../core/lease.ts';
+import type { Marker } from '../../core/marker.ts';
+import { isTwinUrl } from '../../sync/home/home-url.ts';
 import { openRsyncHome } from '../../sync/home/rsync-home.ts';
 import { type Credential, peekMarkerIn } from '../../sync/keyring/unlock.ts';
+import { placeId } from '../../sync/pod/device-place.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
 import { MARKER_FILE } from '../../sync/pod/pod-folder.ts';
 import { hasNewsAtHome } from '../../sync/pod/standing.ts';
 import { withTwinPod } from '../../sync/pod/twin.ts';
 import { afterwards } from '../pod/afterwards.ts';
-import { chooseHomeUrl, takePlace } from './twin-place.ts';
+import { takePlace } from './twin-place.ts';
 
 /** What is known of a twin that is to be started. */
 export type Takeover =
@@ -32,13 +33,25 @@ export async function judgeTakeover(path: string, credential: Credential, nowMs:
   return afterwards(
     () =>
       withTwinPod({ dir: place.dir, place: path }, credential, async (pod): Promise<Takeover> => {
-        const { deviceId } = await peekMarkerIn({ markerFile: join(place.dir, MARKER_FILE), place: path });
-        if (pod.state.deviceId === toHex(deviceId))
+        const marker = await peekMarkerIn({ markerFile: join(place.dir, MARKER_FILE), place: path });
+        const deviceId = toHex(marker.deviceId);
+        if (pod.state.deviceId === deviceId)
           return { isFree: true, reason: 'it had been started before, and goes on with that' };
-        const freeMs = await freedAtMs(pod.state, place.url);
-        if (freeMs === undefined) return { isFree: false };
+        const own = pod.state.homes.find(({ leases }) => leases?.at(-1)?.deviceId === deviceId);
+        if (own?.leases?.at(-1)?.leaseMs === undefined) return { isFree: false };
+        const freeMs = takeoverMs(own);
+        if (freeMs === undefined)
+          return { isFree: false, reason: 'the clock was behind by which it was told how long to wait' };
         if (freeMs > nowMs)
           return { isFree: false, reason: `without a question from ${new Date(freeMs).toISOString()} on` };
+        if (isElsewhere(marker, placeId(await place.findMedium(), pod.secrets.logKey)))
+          return {
+            isFree: false,
+            reason: 'it lies on another medium than when it was made, as a copy would',
+          };
+        const other = firstLeaseEnd(pod.state.homes.filter((home) => home !== own));
+        if (other !== undefined && other.endMs <= nowMs)
+          return { isFree: false, reason: `the twin at ${other.url} may have been started as well` };
         const ahead = await findAhead(pod);
         if (ahead !== undefined) return { isFree: false, reason: `${ahead} has more of the pod` };
         return {
@@ -51,12 +64,10 @@ export async function judgeTakeover(path: string, credential: Credential, nowMs:
   );
 }
 
-async function freedAtMs({ homes }: PodState, url: string): Promise<number | undefined> {
-  const twins = homes.filter((home) => isTwinUrl(home.url));
-  const urls = twins.map((home) => home.url);
-  const chosen = urls.includes(url) ? url : await chooseHomeUrl(urls, parseHomeUrl(url).path);
-  const own = twins.find((home) => home.url === chosen);
-  return own === undefined ? undefined : takeoverMs(own);
+/** A copy goes by what its original was told; where nothing tells a medium from another, it is taken for the same. */
+function isElsewhere({ placeId: known }: Pick<Marker, 'placeId'>, found: Uint8Array): boolean {
+  const isTold = (id: Uint8Array): boolean => id.some((byte) => byte !== 0);
+  return isTold(known) && isTold(found) && !equalBytes(known, found);
 }
 
 /** A home that knows a later state, or another device: then the pod lives on elsewhere. */

@@ -27,7 +27,7 @@ export async function leaseTwin(
     });
   }
   const lease = { url, ...(leaseMs === undefined ? {} : { leaseMs }) };
-  await pod.append({ type: 'leaseHome', ...lease });
+  await pod.append({ type: 'leaseHome', lease });
   return lease;
 }
 

@@ -1,16 +1,19 @@
 // Lending the homes of a pod: those that rsync reaches as they are, twins mounted for as long as they are used.
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
+import { toHex } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import type { Home } from '../../sync/home/home.ts';
 import { isTwinUrl, parseHomeUrl } from '../../sync/home/home-url.ts';
 import type { LendHome } from '../../sync/home/lend-home.ts';
 import { openRsyncHome } from '../../sync/home/rsync-home.ts';
 import { openTwinHome } from '../../sync/home/twin-home.ts';
+import { peekMarkerIn } from '../../sync/keyring/unlock.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
+import { MARKER_FILE } from '../../sync/pod/pod-folder.ts';
 import { asFollowed } from '../../sync/pod/twin.ts';
 import { afterwards } from '../pod/afterwards.ts';
 import { AttachedTwin, type TakenTwin } from './attached-twin.ts';
-import { isPlaceOf, isTwinHere, takePlace } from './twin-place.ts';
+import { isPlaceOf, isTwinHere, type TwinPlace, takePlace } from './twin-place.ts';
 import { equipTwin, stripTwin } from './twin-runtime.ts';
 
 /** What a sync lends the homes of this pod by. */
@@ -24,6 +27,7 @@ export function lendHomesOf(pod: Pod): LendHome {
         () =>
           work({
             home,
+            deviceId: () => deviceIdIn(place),
             freeBytes: () => place.freeBytes(),
             equip: (neededBytes, onProgress) =>
               equipTwin(pod, { ...place, url }, { neededBytes, onProgress }),
@@ -60,6 +64,10 @@ export async function withHomesOf<T>(
       for (const twin of twins) await twin.release();
     },
   );
+}
+
+async function deviceIdIn({ dir, path }: TwinPlace): Promise<string> {
+  return toHex((await peekMarkerIn({ markerFile: join(dir, MARKER_FILE), place: path })).deviceId);
 }
 
 async function takeTwin(pod: Pod, url: string): Promise<TakenTwin> {

@@ -13,6 +13,8 @@ export interface Equipment {
 /** A home that was lent. */
 export interface LentHome {
   readonly home: Home;
+  /** What a twin calls itself, in hexadecimal: another one may come to lie at its place. */
+  readonly deviceId?: () => Promise<string>;
   /** What is free on the device of a twin, which must take the files, too, when it is started. */
   readonly freeBytes?: () => Promise<number>;
   /** Brings what a twin carries for hosts that have nothing up to date, and leaves so much room free. */

@@ -3,7 +3,7 @@ import { equalBytes, toHex } from '../../core/bytes.ts';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { encodeHead } from '../../core/head.ts';
 import type { HomeState } from '../../core/home-state.ts';
-import { leaseToRenew } from '../../core/lease.ts';
+import { isRenewalDue } from '../../core/lease.ts';
 import { packsInForce } from '../../core/packs-in-force.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Home, PushReport } from '../home/home.ts';
@@ -99,8 +99,7 @@ async function syncTwin(
   lent: LentHome,
 ): Promise<SyncReport> {
   const sync = (): Promise<SyncReport> => syncHome(pod, stateOf(pod, known), onProgress, lent.home);
-  const leaseMs = leaseToRenew(stateOf(pod, known), Date.now());
-  if (leaseMs !== undefined) await pod.append({ type: 'leaseHome', url: known.url, leaseMs });
+  await renewLease(pod, known, await lent.deviceId?.());
   const report = await syncMakingRoom(sync, [
     async () => (await makeRoomOnTwin(pod, lent.home)) > 0,
     async () => (await lent.strip?.()) === true,
@@ -109,6 +108,20 @@ async function syncTwin(
   const told = { ...report, warnings: [...report.warnings, ...warnings] };
   // the twin is to know by its own log what it carries
   return isChanged ? bothOf(told, await sync()) : told;
+}
+
+/** What the twin is told by its copy of the log, it is told before that is sent. */
+async function renewLease(pod: Pod, known: HomeState, deviceId: string | undefined): Promise<void> {
+  const home = stateOf(pod, known);
+  const { clockMs } = pod.state;
+  if (!isRenewalDue(home, { nowMs: Date.now(), clockMs, deviceId })) return;
+  const { leaseMs } = home.leases?.at(-1) ?? {};
+  const lease = {
+    url: known.url,
+    ...(leaseMs === undefined ? {} : { leaseMs }),
+    ...(deviceId === undefined ? {} : { deviceId }),
+  };
+  await pod.append({ type: 'leaseHome', lease });
 }
 
 /** Syncs; each way to make room is tried once, in order, where there is none. */

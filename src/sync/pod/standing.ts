@@ -88,7 +88,7 @@ export async function isOfThisLog(pod: Pod, { seq, recordHash }: Head): Promise<
 
 /**
  * True if home knows more of this pod than this log, or goes on with another device: more than what happens to a device as
- * such.
+ * such. So it counts if home has another head, and what led to that cannot be read.
  *
  * @throws DeskPodError HOME_*, HEAD_DAMAGED
  */
@@ -96,8 +96,13 @@ export async function hasNewsAtHome(pod: Pod, home: Home): Promise<boolean> {
   const bytes = await home.head(pod.state.podId);
   const head = bytes === undefined ? undefined : decodeHead(bytes, pod.sealing);
   if (head === undefined || (await isOfThisLog(pod, head))) return false;
-  const { theirs } = await findFork(pod, home, head);
-  return !isOnlyHousekeeping(theirs);
+  try {
+    return !isOnlyHousekeeping((await findFork(pod, home, head)).theirs);
+  } catch (error) {
+    // it has something else, and does not say what
+    if (!isDeskPodError(error)) throw error;
+    return true;
+  }
 }
 
 /** The newest head of this device's branch at home, if it has one and nobody else goes on with it. */

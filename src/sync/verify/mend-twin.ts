@@ -46,8 +46,9 @@ export async function mendTwinMarker(
   for (const part of ownParts)
     if (await isNamed(join(dir, part)))
       throw notMendable(url, fault, `with ${part} beside it, it is no twin's`);
-  const { runtime } = pod.state.homes.find((home) => home.url === url) ?? {};
-  await replaceMarker({ markerFile }, newTwinMarker(pod, await findMedium(), runtime?.deviceId));
+  const { runtime, leases } = pod.state.homes.find((home) => home.url === url) ?? {};
+  const deviceId = runtime?.deviceId ?? leases?.at(-1)?.deviceId;
+  await replaceMarker({ markerFile }, newTwinMarker(pod, await findMedium(), deviceId));
   const healed = { kind: 'marker', name: MARKER_FILE, place: url, from: 'log' };
   await pod.append({ type: 'recordHeals', objects: [healed] });
   return [fault];

@@ -70,7 +70,7 @@ export const EVENTS: { readonly [T in PodEvent['type']]: Complete<Extract<PodEve
     sizeBytes: 1,
   },
   'home.stripped': { type: 'home.stripped', v: 1, url: '' },
-  'home.leased': { type: 'home.leased', v: 1, url: '', leaseMs: 1 },
+  'home.leased': { type: 'home.leased', v: 1, url: '', leaseMs: 1, deviceId: ID },
   'home.docked': {
     type: 'home.docked',
     v: 1,
