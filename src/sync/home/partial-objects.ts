@@ -1,7 +1,8 @@
 // What an interrupted rsync leaves of an object, to go on from.
 import { lstatSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, unlink } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { isSystemError } from '../repository/durable-file.ts';
 import { OBJECT_KINDS } from '../repository/repository.ts';
 import { openAmong } from './open-files.ts';
 
@@ -24,7 +25,7 @@ export async function keepLeftovers(
     if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) continue;
     for (const { leftover, name } of await leftoversIn(folder)) {
       if (names.has(name)) await keepPart(folder, leftover, name);
-      else await unlink(join(folder, leftover));
+      else await rm(join(folder, leftover), { force: true });
     }
   }
 }
@@ -34,7 +35,7 @@ export async function keepAllLeftovers(repositoryDir: string): Promise<void> {
   for (const folder of await objectFolders(repositoryDir)) {
     for (const { leftover, name } of await leftoversIn(folder)) {
       const isThere = lstatSync(join(folder, name), { throwIfNoEntry: false }) !== undefined;
-      if (isThere) await unlink(join(folder, leftover));
+      if (isThere) await rm(join(folder, leftover), { force: true });
       else await keepPart(folder, leftover, name);
     }
   }
@@ -53,11 +54,16 @@ export async function removeNeedlessParts(
   for (const folder of new Set(
     objects.map((object) => join(repositoryDir, dirname(object), PARTIAL_FOLDER)),
   )) {
-    if (lstatSync(folder, { throwIfNoEntry: false }) === undefined) continue;
-    const parts = await readdir(folder);
+    const parts = await readdir(folder).catch(noneIfGone);
+    if (parts === undefined) continue;
     for (const part of parts) if (!names.has(part)) await rm(join(folder, part), { force: true });
     if (!parts.some((part) => names.has(part))) await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** @throws what is no sign that there is nothing */
+function noneIfGone(error: unknown): undefined {
+  if (!isSystemError(error, 'ENOENT')) throw error;
 }
 
 /** Removes what is left of objects below a repository to which everything has come that is wanted. */
@@ -101,7 +107,12 @@ async function objectFolders(repositoryDir: string): Promise<string[]> {
 async function keepPart(folder: string, leftover: string, name: string): Promise<void> {
   const [from, to] = [join(folder, leftover), join(folder, PARTIAL_FOLDER, name)];
   const [left, kept] = [from, to].map((path) => lstatSync(path, { throwIfNoEntry: false }));
-  if ((left?.size ?? 0) <= (kept?.size ?? 0)) return unlink(from);
+  if ((left?.size ?? 0) <= (kept?.size ?? 0)) return rm(from, { force: true });
   await mkdir(join(folder, PARTIAL_FOLDER), { recursive: true, mode: 0o700 });
-  await rename(from, to);
+  try {
+    await rename(from, to);
+  } catch (error) {
+    // whoever wrote it has put it in its place meanwhile, or another sender has kept it
+    if (!isSystemError(error, 'ENOENT')) throw error;
+  }
 }
