@@ -86,6 +86,7 @@ export class Supervisor {
   constructor(desktop: Desktop, clock: Clock = HOST_CLOCK) {
     this.#desktop = desktop;
     this.#givingWay = new GivingWay(desktop.pod, clock, {
+      turn: () => this.#turns.take('suspend', async () => undefined),
       suspend: () => this.suspend(),
       tell: (text) => this.#viewer?.tell({ state: 'running', text }),
     });
