@@ -117,6 +117,24 @@ describe('a twin with a lease', () => {
     assert.ok('warnings' in (await later(30, () => start())), 'a home that does not answer tells nothing');
   });
 
+  it('asks if a home has more of the pod as a branch', async () => {
+    await ask(lab.dir, 'fork', {});
+    const twin = `${lab.twin}-of-branch`;
+    await lab.add(twin);
+    await lease(7 * DAY_MS, twin);
+    await lab.codesOfSync();
+    const { homes } = await ask(lab.dir, 'home-list', {});
+    assert.ok(homes.some(({ branch }) => branch !== undefined));
+    await rename(twin, `${twin}-away`);
+    await writeFile(join(lab.dir, 'letter.txt'), 'later\n');
+    await lab.checkpoint();
+    await lab.codesOfSync();
+    await rename(`${twin}-away`, twin);
+    const asked = await later(30, () => start(twin));
+    assert.ok('asked' in asked);
+    assert.match(asked.asked, /\/home has more of the pod/);
+  });
+
   it('asks if a home has something else that it cannot show', async () => {
     await lease(DAY_MS);
     await lab.codesOfSync();

@@ -87,15 +87,25 @@ export async function isOfThisLog(pod: Pod, { seq, recordHash }: Head): Promise<
 }
 
 /**
- * True if home knows more of this pod than this log, or goes on with another device: more than what happens to a device as
- * such. So it counts if home has another head, and what led to that cannot be read.
+ * True if home knows more of this pod than this log, also as a branch of its device, or goes on with another device: more than
+ * what happens to a device as such. So it counts if home has another head, and what led to that cannot be read.
  *
  * @throws DeskPodError HOME_*, HEAD_DAMAGED
  */
 export async function hasNewsAtHome(pod: Pod, home: Home): Promise<boolean> {
-  const bytes = await home.head(pod.state.podId);
-  const head = bytes === undefined ? undefined : decodeHead(bytes, pod.sealing);
-  if (head === undefined || (await isOfThisLog(pod, head))) return false;
+  const { podId, deviceId } = pod.state;
+  const bytes = await home.head(podId);
+  const heads = bytes === undefined ? [] : [decodeHead(bytes, pod.sealing)];
+  for (const branch of await fetchBranchHeads(home, podId)) {
+    const head = branch.deviceId === deviceId ? proven(pod, branch.headBytes) : undefined;
+    if (head !== undefined) heads.push(head);
+  }
+  for (const head of heads) if (await hasNews(pod, home, head)) return true;
+  return false;
+}
+
+async function hasNews(pod: Pod, home: Home, head: Head): Promise<boolean> {
+  if (await isOfThisLog(pod, head)) return false;
   try {
     return !isOnlyHousekeeping((await findFork(pod, home, head)).theirs);
   } catch (error) {
