@@ -103,7 +103,7 @@ export const OPERATIONS: Documented<Operations> = {
     { url: ALWAYS, leaseMs: MAYBE },
     { url: ALWAYS, leaseMs: MAYBE },
   ],
-  'home-remove': [{ url: ALWAYS }, { url: ALWAYS }],
+  'home-remove': [{ url: ALWAYS }, { url: ALWAYS, warnings: ALWAYS }],
   sync: [
     { url: MAYBE, homePassword: MAYBE, bytesPerSecond: MAYBE, streams: MAYBE },
     { homes: ALWAYS, warnings: MAYBE },

@@ -229,6 +229,8 @@ describe('a twin with a lease', () => {
     const { stdout } = await program.run(['status', ...at]);
     assert.match(stdout, /goes on without this device unless it is synced to before /);
     await lab.codesOfSync();
+    const removed = await program.answer<{ warnings: string[] }>(['home', 'remove', twin, ...at]);
+    assert.match(removed.warnings.join(), /it still goes on without a question when it is started after /);
     await program.failure('POD_IS_TWIN', ['start', twin]);
     const { promotion } = await program.answer<StartedTree>(['start', twin, '--promote']);
     assert.equal(promotion.epoch, 2);

@@ -72,10 +72,8 @@ export function registerHome(program: Command): void {
     .description('stop copying to a home; what lies there stays there')
     .action(async (url: string, _options: unknown, command: Command) => {
       const answer = await operateOn(command, 'home-remove', { url: absoluteUrl(url) });
-      contextOf(command).output.result(
-        answer,
-        `${answer.url} is no home of this pod any more; its copy stays there`,
-      );
+      const text = `${answer.url} is no home of this pod any more; its copy stays there`;
+      contextOf(command).output.result(answer, [text, ...answer.warnings].join('\n'));
     });
 
   registerReceive(home);

@@ -190,7 +190,10 @@ export interface Operations {
     parameters: { readonly url: string; readonly leaseMs?: number };
     answer: { readonly url: string; readonly leaseMs?: number };
   };
-  'home-remove': { parameters: { readonly url: string }; answer: { readonly url: string } };
+  'home-remove': {
+    parameters: { readonly url: string };
+    answer: { readonly url: string; readonly warnings: readonly string[] };
+  };
   sync: {
     parameters: SyncParameters;
     /** `warnings` are what hooks had to say. */

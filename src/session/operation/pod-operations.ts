@@ -35,7 +35,7 @@ import { sealWithRoom } from '../schedule/seal-with-room.ts';
 import { addSchedule, setReserve } from '../schedule/set-schedule.ts';
 import { toWireError } from '../supervisor/wire.ts';
 import { addTwin } from '../twin/add-twin.ts';
-import { leaseTwin } from '../twin/lease-twin.ts';
+import { leaseTwin, warningsOfRemoval } from '../twin/lease-twin.ts';
 import { lendHomesOf, withHomesOf } from '../twin/lend-homes.ts';
 import { chooseHomeUrl, isTwinHere } from '../twin/twin-place.ts';
 import type { HomeBranches, HomeReport, Operations, StatusReport, SyncOutcome } from './operations.ts';
@@ -144,8 +144,9 @@ export function podOperations(
     'home-lease': async ({ url: typed, leaseMs }) => leaseTwin(pod, await meantBy(pod, typed), leaseMs),
     'home-remove': async ({ url: typed }) => {
       const url = await meantBy(pod, typed);
+      const warnings = warningsOfRemoval(pod.state, url);
       await pod.append({ type: 'removeHome', url });
-      return { url };
+      return { url, warnings };
     },
     sync: async ({ url: typed, homePassword, ...settings }, onProgress) => {
       const url = await prepareHomes(pod, typed, homePassword);

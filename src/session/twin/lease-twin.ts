@@ -31,6 +31,16 @@ export async function leaseTwin(
   return lease;
 }
 
+/** What is to be known of a twin that is to be no home any more, though it knows of a lease; in sentences. */
+export function warningsOfRemoval({ homes }: Pick<PodState, 'homes'>, url: string): string[] {
+  const end = firstLeaseEnd(homes.filter((home) => home.url === url));
+  if (end === undefined) return [];
+  return [
+    `If that twin is not lost, it still goes on without a question when it is started after ${new Date(end.endMs).toISOString()}, ` +
+      'and this device does not give way to it any more: erase it, or start it never.',
+  ];
+}
+
 /** @throws DeskPodError LEASE_ENDED if a twin may have been started in the place of the device with this log */
 export function requireLease({ homes }: Pick<PodState, 'homes'>, nowMs: number): void {
   const end = firstLeaseEnd(homes);
@@ -41,7 +51,7 @@ export function requireLease({ homes }: Pick<PodState, 'homes'>, nowMs: number):
     {
       hint:
         'Plug the twin in and run `deskpod sync`: if it was not started, this device goes on. If the twin is lost, take it ' +
-        `out: deskpod home remove ${end.url}`,
+        `out: deskpod home remove ${end.url}. If it is not ${new Date(nowMs).toISOString()} now, set the clock of this computer.`,
       details: { ...end },
     },
   );
