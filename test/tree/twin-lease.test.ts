@@ -56,8 +56,8 @@ describe('a twin with a lease', () => {
       return { asked };
     }
   };
-  const mayRun = async (days: number): Promise<boolean> => {
-    const tree = await openTree(lab.dir, { passphrase: PASSPHRASE });
+  const mayRun = async (days: number, dir = lab.dir): Promise<boolean> => {
+    const tree = await openTree(dir, { passphrase: PASSPHRASE });
     try {
       requireLease(tree.pod.state, now() + days * DAY_MS);
       return true;
@@ -179,10 +179,20 @@ describe('a twin with a lease', () => {
     const asked = await later(8, () => start());
     assert.ok('asked' in asked);
     assert.match(asked.asked, /another medium/);
-    assert.ok(
-      'warnings' in (await later(15, () => start(`${lab.twin}-away`))),
-      'its original may lie anywhere',
+  });
+
+  it('goes on wherever it lies, and is no home of its own then that keeps it from that', async () => {
+    await lease(7 * DAY_MS);
+    await lab.codesOfSync();
+    const moved = `${lab.twin}-moved`;
+    await rename(lab.twin, moved);
+    assert.ok('warnings' in (await later(8, () => start(moved))));
+    const { homes } = await ask(moved, 'home-list', {});
+    assert.deepEqual(
+      homes.map(({ url }) => url),
+      [lab.home],
     );
+    assert.equal(await mayRun(8, moved), true);
   });
 
   it('binds the device also where another twin comes to lie at its place', async () => {

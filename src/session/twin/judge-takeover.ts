@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { equalBytes, toHex } from '../../core/bytes.ts';
 import { isDeskPodError } from '../../core/errors.ts';
+import type { HomeState } from '../../core/home-state.ts';
 import { firstLeaseEnd, takeoverMs } from '../../core/lease.ts';
 import type { Marker } from '../../core/marker.ts';
 import { isTwinUrl } from '../../sync/home/home-url.ts';
@@ -14,6 +15,8 @@ import { hasNewsAtHome } from '../../sync/pod/standing.ts';
 import { withTwinPod } from '../../sync/pod/twin.ts';
 import { afterwards } from '../pod/afterwards.ts';
 import { takePlace } from './twin-place.ts';
+
+type LeasedHome = Pick<HomeState, 'url' | 'leases'>;
 
 /** What is known of a twin that is to be started. */
 export type Takeover =
@@ -49,7 +52,7 @@ export async function judgeTakeover(path: string, credential: Credential, nowMs:
             isFree: false,
             reason: 'it lies on another medium than when it was made, as a copy would',
           };
-        const other = firstLeaseEnd(pod.state.homes.filter((home) => home !== own));
+        const other = firstLeaseEnd(pod.state.homes.map((home) => withoutLeasesOf(deviceId, home)));
         if (other !== undefined && other.endMs <= nowMs)
           return { isFree: false, reason: `the twin at ${other.url} may have been started as well` };
         const ahead = await findAhead(pod);
@@ -62,6 +65,14 @@ export async function judgeTakeover(path: string, credential: Credential, nowMs:
       }),
     () => place.release(),
   );
+}
+
+/** What other twins were told; what none was told by name yet, none goes by. */
+function withoutLeasesOf(deviceId: string, { url, leases = [] }: HomeState): LeasedHome {
+  return {
+    url,
+    leases: leases.filter((lease) => lease.deviceId !== undefined && lease.deviceId !== deviceId),
+  };
 }
 
 /** A copy goes by what its original was told; where nothing tells a medium from another, it is taken for the same. */

@@ -111,7 +111,8 @@ export async function promoteTwin(
     const laidOut = await layOutFiles(pod, checkpoint, plan.files.dir, { onProgress });
     // by what the log says, not by what lies there: a check compares that with it
     const runtime = runtimeOnTwin(pod.state, toHex(surveyed.marker.deviceId));
-    await takeOver(pod, plan, { deviceId, checkpoint: checkpoint.number, runtime });
+    const twinId = toHex(surveyed.marker.deviceId);
+    await takeOver(pod, plan, { twinId, deviceId, checkpoint: checkpoint.number, runtime });
     await plan.files.putInPlace?.(pod, checkpoint.files);
     await writeMarker(folder, pod, placeId(plan.place, secrets.logKey));
     const warnings = [
@@ -153,6 +154,8 @@ async function chooseDeviceId(
 
 /** What the new device is. */
 interface Takeover {
+  /** What the twin called itself, in hexadecimal. */
+  readonly twinId: string;
   readonly deviceId: string;
   readonly checkpoint: number;
   /** What was put on it while it was a twin. */
@@ -163,11 +166,15 @@ interface Takeover {
 async function takeOver(
   pod: Pod,
   { url, vault }: PromotionPlan,
-  { deviceId, checkpoint, runtime }: Takeover,
+  { twinId, deviceId, checkpoint, runtime }: Takeover,
 ): Promise<void> {
   if (pod.state.deviceId === deviceId) return; // a promotion that was killed before the marker had come so far
   await pod.append({ type: 'completeRestore', restore: { url, deviceId, checkpoint, vault } });
   if (runtime !== undefined) await pod.append({ type: 'putRuntime', runtime });
-  if (pod.state.homes.some((home) => home.url === url)) await pod.append({ type: 'removeHome', url });
+  for (const home of pod.state.homes) {
+    // it may lie elsewhere than the log says, and no lease of its own is to bind it
+    if (home.url === url || home.leases?.at(-1)?.deviceId === twinId)
+      await pod.append({ type: 'removeHome', url: home.url });
+  }
   await pod.publish();
 }
