@@ -127,6 +127,11 @@ struct deskpod_session *deskpod_session_get(struct deskpod_handle *handle);
 void deskpod_session_put(struct deskpod_session *session);
 void deskpod_watch_stop(void);
 
+/* admission.c */
+bool deskpod_admits(const struct deskpod_session *session);
+bool deskpod_overlaps(const struct deskpod_session *session);
+int deskpod_check_tracers(struct deskpod_session *session);
+
 /* ring.c */
 int deskpod_ring_init(struct deskpod_ring *ring);
 void deskpod_ring_free(struct deskpod_ring *ring);

@@ -9,12 +9,10 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <crypto/algapi.h>
-#include <linux/idr.h>
 #include <linux/module.h>
 #include <linux/pid_namespace.h>
 #include <linux/rculist.h>
 #include <linux/sched/signal.h>
-#include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/user_namespace.h>
@@ -128,82 +126,6 @@ static struct deskpod_session *find_session(u64 id)
 	return NULL;
 }
 
-static bool is_inside(const struct pid *pid, const struct pid_namespace *ns, unsigned int level)
-{
-	return pid->level >= level && pid->numbers[level].ns == ns;
-}
-
-/* Sessions may not overlap: every process is in one at most. */
-static bool overlaps(const struct deskpod_session *session)
-{
-	const struct deskpod_session *other;
-
-	list_for_each_entry(other, &deskpod_sessions, link) {
-		if (is_inside(session->init, other->ns, other->level) ||
-		    is_inside(other->init, session->ns, session->level) ||
-		    other->user_ns == session->user_ns)
-			return true;
-	}
-	return false;
-}
-
-/*
- * Whether what is already traced is traced by the runtime. What attaches from now
- * on is refused, as the session is published; what was past the check by then is
- * waited for: attaching holds this mutex from the check to the end.
- */
-static int check_tracer(struct deskpod_session *session, struct task_struct *task)
-{
-	int error = mutex_lock_killable(&task->signal->cred_guard_mutex);
-
-	if (error)
-		return error;
-	rcu_read_lock();
-	if (READ_ONCE(task->ptrace)) {
-		struct task_struct *tracer = rcu_dereference(task->parent);
-
-		if (!deskpod_is_runtime(session, tracer) &&
-		    deskpod_session_of(task_pid(tracer)) != session)
-			error = -EBUSY;
-	}
-	rcu_read_unlock();
-	mutex_unlock(&task->signal->cred_guard_mutex);
-	return error;
-}
-
-/*
- * Looks at every thread of a session that is published already. Those that begin
- * meanwhile cannot be attached to any more, and inherit a tracer only from one
- * that is looked at.
- */
-static int check_tracers(struct deskpod_session *session)
-{
-	int error = 0;
-	int number;
-
-	/*
-	 * What calls PTRACE_TRACEME does so with interrupts off from the check
-	 * to the end: that is waited for by this.
-	 */
-	synchronize_rcu();
-	for (number = 1; !error; number++) {
-		struct task_struct *task;
-		struct pid *pid;
-
-		rcu_read_lock();
-		pid = idr_get_next(&session->ns->idr, &number);
-		task = pid ? get_pid_task(pid, PIDTYPE_PID) : NULL;
-		rcu_read_unlock();
-		if (!pid)
-			break;
-		if (!task)
-			continue;
-		error = check_tracer(session, task);
-		put_task_struct(task);
-	}
-	return error;
-}
-
 static struct deskpod_session *make_session(const struct deskpod_register *wish)
 {
 	struct deskpod_session *session;
@@ -225,13 +147,7 @@ static struct deskpod_session *make_session(const struct deskpod_register *wish)
 	session->ns = ns_of_pid(session->init);
 	session->level = session->init->level;
 	session->user_ns = session->ns->user_ns;
-	/*
-	 * A session has namespaces of its own, and whoever registers it is not
-	 * in them: else its processes were not to be told from the host's.
-	 */
-	if (!is_child_reaper(session->init) || session->level == 0 ||
-	    session->user_ns == &init_user_ns ||
-	    is_inside(task_pid(current), session->ns, session->level))
+	if (!deskpod_admits(session))
 		goto fail;
 	error = deskpod_ring_init(&session->ring);
 	if (error)
@@ -248,7 +164,7 @@ static int publish(struct deskpod_session *session, struct deskpod_handle *handl
 		return -EBUSY;
 	if (session_count == DESKPOD_MAX_SESSIONS)
 		return -ENOSPC;
-	if (overlaps(session))
+	if (deskpod_overlaps(session))
 		return -EEXIST;
 	__module_get(THIS_MODULE);
 	session->id = ++last_id;
@@ -291,7 +207,7 @@ int deskpod_session_register(struct deskpod_handle *handle, struct deskpod_regis
 	mutex_unlock(&deskpod_lock);
 
 	/* Without the lock: an execve may take its time, and holds what this waits for. */
-	error = check_tracers(session);
+	error = deskpod_check_tracers(session);
 	if (error) {
 		mutex_lock(&deskpod_lock);
 		/* Another thread may have released it already. */
