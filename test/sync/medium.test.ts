@@ -10,7 +10,8 @@ import { makeTempFolder } from './support/temp-folder.ts';
 describe('what a place lies on', () => {
   let temp: ReturnType<typeof makeTempFolder>;
   beforeEach(() => {
-    temp = makeTempFolder();
+    // the one for temporary files may be memory
+    temp = makeTempFolder('/var/tmp');
   });
   afterEach(() => temp.remove());
 

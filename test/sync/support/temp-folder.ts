@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** Makes a folder; `remove` takes it away with all that is in it. */
-export function makeTempFolder(): { readonly path: string; remove(): void } {
-  const path = mkdtempSync(join(tmpdir(), 'deskpod-test-'));
+export function makeTempFolder(parent = tmpdir()): { readonly path: string; remove(): void } {
+  const path = mkdtempSync(join(parent, 'deskpod-test-'));
   return {
     path,
     remove() {
