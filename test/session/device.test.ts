@@ -210,7 +210,7 @@ describe('mountDevice', () => {
       }
     };
     const failure = await failureOf('DEVICE_FULL', () => reportDeviceFull(mountDir, 'the checkpoint', fill));
-    assert.match(failure.message, /no space for the checkpoint: .* free of \d+(\.\d)? MiB/);
+    assert.match(failure.message, /no space for the checkpoint: .* free of \d+\.\d MB/);
     const copying = () => run('cp', ['/bin/bash', `${mountDir}/bash`]);
     await failureOf('DEVICE_FULL', () => reportDeviceFull(mountDir, 'a program', copying));
     assert.equal(isOutOfSpace(new Error('wrapped', { cause: failure })), true);
