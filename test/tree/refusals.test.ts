@@ -1,9 +1,10 @@
 // Bad input to a tree pod: each is refused with a code and an exit status of its own, and nothing is changed.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StatusReport } from '../../src/session/operation/operations.ts';
+import { run } from '../../src/sync/process.ts';
 import { WITHOUT_OVERRIDE } from '../as-root.ts';
 import { assertSameFiles, openTreeLab, type TreeLab } from './tree-lab.ts';
 
@@ -68,16 +69,19 @@ describe('a tree pod refuses', () => {
   });
 
   it('a second process at the same time, with status 13, and nothing is harmed', async () => {
-    for (let index = 0; index < 300; index += 1) await writeFile(join(lab.dir, `file-${index}`), `${index}`);
-    const first = lab.program.start(['checkpoint', ...lab.at]);
-    await first.progress(({ step }) => step === 'reading files');
-    // Stopped, it holds the pod for as long as this takes.
-    first.kill('SIGSTOP');
+    const hooksDir = join(lab.temp, 'hooks.d');
+    await mkdir(hooksDir);
+    const hook = join(hooksDir, 'before-checkpoint');
+    // holds the pod for as long as this takes
+    await writeFile(hook, '#!/bin/sh\necho >"$0.reached"\nread _ <"$0.release"\n', { mode: 0o700 });
+    await run('mkfifo', [`${hook}.reached`, `${hook}.release`]);
+    const first = lab.program.with({ env: { DESKPOD_HOOKS: hooksDir } }).start(['checkpoint', ...lab.at]);
+    await readFile(`${hook}.reached`);
     const { details } = await lab.program.failure('POD_BUSY', ['status', ...lab.at]);
     assert.equal(details.pid, first.pid);
     await lab.program.failure('POD_BUSY', ['checkpoint', ...lab.at]);
     await lab.program.failure('POD_BUSY', ['create', '--tree', lab.dir]);
-    first.kill('SIGCONT');
+    await writeFile(`${hook}.release`, '\n');
     assert.equal((await first.ended).status, 0);
     assert.equal(await lab.checkpoint(), 2);
   });
