@@ -29,13 +29,16 @@ const FILES: readonly Probe[] = [
     perl: `my @outside; for my $pid (grep { /^\\d+$/ } names('/proc')) { for my $fd (names("/proc/$pid/fd")) {
           my $path = readlink "/proc/$pid/fd/$fd" // next;
           next if $path =~ m{^(?:pipe|socket|anon_inode):} || $path =~ / \\(deleted\\)$/;
-          push @outside, "$pid $path" unless same("/proc/$pid/fd/$fd", $path) } } return found(@outside)`,
+          next if same("/proc/$pid/fd/$fd", $path);
+          # what has ended or closed it between the two looks has nothing open
+          push @outside, "$pid $path" if (readlink "/proc/$pid/fd/$fd" // '') eq $path } } return found(@outside)`,
   },
   {
     name: 'has its root, place or program outside',
     perl: `my @outside; for my $pid (grep { /^\\d+$/ } names('/proc')) {
           for my $link ('root', 'cwd', 'exe') { my $path = readlink "/proc/$pid/$link" // next;
-            push @outside, "$pid $link $path" unless same("/proc/$pid/$link", $path) }
+            next if same("/proc/$pid/$link", $path);
+            push @outside, "$pid $link $path" if (readlink "/proc/$pid/$link" // '') eq $path }
           push @outside, "$pid root" if readlink "/proc/$pid/root" && !same("/proc/$pid/root", '/') } return found(@outside)`,
   },
   {
