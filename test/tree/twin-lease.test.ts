@@ -70,6 +70,15 @@ describe('a twin with a lease', () => {
     }
   };
 
+  /** A checkpoint that comes to the other home only. */
+  const goOnWithout = async (twin: string): Promise<void> => {
+    await rename(twin, `${twin}-away`);
+    await writeFile(join(lab.dir, 'letter.txt'), 'later\n');
+    await lab.checkpoint();
+    await lab.codesOfSync();
+    await rename(`${twin}-away`, twin);
+  };
+
   it('goes on by itself when nothing was synced to it for longer, and not a day before', async () => {
     assert.deepEqual(await later(30, () => start()), { asked: 'no lease' });
     await lease(7 * DAY_MS);
@@ -105,11 +114,7 @@ describe('a twin with a lease', () => {
   it('asks if a home has more of the pod, which then is not lost', async () => {
     await lease(DAY_MS);
     await lab.codesOfSync();
-    await rename(lab.twin, `${lab.twin}-away`);
-    await writeFile(join(lab.dir, 'letter.txt'), 'later\n');
-    await lab.checkpoint();
-    await lab.codesOfSync();
-    await rename(`${lab.twin}-away`, lab.twin);
+    await goOnWithout(lab.twin);
     const asked = await later(30, () => start());
     assert.ok('asked' in asked);
     assert.match(asked.asked, /\/home has more of the pod/);
@@ -125,11 +130,7 @@ describe('a twin with a lease', () => {
     await lab.codesOfSync();
     const { homes } = await ask(lab.dir, 'home-list', {});
     assert.ok(homes.some(({ branch }) => branch !== undefined));
-    await rename(twin, `${twin}-away`);
-    await writeFile(join(lab.dir, 'letter.txt'), 'later\n');
-    await lab.checkpoint();
-    await lab.codesOfSync();
-    await rename(`${twin}-away`, twin);
+    await goOnWithout(twin);
     const asked = await later(30, () => start(twin));
     assert.ok('asked' in asked);
     assert.match(asked.asked, /\/home has more of the pod/);
@@ -138,11 +139,7 @@ describe('a twin with a lease', () => {
   it('asks if a home has something else that it cannot show', async () => {
     await lease(DAY_MS);
     await lab.codesOfSync();
-    await rename(lab.twin, `${lab.twin}-away`);
-    await writeFile(join(lab.dir, 'letter.txt'), 'later\n');
-    await lab.checkpoint();
-    await lab.codesOfSync();
-    await rename(`${lab.twin}-away`, lab.twin);
+    await goOnWithout(lab.twin);
     const [podId = ''] = await readdir(join(lab.home, 'pods'));
     const segments = join(lab.home, 'pods', podId, 'segments');
     await rm(join(segments, (await readdir(segments)).sort().at(-1) ?? ''));
