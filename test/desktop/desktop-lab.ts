@@ -30,8 +30,8 @@ import { leftoversOf } from './leftovers.ts';
 export const PASSPHRASE = 'correct horse battery';
 const MEBIBYTE = 2 ** 20;
 const WINDOW_COLOUR = 0x336699;
-/** Nothing blinks in it, and it has a colour of its own. */
-const SHOW_WINDOW =
+/** Shows a window in which nothing blinks, and which has a colour of its own. */
+export const SHOW_WINDOW =
   "setsid xterm -bg '#336699' -cr '#336699' -geometry 60x20+100+50 -e sleep 100000 </dev/null >/dev/null 2>&1 &";
 const DISPLAY_TIMEOUT_MS = 30_000;
 

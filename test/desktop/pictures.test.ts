@@ -8,7 +8,7 @@ import { openRfb } from '../../src/session/rfb/client.ts';
 import { type Pixels, scaleDown } from '../../src/session/rfb/scaled-pixels.ts';
 import { launchSupervisor } from '../../src/session/supervisor/launch.ts';
 import type { CheckpointReport } from '../../src/sync/pod/seal-checkpoint.ts';
-import { DesktopLab, PASSPHRASE } from './desktop-lab.ts';
+import { DesktopLab, PASSPHRASE, SHOW_WINDOW } from './desktop-lab.ts';
 
 interface PictureFile {
   readonly number: number;
@@ -16,10 +16,6 @@ interface PictureFile {
   readonly height: number;
   readonly path: string;
 }
-
-/** A window with a colour of its own, in which nothing blinks. */
-const SHOW_COLOUR =
-  "setsid xterm -bg '#336699' -cr '#336699' -geometry 60x20+100+50 -e sleep 1000 </dev/null >/dev/null 2>&1 &";
 
 /** A few seconds; on a very busy machine the display is late for some pictures, and those checkpoints are made again. */
 const TIMEOUT_MS = 180_000;
@@ -37,7 +33,7 @@ describe('the pictures of a session', function () {
 
   it('show what the display showed, in a checkpoint, a suspend, at the next start, and in a checkpoint after it', async () => {
     await lab.start();
-    await lab.shell(SHOW_COLOUR);
+    await lab.shell(SHOW_WINDOW);
     const { rootPid = 0 } = await lab.status();
     let shown: Pixels;
     let live: CheckpointReport;
