@@ -4,9 +4,12 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { firstValueFrom, NEVER, Subject, take, toArray } from 'rxjs';
+import { makeExt4 } from '../../src/session/device/ext4.ts';
 import { mediumStamp } from '../../src/session/device/medium-stamp.ts';
 import { allSources, type DeviceSource, watchDevices } from '../../src/session/dock/device-source.ts';
+import { driveSource } from '../../src/session/dock/drive-source.ts';
 import { PatientLooks } from '../../src/session/dock/patient-looks.ts';
+import { run } from '../../src/sync/process.ts';
 import { itKeepsTheDeviceContract } from './device-source-contract.ts';
 import { driveStage, folderStage, joinedStage, treeStage } from './device-stages.ts';
 
@@ -98,6 +101,27 @@ describe('a place where devices are looked for', () => {
     await late;
     assert.deepEqual(await looks.ask('drive', look), { found: 'a pod' });
     assert.equal(askedCount, 1);
+  });
+});
+
+describe('a drive that goes while drives are listed', () => {
+  it('is gone, though its node still stands', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'deskpod-going-'));
+    try {
+      const [sysDir, devDir] = [join(dir, 'sys'), join(dir, 'dev')];
+      await mkdir(join(sysDir, 'sda'), { recursive: true });
+      await mkdir(devDir);
+      await run('truncate', ['-s', '16M', join(devDir, 'sda')]);
+      await makeExt4(join(devDir, 'sda'), 'deskpod');
+      const { list } = driveSource({ sysDir, devDir, monitor: '/nowhere' });
+      assert.deepEqual(await list(), []);
+      await writeFile(join(sysDir, 'sda', 'dev'), '8:0\n');
+      assert.equal((await list()).length, 1);
+      await rm(join(sysDir, 'sda', 'dev'));
+      assert.deepEqual(await list(), []);
+    } finally {
+      await rm(dir, { recursive: true });
+    }
   });
 });
 

@@ -17,18 +17,20 @@ describe('a terminal in a session', function () {
     await lab.close();
   });
 
-  const programs: readonly (readonly [title: string, command: string, process: string])[] = [
-    ['an interactive shell with job control', 'dash -i', 'dash -i'],
-    ['a pager that reads a pipe', "sh -c 'seq 10000 | less'", 'less'],
-    ['bash with a stopped job', "bash --norc -ic 'sleep 1000 & exec bash --norc -i'", 'bash --norc -i'],
+  /** The last descriptor of its terminal that a program opens for itself says that it has come up. */
+  const programs: readonly (readonly [title: string, command: string, process: string, own: number])[] = [
+    ['an interactive shell with job control', 'dash -i', 'dash -i', 10],
+    ['a pager that reads a pipe', "sh -c 'seq 10000 | less'", 'less', 3],
+    ['bash with a stopped job', "bash --norc -ic 'sleep 1000 & exec bash --norc -i'", 'bash --norc -i', 255],
   ];
 
-  for (const [title, command, process] of programs) {
+  for (const [title, command, process, own] of programs) {
     it(`of ${title} survives a suspend`, async () => {
       const session = await lab.start('pod');
       await shell(session, `setsid xterm -e ${command} >/dev/null 2>&1 </dev/null &`);
       const pid = await pidOf(session, process);
       const terminal = `ls -l /proc/${pid}/fd | grep -o '/dev/pts/[0-9]*' | sort | uniq -c`;
+      await shell(session, `until readlink /proc/${pid}/fd/${own} | grep -q pts; do sleep 0.05; done`);
       const before = await shell(session, terminal);
       const imagesDir = await lab.imagesDir('one');
       await suspendSession(session, { imagesDir });

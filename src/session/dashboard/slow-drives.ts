@@ -40,7 +40,9 @@ export class SlowDrives {
 
   async #isLabelled(path: string): Promise<boolean> {
     const name = path.slice('/dev/'.length).replaceAll('/', '!');
-    const key = `${path} ${await mediumStamp(`/sys/class/block/${name}`)}`;
+    const stamp = await mediumStamp(`/sys/class/block/${name}`);
+    if (stamp === undefined) return false;
+    const key = `${path} ${stamp}`;
     const known = this.#labelled.get(key);
     if (known !== undefined) return known;
     const isOurs = await isLabelled(path);

@@ -37,6 +37,8 @@ export function driveSource({
   const looks = new PatientLooks<KnownDrive>(answerTimeoutMs);
   const lookAt = async (name: string): Promise<KnownDrive | undefined> => {
     const [stamp, asOf] = [await mediumStamp(join(sysDir, name)), hintCount];
+    // taken away since it was listed; its node may stand a little longer, and would pass for another device
+    if (stamp === undefined) return undefined;
     const before = known.get(name);
     const isSame = before?.stamp === stamp;
     // a drive that is looked at each time never comes to rest
