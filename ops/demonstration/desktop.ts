@@ -132,10 +132,22 @@ export async function demonstrateDesktop(stage: Stage): Promise<void> {
   await later.typeInto(editor, '');
   await later.press('ctrl+a');
   await later.press('ctrl+c');
-  const whole = await later
-    .until(async () => ((await later.clipboard()) === UNSAVED_TEXT ? true : undefined), 'the unsaved text')
-    .catch(() => false);
-  narration.prove('unsavedText', whole, 'the editor still holds the text that was never saved');
+  const outcome = await later
+    .expect(
+      // nobody owns the clipboard for a moment as the editor takes it
+      () => later.clipboard().catch(String),
+      (text) => text === UNSAVED_TEXT,
+      'the editor to hold the text that was never saved',
+      60_000,
+    )
+    .catch((error: unknown) => String(error));
+  signal.throwIfAborted();
+  const isWhole = outcome === UNSAVED_TEXT;
+  narration.prove(
+    'unsavedText',
+    isWhole,
+    isWhole ? 'the editor still holds the text that was never saved' : outcome,
+  );
   newDisplay.close();
   await proveChain(narration, program, newDevice);
   await program.json('suspend', '-d', newDevice);

@@ -115,7 +115,12 @@ export class Person {
   async typeInto(window: Window, text: string): Promise<void> {
     await this.clickInto(window);
     // What is typed before the window manager has seen the click goes to the window before.
-    await this.until(async () => (await this.#isActive(window)) || undefined, `the focus on ${window.id}`);
+    await this.expect(
+      () => this.#activeWindow(),
+      (id) => id === window.id,
+      `the focus on ${window.id}`,
+      PATIENCE_MS,
+    );
     await this.type(text);
   }
 
@@ -195,9 +200,10 @@ export class Person {
       .join('\n');
   }
 
-  async #isActive({ id }: Window): Promise<boolean> {
+  /** The window that has the focus, as X numbers it. */
+  async #activeWindow(): Promise<string> {
     const property = await this.exec('xprop', '-root', '_NET_ACTIVE_WINDOW');
-    return property.trim().endsWith(` ${id}`);
+    return property.trim().split(' ').at(-1) ?? '';
   }
 
   /** Asks again and again until there is an answer. */
