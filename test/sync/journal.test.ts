@@ -3,9 +3,15 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Journal } from '../../src/sync/dock/journal.ts';
+import { run } from '../../src/sync/process.ts';
+import { until } from '../session/until.ts';
 
+const PROGRAM = fileURLToPath(new URL('support/journal-program.ts', import.meta.url));
 const MOST_BYTES = 1024;
+/** How long another process takes to have its line on the disk, in microseconds. */
+const WRITING_US = 2_000_000;
 
 describe('a journal of home', () => {
   let dir: string;
@@ -100,5 +106,26 @@ describe('a journal of home', () => {
       (await journal.read()).map(({ type, step }) => step ?? type),
       ['first', 'added late', 'next'],
     );
+  });
+
+  it('turns a page once, though two processes found it full', async () => {
+    const text = 'x'.repeat(MOST_BYTES - 60);
+    await journal.add('first', { text });
+    assert.ok((await sizeBytes()) < MOST_BYTES);
+    const late = run('strace', [
+      ...['--seccomp-bpf', '-f', '-o', '/dev/null', '-e', 'trace=fdatasync'],
+      ...['-e', `inject=fdatasync:delay_enter=${WRITING_US}`],
+      ...[process.execPath, PROGRAM, journal.path, String(MOST_BYTES), 'late'],
+    ]);
+    late.catch(() => undefined);
+    await until(async () => (await journal.read()).some(({ type }) => type === 'late'));
+    await journal.add('full', { text });
+    await late;
+    assert.deepEqual(
+      (await journal.read()).map(({ type }) => type),
+      ['first', 'late', 'full'],
+    );
+    await journal.add('next', {});
+    assert.equal((await readFile(journal.path, 'utf8')).split('\n').length, 2);
   });
 });

@@ -2,6 +2,7 @@
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { tryLock } from '../posix/flock.ts';
+import { statusAt } from '../posix/path-status.ts';
 import {
   isSystemError,
   makeFolder,
@@ -96,6 +97,9 @@ export class Journal {
     // another process does it
     if (lock === undefined) return;
     try {
+      // another process has done it since this one looked
+      const present = await statusAt(this.path);
+      if (present === undefined || present.size <= this.#mostBytes) return;
       const needed = keptEntries([...(await entriesIn(this.#kept)), ...(await entriesIn(this.#former))]);
       const next = `${this.#kept}.next`;
       await rm(next, { force: true });
