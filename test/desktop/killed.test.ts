@@ -7,10 +7,11 @@ import type { LoggedEvent } from '../../src/core/events.ts';
 import { endProcess, identifyProcess } from '../../src/session/host/process-identity.ts';
 import type { StartReport } from '../../src/session/operation/operations.ts';
 import { readSessionNote } from '../../src/session/pod/session-note.ts';
+import { lookAtPresent } from '../../src/session/wizard/present-device.ts';
 import { lockHolder } from '../../src/sync/posix/flock.ts';
 import { until } from '../session/until.ts';
 import type { Running } from '../tree/program.ts';
-import { DesktopLab } from './desktop-lab.ts';
+import { DesktopLab, PASSPHRASE } from './desktop-lab.ts';
 import { runtimeWith } from './odd-runtime.ts';
 
 describe('a desktop pod', () => {
@@ -39,6 +40,22 @@ describe('a desktop pod', () => {
     const { number } = await lab.program.answer<{ number: number }>(['suspend', ...lab.at()]);
     assert.equal(number, 2);
     await lab.start();
+    assert.equal((await lab.counter(before.count)).pid, before.pid);
+  });
+
+  it('whose session runs is left alone by a wizard that is to go on with its device', async () => {
+    await lab.start();
+    await lab.startCounter();
+    await lab.program.answer(['checkpoint', ...lab.at()]);
+    const before = await lab.counter();
+    for (const end of [async () => undefined, () => lab.killSupervisor()]) {
+      await end();
+      await assert.rejects(lookAtPresent(lab.image, { passphrase: PASSPHRASE }), {
+        code: 'SESSION_ALREADY_RUNNING',
+      });
+    }
+    await lab.status();
+    await lab.supervisor();
     assert.equal((await lab.counter(before.count)).pid, before.pid);
   });
 

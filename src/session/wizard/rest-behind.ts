@@ -3,9 +3,8 @@ import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
 import { storageError } from '../../sync/storage-failure.ts';
-import { afterwards } from '../pod/afterwards.ts';
-import { closeDevice, openDevice } from '../pod/open-device.ts';
 import { fetchSome } from '../supervisor/history-fetch.ts';
+import { withPodAtRest } from './pod-at-rest.ts';
 
 /** The last that is heard of it. */
 export const ALL_HERE = 'all that older checkpoints need has come';
@@ -51,20 +50,16 @@ async function fetchRest(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    const opened = await openDevice(target, credential);
     const passedOver = new Set<string>();
-    await afterwards(
-      async () => {
-        while (opened.pod.state.awaited !== undefined && !signal.aborted) {
-          // no home has more of it now
-          if ((await fetchSome(opened.pod, { onProgress, signal, passedOver })) > 0) return;
-        }
-        if (opened.pod.state.awaited !== undefined) return;
-        onProgress({ step: ALL_HERE });
-        onAllHere();
-      },
-      () => closeDevice(opened),
-    );
+    await withPodAtRest(target, credential, async (pod) => {
+      while (pod.state.awaited !== undefined && !signal.aborted) {
+        // no home has more of it now
+        if ((await fetchSome(pod, { onProgress, signal, passedOver })) > 0) return;
+      }
+      if (pod.state.awaited !== undefined) return;
+      onProgress({ step: ALL_HERE });
+      onAllHere();
+    });
   } catch (failure) {
     const error = storageError(failure);
     if (signal.aborted && isDeskPodError(error, 'CANCELLED')) return;
