@@ -6,7 +6,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync
 import { basename, dirname, join } from 'node:path';
 import { type ErrorCode, isDeskPodError } from '../../src/core/errors.ts';
 import type { Home } from '../../src/sync/home/home.ts';
-import { openRsyncHome } from '../../src/sync/home/rsync-home.ts';
+import { openRsyncHome, type RsyncHomeOptions } from '../../src/sync/home/rsync-home.ts';
 import { headAt, POD, writeKeyring, writeObject } from './support/home-contract.ts';
 import { killAll } from './support/kill-all.ts';
 import { startRsyncd } from './support/loopback-rsyncd.ts';
@@ -38,11 +38,16 @@ describe('a fault of a home', () => {
   const behind = async <T>(
     sshd: LoopbackSshd,
     work: (home: Home) => Promise<T>,
-    shell = sshd.shell,
+    { shell = sshd.shell, streams }: Pick<RsyncHomeOptions, 'shell' | 'streams'> = {},
   ): Promise<T> => {
     try {
       const url = `ssh://${sshd.user}@127.0.0.1:${sshd.port}${folder}`;
-      return await work(openRsyncHome(url, { shell, bytesPerSecond: 10 * 1024 * 1024 }));
+      return await work(
+        openRsyncHome(url, {
+          ...{ shell, bytesPerSecond: 10 * 1024 * 1024 },
+          ...(streams === undefined ? {} : { streams }),
+        }),
+      );
     } finally {
       await sshd.stop();
     }
@@ -88,6 +93,13 @@ describe('a fault of a home', () => {
     });
   });
 
+  it('is none either when several streams find out at the same time that it does not', async () => {
+    const objects = Array.from({ length: 16 }, () => writeObject(repository, randomBytes(9)));
+    const sshd = await hostWithoutOptions('--fsync');
+    const push = (home: Home) => home.push(repository, POD, objects, { isUnasked: true });
+    assert.equal((await behind(sshd, push, { streams: 4 })).streams, 4);
+  });
+
   it('is told when its host has an rsync that is too old', async () => {
     await behind(await hostWithoutOptions('--ignore-missing-args', '--delete-missing-args'), (home) =>
       saysPlainly(home.push(repository, POD, [object]), 'HOME_UNREACHABLE', /older than 3\.1/),
@@ -130,7 +142,7 @@ describe('a fault of a home', () => {
         assert.deepEqual(readFileSync(join(pulled, changed)), readFileSync(join(repository, changed)));
       };
       const sshd = await hostWithScript(script);
-      await behind(sshd, work, sshd.sharedShell);
+      await behind(sshd, work, { shell: sshd.sharedShell });
       assert.ok(existsSync(asked));
     });
 

@@ -85,33 +85,30 @@ export class Rsync {
    * @throws DeskPodError as {@link Home} says
    */
   async run(call: RsyncCall): Promise<string> {
+    const asksForFsync = this.#canFsync;
     try {
-      return await this.#attempt(call);
+      return await this.#attempt(call, asksForFsync);
     } catch (error) {
       if (!(error instanceof ProcessError)) throw error;
-      if (!this.#canFsync || !/fsync: unknown option/.test(error.stderrTail))
+      // of several calls at a time each may find out
+      if (!asksForFsync || !/fsync: unknown option/.test(error.stderrTail))
         throw this.#explain(error, call.into);
       this.#canFsync = false;
       return this.run(call);
     }
   }
 
-  async #attempt({
-    args,
-    files,
-    step,
-    totalBytes,
-    onProgress,
-    signal,
-    parts = 1,
-  }: RsyncCall): Promise<string> {
+  async #attempt(
+    { args, files, step, totalBytes, onProgress, signal, parts = 1 }: RsyncCall,
+    asksForFsync: boolean,
+  ): Promise<string> {
     const isWatched = onProgress !== undefined && step !== undefined;
     const { stdout } = await run(
       'rsync',
       [
         // paths go to the other side as they are, not through its shell (the long name of this option has changed)
         '-s',
-        ...(this.#canFsync ? ['--fsync'] : []),
+        ...(asksForFsync ? ['--fsync'] : []),
         ...(isWatched ? ['--info=progress2', '--no-human-readable', '--outbuf=L'] : []),
         ...this.#connection(parts),
         ...(files === undefined ? [] : ['--files-from=-', '--from0']),
