@@ -11,6 +11,7 @@ const NAMES: Readonly<Record<number, string>> = {
   121: 'EREMOTEIO',
   122: 'EDQUOT',
 };
+const OUT_OF_MEANS = new Set(['EMFILE', 'ENFILE', 'ENOMEM']);
 /** Error codes of the system that mean a full device or quota. */
 const FULL = new Set(['ENOSPC', 'EDQUOT']);
 const READING = /^(read|pread|readv|scandir|opendir|readdir|stat|lstat|fstat|statx|access|readlink|open)/;
@@ -36,6 +37,14 @@ export function systemCodeOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   const number = 'errno' in error ? Math.abs(Number(error.errno)) : 0;
   return NAMES[number] ?? String(error.code);
+}
+
+/**
+ * True for the system's error that this host has no open files or memory left for this process: it says nothing of the place that
+ * was looked at, and not that there is none.
+ */
+export function isOutOfMeans(error: unknown): boolean {
+  return OUT_OF_MEANS.has(systemCodeOf(error) ?? '');
 }
 
 /** True for the system's error that a drive or quota is full. */

@@ -1,19 +1,24 @@
 // Where a dock sees devices: each kind of place keeps the same contract, and what fails in one of them hinders none of the others.
 import assert from 'node:assert/strict';
+import { closeSync, openSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { firstValueFrom, NEVER, Subject, take, toArray } from 'rxjs';
 import { makeExt4 } from '../../src/session/device/ext4.ts';
 import { mediumStamp } from '../../src/session/device/medium-stamp.ts';
 import { allSources, type DeviceSource, watchDevices } from '../../src/session/dock/device-source.ts';
 import { driveSource } from '../../src/session/dock/drive-source.ts';
+import { folderSource } from '../../src/session/dock/folder-source.ts';
 import { PatientLooks } from '../../src/session/dock/patient-looks.ts';
+import { openAmong } from '../../src/sync/home/open-files.ts';
 import { run } from '../../src/sync/process.ts';
 import { itKeepsTheDeviceContract } from './device-source-contract.ts';
 import { driveStage, folderStage, joinedStage, treeStage } from './device-stages.ts';
 
 const RARELY_MS = 3_600_000;
+const SOURCE = fileURLToPath(new URL('../../src/session/dock/folder-source.ts', import.meta.url));
 
 describe('drives of which udev tells', () => itKeepsTheDeviceContract(() => driveStage(true)));
 describe('drives of which nobody tells', () => itKeepsTheDeviceContract(() => driveStage(false)));
@@ -101,6 +106,52 @@ describe('a place where devices are looked for', () => {
     await late;
     assert.deepEqual(await looks.ask('drive', look), { found: 'a pod' });
     assert.equal(askedCount, 1);
+  });
+});
+
+describe('a folder with far more files than may be open at a time', () => {
+  it('hides no device among them', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'deskpod-many-'));
+    try {
+      const image = join(dir, 'last.img');
+      await run('truncate', ['-s', '16M', image]);
+      await makeExt4(image, 'deskpod');
+      for (let count = 0; count < 2000; count += 1) await writeFile(join(dir, `file-${count}`), 'x');
+      const program = `import { folderSource } from '${SOURCE}';
+        console.log((await folderSource(['${dir}']).list()).map(({ path }) => path).join());`;
+      const { stdout } = await run('prlimit', [
+        ...['--nofile=256:256', process.execPath, '--input-type=module', '--eval', program],
+      ]);
+      assert.equal(stdout, image);
+    } finally {
+      await rm(dir, { recursive: true });
+    }
+  });
+
+  it('is not taken for empty where nothing more can be opened', async () => {
+    const { list } = folderSource(['/']);
+    const opened: number[] = [];
+    const { stdout } = await run('prlimit', [
+      '--pid',
+      String(process.pid),
+      '--nofile',
+      '--output=SOFT',
+      '--noheadings',
+    ]);
+    try {
+      await run('prlimit', ['--pid', String(process.pid), '--nofile=64:']);
+      assert.throws(
+        () => {
+          for (;;) opened.push(openSync('/dev/null', 'r'));
+        },
+        { code: 'EMFILE' },
+      );
+      await assert.rejects(list(), { code: 'EMFILE' });
+      await assert.rejects(openAmong(['/nowhere']), { code: 'EMFILE' });
+    } finally {
+      for (const fd of opened) closeSync(fd);
+      await run('prlimit', ['--pid', String(process.pid), `--nofile=${stdout.trim()}:`]);
+    }
   });
 });
 

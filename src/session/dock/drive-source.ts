@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { merge, Observable, tap } from 'rxjs';
 import { ProcessError, run } from '../../sync/process.ts';
+import { isOutOfMeans } from '../../sync/storage-failure.ts';
 import { DEVICE_LABEL } from '../device/device-format.ts';
 import { readSuperblock } from '../device/ext4.ts';
 import { mediumStamp } from '../device/medium-stamp.ts';
@@ -91,7 +92,7 @@ export async function candidateAt(path: string): Promise<Candidate | undefined> 
     return { path, fingerprint: superblock.uuid };
   } catch (error) {
     // plugged in or out at this moment, without a card in it, failing, or not this user’s
-    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    if ((error as NodeJS.ErrnoException).code === undefined || isOutOfMeans(error)) throw error;
     return undefined;
   }
 }

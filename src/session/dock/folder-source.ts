@@ -5,12 +5,15 @@ import { join } from 'node:path';
 import { merge, Observable } from 'rxjs';
 import { MARKER_FILE, TREE_POD_DIR } from '../../sync/pod/pod-folder.ts';
 import { statusAt } from '../../sync/posix/path-status.ts';
+import { isOutOfMeans } from '../../sync/storage-failure.ts';
 import type { Candidate, DeviceSource } from './device-source.ts';
 import { candidateAt } from './drive-source.ts';
 import { PatientLooks } from './patient-looks.ts';
 
 /** While a folder is not there, such as that of a mount point. */
 const RETRY_MS = 2000;
+/** Each thing that is looked at is an open file meanwhile, and a folder may have any number of them. */
+const OPEN_MOST = 64;
 
 /**
  * What turns up right in one of these folders, or is one of them.
@@ -24,12 +27,16 @@ export function folderSource(dirs: readonly string[], answerTimeoutMs?: number):
   const lookInto = async (dir: string): Promise<readonly Candidate[]> => {
     const listing = (await folders.ask(dir, () => listingOf(dir)))?.found ?? listings.get(dir) ?? EMPTY;
     listings.set(dir, listing);
-    const found = listing.entries.map(async (entry) => {
+    const look = async (entry: Dirent): Promise<readonly [string, readonly Candidate[]]> => {
       const path = join(dir, entry.name);
       const answer = await entries.ask(path, () => lookAt(path, entry));
-      return [path, answer?.found ?? known.get(path) ?? []] as const;
-    });
-    const seen = new Map(await Promise.all(found));
+      return [path, answer?.found ?? known.get(path) ?? []];
+    };
+    const seen = new Map<string, readonly Candidate[]>();
+    for (let at = 0; at < listing.entries.length; at += OPEN_MOST) {
+      const found = await Promise.all(listing.entries.slice(at, at + OPEN_MOST).map(look));
+      for (const [path, candidates] of found) seen.set(path, candidates);
+    }
     known = new Map([...known, ...seen]);
     return [...listing.own, ...[...seen.values()].flat()];
   };
@@ -115,6 +122,6 @@ async function entriesOf(dir: string): Promise<readonly Dirent[]> {
 }
 
 function unlessForbidden(error: unknown): undefined {
-  if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+  if ((error as NodeJS.ErrnoException).code === undefined || isOutOfMeans(error)) throw error;
   return undefined;
 }

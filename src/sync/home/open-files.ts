@@ -1,6 +1,7 @@
 // Which files somebody still has open on this computer, as far as this user may see.
 import { readdir, readlink } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { isOutOfMeans } from '../storage-failure.ts';
 
 const PROCESSES = '/proc';
 
@@ -24,8 +25,8 @@ export async function openAmong(paths: readonly string[]): Promise<ReadonlySet<s
   return open;
 }
 
-/** @throws what the system did not say */
+/** @throws what the system did not say, or said of this process: then nobody knows what is open */
 function nothing(error: unknown): string[] {
-  if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+  if ((error as NodeJS.ErrnoException).code === undefined || isOutOfMeans(error)) throw error;
   return [];
 }
