@@ -43,6 +43,17 @@ describe('a desktop pod', () => {
     assert.equal((await lab.counter(before.count)).pid, before.pid);
   });
 
+  it('leaves no pid behind that is not the one of its running session', async () => {
+    const { bundleDir } = await lab.stage();
+    const pids = (): string[] =>
+      readdirSync(bundleDir).filter((name) => /^(session|restore)\.pid$/.test(name));
+    await lab.start();
+    assert.deepEqual(pids(), []);
+    await lab.program.answer(['suspend', ...lab.at()]);
+    await lab.start();
+    assert.deepEqual(pids(), []);
+  });
+
   it('whose session runs is left alone by a wizard that is to go on with its device', async () => {
     await lab.start();
     await lab.startCounter();

@@ -11,6 +11,7 @@ import {
   type SessionPlaces,
   startSession,
 } from '../process/processes.ts';
+import { forgetUnseen } from '../process/unseen-session.ts';
 import type { BarrierTier } from '../tier/examine-tier.ts';
 import { SessionGuard, tokenOf } from '../tier/session-guard.ts';
 import type { OpenedDevice } from './open-device.ts';
@@ -146,6 +147,7 @@ export class LiveSession {
     const root = { pid: processes.rootPid, startTicks: processes.startTicks };
     const { device, pod } = this.#opened;
     await writeSessionNote(device.staging, { devicePath: device.path, podId: pod.state.podId, root });
+    await forgetUnseen(device.staging.bundleDir);
   }
 
   get #places(): SessionPlaces {

@@ -1,5 +1,5 @@
 // A session whose start was cut off by a kill: under the kernel module's protection already, and not noted anywhere yet.
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { isSystemError } from '../../sync/repository/durable-file.ts';
 import { pidFileOf } from '../barrier/runc.ts';
 import { endGuarded } from '../tier/session-guard.ts';
@@ -10,10 +10,20 @@ import { restoredPidFile } from './criu.ts';
  * nothing. Only for when no session of that folder is known to run.
  */
 export async function endUnseen(bundleDir: string): Promise<void> {
-  for (const file of [pidFileOf(bundleDir), restoredPidFile(bundleDir)]) {
+  for (const file of pidFiles(bundleDir)) {
     const pid = Number.parseInt(await textOf(file), 10);
     if (!Number.isNaN(pid)) await endGuarded(pid);
   }
+  await forgetUnseen(bundleDir);
+}
+
+/** The session is known by its note now, and those pids may become another one's: one of another pod is never to end for this. */
+export async function forgetUnseen(bundleDir: string): Promise<void> {
+  for (const file of pidFiles(bundleDir)) await rm(file, { force: true });
+}
+
+function pidFiles(bundleDir: string): readonly string[] {
+  return [pidFileOf(bundleDir), restoredPidFile(bundleDir)];
 }
 
 async function textOf(file: string): Promise<string> {
