@@ -6,8 +6,8 @@ import { type Staging, sessionIdOf } from '../../src/session/host/staging.ts';
 import { mappingName } from '../../src/session/vault/luks-vault.ts';
 import { controlGroupsOf, leftoversIn } from '../session/leftovers.ts';
 
-/** The kernel takes a moment to let go of the last file of an ended process. */
-const DEADLINE_MS = 5000;
+/** As long as another program's mount namespace may keep a loop device, too. */
+const DEADLINE_MS = 30_000;
 
 /** Everything of the pods in `dir`, staged at `stagings`, that is still there after a moment: one line each. */
 export async function leftoversOf(
