@@ -7,6 +7,7 @@ import { isDeskPodError } from '../../src/core/errors.ts';
 import { checkpointSession, suspendSession } from '../../src/session/process/checkpointing.ts';
 import { isAlive, type ProcessSession } from '../../src/session/process/processes.ts';
 import { openLab, type SessionLab, shell } from './session-fixture.ts';
+import { until } from './until.ts';
 
 describe('a session whose CRIU is killed', function () {
   this.timeout(120_000);
@@ -104,14 +105,13 @@ describe('a session whose CRIU is killed', function () {
 });
 
 async function untilAnswered(session: ProcessSession): Promise<void> {
-  for (const deadline = performance.now() + 5000; performance.now() < deadline; await delay(50)) {
+  await until(async () => {
     const answer = await shell(session, 'echo goes on').catch((error: unknown) => {
       assert.ok(isDeskPodError(error, 'EXEC_FAILED'));
       return undefined;
     });
-    if (answer === 'goes on') return;
-  }
-  assert.fail('the session does not answer');
+    return answer === 'goes on';
+  });
 }
 
 /** Kills the CRIU that works in `dir`, some time after it started; false if it was done before, as `work` is then. */
