@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { endStrayDump } from '../../src/session/process/session-members.ts';
+import { until } from './until.ts';
 
 describe('a killed CRIU', () => {
   const children: ChildProcess[] = [];
@@ -30,6 +31,8 @@ describe('a killed CRIU', () => {
     const ended = once(stray, 'exit');
     await endStrayDump('/nonexistent/one');
     assert.deepEqual(await ended, [null, 'SIGKILL']);
-    for (const { pid } of others) assert.match(readFileSync(`/proc/${pid}/stat`, 'utf8'), /\) S /);
+    // it waits for its input, once it has come so far
+    for (const { pid } of others)
+      await until(() => / S /.test(readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\)/s, '')));
   });
 });
