@@ -48,6 +48,8 @@ function placeOf({ refresh = '' }: IncomingHttpHeaders): string {
 
 describe('the viewer', () => {
   let viewer: Viewer;
+  /** One that gives a page so long to come back. */
+  let serve: (graceMs: number) => Promise<Viewer>;
   let events: string[];
   let eventCame: () => void;
   const webSockets: WebSocket[] = [];
@@ -59,9 +61,9 @@ describe('the viewer', () => {
       events.push(event);
       eventCame();
     };
-    const graceMs = 50;
     const notices = { onOpen: record('open'), onClose: record('close'), onSuspend: record('suspend') };
-    viewer = await serveViewer({ rfbConnect: async () => echo(), graceMs, title: 'Pod', ...notices });
+    serve = (graceMs) => serveViewer({ rfbConnect: async () => echo(), graceMs, title: 'Pod', ...notices });
+    viewer = await serve(50);
   });
 
   afterEach(async () => {
@@ -326,18 +328,30 @@ describe('the viewer', () => {
     assert.deepEqual(events, ['open', 'suspend']);
   });
 
-  it('says when the last viewer has gone, and not when one comes back in time', async () => {
+  it('says when the last viewer has gone', async () => {
+    const status = await openOwn('status', await enter());
+    await untilEvent('open');
+    status.close(PAGE_LEFT);
+    await untilEvent('close');
+    assert.deepEqual(events, ['open', 'close']);
+    assert.equal(viewer.presence.viewerCount, 0);
+  });
+
+  it('does not say so when one comes back in time', async () => {
+    await viewer.close();
+    viewer = await serve(3_600_000);
     const pass = await enter();
     const first = await openOwn('status', pass);
     await untilEvent('open');
     first.close(PAGE_LEFT);
-    await once(first, 'close');
-    const second = await openOwn('status', pass);
+    const { away } = await until(
+      async () => viewer.presence,
+      (found) => found.away !== undefined,
+    );
+    assert.equal(away?.departure, 'left');
+    await openOwn('status', pass);
+    assert.deepEqual(viewer.presence, { viewerCount: 1 });
     assert.deepEqual(events, ['open']);
-    second.close(PAGE_LEFT);
-    await untilEvent('close');
-    assert.deepEqual(events, ['open', 'close']);
-    assert.equal(viewer.presence.viewerCount, 0);
   });
 
   it('waits longer for a page that went without a word, as with a browser that crashed', async () => {
