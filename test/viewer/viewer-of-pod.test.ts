@@ -43,7 +43,9 @@ describe('the viewer of a pod', () => {
     const { viewerUrl } = await deskpod<StartReport & { viewerUrl: string }>('start', device);
     const terminal =
       'setsid -f xterm -geometry 100x40+0+0 -e sh -c "cat > /tmp/typed" >/dev/null 2>&1 </dev/null';
-    await execute(PROGRAM, ['exec', '-d', device, '--', 'sh', '-c', terminal]);
+    // it runs its program once its window is there
+    const isThere = 'until [ -e /tmp/typed ]; do sleep 0.05; done';
+    await execute(PROGRAM, ['exec', '-d', device, '--', 'sh', '-c', `${terminal}; ${isThere}`]);
     const browser = await chromium.launchPersistentContext(join(dir, 'browser'), {
       executablePath: '/usr/bin/chromium',
       args: [...FLAGS, ...QUIET],
