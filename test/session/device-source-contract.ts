@@ -11,6 +11,8 @@ import {
 /** A place where devices come and go. */
 export interface DeviceStage {
   readonly source: DeviceSource;
+  /** The folder that is looked into, if it is one. */
+  readonly dir?: string;
   /** Whether something says when a device comes; without it the time does. */
   readonly hasHints: boolean;
   /** @returns the path by which it is seen */

@@ -4,6 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { firstValueFrom, NEVER, Subject, take, toArray } from 'rxjs';
 import { makeExt4 } from '../../src/session/device/ext4.ts';
@@ -13,9 +14,12 @@ import { driveSource } from '../../src/session/dock/drive-source.ts';
 import { folderSource } from '../../src/session/dock/folder-source.ts';
 import { PatientLooks } from '../../src/session/dock/patient-looks.ts';
 import { openAmong } from '../../src/sync/home/open-files.ts';
+import { openRsyncHome } from '../../src/sync/home/rsync-home.ts';
 import { run } from '../../src/sync/process.ts';
+import { Program } from '../tree/program.ts';
 import { itKeepsTheDeviceContract } from './device-source-contract.ts';
 import { driveStage, folderStage, joinedStage, treeStage } from './device-stages.ts';
+import { until } from './until.ts';
 
 const RARELY_MS = 3_600_000;
 const SOURCE = fileURLToPath(new URL('../../src/session/dock/folder-source.ts', import.meta.url));
@@ -151,6 +155,36 @@ describe('a folder with far more files than may be open at a time', () => {
     } finally {
       for (const fd of opened) closeSync(fd);
       await run('prlimit', ['--pid', String(process.pid), `--nofile=${stdout.trim()}:`]);
+    }
+  });
+});
+
+describe('a device that takes long to answer', () => {
+  it('is waited for by a dock that looks once', async function () {
+    this.timeout(120_000);
+    const stage = await folderStage();
+    const dir = await mkdtemp(join(tmpdir(), 'deskpod-home-'));
+    const home = join(dir, 'home');
+    const program = new Program({});
+    try {
+      await openRsyncHome(home).initialise();
+      const name = `resting-${process.pid}`;
+      const answer = await stage.plugSilent(name);
+      // there is no way to have one here
+      if (answer === undefined) return;
+      const files = ['--identity', join(dir, 'identity'), '--journal', join(dir, 'journal')];
+      const args = ['dock', '--once', '--no-upkeep', '--home', home, '--watch', stage.dir ?? '', ...files];
+      const running = program.start(args);
+      await until(async () => (await openAmong([name])).size > 0);
+      // longer than a dock that looks again waits
+      await Promise.race([running.ended, delay(3000)]);
+      const path = await answer();
+      const { stdout } = await running.ended;
+      assert.match(stdout, new RegExp(`"path":"${path}"`));
+    } finally {
+      await program.close();
+      await stage.close();
+      await rm(dir, { recursive: true });
     }
   });
 });

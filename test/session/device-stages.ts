@@ -135,6 +135,7 @@ export async function folderStage(): Promise<DeviceStage> {
   };
   return {
     source: folderSource([media], ANSWER_TIMEOUT_MS),
+    dir: media,
     hasHints: true,
     plug: (name) => plug(name),
     plugStranger: async (name) => void (await plug(name, 'photos')),

@@ -36,6 +36,8 @@ const LOOK_MS = 5000;
 const POLL_MS = 2000;
 const RETRY_MS = 60_000;
 const UPKEEP_LOOK_MS = 10 * 60_000;
+/** A disk that rests takes many seconds to spin up. */
+const ONCE_ANSWER_MS = 60_000;
 const HELP = `
 Devices are found by their label, on every drive, and in the folders that --watch names: image files, device nodes, and tree
 pods on what is mounted there. What a pod's owner allowed with \`deskpod home allow\` is taken over sealed; a pod whose session
@@ -184,8 +186,15 @@ class DockCommand {
 
   #source(): DeviceSource {
     const { watch } = this.#settings;
-    if (watch.length === 0) return driveSource();
-    return allSources([driveSource(), folderSource(watch)], (error) => this.#output.complain(error));
+    const isOnce = this.#options.once === true;
+    // nobody looks a second time
+    const answerTimeoutMs = isOnce ? ONCE_ANSWER_MS : undefined;
+    const drives = driveSource(answerTimeoutMs === undefined ? {} : { answerTimeoutMs });
+    if (watch.length === 0) return drives;
+    return allSources([drives, folderSource(watch, answerTimeoutMs)], (error) => {
+      if (isOnce) throw error;
+      this.#output.complain(error);
+    });
   }
 
   #tell({ path, state }: DockedDevice): void {
