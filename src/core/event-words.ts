@@ -205,7 +205,7 @@ export function explainEvent(event: PodEvent): EventWords {
     case 'barrier.gap':
       return warning(
         'session',
-        'The kernel module could not see everything for a while: a part of it had been switched off, as only root of this computer can.',
+        `A part of the kernel module was switched off for about ${formatDuration(event.count * 1000)}, as only root of this computer can do it: what was tried across the barrier then may not have been refused, nor noted.`,
       );
     case 'runtime.put':
       return notable(

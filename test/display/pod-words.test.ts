@@ -16,7 +16,7 @@ const KNOWN: KnownPod = {
     seq: 9,
     session: { status: 'none' },
     isRunning: false,
-    suspend: undefined,
+    ...{ tier: undefined, suspend: undefined },
   },
   ...{ checkpointCount: 0, lastCheckpoint: undefined, doubt: undefined, moved: undefined, homes: [] },
   ...{ nextCheckpoint: undefined, verifications: [], provenRestore: undefined, shortage: undefined },

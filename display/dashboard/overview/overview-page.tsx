@@ -8,6 +8,7 @@ import { useAction } from '../parts/action.ts';
 import { FailureNote } from '../parts/failure-note.tsx';
 import { Icon } from '../parts/icons.tsx';
 import { openTab } from '../parts/open-tab.ts';
+import { BarrierOfHost } from './barrier-of-host.tsx';
 import { HomeCard } from './home-card.tsx';
 import { PodCard } from './pod-card.tsx';
 
@@ -53,7 +54,7 @@ export function OverviewPage(): JSX.Element {
 }
 
 function Places({ known }: { readonly known: Overview }): JSX.Element {
-  const { pods, homes, isRoot } = known;
+  const { pods, homes, isRoot, barrier } = known;
   return (
     <>
       {isRoot ? null : (
@@ -87,6 +88,7 @@ function Places({ known }: { readonly known: Overview }): JSX.Element {
           ))}
         </ul>
       </section>
+      {barrier === undefined ? null : <BarrierOfHost barrier={barrier} />}
     </>
   );
 }

@@ -1,6 +1,7 @@
 // A pod at a glance: where it is, how it is, what is not home yet, and what can be done with it.
 import type { JSX } from 'preact';
 import { useId } from 'preact/hooks';
+import { TIER_NAMES } from '../../../src/core/barrier-tier.ts';
 import type { HomeOfPod, KnownPod, PodOverview } from '../../../src/session/dashboard/contract.ts';
 import { agoText, countText, durationText, momentText, sizeText } from '../figures.ts';
 import { now } from '../link/store.ts';
@@ -48,7 +49,7 @@ export function PodCard({ pod }: { readonly pod: PodOverview }): JSX.Element {
 }
 
 function Facts({ known, isTwin }: { readonly known: KnownPod; readonly isTwin: boolean }): JSX.Element {
-  const { lastCheckpoint, nextCheckpoint, checkpointCount, homes, provenRestore } = known;
+  const { lastCheckpoint, nextCheckpoint, checkpointCount, homes, provenRestore, tier } = known;
   const verified = verifiedText(known, now.value);
   return (
     <dl class="facts">
@@ -86,6 +87,12 @@ function Facts({ known, isTwin }: { readonly known: KnownPod; readonly isTwin: b
               : `; would take ${durationText(provenRestore.durationMs)}`}
           </span>
         </dd>
+      )}
+      {tier === undefined ? null : (
+        <>
+          <dt>Barrier</dt>
+          <dd>{TIER_NAMES[tier]}</dd>
+        </>
       )}
     </dl>
   );

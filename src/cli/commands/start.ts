@@ -1,10 +1,10 @@
 // deskpod start: resume the session of the last checkpoint, or start a fresh one.
 import { type Command, Option } from 'commander';
+import { type BarrierTier, TIER_NAMES } from '../../core/barrier-tier.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import { operate } from '../../session/operation/operate.ts';
 import { startPod, twinMeaning } from '../../session/operation/start-pod.ts';
 import { tellHomes } from '../../session/operation/tell-homes.ts';
-import { type BarrierTier, TIER_NAMES } from '../../session/tier/examine-tier.ts';
 import type { Credential } from '../../sync/keyring/unlock.ts';
 import type { NewDevice } from '../../sync/pod/new-device.ts';
 import { openInBrowser } from '../browser.ts';

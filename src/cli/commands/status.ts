@@ -1,11 +1,11 @@
 // deskpod status: what the pod is doing, and how much of it is not at home yet.
 import type { Command } from 'commander';
+import { TIER_NAMES } from '../../core/barrier-tier.ts';
 import { describeDoubt } from '../../core/checkpoint-doubt.ts';
 import { firstLeaseEnd } from '../../core/lease.ts';
 import type { WorkSpan } from '../../core/missing-work.ts';
 import { countOf, formatAge } from '../../core/quantities.ts';
 import type { HomeReport, StatusReport } from '../../session/operation/operations.ts';
-import { TIER_NAMES } from '../../session/tier/examine-tier.ts';
 import { notCrossedText } from '../../sync/files/inner-mounts.ts';
 import { movedText } from '../../sync/pod/marker-file.ts';
 import { contextOf, operateOn, withPodOptions } from '../context.ts';

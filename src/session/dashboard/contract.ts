@@ -22,6 +22,8 @@
 //
 // A request for what needs the key of a locked pod ends with the error code VAULT_LOCKED (status 200 where the answer is
 // NDJSON, else 409): ask for the passphrase, POST unlock, ask again.
+
+import type { BarrierTier } from '../../core/barrier-tier.ts';
 import type { EventWords } from '../../core/event-words.ts';
 import type { PodEvent, PodKind } from '../../core/events.ts';
 import type { Health } from '../../core/health.ts';
@@ -41,6 +43,7 @@ import type {
 import type { StreamOperations } from '../operation/stream-operations.ts';
 import type { ReserveReport } from '../schedule/scheduling-report.ts';
 import type { WireError } from '../supervisor/wire.ts';
+import type { TierReport } from '../tier/examine-tier.ts';
 
 /** The body of every answer whose status is not 200. */
 export interface Refusal {
@@ -57,6 +60,8 @@ export interface Overview {
   readonly host: string;
   /** False if the program is not root: pods on devices are then seen as far as they are running. */
   readonly isRoot: boolean;
+  /** What is between sessions and this computer, and what is in the way of more; undefined until it was looked at. */
+  readonly barrier: TierReport | undefined;
   /** Running ones first, then by name. Empty is usual on a computer that was only just set up. */
   readonly pods: readonly PodOverview[];
   /** Places that pods are copied to: those that the pods here name, and those named at the start. */
@@ -117,6 +122,8 @@ export interface KnownPod {
   readonly session: SessionState;
   /** The session runs on this computer at this moment; a tree pod: somebody watches it. */
   readonly isRunning: boolean;
+  /** The tier of the barrier around the session that runs here. */
+  readonly tier: BarrierTier | undefined;
   /** Whether a suspend would succeed; undefined if no session runs here. */
   readonly suspend: SuspendForecast | undefined;
   readonly checkpointCount: number;
@@ -301,4 +308,4 @@ export type LiveMessage =
   | { readonly kind: 'events'; readonly pod: string; readonly events: readonly ExplainedEvent[] };
 
 /** What `timeline` and `changes` answer, and the words that they are told in. */
-export type { Difference, Health, Timeline, TimelineCheckpoint, WorkSpan };
+export type { Difference, Health, TierReport, Timeline, TimelineCheckpoint, WorkSpan };

@@ -17,6 +17,7 @@ export function knownFrom(status: StatusReport, isRunning: boolean, atMs: number
       seq,
       session,
       isRunning,
+      tier: isRunning ? status.tier : undefined,
       suspend,
       checkpointCount,
       lastCheckpoint,
@@ -57,13 +58,13 @@ export function knownAfter(known: KnownPod, events: readonly LoggedEvent[]): Kno
         next = { ...next, session: { status: 'running', sinceMs: atMs } };
         break;
       case 'session.suspended':
-        next = { ...next, session: { status: 'suspended', checkpoint: event.checkpoint } };
+        next = { ...next, session: { status: 'suspended', checkpoint: event.checkpoint }, tier: undefined };
         break;
       case 'session.stopped':
-        next = { ...next, session: { status: 'none' } };
+        next = { ...next, session: { status: 'none' }, tier: undefined };
         break;
       case 'session.lost':
-        next = { ...next, session: { status: 'lost', cause: event.cause } };
+        next = { ...next, session: { status: 'lost', cause: event.cause }, tier: undefined };
         break;
       case 'checkpoint.sealed': {
         const { number, reason } = event;

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { LoggedEvent } from '../../core/events.ts';
 import type { WorkNews } from '../supervisor/works.ts';
+import { examineTier, type TierReport } from '../tier/examine-tier.ts';
 import type { HomeOverview, Overview, PodOverview } from './contract.ts';
 import { HeldKeys } from './held-keys.ts';
 import { lookAtHomes } from './homes-here.ts';
@@ -38,6 +39,7 @@ export class Overviews {
   readonly #news: OverviewNews;
   readonly #places: Places;
   readonly #pods = new Map<string, WatchedPod>();
+  #barrier: TierReport | undefined;
   #homes: readonly HomeOverview[] = [];
   #homesAtMs = Number.NEGATIVE_INFINITY;
   #current: Overview;
@@ -122,6 +124,7 @@ export class Overviews {
     };
     await Promise.all([...this.#pods].map(refresh));
     await this.#lookAtHomes();
+    this.#barrier = await examineTier();
     this.#tell();
   }
 
@@ -172,7 +175,8 @@ export class Overviews {
     const atMs = Date.now();
     const pods = [...this.#pods.values()].map((pod) => pod.describe(atMs, this.#homes));
     return {
-      ...{ revision, atMs, host: hostName(), isRoot: process.geteuid?.() === 0, homes: this.#homes },
+      ...{ revision, atMs, host: hostName(), isRoot: process.geteuid?.() === 0 },
+      ...{ barrier: this.#barrier, homes: this.#homes },
       pods: pods.filter(unlessBack).sort(byName),
     };
   }
@@ -188,8 +192,9 @@ function unlessBack(pod: PodOverview, _index: number, all: readonly PodOverview[
 }
 
 /** What makes two overviews the same: not when they were made, and not each kilobyte of free space. */
-function essenceOf({ pods, homes }: Overview): unknown {
+function essenceOf({ pods, homes, barrier }: Overview): unknown {
   return {
+    barrier,
     homes: homes.map(({ space, ...home }) => ({ ...home, space: roughly(space?.freeBytes) })),
     pods: pods.map(({ place, known, lockAtMs: _, ...pod }) => ({
       ...pod,

@@ -158,7 +158,8 @@ export class WatchedPod {
       place: { kind, path, space: access === 'away' ? undefined : space, sizeBytes },
       access,
       lockAtMs: access === 'unlocked' ? this.#keys.lockAtMs(id) : undefined,
-      known: known === undefined ? undefined : { ...known, isRunning },
+      known:
+        known === undefined ? undefined : { ...known, isRunning, ...(isRunning ? {} : { tier: undefined }) },
       health,
     };
   }

@@ -1,5 +1,6 @@
 // What this host can do, fact by fact, with the cure for each that is missing: what `deskpod doctor` shows.
-import { examineTier, TIER_NAMES } from '../tier/examine-tier.ts';
+import { TIER_NAMES } from '../../core/barrier-tier.ts';
+import { examineTier } from '../tier/examine-tier.ts';
 import { examineKernel } from './host-kernel.ts';
 import { examinePrograms } from './host-programs.ts';
 

@@ -1,5 +1,6 @@
 // What can be asked of an opened pod: the same names and answers in this process and over a supervisor's socket.
 
+import type { BarrierTier } from '../../core/barrier-tier.ts';
 import type { LoggedEvent } from '../../core/events.ts';
 import type { HomeState } from '../../core/home-state.ts';
 import type { MissingAtHome } from '../../core/missing-work.ts';
@@ -24,7 +25,6 @@ import type { Obstacle } from '../preflight/obstacle.ts';
 import type { RuntimeReport } from '../runtime/device-runtime.ts';
 import type { ReserveReport, SchedulingReport } from '../schedule/scheduling-report.ts';
 import type { WireError } from '../supervisor/wire.ts';
-import type { BarrierTier } from '../tier/examine-tier.ts';
 import type { AddedTwin, TwinPlan } from '../twin/add-twin.ts';
 import type { PresenceReport } from '../viewer/presence.ts';
 import type { VerifyAnswer, VerifyParameters } from './verify-pod.ts';

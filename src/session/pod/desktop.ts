@@ -1,4 +1,6 @@
 // A desktop pod on this host: its session starts, is checkpointed, suspended, resumed and ended here.
+
+import type { BarrierTier } from '../../core/barrier-tier.ts';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Root } from '../../core/root.ts';
@@ -23,7 +25,7 @@ import { requireHost } from '../host/requirements.ts';
 import type { Staging } from '../host/staging.ts';
 import { checkpointSession } from '../process/checkpointing.ts';
 import type { ProcessSession } from '../process/processes.ts';
-import { type BarrierTier, requireTier } from '../tier/examine-tier.ts';
+import { requireTier } from '../tier/examine-tier.ts';
 import { afterwards } from './afterwards.ts';
 import { LayerChanged } from './layer-changed.ts';
 import { LiveSession } from './live-session.ts';

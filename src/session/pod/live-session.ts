@@ -1,4 +1,6 @@
 // The processes of a pod's session on this host, on the pod's root: started, brought back from images, ended.
+
+import type { BarrierTier } from '../../core/barrier-tier.ts';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { ViolationTally } from '../../core/violation-tally.ts';
 import type { Geometry } from '../barrier/bundle.ts';
@@ -12,7 +14,6 @@ import {
   startSession,
 } from '../process/processes.ts';
 import { forgetUnseen } from '../process/unseen-session.ts';
-import type { BarrierTier } from '../tier/examine-tier.ts';
 import { SessionGuard, tokenOf } from '../tier/session-guard.ts';
 import type { OpenedDevice } from './open-device.ts';
 import type { PodRoot } from './pod-root.ts';

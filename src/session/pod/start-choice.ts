@@ -1,10 +1,11 @@
 // How a session is started: what was asked for, which checkpoint that means, and what became of it.
+
+import type { BarrierTier } from '../../core/barrier-tier.ts';
 import { findCheckpoint } from '../../core/decide.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import { lackingOf, type Processor } from '../../core/processor.ts';
 import type { Checkpoint, PodState } from '../../core/state.ts';
 import type { Geometry } from '../barrier/bundle.ts';
-import type { BarrierTier } from '../tier/examine-tier.ts';
 
 /** How a session is started. */
 export interface StartChoice {

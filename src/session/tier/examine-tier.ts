@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { machine, release } from 'node:os';
+import type { BarrierTier } from '../../core/barrier-tier.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import { MODULE_INTERFACE, type ModuleVersion } from '../../core/kmod-interface.ts';
 import { exists } from '../../sync/posix/path-status.ts';
@@ -9,15 +10,6 @@ import { isSystemError } from '../../sync/repository/durable-file.ts';
 import { isUsable, KernelModule } from './kernel-module.ts';
 
 const SOURCES_DIR = '/usr/src/deskpod-1';
-
-/** `namespaces`: what every host can do, seccomp included; `kmod`: that, and the kernel module around it. */
-export type BarrierTier = 'namespaces' | 'kmod';
-
-/** What people call a tier. */
-export const TIER_NAMES: Readonly<Record<BarrierTier, string>> = {
-  namespaces: 'namespaces and seccomp',
-  kmod: 'namespaces and seccomp, and the kernel module',
-};
 
 /** What bears on the tier of this host. */
 export interface TierFacts {
