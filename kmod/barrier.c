@@ -3,24 +3,29 @@
  * The barrier: probes at the kernel's own check points, which refuse what would
  * cross it.
  *
- * Each is a kprobe at the first instruction of a function. If its judge says so,
- * the function returns an error without having run. This needs no room for each
- * call, as a return probe does, so it cannot run out of it and fail open. The
- * probes are those of ftrace: they run in the context of the probed function's
- * caller, with preemption disabled. So they may look at what RCU protects, and may
- * not sleep.
+ * Each stands at the first instruction of a function. If its judge says so, the
+ * function returns an error without having run, or another runs in its place. This
+ * needs no room for each call, as a return probe does, so it cannot run out of it
+ * and fail open. All are one user of ftrace, which calls at_check_point() in the
+ * context of the probed function's caller: so that may look at what RCU protects,
+ * and may not sleep. Nothing that it calls is probed, so it needs no guard against
+ * recursion, which would let a call pass.
  *
- * All of them are needed: a kernel that lacks one does not get the module.
+ * All of them are needed: a kernel that lacks one does not get the module. They are
+ * armed while there is a session; until then they cost nothing.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/ftrace.h>
+#include <linux/hash.h>
 #include <linux/kprobes.h>
 #include <linux/magic.h>
 #include <linux/module.h>
 #include <linux/preempt.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 
 #include "compat.h"
 #include "deskpod_int.h"
@@ -35,18 +40,24 @@ static bool canary_was_seen;
  * register. The kernel has the same for its error injection, and keeps it.
  */
 asm(".pushsection .text, \"ax\"\n"
-    ".type deskpod_return, @function\n"
-    ".globl deskpod_return\n"
-    "deskpod_return:\n"
-    ANNOTATE_NOENDBR
-    ASM_RET
-    ".size deskpod_return, .-deskpod_return\n"
-    ".popsection\n");
+	".type deskpod_return, @function\n"
+	".globl deskpod_return\n"
+	"deskpod_return:\n"
+	ANNOTATE_NOENDBR "\n"
+	ASM_RET "\n"
+	".size deskpod_return, .-deskpod_return\n"
+	".popsection\n");
 
-#define PROBE(_symbol, _judge, _operation, _verdict, _event)                         \
-	{                                                                            \
-		.kp.symbol_name = _symbol, .judge = _judge, .operation = _operation, \
-		.verdict = _verdict, .event = _event                                 \
+#define PROBE(_symbol, _judge, _operation, _verdict, _event)                                \
+	{                                                                                   \
+		.symbol = _symbol, .judge = _judge, .operation = _operation,                \
+		.instead = (unsigned long)deskpod_return, .verdict = _verdict, .event = _event \
+	}
+/* What a session knows by another name than the host: no refusal, and nothing to tell. */
+#define NAME(_symbol, _judge, _instead)                                                     \
+	{                                                                                   \
+		.symbol = _symbol, .judge = _judge, .operation = DESKPOD_OPERATION_COUNT,   \
+		.instead = (unsigned long)(_instead), .event = NO_EVENT                     \
 	}
 #define CHECK(_symbol, _judge, _operation) PROBE(_symbol, _judge, _operation, -EPERM, NO_EVENT)
 #define EVENT(_symbol, _event) \
@@ -81,7 +92,8 @@ static struct deskpod_probe probes[] = {
 	CHECK("security_task_getpgid", deskpod_judge_task, DESKPOD_SCHEDULE),
 	CHECK("security_task_getsid", deskpod_judge_task, DESKPOD_SCHEDULE),
 
-	PROBE("proc_pid_permission", deskpod_judge_proc_permission, DESKPOD_PROCFS, -ENOENT, NO_EVENT),
+	PROBE("proc_pid_permission", deskpod_judge_proc_permission, DESKPOD_PROCFS, -ENOENT,
+	      NO_EVENT),
 	PROBE("pid_getattr", deskpod_judge_proc_stat, DESKPOD_PROCFS, -ENOENT, NO_EVENT),
 	/* It says that the line was written, and the listing goes on with the next. */
 	PROBE("proc_fill_cache", deskpod_judge_proc_listing, DESKPOD_PROCFS, true, NO_EVENT),
@@ -125,9 +137,24 @@ static struct deskpod_probe probes[] = {
 	EVENT("proc_ptrace_connector", NO_EVENT),
 	EVENT("proc_comm_connector", NO_EVENT),
 	EVENT("proc_coredump_connector", NO_EVENT),
+
+	NAME("proc_fd_link", deskpod_judge_terminal, deskpod_terminal),
 };
 
-static struct kprobe *kprobes[ARRAY_SIZE(probes)];
+/* The probes by the place that ftrace names them with: twice as many slots as probes at least. */
+#define SLOT_BITS 8
+#define SLOTS BIT(SLOT_BITS)
+static struct deskpod_probe *slots[SLOTS];
+
+static struct deskpod_probe **slot_of(unsigned long ip)
+{
+	unsigned int slot = hash_long(ip, SLOT_BITS);
+
+	BUILD_BUG_ON(2 * ARRAY_SIZE(probes) > SLOTS);
+	while (slots[slot] && slots[slot]->ip != ip)
+		slot = (slot + 1) % SLOTS;
+	return &slots[slot];
+}
 
 /* The kernel itself, which has no side: its threads, and interrupts. */
 static bool is_kernels_own(void)
@@ -135,37 +162,39 @@ static bool is_kernels_own(void)
 	return !in_task() || current->flags & PF_KTHREAD;
 }
 
-static int at_check_point(struct kprobe *kp, struct pt_regs *regs)
+static void notrace at_check_point(unsigned long ip, unsigned long parent_ip,
+				   struct ftrace_ops *ops, struct ftrace_regs *fregs)
 {
-	const struct deskpod_probe *probe = container_of(kp, struct deskpod_probe, kp);
+	struct pt_regs *regs = deskpod_regs(fregs);
+	const struct deskpod_probe *probe;
 	bool refused;
 
 	if (!deskpod_have_sessions())
-		return 0;
+		return;
+	probe = *slot_of(ip);
+	if (WARN_ON_ONCE(!probe))
+		return;
 	if (is_kernels_own() && probe->judge != deskpod_judge_async_signal) {
 		if (READ_ONCE(canary_task) == current)
 			WRITE_ONCE(canary_was_seen, true);
-		return 0;
+		return;
 	}
 	rcu_read_lock();
 	refused = probe->judge(probe, regs);
 	rcu_read_unlock();
 	if (!refused)
-		return 0;
+		return;
 	regs_set_return_value(regs, probe->verdict);
-	instruction_pointer_set(regs, (unsigned long)deskpod_return);
-	return 1;
+	instruction_pointer_set(regs, probe->instead);
 }
-NOKPROBE_SYMBOL(at_check_point);
 
-/*
- * Does nothing. That there is one keeps the kernel from optimising the probe to a
- * kind that may not change where execution goes on, and reserves that right.
- */
-static void after_check_point(struct kprobe *kp, struct pt_regs *regs, unsigned long flags)
-{
-}
-NOKPROBE_SYMBOL(after_check_point);
+static struct ftrace_ops ops = {
+	.func = at_check_point,
+	/* Permanent: while it is armed, the kernel does not let ftrace be switched off. */
+	.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT | FTRACE_OPS_FL_RECURSION,
+};
+
+static bool is_armed;
 
 /* Whether the kernel lays out the inodes of /proc as compat.h says: asks it for this process's. */
 static int check_proc(void)
@@ -186,71 +215,136 @@ static int check_proc(void)
 	return error;
 }
 
-static int check_probes(void)
+/*
+ * Finds out where the functions are: a kprobe that is never armed is the way to ask
+ * the kernel for that.
+ */
+static int locate(struct kprobe *places, struct kprobe **registered)
 {
 	unsigned int i;
+	int error = 0;
 
 	for (i = 0; i < ARRAY_SIZE(probes); i++) {
-		if (!kprobe_ftrace(&probes[i].kp)) {
-			pr_err("%s cannot be probed in its own context\n",
-			       probes[i].kp.symbol_name);
-			return -EOPNOTSUPP;
+		places[i].symbol_name = probes[i].symbol;
+		places[i].flags = KPROBE_FLAG_DISABLED;
+		registered[i] = &places[i];
+		error = register_kprobe(&places[i]);
+		if (error) {
+			pr_err("%s cannot be probed: %d\n", probes[i].symbol, error);
+			break;
+		}
+		probes[i].ip = (unsigned long)places[i].addr;
+		if (!kprobe_ftrace(&places[i])) {
+			pr_err("%s cannot be probed in its own context\n", probes[i].symbol);
+			error = -EOPNOTSUPP;
+			i++;
+			break;
 		}
 	}
-	return 0;
+	unregister_kprobes(registered, i);
+	return error;
 }
 
-static int register_probes(void)
+static int locate_probes(void)
 {
+	struct kprobe *places = kcalloc(ARRAY_SIZE(probes), sizeof(*places), GFP_KERNEL);
+	struct kprobe **registered = kcalloc(ARRAY_SIZE(probes), sizeof(*registered), GFP_KERNEL);
+	int error = -ENOMEM;
+
+	if (places && registered)
+		error = locate(places, registered);
+	kfree(registered);
+	kfree(places);
+	return error;
+}
+
+static int choose_probes(void)
+{
+	unsigned long ips[ARRAY_SIZE(probes)];
 	unsigned int i;
-	int error;
 
 	for (i = 0; i < ARRAY_SIZE(probes); i++) {
-		probes[i].kp.pre_handler = at_check_point;
-		probes[i].kp.post_handler = after_check_point;
-		kprobes[i] = &probes[i].kp;
-		error = register_kprobe(kprobes[i]);
-		if (error) {
-			pr_err("%s cannot be probed: %d\n", kprobes[i]->symbol_name, error);
-			unregister_kprobes(kprobes, i);
-			return error;
+		struct deskpod_probe **slot = slot_of(probes[i].ip);
+
+		if (*slot) {
+			pr_err("%s and %s are one function\n", probes[i].symbol, (*slot)->symbol);
+			return -EOPNOTSUPP;
 		}
+		*slot = &probes[i];
+		ips[i] = probes[i].ip;
 	}
+	return ftrace_set_filter_ips(&ops, ips, ARRAY_SIZE(ips), 0, 1);
+}
+
+/**
+ * deskpod_barrier_arm - have all probes hit from now on
+ *
+ * Context: under deskpod_lock; may sleep.
+ * Return: 0, or -ENXIO if ftrace is switched off, or something else redirects a
+ * function: then none is armed.
+ */
+int deskpod_barrier_arm(void)
+{
+	int error;
+
+	if (is_armed)
+		return 0;
+	error = register_ftrace_function(&ops);
+	if (error) {
+		pr_err("the probes cannot be armed: %d\n", error);
+		return -ENXIO;
+	}
+	is_armed = true;
 	return 0;
 }
 
 /**
- * deskpod_barrier_raise - set all probes
+ * deskpod_barrier_disarm - have none hit any more
  *
- * Return: 0, or an error after which none is set: -ENOENT if the kernel lacks a
- * function, -EBUSY if something else redirects one, -EOPNOTSUPP if the kernel is
- * not as this module expects.
+ * Context: under deskpod_lock, or when nobody else can be here; may sleep.
+ */
+void deskpod_barrier_disarm(void)
+{
+	if (!is_armed)
+		return;
+	WARN_ON(unregister_ftrace_function(&ops));
+	is_armed = false;
+}
+
+/**
+ * deskpod_barrier_raise - find all functions, and try whether they can be probed
+ *
+ * Return: 0, or an error after which nothing is left of it: -ENOENT if the kernel
+ * lacks a function, -ENXIO if something else redirects one, -EOPNOTSUPP if the
+ * kernel is not as this module expects.
  */
 int deskpod_barrier_raise(void)
 {
 	int error = check_proc();
 
+	if (!error)
+		error = locate_probes();
+	if (!error)
+		error = choose_probes();
+	if (!error)
+		error = deskpod_barrier_arm();
 	if (error)
-		return error;
-	error = register_probes();
-	if (error)
-		return error;
-	error = check_probes();
-	if (error)
-		deskpod_barrier_lower();
+		ftrace_free_filter(&ops);
+	else
+		deskpod_barrier_disarm();
 	return error;
 }
 
 /**
  * deskpod_barrier_lower - take all probes away
  *
- * When this returns nothing runs in the module's text: probes have ended after the
- * first grace period, and the second is over when each task that was on its way
- * through deskpod_return(), preempted there perhaps, has gone on.
+ * When this returns nothing runs in the module's text: each task that was on its way
+ * through what runs in place of a function, preempted there perhaps, has gone on.
  */
 void deskpod_barrier_lower(void)
 {
-	unregister_kprobes(kprobes, ARRAY_SIZE(kprobes));
+	deskpod_barrier_disarm();
+	ftrace_free_filter(&ops);
 	synchronize_rcu_tasks();
 }
 
@@ -272,55 +366,22 @@ u64 deskpod_barrier_operations(void)
 }
 
 /**
- * deskpod_barrier_missed - how often a probe was not run that should have been
- *
- * Return: since the module was loaded.
- */
-unsigned long deskpod_barrier_missed(void)
-{
-	unsigned long missed = 0;
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(probes); i++)
-		missed += READ_ONCE(probes[i].kp.nmissed);
-	return missed;
-}
-
-/**
- * deskpod_barrier_is_whole - whether probes are set, and are hit
+ * deskpod_barrier_is_whole - whether probes are hit
  * @session: that is protected
- * @gap: where they are not
  *
- * Probes can be disarmed as a whole, through debugfs or by switching ftrace off,
- * which no field of theirs tells. So this tries one, in the way of the watch only.
+ * The kernel switches all of ftrace off when it finds it broken, which nothing tells
+ * of. So this tries a probe, in the way of the watch only.
  *
  * Context: one caller at a time; may sleep.
- * Return: false if there is a gap, or was one since the last time.
+ * Return: false if they are not.
  */
-bool deskpod_barrier_is_whole(struct deskpod_session *session, const char **gap)
+bool deskpod_barrier_is_whole(struct deskpod_session *session)
 {
-	unsigned long missed = deskpod_barrier_missed();
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(probes); i++) {
-		if (kprobe_disabled(&probes[i].kp)) {
-			*gap = probes[i].kp.symbol_name;
-			return false;
-		}
-	}
-	if (missed != session->missed) {
-		session->missed = missed;
-		*gap = "a call that no probe saw";
-		return false;
-	}
 	WRITE_ONCE(canary_was_seen, false);
 	WRITE_ONCE(canary_task, current);
 	/* Signal 0: everything is checked, nothing is sent. */
 	kill_pid(session->init, 0, 0);
 	WRITE_ONCE(canary_task, NULL);
 	/* Without processes there was nothing to ask for. */
-	if (READ_ONCE(canary_was_seen) || deskpod_session_is_over(session))
-		return true;
-	*gap = "all probes, which are disarmed";
-	return false;
+	return READ_ONCE(canary_was_seen) || deskpod_session_is_over(session);
 }

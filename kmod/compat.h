@@ -10,7 +10,7 @@
 #define DESKPOD_COMPAT_H
 
 #include <linux/fs.h>
-#include <linux/kprobes.h>
+#include <linux/ftrace.h>
 #include <linux/linkage.h>
 #include <linux/ns_common.h>
 #include <linux/objtool.h>
@@ -26,7 +26,10 @@
 #error "DeskPod's module knows x86-64 only"
 #endif
 #ifndef CONFIG_KPROBES_ON_FTRACE
-#error "DeskPod's module needs probes that run in the context of the probed function (CONFIG_KPROBES_ON_FTRACE)"
+#error "DeskPod's module needs CONFIG_KPROBES_ON_FTRACE"
+#endif
+#ifndef CONFIG_DYNAMIC_FTRACE_WITH_ARGS
+#error "DeskPod's module needs CONFIG_DYNAMIC_FTRACE_WITH_ARGS"
 #endif
 #ifndef CONFIG_SECURITY_PATH
 #error "DeskPod's module needs CONFIG_SECURITY_PATH"
@@ -38,7 +41,7 @@
 /*
  * The start of struct proc_inode of fs/proc/internal.h, which modules do not get
  * to see, up to the inode. It is the same from 5.7 on. Whether it is that of the
- * running kernel is proven when the module is loaded: see deskpod_check_proc().
+ * running kernel is proven when the module is loaded: see check_proc().
  */
 struct deskpod_proc_inode {
 	struct pid *pid;
@@ -51,6 +54,16 @@ struct deskpod_proc_inode {
 	void *ns_ops;
 	struct inode vfs_inode;
 };
+
+/* What ftrace has saved: the arguments, the place to go on at, and the value to return. */
+static __always_inline struct pt_regs *deskpod_regs(struct ftrace_regs *fregs)
+{
+#ifdef arch_ftrace_regs
+	return &arch_ftrace_regs(fregs)->regs;
+#else
+	return &fregs->regs;
+#endif
+}
 
 static inline struct pid *deskpod_pid_of_proc_inode(const struct inode *inode)
 {

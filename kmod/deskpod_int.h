@@ -62,6 +62,7 @@ struct deskpod_ring {
 struct deskpod_handle {
 	struct deskpod_session *session;
 	wait_queue_head_t wait;
+	/* one reader at a time */
 	struct mutex reading;
 };
 
@@ -82,7 +83,6 @@ struct deskpod_handle {
  * @refused_in: see struct deskpod_status
  * @refused_out: see struct deskpod_status
  * @alarms: see struct deskpod_status
- * @missed: how many probe hits had been missed when this was looked at last
  * @ring: its records
  * @wake: wakes the readers from a context without locks
  */
@@ -101,7 +101,6 @@ struct deskpod_session {
 	atomic64_t refused_in;
 	atomic64_t refused_out;
 	atomic64_t alarms;
-	unsigned long missed;
 	struct deskpod_ring ring;
 	struct irq_work wake;
 };
@@ -145,8 +144,9 @@ bool deskpod_ring_is_empty(struct deskpod_ring *ring);
 void deskpod_return(void);
 int deskpod_barrier_raise(void);
 void deskpod_barrier_lower(void);
+int deskpod_barrier_arm(void);
+void deskpod_barrier_disarm(void);
 u64 deskpod_barrier_operations(void);
-unsigned long deskpod_barrier_missed(void);
-bool deskpod_barrier_is_whole(struct deskpod_session *session, const char **gap);
+bool deskpod_barrier_is_whole(struct deskpod_session *session);
 
 #endif /* DESKPOD_INT_H */

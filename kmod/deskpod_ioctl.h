@@ -83,7 +83,7 @@ enum deskpod_kind {
 };
 
 /* Which records a session wants besides those that it gets in any case. */
-#define DESKPOD_WANT_PROCESSES (1U << 0) /* forks, execs and exits */
+#define DESKPOD_WANT_PROCESSES 0x1 /* forks, execs and exits */
 
 /**
  * enum deskpod_state - what has become of a session

@@ -5,23 +5,29 @@
 #ifndef DESKPOD_JUDGES_H
 #define DESKPOD_JUDGES_H
 
-#include <linux/kprobes.h>
+#include <linux/dcache.h>
+#include <linux/path.h>
+#include <linux/ptrace.h>
 #include <linux/types.h>
 
 #define NO_EVENT (-1)
 
 /**
  * struct deskpod_probe - one function at which the barrier stands
- * @kp: the probe
+ * @symbol: the function's name
+ * @ip: the place in it, as ftrace names it
  * @judge: whether the call is refused; under RCU, in a process's context
  * @operation: one of enum deskpod_operation
+ * @instead: what runs in place of a refused call
  * @verdict: what a refused call returns
  * @event: of enum deskpod_kind, that the call means; NO_EVENT without one
  */
 struct deskpod_probe {
-	struct kprobe kp;
+	const char *symbol;
+	unsigned long ip;
 	bool (*judge)(const struct deskpod_probe *probe, struct pt_regs *regs);
 	u32 operation;
+	unsigned long instead;
 	long verdict;
 	int event;
 };
@@ -43,5 +49,9 @@ bool deskpod_judge_node(const struct deskpod_probe *probe, struct pt_regs *regs)
 bool deskpod_judge_read_file(const struct deskpod_probe *probe, struct pt_regs *regs);
 bool deskpod_judge_load_data(const struct deskpod_probe *probe, struct pt_regs *regs);
 bool deskpod_judge_event(const struct deskpod_probe *probe, struct pt_regs *regs);
+
+/* names.c */
+bool deskpod_judge_terminal(const struct deskpod_probe *probe, struct pt_regs *regs);
+int deskpod_terminal(struct dentry *dentry, struct path *path);
 
 #endif /* DESKPOD_JUDGES_H */

@@ -31,7 +31,8 @@ bool deskpod_have_sessions(void)
  * @pid: of the process, or NULL, as of one that has been reaped
  *
  * A pid knows all its namespaces from the topmost down, so one comparison tells
- * whether it is in a session's or in one below it.
+ * whether it is in a session's or in one below it. Nearly all processes of a host are
+ * in the topmost only, where no session is.
  *
  * Context: under rcu_read_lock().
  * Return: the session, or NULL.
@@ -40,7 +41,7 @@ struct deskpod_session *deskpod_session_of(const struct pid *pid)
 {
 	struct deskpod_session *session;
 
-	if (!pid)
+	if (!pid || !pid->level)
 		return NULL;
 	list_for_each_entry_rcu(session, &deskpod_sessions, link, lockdep_is_held(&deskpod_lock)) {
 		if (pid->level >= session->level &&

@@ -22,6 +22,7 @@
 
 #define WATCH_INTERVAL HZ
 
+/* Whoever changes the list of sessions, or what a handle holds, or arms the probes. */
 DEFINE_MUTEX(deskpod_lock);
 static u64 last_id;
 static unsigned int session_count;
@@ -137,7 +138,6 @@ static struct deskpod_session *make_session(const struct deskpod_register *wish)
 	kref_init(&session->kref);
 	init_irq_work(&session->wake, wake_reader);
 	session->want = wish->want;
-	session->missed = deskpod_barrier_missed();
 	memcpy(session->token, wish->token, sizeof(session->token));
 	session->init = find_get_pid(wish->pid);
 	if (!session->init || deskpod_session_is_over(session)) {
@@ -160,12 +160,17 @@ fail:
 
 static int publish(struct deskpod_session *session, struct deskpod_handle *handle)
 {
+	int error;
+
 	if (handle->session)
 		return -EBUSY;
 	if (session_count == DESKPOD_MAX_SESSIONS)
 		return -ENOSPC;
 	if (deskpod_overlaps(session))
 		return -EEXIST;
+	error = deskpod_barrier_arm();
+	if (error)
+		return error;
 	__module_get(THIS_MODULE);
 	session->id = ++last_id;
 	session_count++;
@@ -186,7 +191,7 @@ static int publish(struct deskpod_session *session, struct deskpod_handle *handl
  * Return: 0; -ESRCH without such a process; -EINVAL if it is not the first of a
  * pid namespace of its own, owned by a user namespace of its own; -EEXIST if it is
  * registered; -EBUSY if the handle has a session, or a stranger traces a process;
- * -ENOSPC, -ENOMEM, -EINTR.
+ * -ENXIO if the probes cannot be armed; -ENOSPC, -ENOMEM, -EINTR.
  */
 int deskpod_session_register(struct deskpod_handle *handle, struct deskpod_register *wish)
 {
@@ -359,28 +364,31 @@ void deskpod_session_orphan(struct deskpod_handle *handle)
 	mutex_unlock(&deskpod_lock);
 }
 
-/* Once a second, as long as there is a session. */
+/*
+ * Once a second, as long as there is a session. The last of them may be followed by
+ * another at once, and arming takes its time: so probes are disarmed here.
+ */
 static void watch(struct work_struct *work)
 {
 	struct deskpod_session *session, *next;
 
 	mutex_lock(&deskpod_lock);
 	list_for_each_entry_safe(session, next, &deskpod_sessions, link) {
-		const char *gap = NULL;
-
 		if (state_of(session) == DESKPOD_OVER) {
 			if (!rcu_access_pointer(session->owner))
 				unpublish(session);
 			continue;
 		}
-		if (deskpod_barrier_is_whole(session, &gap))
+		if (deskpod_barrier_is_whole(session))
 			continue;
 		atomic64_inc(&session->alarms);
 		deskpod_ring_put(session, DESKPOD_ALARM, 0, 0, NULL);
-		pr_alert_ratelimited("the barrier of session %llu has a gap at %s\n",
-				     session->id, gap);
+		pr_alert_ratelimited("the barrier of session %llu is not there: its probes are not hit\n",
+				     session->id);
 	}
-	if (!list_empty(&deskpod_sessions))
+	if (list_empty(&deskpod_sessions))
+		deskpod_barrier_disarm();
+	else
 		schedule_delayed_work(&watch_work, WATCH_INTERVAL);
 	mutex_unlock(&deskpod_lock);
 }

@@ -85,6 +85,7 @@ export class KernelModule {
       EEXIST: 'it is under protection already',
       EINVAL: `process ${pid} is not the first of namespaces of its own`,
       ENOSPC: 'it protects as many sessions as it can',
+      ENXIO: 'ftrace is switched off, or a live patch redirects what it probes',
       ESRCH: `there is no process ${pid}`,
     });
   }

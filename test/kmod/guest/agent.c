@@ -20,6 +20,14 @@ void die(const char *what)
 	exit(1);
 }
 
+long must(long result, const char *what)
+{
+	if (result >= 0)
+		return result;
+	errno = -result;
+	die(what);
+}
+
 long outcome(long result)
 {
 	return result < 0 ? -errno : result;

@@ -30,6 +30,9 @@ void agent_sockets(int sockets[2]);
 /* Ends this program with the name of the call that failed. */
 void die(const char *what) __attribute__((noreturn));
 
+/* Gives what came of a deed, or ends this program with the name of it and the errno that it came to. */
+long must(long result, const char *what);
+
 /* What a call of the C library came to. */
 long outcome(long result);
 

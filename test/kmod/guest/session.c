@@ -109,15 +109,6 @@ static long start_escaped(long unused)
 	return pid < 0 ? -errno : pid;
 }
 
-static long checked(long result, const char *what)
-{
-	if (result < 0) {
-		errno = -result;
-		die(what);
-	}
-	return result;
-}
-
 struct session session_start(void)
 {
 	struct session session;
@@ -130,8 +121,8 @@ struct session session_start(void)
 	session.supervisor = agent_start();
 	session.init.socket = init[0];
 	session.escaped.socket = escaped[0];
-	session.init.pid = checked(agent_ask(&session.supervisor, start_init, 0), "the session's first process");
-	session.escaped.pid = checked(agent_ask(&session.supervisor, start_escaped, 0), "the session's other process");
+	session.init.pid = must(agent_ask(&session.supervisor, start_init, 0), "the session's first process");
+	session.escaped.pid = must(agent_ask(&session.supervisor, start_escaped, 0), "the session's other process");
 	close(init[1]);
 	close(escaped[1]);
 	return session;
@@ -149,7 +140,7 @@ static long end_init(long pid)
 
 void session_stop(struct session *session)
 {
-	checked(agent_ask(&session->supervisor, end_init, session->init.pid), "the session's end");
+	must(agent_ask(&session->supervisor, end_init, session->init.pid), "the session's end");
 	close(session->supervisor.socket);
 	close(session->init.socket);
 	close(session->escaped.socket);

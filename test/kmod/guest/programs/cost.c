@@ -93,14 +93,6 @@ static void measure_all(const struct session *session, const char *state)
 	}
 }
 
-static void must(long result, const char *what)
-{
-	if (result >= 0)
-		return;
-	errno = -result;
-	die(what);
-}
-
 int main(int argc, char **argv)
 {
 	int runs = argc > 1 ? atoi(argv[1]) : 1;
