@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { DesktopLab } from './desktop-lab.ts';
 
-const NAMES = 'hostname; cat /etc/machine-id /proc/sys/kernel/random/boot_id; ipcs -m -s';
+const NAMES = 'hostname; cat /etc/machine-id /proc/sys/kernel/random/boot_id /proc/cpuinfo; ipcs -m -s';
 /** Key, id and content of shared memory, and of a semaphore, that nobody has open any more. */
 const MAKE_IPC = `perl -e '
   my $memory = shmget(0x1234, 4096, 01600); shmwrite($memory, "kept", 0, 4);
@@ -34,6 +34,19 @@ describe('a session that goes on', () => {
     assert.equal(await lab.shell(NAMES), names);
     assert.equal(await lab.shell(SHOW_IPC), ipc);
     assert.ok((await upFor(lab)) >= uptime);
+  });
+
+  it('is told of no more processors than it has the time of, wherever it goes on', async () => {
+    const processors = () =>
+      lab.shell(
+        'getconf _NPROCESSORS_ONLN; grep -c ^processor /proc/cpuinfo; grep -c avx512 /proc/cpuinfo || true',
+      );
+    await lab.program.answer(['limit', ...lab.at(), '--cpus', '1']);
+    await lab.start();
+    assert.equal(await processors(), '1\n1\n0');
+    await lab.program.answer(['suspend', ...lab.at()]);
+    await lab.start();
+    assert.equal(await processors(), '1\n1\n0');
   });
 
   it('has a boot of its own, which a fresh session is not in', async () => {

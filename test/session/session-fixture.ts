@@ -4,6 +4,7 @@ import { chmod, link, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/pr
 import { setTimeout as delay } from 'node:timers/promises';
 import { writeBundle } from '../../src/session/barrier/bundle.ts';
 import { runcStart } from '../../src/session/barrier/runc.ts';
+import { sessionProcessorHere } from '../../src/session/barrier/session-processor.ts';
 import { identifyProcess } from '../../src/session/host/process-identity.ts';
 import { programsIn } from '../../src/session/host/programs.ts';
 import { type MountedLayer, mountLayer, unmountLayer } from '../../src/session/pod/layer.ts';
@@ -97,7 +98,7 @@ export async function openLab(baseFile = BASE_FILE): Promise<SessionLab> {
     startUnfiltered: async (name) => {
       const { sessionId, mergedDir, bundleDir } = places(name);
       const geometry = { width: 800, height: 600 };
-      await prepareGuest(mergedDir, MACHINE_ID);
+      await prepareGuest(mergedDir, MACHINE_ID, sessionProcessorHere({}));
       const account = await readAccount(mergedDir);
       await writeBundle({ sessionId, mergedDir, bundleDir, geometry, account, processorLevel: undefined });
       const configFile = `${bundleDir}/config.json`;

@@ -43,7 +43,7 @@ describe('a terminal in a session', function () {
 
   it('is found as /dev/tty by a link to the terminal itself', async () => {
     const session = await lab.start('pod');
-    assert.equal(await shell(session, 'readlink /dev/tty'), '/proc/self/fd/2');
+    assert.equal(await shell(session, 'readlink /dev/tty'), '/proc/thread-self/fd/2');
     assert.equal(
       await shell(session, 'echo word >/dev/tty 2>&1; mount 2>/dev/null | grep -c /dev/tty; true'),
       '0',

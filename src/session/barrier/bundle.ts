@@ -107,9 +107,11 @@ const MOUNTS = [
 /**
  * What is done to the session's root before the session sees it, in its mount and user namespaces but still at the host's
  * root, so that /dev is as devices.ts says: /dev/tty becomes a link to the terminal on stderr, as programs such as xterm do
- * not start without one; the folder for shared memory is made. The id of the boot becomes one of the session's own, in
- * memory that is a part of its images: a file of any other file system is one of the host's to CRIU, and is looked for
- * there. runc by itself mounts nothing inside /proc.
+ * not start without one; the folder for shared memory is made. The id of the boot becomes one of the session's own, and
+ * its processor the one that it begins with, in memory that is a part of its images: a file of any other file system is
+ * one of the host's to CRIU, and is looked for there. runc by itself mounts nothing inside /proc. Which processors a host
+ * could have (`possible`) stays the host's: programs make a table by it, and look into that by the number of the one
+ * that they run on. The way by the thread is one that nothing else takes: the kernel module knows /dev/tty by it.
  */
 function rootHook(mergedDir: string): object {
   const script = [
@@ -119,13 +121,19 @@ function rootHook(mergedDir: string): object {
     '[ "$(stat -f -c %T .)" = tmpfs ] && [ ! . -ef /dev ]',
     'umount -l ./tty',
     'rm ./tty',
-    'ln -s /proc/self/fd/2 ./tty',
+    'ln -s /proc/thread-self/fd/2 ./tty',
     'mkdir -m 1777 ./shm',
     'cat "$1/proc/sys/kernel/random/uuid" >./.boot_id',
-    'chmod 444 ./.boot_id',
+    `cat "$1${GUEST_DIR}/cpuinfo" >./.cpuinfo`,
+    `cat "$1${GUEST_DIR}/online" >./.online`,
+    'chmod 444 ./.boot_id ./.cpuinfo ./.online',
     'cd "$1/proc/sys/kernel/random"',
     '[ "$(stat -f -c %T .)" = proc ]',
     'mount --bind "$1/dev/.boot_id" ./boot_id',
+    'mount --bind "$1/dev/.cpuinfo" ../../../cpuinfo',
+    'cd "$1/sys/devices/system/cpu"',
+    '[ "$(stat -f -c %T .)" = sysfs ]',
+    'mount --bind "$1/dev/.online" ./online',
   ].join('\n');
   return {
     path: '/bin/sh',

@@ -25,7 +25,8 @@ export const PRESENT_DEVICES: readonly ProfileDevice[] = [
   { path: '/dev/stderr', reason: 'a link' },
   {
     path: '/dev/tty',
-    reason: 'a link to /proc/self/fd/2, not the device: programs hold their terminal itself by it',
+    reason:
+      'a link to /proc/thread-self/fd/2, not the device: programs hold their terminal itself by it; with the kernel module it leads to the controlling terminal, wherever stderr goes',
     checkpoint: { fails: 'ctty inheritance detected' },
   },
 ];

@@ -8,6 +8,7 @@ import { DeskPodError } from '../../core/errors.ts';
 import { GUEST_DIR, SHIFTED_ID_START } from '../barrier/bundle.ts';
 import { type Account, PROFILE_FILES, SESSION_RUN_DIR, SESSION_UID } from '../barrier/environment.ts';
 import { pathInRoot } from '../barrier/rooted-path.ts';
+import type { SessionProcessor } from '../barrier/session-processor.ts';
 import { NAME_SERVER } from './network.ts';
 import { SESSION_SOCKET_DIR } from './session-socket.ts';
 
@@ -20,13 +21,19 @@ const SOURCE_DIR = fileURLToPath(new URL('./guest', import.meta.url));
  * here, never before a resume, because a dumped process has them open by inode and size.
  * @throws DeskPodError SESSION_START_FAILED if a folder of the system was replaced by a link.
  */
-export async function prepareGuest(mergedDir: string, machineId: string): Promise<void> {
+export async function prepareGuest(
+  mergedDir: string,
+  machineId: string,
+  { cpuinfo, online }: SessionProcessor,
+): Promise<void> {
   if (!/^[0-9a-f]{32}$/.test(machineId))
     throw new TypeError(`not a machine id of 32 hexadecimal digits: ${machineId}`);
   await makeFolder(mergedDir, GUEST_DIR, 0, 0o755);
   for (const name of GUEST_FILES) {
     await putFile(mergedDir, `${GUEST_DIR}/${name}`, await readFile(join(SOURCE_DIR, name)), 0o755);
   }
+  await putFile(mergedDir, `${GUEST_DIR}/cpuinfo`, cpuinfo, 0o444);
+  await putFile(mergedDir, `${GUEST_DIR}/online`, online, 0o444);
   for (const { path, text } of PROFILE_FILES) {
     await makeFoldersAbove(mergedDir, path);
     await putFile(mergedDir, path, text, 0o644);

@@ -12,6 +12,7 @@ import {
   removeControlGroup,
 } from '../barrier/control-group.ts';
 import { runcDelete, runcStart } from '../barrier/runc.ts';
+import { sessionProcessorHere } from '../barrier/session-processor.ts';
 import { requireOwnMachine } from '../base/base-machine.ts';
 import { endsWithin } from '../host/deadline.ts';
 import { endProcess, identifyProcess, isRunning, type ProcessIdentity } from '../host/process-identity.ts';
@@ -104,7 +105,8 @@ export interface ResumeOptions extends SessionPlaces {
 export async function startSession(options: StartOptions): Promise<ProcessSession> {
   const { sessionId, mergedDir, bundleDir, geometry, processorLevel, programs = programsIn() } = options;
   await forget(programs, sessionId);
-  await prepareGuest(mergedDir, options.machineId);
+  const share = { level: processorLevel, count: options.limits?.processorCount };
+  await prepareGuest(mergedDir, options.machineId, sessionProcessorHere(share));
   await writeBundle({
     sessionId,
     mergedDir,
