@@ -2,11 +2,13 @@
 # Makes a builder: Debian's compiler beside the headers of its kernel, in which kmod/ is built for the guest of that release.
 #
 # usage: ops/builder.sh [--check] RELEASE FOLDER KERNEL
+#        ops/builder.sh [--check] RELEASE-backports FOLDER
 #
 # RELEASE is a Debian release with its own kernel: bookworm (Linux 6.1) or trixie (6.12); KERNEL is the version of its guest's.
-# --check makes nothing, and succeeds if FOLDER is whole and made by this version of the script for that kernel.
+# The second form takes the newest kernel that there is for the release, which no guest has, and the kernel's checker of style
+# (checkpatch) with it. --check makes nothing, and succeeds if FOLDER is whole and made by this version of the script for that kernel.
 #
-# In FOLDER: root, which chroot enters; recipe. Nothing is installed on this machine, and no script of a package is run.
+# In FOLDER: root, which chroot enters; of the second form checkpatch; recipe. Nothing is installed on this machine, and no script of a package is run.
 # FOLDER appears complete or not at all.
 set -euo pipefail
 
@@ -27,16 +29,22 @@ recipe() { printf '%s %s %s\n' "$1" "$2" "$(sha256sum <"${BASH_SOURCE[0]}" | cut
 
 is_whole() {
   local release=$1 folder=$2 kernel=$3
-  [[ -d $folder/root/usr/src/linux-headers-$kernel && -s $folder/recipe ]] &&
+  [[ -z $kernel || -d $folder/root/usr/src/linux-headers-$kernel ]] && [[ -s $folder/recipe ]] &&
     [[ $(cat "$folder/recipe") == "$(recipe "$release" "$kernel")" ]]
 }
 
 extract_packages() {
-  local release=$1 uri=$2 options=() pattern include
+  local release=$1 uri=$2 options=() packages=("${PACKAGES[@]}") pattern include
+  local sources=("deb [signed-by=$KEYRING] $uri ${release%-backports} main")
   for pattern in "${LEFT_OUT[@]}"; do options+=("--dpkgopt=path-exclude=$pattern"); done
-  include=$(IFS=, && printf '%s' "${PACKAGES[*]}")
+  if [[ $release == *-backports ]]; then
+    sources+=("deb [signed-by=$KEYRING] $uri $release main")
+    options+=("--aptopt=APT::Default-Release \"$release\"")
+    packages+=(linux-source)
+  fi
+  include=$(IFS=, && printf '%s' "${packages[*]}")
   TMPDIR=$work mmdebstrap --quiet --mode=root --variant=extract --format=directory "${options[@]}" --include="$include" \
-    "$release" "$new/root" "deb [signed-by=$KEYRING] $uri $release main" >"$work/log" 2>&1 || {
+    "${release%-backports}" "$new/root" "${sources[@]}" >"$work/log" 2>&1 || {
     tail -n 10 "$work/log" >&2
     fail "the packages of $release could not be fetched and unpacked"
   }
@@ -52,15 +60,26 @@ furnish() {
   rm -rf "$root/var/cache" "$root/var/lib/apt"
 }
 
+# The kernel's sources are needed for one script of theirs, with the lists that it reads.
+keep_checkpatch() {
+  local archive
+  archive=$(find "$new/root/usr/src" -name 'linux-source-*.tar.xz' | head -n 1)
+  [[ -n $archive ]] || fail 'the package of the kernel has no sources'
+  mkdir "$new/checkpatch"
+  tar -C "$new/checkpatch" --strip-components=2 --wildcards -xJf "$archive" \
+    '*/scripts/checkpatch.pl' '*/scripts/spelling.txt' '*/scripts/const_structs.checkpatch'
+  rm -f "$new"/root/usr/src/linux-source-* "$new"/root/usr/src/linux-patch-*
+}
+
 main() {
   local check=false
   if [[ ${1:-} == --check ]]; then
     check=true
     shift
   fi
-  [[ $# == 3 && $1 =~ ^[a-z]+$ && $2 == /* ]] ||
-    fail 'usage: ops/builder.sh [--check] RELEASE FOLDER KERNEL (FOLDER an absolute path)'
-  local release=$1 folder=$2 kernel=$3 uri
+  [[ $# == 3 && $1 =~ ^[a-z]+$ || $# == 2 && $1 =~ ^[a-z]+-backports$ ]] && [[ $2 == /* ]] ||
+    fail 'usage: ops/builder.sh [--check] (RELEASE FOLDER KERNEL | RELEASE-backports FOLDER), FOLDER an absolute path'
+  local release=$1 folder=$2 kernel=${3:-} uri
   if $check; then
     is_whole "$release" "$folder" "$kernel"
     return
@@ -80,16 +99,17 @@ main() {
 
   say "fetching the compiler and the kernel's headers of Debian $release"
   extract_packages "$release" "$uri"
-  [[ -d $new/root/usr/src/linux-headers-$kernel ]] ||
+  [[ -z $kernel || -d $new/root/usr/src/linux-headers-$kernel ]] ||
     fail "the archive has no headers of Linux $kernel (any more); make the guest of $release again (ops/guest.sh)"
   furnish
+  if [[ $release == *-backports ]]; then keep_checkpatch; fi
   recipe "$release" "$kernel" >"$new/recipe"
   sync -f "$new"
 
   # the former folder steps aside for the instant between the two renames
   if [[ -e $folder ]]; then mv -T "$folder" "$work/former"; fi
   mv -T "$new" "$folder"
-  say "headers of Linux $kernel in $folder ($(du -sh "$folder" | cut -f 1))"
+  say "headers of Linux ${kernel:-of $release} in $folder ($(du -sh "$folder" | cut -f 1))"
 }
 
 main "$@"
