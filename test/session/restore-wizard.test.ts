@@ -1,6 +1,7 @@
 // The restore wizard and the drives of this computer: what is on one is erased by its name only, and a restore goes on where it was killed.
 import assert from 'node:assert/strict';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { renameSync } from 'node:fs';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { DeskPodError } from '../../src/core/errors.ts';
 import type { PutQuestion } from '../../src/core/wizard-question.ts';
@@ -43,6 +44,7 @@ describe('the restore wizard of a desktop', () => {
     terminal?.close();
     terminal = undefined;
     heard = quiet;
+    toldOf = quiet;
     await lab.close();
   });
 
@@ -61,7 +63,7 @@ describe('the restore wizard of a desktop', () => {
     const opened = await openDevice(device, CREDENTIAL);
     try {
       const file = join(layerDirs(opened.vault.dir).upperDir, 'file');
-      assert.deepEqual(await readFile(file), Buffer.from(CONTENT));
+      assert.ok((await readFile(file)).equals(CONTENT), 'the file has other bytes');
     } finally {
       await closeDevice(opened);
     }
@@ -72,6 +74,8 @@ describe('the restore wizard of a desktop', () => {
   const told: string[] = [];
   /** What came while a question waited. */
   let heard: (step: string) => void = quiet;
+  /** What was said. */
+  let toldOf: (text: string) => void = quiet;
 
   /** The wizard without a terminal: each question is answered by its id, others with what they begin with. */
   function answered(
@@ -93,7 +97,10 @@ describe('the restore wizard of a desktop', () => {
         },
         onProgress: quiet,
         onRest: ({ step }) => heard(step),
-        tell: (text) => told.push(text),
+        tell: (text) => {
+          told.push(text);
+          toldOf(text);
+        },
         showSheet: async () => true,
         leadOn: async () => undefined,
         signal: new AbortController().signal,
@@ -116,6 +123,36 @@ describe('the restore wizard of a desktop', () => {
     const { awaited } = await answered({ path: image, size: '400M', resume });
     assert.ok(awaited !== undefined && awaited.packCount >= 1);
     assert.ok(told.some((text) => text.startsWith('Verified: every object is in its place')));
+    assert.equal(await awaitedOn(image), undefined);
+  });
+
+  it('tells at once that home went away before all had come, and what to do; then the next command gets it', async () => {
+    await lab.checkpoint('file', noise(3 * MEBIBYTE, 'later content'));
+    await lab.sync();
+    const image = lab.bench.path('new.img');
+    heard = () => {
+      heard = quiet;
+      renameSync(home, `${home}.away`);
+    };
+    const saidSo = Promise.withResolvers<void>();
+    toldOf = (text) => {
+      if (text.includes('did not come meanwhile')) saidSo.resolve();
+    };
+    const recovery = async (): Promise<string> => {
+      await saidSo.promise;
+      return 'keep';
+    };
+    await answered({ path: image, size: '400M', recovery });
+    const [plain = ''] = told.filter((text) => text.includes('did not come meanwhile'));
+    assert.match(
+      plain,
+      new RegExp(
+        `packs? of older checkpoints did not come: .*${home}.*Bring ${home} back\\..*deskpod verify`,
+      ),
+    );
+    assert.ok((await awaitedOn(image)) !== undefined);
+    await rename(`${home}.away`, home);
+    await operate(image, 'verify', { depth: 'structure', isHealing: true, isGivingUp: false }, SETTINGS);
     assert.equal(await awaitedOn(image), undefined);
   });
 

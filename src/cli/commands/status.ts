@@ -59,7 +59,12 @@ function describeStatus(report: StatusReport): string {
   const { awaited } = report;
   if (awaited !== undefined) {
     const what = `${countOf(awaited.packCount, 'pack')} of older checkpoints, ${formatBytes(awaited.sizeBytes)}`;
-    lines.push(`awaited     ${what}: they come while the session runs, or with deskpod verify`);
+    const { failure } = awaited;
+    lines.push(
+      failure === undefined
+        ? `awaited     ${what}: they come while the session runs, or with deskpod verify`
+        : `awaited     ${what}; ${formatMoment(failure.atMs)}: ${failure.error.message}. ${failure.error.hint ?? ''}`,
+    );
   }
   return lines.join('\n');
 }

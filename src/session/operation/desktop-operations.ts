@@ -7,7 +7,7 @@ import { foreseeObstacles, type ProcessSession } from '../process/processes.ts';
 import { examineRuntime, findRuntimeImage, putRuntime, removeRuntime } from '../runtime/device-runtime.ts';
 import type { RunnerReport } from '../schedule/schedule-runner.ts';
 import type { PresenceReport } from '../viewer/presence.ts';
-import type { OperationName } from './operations.ts';
+import type { AwaitedFailure, OperationName } from './operations.ts';
 import { type Handlers, podOperations, type SessionReport } from './pod-operations.ts';
 
 /** What a supervisor adds, which has the viewer and ends itself with the session. */
@@ -22,6 +22,7 @@ export function desktopOperations(
   supervised?: Handlers<SupervisedName>,
   viewers: () => PresenceReport | undefined = () => undefined,
   runner: () => RunnerReport | undefined = () => undefined,
+  awaitedFailure: () => AwaitedFailure | undefined = () => undefined,
 ): Handlers<OperationName> {
   const unsupervised = async (): Promise<never> => {
     throw new DeskPodError('SESSION_NOT_RUNNING', 'no session of this pod runs on this host', {
@@ -32,6 +33,7 @@ export function desktopOperations(
     ...(await forecastOf(desktop.session)),
     tier: desktop.tier,
     viewers: viewers(),
+    awaitedFailure: awaitedFailure(),
   });
   const operations = podOperations(desktop, reportSession, runner);
   return {

@@ -1,5 +1,6 @@
 // What can be asked of an opened pod: the same names and answers in this process and over a supervisor's socket.
 
+import type { AwaitedHistory } from '../../core/awaited-history.ts';
 import type { BarrierTier } from '../../core/barrier-tier.ts';
 import type { LoggedEvent } from '../../core/events.ts';
 import type { HomeState } from '../../core/home-state.ts';
@@ -72,7 +73,18 @@ export interface StatusReport {
   /** The last rebuild of the pod from a home. */
   readonly provenRestore: PodState['provenRestore'];
   /** What that left for later: packs that only older checkpoints need. */
-  readonly awaited: PodState['awaited'];
+  readonly awaited: AwaitedReport | undefined;
+}
+
+/** What older checkpoints need, and why it does not come at the moment, if it does not. */
+export interface AwaitedReport extends AwaitedHistory {
+  readonly failure?: AwaitedFailure;
+}
+
+/** It is tried again by itself. */
+export interface AwaitedFailure {
+  readonly atMs: number;
+  readonly error: WireError;
 }
 
 /** What a look through the session says of a suspend. */

@@ -38,7 +38,14 @@ import { addTwin } from '../twin/add-twin.ts';
 import { leaseTwin, warningsOfRemoval } from '../twin/lease-twin.ts';
 import { lendHomesOf, withHomesOf } from '../twin/lend-homes.ts';
 import { chooseHomeUrl, isTwinHere } from '../twin/twin-place.ts';
-import type { HomeBranches, HomeReport, Operations, StatusReport, SyncOutcome } from './operations.ts';
+import type {
+  AwaitedFailure,
+  HomeBranches,
+  HomeReport,
+  Operations,
+  StatusReport,
+  SyncOutcome,
+} from './operations.ts';
 import { verifyPod } from './verify-pod.ts';
 
 /** One operation, bound to a pod. */
@@ -97,7 +104,10 @@ export interface Checkpointable {
 }
 
 /** What `status` says of a session that runs here. */
-export type SessionReport = Pick<StatusReport, 'rootPid' | 'tier' | 'suspend' | 'viewers'>;
+export type SessionReport = Pick<StatusReport, 'rootPid' | 'tier' | 'suspend' | 'viewers'> & {
+  /** Why what older checkpoints need does not come. */
+  readonly awaitedFailure?: AwaitedFailure | undefined;
+};
 
 const NO_SESSION: SessionReport = {
   rootPid: undefined,
@@ -243,7 +253,7 @@ function meantBy(pod: Pod, typed: string): Promise<string> {
 
 async function describe(
   state: PodState,
-  running: SessionReport,
+  { awaitedFailure, ...running }: SessionReport,
 ): Promise<Omit<StatusReport, 'notCrossed' | 'scheduling'>> {
   const { podId, name, kind, deviceId, epoch, vault, seq, session, packages, doubt, limits } = state;
   const last = state.checkpoints.at(-1);
@@ -259,7 +269,10 @@ async function describe(
     homes: await measureHomes(state),
     verifications: state.verifications,
     provenRestore: state.provenRestore,
-    awaited: state.awaited,
+    awaited:
+      state.awaited === undefined || awaitedFailure === undefined
+        ? state.awaited
+        : { ...state.awaited, failure: awaitedFailure },
   };
 }
 

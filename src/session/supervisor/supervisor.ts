@@ -27,7 +27,7 @@ import { serveViewer, type Viewer } from '../viewer/server.ts';
 import { answerExec } from './exec-stream.ts';
 import { following } from './follow.ts';
 import { GivingWay } from './giving-way.ts';
-import { fetchHistory } from './history-fetch.ts';
+import { HistoryFetch } from './history-fetch.ts';
 import { OpenReads } from './read-stream.ts';
 import { tell } from './record.ts';
 import { type Operation, type StreamOperation, serveSupervisor } from './server.ts';
@@ -82,13 +82,18 @@ export class Supervisor {
   readonly #finishing = new AbortController();
   readonly #givingWay: GivingWay;
   readonly #violations: ViolationNotes;
+  readonly #history: HistoryFetch;
 
   constructor(desktop: Desktop, clock: Clock = HOST_CLOCK) {
     this.#desktop = desktop;
+    const tellViewers = (text: string): void => this.#viewer?.tell({ state: 'running', text });
     this.#givingWay = new GivingWay(desktop.pod, clock, {
       turn: () => this.#turns.take('suspend', async () => undefined),
       suspend: () => this.suspend(),
-      tell: (text) => this.#viewer?.tell({ state: 'running', text }),
+      tell: tellViewers,
+    });
+    this.#history = new HistoryFetch({
+      ...{ pod: desktop.pod, turns: this.#turns, works: this.#works, tell: tellViewers },
     });
     this.#violations = new ViolationNotes(desktop, this.#turns);
     this.#schedules = new ScheduleRunner(
@@ -117,6 +122,7 @@ export class Supervisor {
       this.#supervised(),
       () => this.#viewer?.presence,
       () => this.#schedules.report,
+      () => this.#history.failure,
     );
     const operations: Record<string, Operation> = { ping: async () => ({}) };
     for (const [name, handler] of Object.entries(handlers)) {
@@ -143,9 +149,7 @@ export class Supervisor {
       this.#look().catch((error: unknown) => tell('watching the session', error));
     }, WATCH_INTERVAL_MS);
     this.#keeping = this.#schedules.begin();
-    void fetchHistory({
-      ...{ pod: this.#desktop.pod, turns: this.#turns, works: this.#works, signal: this.#finishing.signal },
-    });
+    void this.#history.run(this.#finishing.signal);
   }
 
   /** Settles when the session has ended, the device is free, and the hooks of that have been run. */

@@ -53,7 +53,7 @@ async function fetchRest(
     const passedOver = new Set<string>();
     await withPodAtRest(target, credential, async (pod) => {
       while (pod.state.awaited !== undefined && !signal.aborted) {
-        // no home has more of it now
+        // all has come, and something else is damaged
         if ((await fetchSome(pod, { onProgress, signal, passedOver })) > 0) return;
       }
       if (pod.state.awaited !== undefined) return;
@@ -64,6 +64,7 @@ async function fetchRest(
     const error = storageError(failure);
     if (signal.aborted && isDeskPodError(error, 'CANCELLED')) return;
     if (!isDeskPodError(error)) throw error;
-    tell(`What older checkpoints need did not come meanwhile: ${error.message}.`);
+    const next = error.hint === undefined ? '' : ` ${error.hint}`;
+    tell(`What older checkpoints need did not come meanwhile: ${error.message}.${next}`);
   }
 }

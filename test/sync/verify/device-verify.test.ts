@@ -326,10 +326,51 @@ describe('a device that was restored to be usable first', () => {
     const options = {
       ...{ onProgress: () => undefined, signal: new AbortController().signal, passedOver: new Set<string>() },
     };
-    const waits = [await fetchSome(pod, options), await fetchSome(pod, options)];
-    assert.deepEqual([waits[0], options.passedOver.size], [0, 0]);
-    assert.ok((waits[1] ?? 0) > 0);
+    assert.equal(await fetchSome(pod, options), 0);
+    await assert.rejects(fetchSome(pod, options), (error) => {
+      assert.ok(isDeskPodError(error, 'HISTORY_AWAITED'));
+      assert.match(
+        error.message,
+        /^16 packs of older checkpoints did not come: .* none that has them whole$/,
+      );
+      assert.match(error.hint ?? '', /deskpod verify --home/);
+      return true;
+    });
     assert.deepEqual(lab.objects('packs'), places.slice(0, -16).sort());
+  });
+
+  it('says plainly that home went away half-way, what is missing and what to do, and goes on when it is back', async () => {
+    const { pod } = lab.tree;
+    for (let nth = 1; nth <= 10; nth++) {
+      writeFileSync(join(lab.dir, 'letter'), `letter ${nth}`);
+      await lab.checkpoint();
+    }
+    await lab.sync();
+    const packs = [...packsInForce(pod.state.packs).keys()].map((name) =>
+      pod.repository.objectPath('packs', name).slice(lab.repository.length + 1),
+    );
+    for (const place of packs) rmSync(join(lab.repository, place), { force: true });
+    const options = {
+      ...{ onProgress: () => undefined, signal: new AbortController().signal, passedOver: new Set<string>() },
+    };
+    assert.equal(await fetchSome(pod, options), 0);
+    const half = lab.objects('packs').length;
+    assert.ok(half > 0 && half < packs.length, `${half} of ${packs.length}`);
+    renameSync(lab.home, `${lab.home}.away`);
+    await assert.rejects(fetchSome(pod, options), (error) => {
+      assert.ok(isDeskPodError(error, 'HOME_NOT_FOUND'));
+      assert.match(
+        error.message,
+        new RegExp(`^${packs.length - half} packs of older checkpoints did not come: .*${lab.home}`),
+      );
+      assert.match(error.hint ?? '', new RegExp(`^Bring ${lab.home} back\\..*deskpod verify`));
+      return true;
+    });
+    assert.equal(lab.objects('packs').length, half);
+    renameSync(`${lab.home}.away`, lab.home);
+    options.passedOver.clear();
+    while (lab.objects('packs').length < packs.length) assert.equal(await fetchSome(pod, options), 0);
+    assertSound(lab);
   });
 
   it('looks again only after a day, when all has come and something else is damaged that no home can heal', async () => {
