@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { findCircumstances } from '../../src/session/dock/find-circumstances.ts';
 import { isMountedFromNetwork } from '../../src/session/dock/network-folder.ts';
 import { programFolders } from '../../src/session/host/programs.ts';
-import { METERED, NetworkManagerBus } from './network-manager.ts';
+import { itAsRoot } from '../as-root.ts';
+import { NetworkManagerBus } from './network-manager.ts';
 
 describe('the circumstances of a backup', () => {
   let dir: string;
@@ -62,33 +63,36 @@ describe('the circumstances of a backup', () => {
     assert.deepEqual(await found(), ['ours']);
   });
 
-  it('have a metered network if NetworkManager says or guesses so, and know nothing where it does not run', async () => {
-    const bus = await NetworkManagerBus.start(dir);
-    try {
-      const { address: busAddress } = bus;
-      const isMetered = async (): Promise<boolean | undefined> =>
-        (await findCircumstances({ busAddress, others: [] })).isMetered;
-      assert.equal(await isMetered(), undefined);
-      for (const [word, expected] of [
-        ['yes', true],
-        ['guessedYes', true],
-        ['no', false],
-        ['guessedNo', false],
-        ['unknown', false],
-      ] as const) {
-        await bus.say(METERED[word]);
-        assert.equal(await isMetered(), expected, word);
+  itAsRoot(
+    'have a metered network if NetworkManager says or guesses so, and know nothing where it does not run',
+    async () => {
+      const bus = await NetworkManagerBus.start(dir);
+      try {
+        const { address: busAddress } = bus;
+        const isMetered = async (): Promise<boolean | undefined> =>
+          (await findCircumstances({ busAddress, others: [] })).isMetered;
+        assert.equal(await isMetered(), undefined);
+        for (const [word, expected] of [
+          ['yes', true],
+          ['guessedYes', true],
+          ['no', false],
+          ['guessedNo', false],
+          ['unknown', false],
+        ] as const) {
+          await bus.say(word);
+          assert.equal(await isMetered(), expected, word);
+        }
+        // where there is no systemd, the other program asks
+        await bus.say('yes');
+        await withPrograms(['gdbus'], async () => assert.equal(await isMetered(), true));
+        await withPrograms([], async () => assert.equal(await isMetered(), undefined));
+      } finally {
+        await bus.close();
       }
-      // where there is no systemd, the other program asks
-      await bus.say(METERED.yes);
-      await withPrograms(['gdbus'], async () => assert.equal(await isMetered(), true));
-      await withPrograms([], async () => assert.equal(await isMetered(), undefined));
-    } finally {
-      await bus.close();
-    }
-    const noBus = { busAddress: `unix:path=${join(dir, 'none')}`, others: [] };
-    assert.equal((await findCircumstances(noBus)).isMetered, undefined);
-  });
+      const noBus = { busAddress: `unix:path=${join(dir, 'none')}`, others: [] };
+      assert.equal((await findCircumstances(noBus)).isMetered, undefined);
+    },
+  );
 
   it('have a home on the network where its folder is mounted from there', () => {
     const mount = (mountPoint: string, fsType: string) => ({

@@ -4,12 +4,14 @@ import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findObstacles } from '../../src/session/dock/find-obstacles.ts';
 import { operate } from '../../src/session/operation/operate.ts';
+import { itAsRoot } from '../as-root.ts';
 import { IS_EXHAUSTIVE } from '../exhaustive.ts';
-import { METERED, NetworkManagerBus } from '../session/network-manager.ts';
+import { NetworkManagerBus } from '../session/network-manager.ts';
 import { startRsyncd } from '../sync/support/loopback-rsyncd.ts';
 import { DockLab, SETTINGS } from './dock-lab.ts';
 
 const itThoroughly = IS_EXHAUSTIVE ? it : () => undefined;
+const itAsRootThoroughly = IS_EXHAUSTIVE ? itAsRoot : () => undefined;
 
 describe('a dock that meets a pod in use', () => {
   let lab: DockLab;
@@ -111,14 +113,14 @@ describe('a dock that meets a pod in use', () => {
     }
   });
 
-  itThoroughly('waits on a metered network if it comes home over that only, and says so', async () => {
+  itAsRootThoroughly('waits on a metered network if it comes home over that only, and says so', async () => {
     const { home, temp, dir } = lab.tree;
     const daemon = await startRsyncd(join(temp, 'rsyncd'), { home: { path: home } });
     const bus = await NetworkManagerBus.start(temp);
     try {
       const plan = { homeDir: home, batteryLimit: 0, others: [], busAddress: bus.address };
       lab.obstacles = (place) => findObstacles(plan, place);
-      await bus.say(METERED.yes);
+      await bus.say('yes');
       // taken over where it lies, and by the folder itself
       assert.equal((await lab.dock()).step, 'backed-up');
       const end = await watched();
@@ -130,7 +132,7 @@ describe('a dock that meets a pod in use', () => {
       const { step, reasons } = await lab.dock();
       assert.deepEqual([step, reasons], ['waiting', ['the network is metered']]);
       assert.equal(await lab.homeSeq(), seq);
-      await bus.say(METERED.no);
+      await bus.say('no');
       assert.equal((await lab.dock()).step, 'backed-up');
       await end();
     } finally {
