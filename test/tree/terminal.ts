@@ -19,6 +19,8 @@ export class Terminal {
   readonly #listeners = new Set<() => void>();
   readonly ended: Promise<number | null>;
   #shown = '';
+  /** It has ended, and all that it showed has come: its process may be gone before that. */
+  #hasEnded = false;
   /** What was waited for before does not count again. */
   #at = 0;
 
@@ -31,6 +33,7 @@ export class Terminal {
     child.stdout?.on('data', take);
     child.stderr?.on('data', take);
     this.ended = once(child, 'close').then(([status]) => {
+      this.#hasEnded = true;
       for (const listener of this.#listeners) listener();
       return status as number | null;
     });
@@ -62,15 +65,10 @@ export class Terminal {
     };
     if (isThere()) return;
     let timer: NodeJS.Timeout | undefined;
-    let isOver = false;
-    void this.ended.then(() => {
-      isOver = true;
-    });
     await new Promise<void>((resolve, reject) => {
       const look = (): void => {
         if (isThere()) settle(resolve);
-        else if (isOver || this.#child.exitCode !== null)
-          settle(() => reject(this.#missing(pattern, 'before it ended')));
+        else if (this.#hasEnded) settle(() => reject(this.#missing(pattern, 'before it ended')));
       };
       const settle = (end: () => void): void => {
         clearTimeout(timer);
