@@ -68,8 +68,7 @@ describe('a device that carries its runtime', () => {
   };
   const variables = { DESKPOD_PASSPHRASE_FILE: '/media/passphrase' };
 
-  it('starts and suspends by itself on a host with a shell and util-linux only; lost, its twin goes on there', async function () {
-    this.timeout(90_000);
+  it('starts and suspends by itself on a host with a shell and util-linux only; lost, its twin goes on there', async () => {
     await lab.create(800, { carriesRuntime: true });
     const twin = join(lab.dir, 'twin.img');
     await lab.program.answer(['home', 'add', twin, '--size', '1G', ...lab.at()]);

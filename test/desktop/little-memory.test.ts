@@ -31,8 +31,7 @@ const WITH_FULL_SHM = [
   'sh',
 ];
 
-describe('a desktop pod on a host with little memory', function () {
-  this.timeout(60_000);
+describe('a desktop pod on a host with little memory', () => {
   let lab: DesktopLab;
   let group: ControlGroup;
   let inGroup: Program;

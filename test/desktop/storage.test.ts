@@ -117,8 +117,7 @@ describe('a desktop pod', () => {
     assert.equal((await lab.counter(before.count)).pid, before.pid);
   });
 
-  it('takes a package while it runs and while it is suspended, and has it after the next resume', async function () {
-    this.timeout(120_000);
+  it('takes a package while it runs and while it is suspended, and has it after the next resume', async () => {
     await lab.create();
     await lab.start();
     await lab.startCounter();

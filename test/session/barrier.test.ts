@@ -40,8 +40,7 @@ const NEEDS_RIGHTS = [
 const WHEN = ['fresh', 'resumed'] as const;
 const onProgress = (): void => undefined;
 
-describe('the barrier around a session', function () {
-  this.timeout(120_000);
+describe('the barrier around a session', () => {
   let lab: DesktopLab;
   let desktop: Desktop;
   const guarded = (): Guarded => {
@@ -220,9 +219,7 @@ function describeProfile(sessionOf: () => ProcessSession): void {
   });
 }
 
-describe('a session without the filter', function () {
-  this.timeout(120_000);
-
+describe('a session without the filter', () => {
   it('is answered otherwise by the kernel, but for what needs rights that no session has', async () => {
     const lab = await openLab();
     try {
@@ -242,8 +239,7 @@ describe('a session without the filter', function () {
   });
 });
 
-describe('a root file system in which the folders of the kernel are links to folders of the host', function () {
-  this.timeout(60_000);
+describe('a root file system in which the folders of the kernel are links to folders of the host', () => {
   let lab: SessionLab;
   beforeEach(async () => {
     lab = await openLab();

@@ -27,8 +27,7 @@ import {
   unmake,
 } from './undumpable.ts';
 
-describe('something in the way of a suspend', function () {
-  this.timeout(120_000);
+describe('something in the way of a suspend', () => {
   let lab: SessionLab;
   let session: ProcessSession;
   let imagesDir: string;
@@ -142,8 +141,7 @@ describe('something in the way of a suspend', function () {
   });
 });
 
-describe('a hostile session', function () {
-  this.timeout(120_000);
+describe('a hostile session', () => {
   let lab: SessionLab;
   let session: ProcessSession;
 
@@ -185,9 +183,7 @@ describe('a hostile session', function () {
   });
 });
 
-describe('the windows of a session', function () {
-  this.timeout(120_000);
-
+describe('the windows of a session', () => {
   it('are read with their titles, cut where they are long', async () => {
     const lab = await openLab();
     try {

@@ -9,8 +9,7 @@ import { isAlive, type ProcessSession } from '../../src/session/process/processe
 import { openLab, type SessionLab, shell } from './session-fixture.ts';
 import { until } from './until.ts';
 
-describe('a session whose CRIU is killed', function () {
-  this.timeout(120_000);
+describe('a session whose CRIU is killed', () => {
   let lab: SessionLab;
 
   beforeEach(async () => {

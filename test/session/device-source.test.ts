@@ -160,8 +160,7 @@ describe('a folder with far more files than may be open at a time', () => {
 });
 
 describe('a device that takes long to answer', () => {
-  it('is waited for by a dock that looks once', async function () {
-    this.timeout(120_000);
+  it('is waited for by a dock that looks once', async () => {
     const stage = await folderStage();
     const dir = await mkdtemp(join(tmpdir(), 'deskpod-home-'));
     const home = join(dir, 'home');

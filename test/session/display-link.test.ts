@@ -13,8 +13,7 @@ const CUBE_LEVELS = [0, 95, 135, 175, 215, 255];
 const FRAME_COUNT = 216;
 const RELAYS = 'ls -d $XDG_RUNTIME_DIR/deskpod/display-*; pgrep -f PIPE_TO[_]HOST';
 
-describe('a link to the display', function () {
-  this.timeout(120_000);
+describe('a link to the display', () => {
   let lab: SessionLab;
   let session: ProcessSession;
   let display: RfbClient;

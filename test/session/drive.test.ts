@@ -87,7 +87,6 @@ describe('a drive that no supervisor looks after', () => {
   // It takes the five seconds that a drive is given.
   const itThoroughly = IS_EXHAUSTIVE ? it : () => undefined;
   itThoroughly('is not gone while it gives no answer', async function (this: Mocha.Context) {
-    this.timeout(20_000);
     const isLimiting = await access(READ_LIMITS).then(
       () => true,
       () => false,

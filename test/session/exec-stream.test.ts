@@ -22,8 +22,7 @@ function heldBytes(): number {
   return process.memoryUsage().arrayBuffers;
 }
 
-describe('a command through the supervisor', function () {
-  this.timeout(120_000);
+describe('a command through the supervisor', () => {
   let lab: SessionLab;
   let session: ProcessSession;
   let server: Server;

@@ -11,8 +11,7 @@ import {
 } from '../../src/session/process/processes.ts';
 import { openLab, type SessionLab, shell } from './session-fixture.ts';
 
-describe('a command in a session', function () {
-  this.timeout(60_000);
+describe('a command in a session', () => {
   let lab: SessionLab;
   let session: ProcessSession;
 

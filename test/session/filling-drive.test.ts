@@ -24,8 +24,7 @@ interface Attempt {
   readonly holds: (isDone: boolean) => Promise<void>;
 }
 
-describe('a drive with little room', function () {
-  this.timeout(120_000);
+describe('a drive with little room', () => {
   let lab: CrashLab;
   let drive: string;
   let home: string;

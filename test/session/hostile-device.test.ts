@@ -67,8 +67,7 @@ const SUPERBLOCKS: readonly [what: string, at: number, bytes: Buffer][] = [
   ['has a feature that no pod uses', 0x61, Buffer.from([0x80])],
 ];
 
-describe('a suspended pod on a drive that was in other hands', function () {
-  this.timeout(120_000);
+describe('a suspended pod on a drive that was in other hands', () => {
   let lab: DesktopLab;
   let calls: string;
   let formerRuntime: string | undefined;

@@ -46,8 +46,7 @@ const DISGUISES: readonly [what: string, script: string][] = [
   ['a folder', 'mkdir'],
 ];
 
-describe('a runtime on a drive that was in other hands', function () {
-  this.timeout(120_000);
+describe('a runtime on a drive that was in other hands', () => {
   let bench: DeviceBench;
   let image: string;
   let mark: string;

@@ -28,8 +28,7 @@ const MOMENTS: readonly [what: string, calls: string, path: string, isBack: bool
   ['it is noted that all is done', 'unlink,unlinkat', 'exchange', true],
 ];
 
-describe('a layer that is brought back', function () {
-  this.timeout(60_000);
+describe('a layer that is brought back', () => {
   let bench: DeviceBench;
   let image: string;
   beforeEach(async () => {

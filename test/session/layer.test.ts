@@ -21,8 +21,7 @@ function makeForeign(path: string): void {
   setXattr(path, ORIGIN, foreign);
 }
 
-describe('a layer', function () {
-  this.timeout(60_000);
+describe('a layer', () => {
   let lab: SessionLab;
 
   beforeEach(async () => {

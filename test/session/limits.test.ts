@@ -17,8 +17,7 @@ const HOLD_MEMORY =
   'push @held, "x" x 2**20 for 1 .. 120; open STDOUT, ">", "/dev/null"; open STDERR, ">", "/dev/null"; fork and exit; sleep 600 while 1';
 const onProgress = (): void => undefined;
 
-describe('a session with limits', function () {
-  this.timeout(120_000);
+describe('a session with limits', () => {
   let lab: DesktopLab;
   let desktop: Desktop;
   let isClosed = false;

@@ -59,8 +59,7 @@ const SOCKETS = `
   ${AT_INTERFACE}`;
 const LIST = "ss -Hantu | awk '{print $1, $2, $5, $6}' | sort";
 
-describe('the network of a session', function () {
-  this.timeout(60_000);
+describe('the network of a session', () => {
   let lab: SessionLab;
   let network: OwnNetwork;
   let session: ProcessSession;

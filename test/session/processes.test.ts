@@ -41,8 +41,7 @@ async function untilCountedElsewhere(): Promise<void> {
   }
 }
 
-describe('a session', function () {
-  this.timeout(120_000);
+describe('a session', () => {
   let lab: SessionLab;
 
   beforeEach(async () => {

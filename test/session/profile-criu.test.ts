@@ -15,8 +15,7 @@ import { DENIED_OBJECTS, HELD_DEVICES, LOST_OBJECTS, look, type Made, make, unma
 const REFUSALS =
   /: (?:Operation not permitted|Address family not supported by protocol|Function not implemented)$/;
 
-describe('a session without the profile', function () {
-  this.timeout(120_000);
+describe('a session without the profile', () => {
   let lab: SessionLab;
   let session: ProcessSession;
 

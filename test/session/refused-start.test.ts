@@ -21,9 +21,7 @@ const itWithoutModule = existsSync('/dev/deskpod') ? () => undefined : it;
 const ELF_MACHINE_OFFSET = 18;
 const AARCH64 = 183;
 
-describe('a start', function () {
-  this.timeout(120_000);
-
+describe('a start', () => {
   describe('of a suspended pod', () => {
     let lab: DesktopLab;
     before(async () => {

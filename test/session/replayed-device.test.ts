@@ -61,8 +61,7 @@ const MIXTURES: readonly [what: string, from: string, script: string, ...codes: 
   ],
 ];
 
-describe('a suspended pod on a drive', function () {
-  this.timeout(120_000);
+describe('a suspended pod on a drive', () => {
   let lab: DesktopLab;
   let calls: string;
   let formerRuntime: string | undefined;

@@ -21,8 +21,7 @@ const RESERVE_BYTES = 4 * MEBIBYTE;
 const SYNCED = 2;
 const SILENT = (): void => undefined;
 
-describe('a drive that is to keep room free', function () {
-  this.timeout(60_000);
+describe('a drive that is to keep room free', () => {
   let temp: string;
   let drive: string;
   let home: string;

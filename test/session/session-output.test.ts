@@ -54,8 +54,7 @@ describe('the output of a session that did not start', () => {
   });
 });
 
-describe('the sign that a session is ready', function () {
-  this.timeout(60_000);
+describe('the sign that a session is ready', () => {
   let lab: SessionLab;
 
   beforeEach(async () => {

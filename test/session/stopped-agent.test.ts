@@ -13,8 +13,7 @@ import { openLab, type SessionLab, untilStopped } from './session-fixture.ts';
 
 const FEW_SECONDS_MS = 10_000;
 
-describe('a session whose exec agent does not answer', function () {
-  this.timeout(60_000);
+describe('a session whose exec agent does not answer', () => {
   let lab: SessionLab;
   let session: ProcessSession;
   let command: SessionCommand;

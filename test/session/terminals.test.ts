@@ -4,8 +4,7 @@ import { suspendSession } from '../../src/session/process/checkpointing.ts';
 import type { ProcessSession } from '../../src/session/process/processes.ts';
 import { openLab, type SessionLab, shell } from './session-fixture.ts';
 
-describe('a terminal in a session', function () {
-  this.timeout(120_000);
+describe('a terminal in a session', () => {
   let lab: SessionLab;
 
   beforeEach(async () => {

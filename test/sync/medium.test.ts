@@ -99,10 +99,9 @@ describe('what a place lies on', () => {
     assert.deepEqual(readMedium(join(temp.path, 'not/there/yet')), readMedium(temp.path));
   });
 
-  it('is that of the image, of a loop device', function () {
+  it('is that of the image, of a loop device', () => {
     // only root attaches one
     if (process.geteuid?.() !== 0) return;
-    this.timeout(20_000);
     const image = join(temp.path, 'stick.img');
     writeFileSync(image, '');
     truncateSync(image, 1024 * 1024);

@@ -10,8 +10,7 @@ const LIMIT = 512 * 1024;
 const FILE_BYTES = 3_200_000;
 const HELD_BACK = ['--bwlimit', '512K'];
 
-describe('the progress of a transfer that is held back', function () {
-  this.timeout(60_000);
+describe('the progress of a transfer that is held back', () => {
   let lab: TreeLab;
   let env: Readonly<Record<string, string>>;
   beforeEach(async () => {

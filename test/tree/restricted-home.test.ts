@@ -7,8 +7,7 @@ import type { SyncReport } from '../../src/sync/pod/replicate.ts';
 import { type LoopbackSshd, startSshd } from '../sync/support/loopback-sshd.ts';
 import { openTreeLab, type TreeLab } from './tree-lab.ts';
 
-describe('a home that was authorized', function () {
-  this.timeout(120_000);
+describe('a home that was authorized', () => {
   let lab: TreeLab;
   let sshd: LoopbackSshd;
   beforeEach(async () => {

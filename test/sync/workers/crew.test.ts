@@ -7,8 +7,7 @@ import { promisify } from 'node:util';
 const PROGRAM = fileURLToPath(new URL('../support/ending-crew-program.ts', import.meta.url));
 
 describe('a crew', () => {
-  it('can be ended at any moment of the start of its threads, and so can their process', async function () {
-    this.timeout(60_000);
+  it('can be ended at any moment of the start of its threads, and so can their process', async () => {
     const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM]);
     assert.equal(stdout, 'ended\n');
   });

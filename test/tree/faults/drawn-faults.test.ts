@@ -47,9 +47,7 @@ const RESTORE: Points = [
 
 const SEED = Number(process.env.DESKPOD_TEST_SEED ?? Date.now() % 1_000_000_007);
 
-describe('a drive that fails or is full at any point', function () {
-  this.timeout(120_000);
-
+describe('a drive that fails or is full at any point', () => {
   it(`loses nothing of a checkpoint, sync, prune or restore, which go on afterwards (DESKPOD_TEST_SEED=${SEED})`, async () => {
     const lab = await CrashLab.open();
     try {
