@@ -128,6 +128,9 @@ describe('the name of a download', () => {
   });
 });
 
+/** From its unlocking on a pod has so long, on a very busy computer, too, until the first of a file is there. */
+const IDLE_MS = 8000;
+
 describe('a download that nobody goes on with', () => {
   let tree: TreeLab;
   let lab: DashboardLab;
@@ -144,7 +147,7 @@ describe('a download that nobody goes on with', () => {
   });
 
   it('is broken off when nobody took anything of it for as long as a passphrase is held', async () => {
-    const idle = await DashboardLab.open({ paths: [tree.dir], idleMs: 1500 });
+    const idle = await DashboardLab.open({ paths: [tree.dir], idleMs: IDLE_MS });
     try {
       const pod = `pods/${(await idle.pod(tree.dir)).id}`;
       await idle.post(`${pod}/unlock`, { passphrase: PASSPHRASE });
