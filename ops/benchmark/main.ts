@@ -17,7 +17,7 @@ const { values, positionals } = parseArgs({
     runs: { type: 'string' },
     revisions: { type: 'string', default: '98' },
     files: { type: 'string', default: '1000000' },
-    seconds: { type: 'string', default: '20' },
+    seconds: { type: 'string' },
   },
 });
 const [what] = positionals;
@@ -25,10 +25,11 @@ const RUNS: Readonly<Record<string, string>> = {
   session: '10',
   overhead: '15',
   display: '4',
-  encodings: '2',
+  encodings: '3',
 };
 const runs = Number(values.runs ?? RUNS[what ?? ''] ?? '5');
-const [revisions, files, seconds] = [Number(values.revisions), Number(values.files), Number(values.seconds)];
+const [revisions, files] = [Number(values.revisions), Number(values.files)];
+const seconds = Number(values.seconds ?? (what === 'encodings' ? '8' : '20'));
 const MEASURES: Readonly<Record<string, (place: string, isJson: boolean) => Promise<boolean>>> = {
   sync: (place, isJson) => measureSync(place, { runs, revisions, isJson }),
   session: (place, isJson) => measureSession(place, { runs, isJson }),

@@ -25,6 +25,12 @@ interface Row extends Omit<Limit, 'budget'> {
   readonly holds: boolean;
 }
 
+/** A column of a table: what was measured of each. */
+export interface Column {
+  readonly name: string;
+  readonly unit: string;
+}
+
 /** Values by what was measured and whose they are. */
 export class Findings {
   readonly #taken = new Map<string, number[]>();
@@ -37,14 +43,24 @@ export class Findings {
   /** Prints a row for each limit, of medians; returns true if all hold. */
   report(limits: readonly Limit[], isJson: boolean): boolean {
     const rows = limits.map((limit) => this.#row(limit));
-    const machine = `${hostname()}, ${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}`;
-    const date = new Date().toISOString();
-    if (isJson) console.log(JSON.stringify({ date, machine, rows }));
-    else {
-      console.log(`${date.slice(0, 10)}, ${machine}`);
-      for (const row of rows) console.log(lineOf(row));
-    }
+    print(rows, rows.map(lineOf), isJson);
     return rows.every(({ holds }) => holds);
+  }
+
+  /** Prints a line of medians for each tool, with a column for each name; returns true if all were measured. */
+  tabulate(columns: readonly Column[], tools: readonly string[], isJson: boolean): boolean {
+    const rows = tools.flatMap((tool) =>
+      columns.map(({ name, unit }) => ({ tool, name, unit, median: median(this.#sorted(name, tool)) })),
+    );
+    const cells = (values: readonly string[]): string =>
+      values.map((value, i) => value.padStart(Math.max(8, (columns[i]?.name ?? '').length + 2))).join('');
+    const lines = tools.map((tool) => {
+      const own = rows.filter((row) => row.tool === tool);
+      return tool.padEnd(18) + cells(own.map((row) => row.median.toFixed(1)));
+    });
+    const heads = [cells(columns.map(({ name }) => name)), cells(columns.map(({ unit }) => unit))];
+    print(rows, [...heads.map((head) => ' '.repeat(18) + head), ...lines], isJson);
+    return rows.every((row) => Number.isFinite(row.median));
   }
 
   #row({ budget, ...limit }: Limit): Row {
@@ -59,6 +75,13 @@ export class Findings {
   #sorted(name: string, tool: string): readonly number[] {
     return [...(this.#taken.get(`${name}/${tool}`) ?? [])].sort((a, b) => a - b);
   }
+}
+
+function print(rows: readonly unknown[], lines: readonly string[], isJson: boolean): void {
+  const machine = `${hostname()}, ${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}`;
+  const date = new Date().toISOString();
+  if (isJson) console.log(JSON.stringify({ date, machine, rows }));
+  else for (const line of [`${date.slice(0, 10)}, ${machine}`, ...lines]) console.log(line);
 }
 
 /** By a product, as what is best of all may be nothing, which nothing can be divided by. */

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import { PNG } from 'pngjs';
 import { processorSeconds } from './processor-time.ts';
 
 const WATCH = fileURLToPath(new URL('./canvas-watch.js', import.meta.url));
@@ -47,14 +48,21 @@ export interface Encoding {
   readonly isAsNoVnc?: boolean;
 }
 
+/** Four bytes a pixel: red, green, blue and 255. */
+export type Picture = Pick<PNG, 'width' | 'height' | 'data'>;
+
 /** The page, open and connected. */
 export class CanvasPage {
   readonly #context: BrowserContext;
   readonly #page: Page;
+  #complaint = '';
 
   private constructor(context: BrowserContext, page: Page) {
     this.#context = context;
     this.#page = page;
+    page.on('pageerror', ({ message }) => {
+      this.#complaint ||= `; the page says: ${message}`;
+    });
   }
 
   /** Opens `url` and waits for the first picture; `profileDir` must not be there yet. */
@@ -66,6 +74,7 @@ export class CanvasPage {
       viewport: { width: 1280, height: 800 },
     });
     const page = await context.newPage();
+    const opened = new CanvasPage(context, page);
     await page.addInitScript({ path: WATCH });
     if (encoding !== undefined) {
       await page.addInitScript(`globalThis.deskpodEncoding = ${JSON.stringify(encoding)}`);
@@ -74,7 +83,6 @@ export class CanvasPage {
     await page.goto(url);
     // a one-time link leads on from a page of its own
     await page.waitForURL(({ pathname }) => !pathname.startsWith('/open/'));
-    const opened = new CanvasPage(context, page);
     await opened.#until('deskpodBench.counts.draws > 0', 'a first picture');
     await opened.untilStill();
     return opened;
@@ -91,6 +99,16 @@ export class CanvasPage {
 
   drawn(): Promise<Drawn> {
     return this.#page.evaluate<Drawn>('({ ...deskpodBench.counts })');
+  }
+
+  /** What the canvas shows, whole. */
+  async pixels(): Promise<Picture> {
+    return pictureIn(await this.#page.evaluate<string>("document.querySelector('canvas').toDataURL()"));
+  }
+
+  /** Waits until the canvas was drawn on more than `draws` times. */
+  untilDrawn(draws: number): Promise<void> {
+    return this.#until(`deskpodBench.counts.draws > ${draws}`, 'something new');
   }
 
   /** Gives the keyboard to the desktop, by a click into it. */
@@ -129,14 +147,27 @@ export class CanvasPage {
     await this.#page.evaluate("deskpodBench.watch('off')");
     const { draws } = await this.drawn();
     await this.#page.keyboard.press(key);
-    await this.#until(`deskpodBench.counts.draws > ${draws}`, 'a page');
+    await this.untilDrawn(draws);
     await this.untilStill();
     return this.#page.evaluate<number>('deskpodBench.sinceKeyMs');
   }
 
-  /** Notes frames of the clip from now on. */
-  async watchFrames(): Promise<void> {
-    await this.#page.evaluate("deskpodBench.watch('frames')");
+  /** Notes frames of the clip from now on; with `keptEvery` it keeps a part of those whose numbers are multiples of that. */
+  async watchFrames(keptEvery?: number): Promise<void> {
+    await this.#page.evaluate(`deskpodBench.watch('frames', ${keptEvery})`);
+  }
+
+  /** The parts that were kept of frames since {@link watchFrames}, by their numbers, as they were when they were first drawn. */
+  async keptFrames(): Promise<ReadonlyMap<number, Picture>> {
+    const kept = new Map<number, Picture>();
+    for (const number of await this.#page.evaluate<number[]>('deskpodBench.keptNumbers'))
+      kept.set(number, pictureIn(await this.#page.evaluate<string>(`deskpodBench.pictureOf(${number})`)));
+    return kept;
+  }
+
+  /** Waits until the newest frame that was seen is the one of this number. */
+  untilFrame(number: number): Promise<void> {
+    return this.#until(`deskpodBench.frames.at(-1)?.top === ${number}`, `frame ${number}`);
   }
 
   /** Waits until so many frames were seen. */
@@ -152,8 +183,13 @@ export class CanvasPage {
   async #until(condition: string, what: string): Promise<void> {
     const deadlineMs = performance.now() + PATIENCE_MS;
     while (!(await this.#page.evaluate<boolean>(condition))) {
-      if (performance.now() > deadlineMs) throw new Error(`${what} did not come within ${PATIENCE_MS} ms`);
+      if (performance.now() > deadlineMs)
+        throw new Error(`${what} did not come within ${PATIENCE_MS} ms${this.#complaint}`);
       await delay(POLL_MS);
     }
   }
+}
+
+function pictureIn(dataUrl: string): Picture {
+  return PNG.sync.read(Buffer.from(dataUrl.slice(dataUrl.indexOf(',') + 1), 'base64'));
 }

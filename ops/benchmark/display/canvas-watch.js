@@ -5,11 +5,15 @@
   const CELL = 40;
   const BITS = 12;
   const CELL_COUNT = BITS + 2;
+  /** Of the frames that are kept: lines in the middle, to be compared with the same of another way. */
+  const BAND = { y: 232, height: 256 };
 
   /** Bytes of all messages of WebSockets, and how often the canvas was drawn on. */
   const counts = { bytes: 0, draws: 0 };
   const frames = [];
   const changes = [];
+  const kept = new Map();
+  let keptEvery = Number.POSITIVE_INFINITY;
   let keyAtMs;
   let before;
   let lastDrawAtMs = 0;
@@ -57,7 +61,26 @@
     if (top === undefined || bottom === undefined) return;
     const last = frames.at(-1);
     if (last !== undefined && last.top === top && last.bottom === bottom) last.count += 1;
-    else frames.push({ top, bottom, count: 1, atMs: lastDrawAtMs });
+    else {
+      frames.push({ top, bottom, count: 1, atMs: lastDrawAtMs });
+      if (top === bottom && top % keptEvery === 0 && !kept.has(top)) keep(context.canvas, top);
+    }
+  }
+
+  function keep(canvas, number) {
+    const copy = new OffscreenCanvas(canvas.width, BAND.height);
+    copy.getContext('2d').drawImage(canvas, 0, -BAND.y);
+    kept.set(number, copy);
+  }
+
+  async function pictureOf(number) {
+    const blob = await kept.get(number).convertToBlob();
+    const reader = new FileReader();
+    await new Promise((resolve) => {
+      reader.onload = resolve;
+      reader.readAsDataURL(blob);
+    });
+    return reader.result;
   }
 
   /** The number in the blocks of a strip, between one that is white and one that is black; undefined without these. */
@@ -87,8 +110,14 @@
     counts,
     frames,
     changes,
-    watch: (what) => {
+    pictureOf,
+    get keptNumbers() {
+      return [...kept.keys()];
+    },
+    watch: (what, every = Number.POSITIVE_INFINITY) => {
       mode = what;
+      keptEvery = every;
+      kept.clear();
       frames.length = 0;
       changes.length = 0;
       keyAtMs = undefined;

@@ -43,6 +43,8 @@ export interface Showing {
   readonly disorderCount: number;
   /** Pictures made of two frames. */
   readonly tornCount: number;
+  /** Frames between the first and the last one that were not shown at all. */
+  readonly lostCount: number;
   /** From the first frame seen to the last one. */
   readonly seconds: number;
   /** Milliseconds by the page's clock between which nothing new came for the longest time. */
@@ -65,9 +67,11 @@ export function judge(frames: readonly SeenFrame[]): Showing {
     if (frame.atMs - former.atMs > longestStill.toMs - longestStill.fromMs)
       longestStill = { fromMs: former.atMs, toMs: frame.atMs };
   }
+  const shownCount = new Set(whole.map(({ top }) => top)).size;
   return {
-    framesPerSecond: (new Set(whole.map(({ top }) => top)).size - 1) / seconds,
+    framesPerSecond: (shownCount - 1) / seconds,
     disorderCount,
+    lostCount: last.top - first.top + 1 - shownCount,
     tornCount: frames.length - whole.length,
     seconds,
     longestStill,

@@ -21,11 +21,19 @@ export interface Shown {
   serverSeconds(): Readonly<Record<string, number>>;
 }
 
+/** A pod's session in its viewer. */
+export interface ShownPod extends Shown {
+  /** The host's pid of the session's first process. */
+  readonly rootPid: number;
+  /** Another address for another browser: each opens once. */
+  issueUrl(): Promise<string>;
+}
+
 /** A pod's session, started for `act` and ended after it. */
 export async function showPod(
   program: Program,
   device: string,
-  act: (shown: Shown) => Promise<void>,
+  act: (shown: ShownPod) => Promise<void>,
 ): Promise<void> {
   const started = await program.json<StartReport & { viewerUrl: string }>(
     'start',
@@ -40,11 +48,13 @@ export async function showPod(
     const supervisorPid = await listenerAt(new URL(started.viewerUrl).port);
     await act({
       url: started.viewerUrl,
+      rootPid,
+      issueUrl: async () => (await program.json<{ readonly url: string }>('view', '-d', device)).url,
       exec: (...argv) => program.exec(device, ...argv),
       serverSeconds: () => ({
         Xvnc: processorSeconds(rootPid, /^Xvnc$/),
         relay: processorSeconds(rootPid, /^perl$/),
-        supervisor: processorSeconds(supervisorPid, /node|MainThread/),
+        bridge: processorSeconds(supervisorPid, /node|MainThread/),
       }),
     });
   } finally {
