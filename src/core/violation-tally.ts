@@ -6,6 +6,16 @@ import type { ModuleRecord } from './kmod-interface.ts';
 const FIRST_WAIT_MS = 10_000;
 const LONGEST_WAIT_MS = 3_600_000;
 
+function keyOf({ direction, operation }: Pick<BarrierViolation, 'direction' | 'operation'>): string {
+  return `${direction} ${operation}`;
+}
+
+/** The former with the times and numbers of both. */
+function bothOf<Event extends BarrierEvent>(former: Event, since: Event): Event {
+  const lastAtMs = Math.max(former.lastAtMs, since.lastAtMs);
+  return { ...former, count: former.count + since.count, lastAtMs };
+}
+
 /** The tally of one session. */
 export class ViolationTally {
   readonly #refusals = new Map<string, BarrierViolation>();
@@ -46,9 +56,23 @@ export class ViolationTally {
     return events;
   }
 
+  /** What was taken and could not be told: it comes before all that was added since. */
+  giveBack(events: readonly BarrierEvent[]): void {
+    for (const event of events) {
+      if (event.type === 'barrier.gap') {
+        this.#gap = this.#gap === undefined ? event : bothOf(event, this.#gap);
+        continue;
+      }
+      const key = keyOf(event);
+      const since = this.#refusals.get(key);
+      const lostCount = event.lostCount + (since?.lostCount ?? 0);
+      this.#refusals.set(key, since === undefined ? event : { ...bothOf(event, since), lostCount });
+    }
+  }
+
   #refuse(direction: BarrierViolation['direction'], record: ModuleRecord): void {
     const { operation, atMs } = record;
-    const key = `${direction} ${operation}`;
+    const key = keyOf({ direction, operation });
     const known = this.#refusals.get(key);
     const lostCount = (known?.lostCount ?? 0) + this.#lostCount;
     this.#lostCount = 0;

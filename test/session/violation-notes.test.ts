@@ -1,6 +1,7 @@
 // What the barrier refuses comes into the log in turn, together with what came while its turn was waited for.
 import assert from 'node:assert/strict';
 import type { Command } from '../../src/core/decide.ts';
+import { DeskPodError } from '../../src/core/errors.ts';
 import type { ModuleRecord } from '../../src/core/kmod-interface.ts';
 import { ViolationTally } from '../../src/core/violation-tally.ts';
 import type { Desktop } from '../../src/session/pod/desktop.ts';
@@ -17,11 +18,14 @@ describe('what the barrier refuses', () => {
   let turns: Turns;
   let notes: ViolationNotes;
   let counts: number[];
+  let isFull: boolean;
   beforeEach(() => {
     violations = new ViolationTally();
     turns = new Turns();
     counts = [];
+    isFull = false;
     const append = async (command: Command) => {
+      if (isFull) throw new DeskPodError('SPACE_EXHAUSTED', 'there is no room');
       assert.ok(command.type === 'noteBarrier');
       for (const event of command.events) counts.push(event.count);
       return [];
@@ -39,6 +43,16 @@ describe('what the barrier refuses', () => {
     work.resolve();
     await working;
     await turns.take('after', async () => undefined);
+    assert.deepEqual(counts, [3]);
+  });
+
+  it('is noted the next time if there was no room for it', async () => {
+    isFull = true;
+    violations.add([REFUSED, REFUSED]);
+    await notes.noteRest();
+    violations.add([REFUSED]);
+    isFull = false;
+    await notes.noteRest();
     assert.deepEqual(counts, [3]);
   });
 

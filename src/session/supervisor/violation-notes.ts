@@ -39,6 +39,13 @@ export class ViolationNotes {
 
   async #note(): Promise<void> {
     const events = this.#desktop.violations.take(performance.now());
-    if (events.length > 0) await this.#desktop.pod.append({ type: 'noteBarrier', events });
+    if (events.length === 0) return;
+    try {
+      await this.#desktop.pod.append({ type: 'noteBarrier', events });
+    } catch (error) {
+      // a device that is full now may have room the next time
+      this.#desktop.violations.giveBack(events);
+      throw error;
+    }
   }
 }
