@@ -1,6 +1,8 @@
 // A desktop that is restored for use first: its session goes on at once, and the older history comes beside it, through a suspend.
 import assert from 'node:assert/strict';
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { EXIT_STATUS } from '../../src/cli/exit-codes.ts';
 import type { VerifyAnswer } from '../../src/session/operation/verify-pod.ts';
 import type { NewDevice } from '../../src/sync/pod/new-device.ts';
 import { itIfThorough } from '../exhaustive.ts';
@@ -68,6 +70,33 @@ describe('a desktop that is restored for use first', function () {
       // a suspend waits for no pack
       await lab.program.answer(['suspend', ...lab.at(image)]);
       await lab.start([], image);
+      await requireWhole();
+    },
+  );
+
+  itIfThorough(
+    'says in its status that home has gone away, and what to do, and has all of it after that',
+    async () => {
+      const to = ['--to', image, '--size', '1200M', '--no-runtime'];
+      await lab.program.answer(['restore', '--from', lab.home, ...to, '--usable-first']);
+      await lab.stage(image);
+      await rename(lab.home, `${lab.home}.away`);
+      await lab.start([], image);
+      await until(async () => (await lab.status(image)).awaited?.failure !== undefined);
+      const { awaited } = await lab.status(image);
+      assert.equal(awaited?.failure?.error.code, 'HOME_NOT_FOUND');
+      const { stdout } = await lab.program.run(['status', ...lab.at(image)]);
+      assert.match(
+        stdout,
+        new RegExp(
+          `^awaited .*packs? of older checkpoints did not come: .*Bring ${lab.home} back\\..*deskpod verify`,
+          'm',
+        ),
+      );
+      await rename(`${lab.home}.away`, lab.home);
+      // it was fetched, which is told like any healing
+      assert.equal((await lab.program.run(['verify', ...lab.at(image)])).status, EXIT_STATUS.healed);
+      assert.equal((await lab.status(image)).awaited, undefined);
       await requireWhole();
     },
   );
