@@ -3,6 +3,8 @@ set -e
 # A session's supervisor loads parts of the program when it needs them: those of another version would not fit. dpkg asks the
 # new version, too, when the old one refuses.
 for socket in /run/deskpod/*/private/supervisor.sock; do
+  # ss takes patterns, and shows a root in a folder what listens outside of it
+  [ -S "$socket" ] || continue
   if [ -n "$(ss -xlH src "$socket")" ]; then
     echo 'deskpod: a session of a pod runs here; suspend it first (deskpod suspend)' >&2
     exit 1

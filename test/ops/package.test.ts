@@ -14,6 +14,8 @@ const PACKAGER = join(ROOT, 'ops/package');
 const TIMEOUT_MS = 240_000;
 const EXHAUSTIVE_TIMEOUT_MS = 1_800_000;
 const RELEASES = ['bookworm', 'trixie'] as const;
+/** What is mounted and started there ends with it. */
+const APART = ['--mount', '--propagation=slave', '--pid', '--fork', '--kill-child', '--mount-proc'];
 const PASSPHRASE = 'correct horse battery';
 
 describe('the Debian package', function () {
@@ -102,20 +104,19 @@ for (const release of IS_EXHAUSTIVE ? RELEASES : []) {
     });
     after(() => rm(dir, { recursive: true, force: true }));
 
-    it('is clean, is installed, works, and leaves nothing behind', async () => {
+    it('is clean, is installed, works, stays while a session runs, and leaves nothing behind, also not of its module', async () => {
       const { stdout } = await run(PACKAGER, [dir]);
       const file = stdout.trim().split('\n').at(-1) ?? '';
-      const told = await run(join(import.meta.dirname, 'package-host.sh'), [
-        release,
-        file,
-        join(dir, 'host'),
-      ]);
+      const script = join(import.meta.dirname, 'package-host.sh');
+      const told = await run('unshare', [...APART, script, release, file, join(dir, 'host')]);
       const lines = told.stdout.split('\n');
       const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
         version: string;
       };
       assert.ok(lines.includes(`version ${version}`), told.stdout);
       assert.ok(lines.includes('checkpoint 1'), told.stdout);
+      assert.ok(!lines.includes('removed while a session runs'), told.stdout);
+      assert.ok(lines.includes('module installed'), told.stdout);
       assert.deepEqual(
         lines.filter((line) => line.startsWith('left ')),
         [],
