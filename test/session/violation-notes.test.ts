@@ -56,6 +56,16 @@ describe('what the barrier refuses', () => {
     assert.deepEqual(counts, [3]);
   });
 
+  it('keeps nobody from looking after the session if it cannot be read', async () => {
+    const unreadable = {
+      get violations(): never {
+        throw new DeskPodError('TIER_UNAVAILABLE', 'the module does not answer');
+      },
+    } as unknown as Desktop;
+    new ViolationNotes(unreadable, turns).look();
+    await turns.take('after', async () => undefined);
+  });
+
   it('is noted at the end of the session if no turn came any more', async () => {
     violations.add([REFUSED, REFUSED]);
     turns.end();

@@ -17,9 +17,17 @@ export class ViolationNotes {
     this.#turns = turns;
   }
 
-  /** Takes what there is from the module, which keeps little; it is noted in turn, with what comes until then. */
+  /**
+   * Takes what there is from the module, which keeps little; it is noted in turn, with what comes until then. Never throws: who
+   * looks at this looks after the session, too.
+   */
   look(): void {
-    if (!this.#desktop.violations.isDue(performance.now()) || this.#isWaiting) return;
+    try {
+      if (!this.#desktop.violations.isDue(performance.now()) || this.#isWaiting) return;
+    } catch (error) {
+      tell(WORK, error);
+      return;
+    }
     this.#isWaiting = true;
     this.#turns
       .take(WORK, () => this.#note(), { isPatient: true })
