@@ -169,8 +169,6 @@ static void notrace at_check_point(unsigned long ip, unsigned long parent_ip,
 	const struct deskpod_probe *probe;
 	bool refused;
 
-	if (!deskpod_have_sessions())
-		return;
 	probe = *slot_of(ip);
 	if (WARN_ON_ONCE(!probe))
 		return;
@@ -179,9 +177,10 @@ static void notrace at_check_point(unsigned long ip, unsigned long parent_ip,
 			WRITE_ONCE(canary_was_seen, true);
 		return;
 	}
-	rcu_read_lock();
+	/* For RCU it is the same, and this is in the way of every signal. */
+	preempt_disable_notrace();
 	refused = probe->judge(probe, regs);
-	rcu_read_unlock();
+	preempt_enable_notrace();
 	if (!refused)
 		return;
 	regs_set_return_value(regs, probe->verdict);

@@ -107,12 +107,26 @@ struct deskpod_session {
 
 /* members.c: under rcu_read_lock(). The list is changed under deskpod_lock. */
 extern struct list_head deskpod_sessions;
-bool deskpod_have_sessions(void);
-struct deskpod_session *deskpod_session_of(const struct pid *pid);
+struct deskpod_session *deskpod_session_below(const struct pid *pid);
 struct deskpod_session *deskpod_session_of_user_ns(const struct user_namespace *ns);
 bool deskpod_session_is_over(const struct deskpod_session *session);
 bool deskpod_is_runtime(const struct deskpod_session *session, struct task_struct *task);
 struct deskpod_session *deskpod_session_run_by(struct task_struct *task);
+
+/**
+ * deskpod_session_of - the session that a process is in
+ * @pid: of the process, or NULL, as of one that has been reaped
+ *
+ * Nearly all processes of a host are in its topmost pid namespace only, which is no
+ * session's.
+ *
+ * Context: under rcu_read_lock(), or without preemption.
+ * Return: the session, or NULL.
+ */
+static inline struct deskpod_session *deskpod_session_of(const struct pid *pid)
+{
+	return pid && pid->level ? deskpod_session_below(pid) : NULL;
+}
 
 /* session.c: for the device. */
 extern struct mutex deskpod_lock;

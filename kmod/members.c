@@ -2,7 +2,8 @@
 /*
  * Whose a process is: in which session, and of which session's runtime.
  *
- * This is what probes ask, under RCU; nothing here waits.
+ * This is what probes ask, under RCU or without preemption, which is the same for it;
+ * nothing here waits.
  */
 #include <linux/pid_namespace.h>
 #include <linux/rculist.h>
@@ -17,32 +18,19 @@
 LIST_HEAD(deskpod_sessions);
 
 /**
- * deskpod_have_sessions - whether there is anything to protect
- *
- * Return: true if so.
- */
-bool deskpod_have_sessions(void)
-{
-	return !list_empty(&deskpod_sessions);
-}
-
-/**
- * deskpod_session_of - the session that a process is in
- * @pid: of the process, or NULL, as of one that has been reaped
+ * deskpod_session_below - the session that a process is in
+ * @pid: of a process that is not only in the topmost pid namespace
  *
  * A pid knows all its namespaces from the topmost down, so one comparison tells
- * whether it is in a session's or in one below it. Nearly all processes of a host are
- * in the topmost only, where no session is.
+ * whether it is in a session's or in one below it.
  *
- * Context: under rcu_read_lock().
+ * Context: under rcu_read_lock(), or without preemption.
  * Return: the session, or NULL.
  */
-struct deskpod_session *deskpod_session_of(const struct pid *pid)
+struct deskpod_session *deskpod_session_below(const struct pid *pid)
 {
 	struct deskpod_session *session;
 
-	if (!pid || !pid->level)
-		return NULL;
 	list_for_each_entry_rcu(session, &deskpod_sessions, link, lockdep_is_held(&deskpod_lock)) {
 		if (pid->level >= session->level &&
 		    pid->numbers[session->level].ns == session->ns)
@@ -90,7 +78,8 @@ bool deskpod_is_runtime(const struct deskpod_session *session, struct task_struc
 	if (!runtime)
 		return false;
 	for (depth = 0; depth < MAX_DESCENT; depth++) {
-		struct task_struct *parent = rcu_dereference(task->real_parent);
+		struct task_struct *parent =
+			rcu_dereference_check(task->real_parent, rcu_read_lock_any_held());
 
 		if (task_tgid(task) == runtime)
 			return true;

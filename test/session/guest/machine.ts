@@ -79,6 +79,8 @@ export interface Boot extends Machine {
   readonly otherStick?: string;
   /** The whole of its life. */
   readonly timeoutMs?: number;
+  /** Its clock goes by the instructions that it executes, a nanosecond each, however busy this machine is. */
+  readonly countsInstructions?: boolean;
 }
 
 /** What guests have run. */
@@ -176,6 +178,7 @@ export async function bootGuest(release: string, boot: Boot): Promise<string> {
       'qemu-system-x86_64',
       [
         ...[...MACHINE, '-cpu', processor, '-m', `${memoryMebibytes}M`],
+        ...(boot.countsInstructions === true ? ['-icount', 'shift=0,sleep=off'] : []),
         ...['-display', 'none', '-no-reboot', ...serial('console'), ...serial('outcomes')],
         ...['-kernel', join(guestDir, 'vmlinuz'), '-initrd', join(guestDir, 'initrd')],
         ...['-append', [...KERNEL_WORDS, `run=${program}`, ...words].join(' ')],

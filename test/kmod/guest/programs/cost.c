@@ -52,11 +52,11 @@ static const struct work {
 	void (*act)(void);
 	int times;
 } works[] = {
-	{ "getppid", call, 200000 },
-	{ "kill", send_signal, 100000 },
-	{ "open proc/self/stat, close", read_proc, 20000 },
-	{ "fork, exit, wait", begin_process, 300 },
-	{ "fork, exec, wait", run_program, 150 },
+	{ "getppid", call, 20000 },
+	{ "kill", send_signal, 10000 },
+	{ "open proc/self/stat, close", read_proc, 2000 },
+	{ "fork, exit, wait", begin_process, 100 },
+	{ "fork, exec, wait", run_program, 50 },
 };
 #define WORK_COUNT ((long)(sizeof(works) / sizeof(works[0])))
 
