@@ -7,6 +7,10 @@ set -euo pipefail
 readonly KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 release=$1 package=$2 host=$3
 
+(($$ == 1)) || { echo 'package-host.sh: not in namespaces of its own' >&2; exit 1; }
+# devices of others, which could not be let go of as long as this runs
+findmnt --raw --noheadings --output TARGET | grep '^/run/deskpod/' | tac | xargs -r umount --lazy || true
+
 # What is there, by path; what dpkg keeps for itself goes on changing, and /run is gone at the next boot.
 inventory() {
   find "$host" -xdev \( -path "$host/proc" -o -path "$host/sys" -o -path "$host/dev" -o -path "$host/var/lib/dpkg" \
@@ -16,8 +20,8 @@ inventory() {
 remove() {
   inside dpkg -P deskpod >&2
   inventory >"$host.after"
-  # man has an index of its own
-  comm -13 "$host.before" "$host.after" | grep -v '^/var/cache/man/' | sed 's/^/left /' || true
+  # man has an index of its own, and dkms a key
+  comm -13 "$host.before" "$host.after" | grep -Ev '^/var/(cache/man/|lib/dkms/mok\.)' | sed 's/^/left /' || true
 }
 inside() { chroot "$host" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"; }
 
@@ -58,6 +62,8 @@ cp -L /etc/resolv.conf "$host/etc/resolv.conf"
 inside apt-get -q update >&2
 inside apt-get -q -y --no-install-recommends install dkms linux-headers-amd64 >&2
 kernel=$(basename "$(dirname "$(find "$host/lib/modules" -maxdepth 2 -name build | head -n 1)")")
+# what depmod would leave by itself
+inside depmod "$kernel"
 inventory >"$host.before"
 inside dpkg -i /tmp/deskpod.deb >&2
 inside dkms install deskpod/1 -k "$kernel" >&2

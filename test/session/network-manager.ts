@@ -32,7 +32,7 @@ export class NetworkManagerBus {
     assert.ok(existsSync(join(TREE, 'usr/sbin/NetworkManager')), `nothing in ${TREE}: run ops/setup --tests`);
     this.#dir = dir;
     this.address = `unix:path=${join(dir, 'bus')}`;
-    // with the first process all of them go, and with the last one what is mounted; what others unmount meanwhile goes here, too
+    // with the first process all of them go, and with the last one what is mounted
     const apart = [
       '--net',
       '--mount',
