@@ -37,6 +37,17 @@ count() {
   tell "{\"pid\":$pid,\"count\":$to}"
 }
 
+# Starts a program in the session that has nothing but /dev/tty to hold its terminal by.
+hold_terminal() {
+  "$deskpod" exec -d "$DRIVE" -- sh -c 'setsid script -qc "exec 2>/dev/null 7</dev/tty; echo \$\$ >~/holder; exec sleep infinity" /dev/null \
+    </dev/null >/dev/null 2>&1 & until [ -s ~/holder ]; do sleep 0.1; done'
+}
+
+# Tells what that program holds.
+tell_terminal() {
+  tell "{\"terminal\":\"$("$deskpod" exec -d "$DRIVE" -- sh -c 'readlink "/proc/$(cat ~/holder)/fd/7"' | tr -d '\r')\"}"
+}
+
 # Does to the session what root can do to any process, and tells what came of it.
 attack() {
   local root=$1 done=''
@@ -88,6 +99,8 @@ root=$(root_pid)
 attack "$root"
 count
 await_violation signal
+hold_terminal
+tell_terminal
 
 echo 'guest: the supervisor is killed'
 kill_supervisor
@@ -104,6 +117,7 @@ echo 'guest: the session goes on'
 ask start --no-view --require-tier kmod
 attack "$(root_pid)"
 count
+tell_terminal
 ask log
 ask suspend
 

@@ -79,7 +79,10 @@ export interface Boot extends Machine {
   readonly otherStick?: string;
   /** The whole of its life. */
   readonly timeoutMs?: number;
-  /** Its clock goes by the instructions that it executes, a nanosecond each, however busy this machine is. */
+  /**
+   * Its clock goes by the instructions that it executes, a nanosecond each, however busy this machine is: what waits for a time in
+   * there waits for nothing here, and is not too late because of others.
+   */
   readonly countsInstructions?: boolean;
 }
 
