@@ -41,7 +41,8 @@ export class SlowDrives {
   async #isLabelled(path: string): Promise<boolean> {
     const name = path.slice('/dev/'.length).replaceAll('/', '!');
     const stamp = await mediumStamp(`/sys/class/block/${name}`);
-    if (stamp === undefined) return false;
+    // another may be at that path the next time
+    if (stamp === undefined) return isLabelled(path);
     const key = `${path} ${stamp}`;
     const known = this.#labelled.get(key);
     if (known !== undefined) return known;
