@@ -2,7 +2,8 @@
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C DESKPOD_PASSPHRASE_FILE=/checkout/passphrase
 # The first host id of a session's ids.
 readonly SHIFTED=1879048192
-readonly CLEAN_SECONDS=60
+# emulated, and beside whatever else is done, a suspend takes its time; one that hangs is told by then
+readonly CLEAN_SECONDS=300
 deskpod=/run/deskpod-runtime/deskpod
 
 # A line on the second serial line.
