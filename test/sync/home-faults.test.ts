@@ -100,6 +100,27 @@ describe('a fault of a home', () => {
     assert.equal((await behind(sshd, push, { streams: 4 })).streams, 4);
   });
 
+  /** As rsync says it when a folder that was not there a moment ago is there. */
+  const CANNOT_MAKE = `echo 'rsync: [Receiver] mkdir "/home" failed: File exists (17)' >&2; exit 11`;
+
+  it('is none when another push makes its folder at the same moment', async () => {
+    const sshd = await hostWithScript(
+      `mkdir ${join(temp.path, 'raced')} 2>/dev/null && { ${CANNOT_MAKE}; }\nexec RSYNC "$@"`,
+    );
+    await behind(sshd, (home) => home.push(repository, POD, [object], { isUnasked: true }));
+    assert.ok(existsSync(join(temp.path, 'raced')));
+  });
+
+  it('is told when its folder cannot be made', async () => {
+    await behind(await hostWithScript(CANNOT_MAKE), (home) =>
+      saysPlainly(
+        home.push(repository, POD, [object], { isUnasked: true }),
+        'HOME_UNREACHABLE',
+        /File exists/,
+      ),
+    );
+  });
+
   it('is told when its host has an rsync that is too old', async () => {
     await behind(await hostWithoutOptions('--ignore-missing-args', '--delete-missing-args'), (home) =>
       saysPlainly(home.push(repository, POD, [object]), 'HOME_UNREACHABLE', /older than 3\.1/),

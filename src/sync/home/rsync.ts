@@ -84,17 +84,24 @@ export class Rsync {
    * Runs rsync; gives what it printed.
    * @throws DeskPodError as {@link Home} says
    */
-  async run(call: RsyncCall): Promise<string> {
+  run(call: RsyncCall): Promise<string> {
+    return this.#run(call, false);
+  }
+
+  async #run(call: RsyncCall, isAgain: boolean): Promise<string> {
     const asksForFsync = this.#canFsync;
     try {
       return await this.#attempt(call, asksForFsync);
     } catch (error) {
       if (!(error instanceof ProcessError)) throw error;
       // of several calls at a time each may find out
-      if (!asksForFsync || !/fsync: unknown option/.test(error.stderrTail))
-        throw this.#explain(error, call.into);
-      this.#canFsync = false;
-      return this.run(call);
+      if (asksForFsync && /fsync: unknown option/.test(error.stderrTail)) {
+        this.#canFsync = false;
+        return this.#run(call, isAgain);
+      }
+      // of several that found no folder one has made it; once more is enough
+      if (!isAgain && /mkdir "[^"]*" failed: .* \(17\)/.test(error.stderrTail)) return this.#run(call, true);
+      throw this.#explain(error, call.into);
     }
   }
 
