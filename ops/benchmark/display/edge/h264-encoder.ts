@@ -40,7 +40,8 @@ export class H264Encoder {
 
   constructor(width: number, height: number, listener: CodedListener) {
     this.#listener = listener;
-    const from = ['-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-s', `${width}x${height}`];
+    // said of what goes in, too: a newer ffmpeg would turn one range of brightness into the other
+    const from = ['-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-s', `${width}x${height}`, ...COLOURS];
     const rate = ['-framerate', `${FRAMES_PER_SECOND}`];
     const to = ['-vsync', 'passthrough', ...CODER, ...COLOURS, '-flush_packets', '1', '-f', 'flv', 'pipe:1'];
     const quiet = ['-hide_banner', '-loglevel', 'error'];
