@@ -1,4 +1,5 @@
 // Connecting to a unix socket inside a session, without following the session's links.
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { openInProcessRoot } from './rooted-path.ts';
 
@@ -9,16 +10,20 @@ import { openInProcessRoot } from './rooted-path.ts';
  */
 export async function connectInProcessRoot(pid: number, path: string): Promise<Socket> {
   const place = await openInProcessRoot(pid, path);
+  let failure: unknown;
+  // until the caller listens: a session that ends right after it was connected to would end this process, too
+  const note = (error: Error): void => {
+    failure ??= error;
+  };
+  let socket: Socket;
   try {
-    return await new Promise<Socket>((resolve, reject) => {
-      const socket = connect({ path: place.path });
-      socket.once('error', reject);
-      socket.once('connect', () => {
-        socket.off('error', reject);
-        resolve(socket);
-      });
-    });
+    socket = connect({ path: place.path });
+    socket.on('error', note);
+    await once(socket, 'connect').catch(note);
   } finally {
     await place.close();
   }
+  if (failure !== undefined) throw failure;
+  socket.off('error', note);
+  return socket;
 }
