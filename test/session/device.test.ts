@@ -1,5 +1,7 @@
 // Mounting and letting go of a device: what is shown, what is refused, and that nothing lingers.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { access, mkdir, open, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { formatDevice, mountDevice, unmountDevice } from '../../src/session/device/device.ts';
@@ -182,6 +184,20 @@ describe('mountDevice', () => {
     const failure = await failureOf('DEVICE_IN_USE', () => device.unmount());
     assert.match(failure.message, new RegExp(`pid ${sleeper.pid}\\) with .*open.txt`));
     await kill(sleeper);
+    await device.unmount();
+    await requireNothingLeft(device);
+  });
+
+  it('names the process that has a copy of its mount for itself instead of letting go, and lets go later', async () => {
+    const device = await bench.mounted();
+    const apart = spawn('unshare', ['--mount', 'sh', '-c', 'echo ready; exec sleep infinity'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    bench.atEnd(() => kill(apart));
+    await once(apart.stdout, 'data');
+    const failure = await failureOf('DEVICE_IN_USE', () => device.unmount());
+    assert.match(failure.message, new RegExp(`pid ${apart.pid}\\) with ${device.mountDir}`));
+    await kill(apart);
     await device.unmount();
     await requireNothingLeft(device);
   });

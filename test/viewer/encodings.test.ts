@@ -74,9 +74,10 @@ describe('a picture on its way to a canvas', function () {
         await showFrame(number);
         await page.untilFrame(number);
       }
-      const oneByOne = (await page.frames()).map(({ top }) => top);
+      const tops = (await page.frames()).map(({ top }) => top);
       assert.deepEqual(
-        oneByOne,
+        // the picture before them may still have been on its way when the watch began
+        tops.slice(tops.findIndex((top) => top > 0)),
         Array.from({ length: FRAME_COUNT }, (_, i) => i + 1),
       );
       // as fast as they can be drawn, so that several are on their way at a time

@@ -15,7 +15,7 @@ import { changedPod, checkDeviceContent, notAPod } from './device-content.ts';
 import { DEVICE_LABEL } from './device-format.ts';
 import { type DeviceTarget, describeContents, findTarget, loopsOf, requireUnused } from './device-target.ts';
 import { preenExt4, readSuperblock, type Superblock } from './ext4.ts';
-import { findHolders, type Holder, holdersText, mountHolders } from './holders.ts';
+import { findHolders, findMountHolders, type Holder, holdersText, mountHolders } from './holders.ts';
 
 export { formatDevice } from './device-format.ts';
 
@@ -57,6 +57,8 @@ interface Grip {
   readonly lock: FileLock;
   /** The block device's name in sysfs: that of the loop device for an image. */
   readonly blockName: string;
+  /** `major:minor` of the mount. */
+  readonly deviceNumber: string;
   isReleased: boolean;
   /** It was released without its drive. */
   isAbandoned: boolean;
@@ -275,7 +277,9 @@ async function openMounted(opening: Opening, options: MountOptions): Promise<Mou
     unmount: () => unmountDevice(device),
   };
   const blockName = mount?.source.replace(/^\/dev\//, '') ?? '';
-  grips.set(device, { target, lock, blockName, isReleased: false, isAbandoned: false, failure: undefined });
+  const deviceNumber = mount?.deviceNumber ?? '';
+  const state = { isReleased: false, isAbandoned: false, failure: undefined };
+  grips.set(device, { target, lock, blockName, deviceNumber, ...state });
   return device;
 }
 
@@ -305,14 +309,18 @@ async function unmountWhenFree(path: string, mountDir: string): Promise<void> {
 }
 
 /** An unmounted ext4 lives on while an overlay or another namespace uses it, and a loop device until it is detached. */
-async function waitForRelease(path: string, { target, blockName }: Grip): Promise<void> {
+async function waitForRelease(path: string, { target, blockName, deviceNumber }: Grip): Promise<void> {
   const deadline = performance.now() + RELEASE_TIMEOUT_MS;
   // A loop device is held by what is mounted of it. Its name may be another image's right after that.
   const isHeld = async () =>
     target.kind === 'image' ? (await loopsOf(target)).length > 0 : exists(`/sys/fs/ext4/${blockName}`);
   while (await isHeld()) {
     if (performance.now() > deadline) {
-      throw inUse(path, [{ name: 'the kernel', path: `/dev/${blockName}` }]);
+      const elsewhere = await findMountHolders(deviceNumber);
+      throw inUse(
+        path,
+        elsewhere.length > 0 ? elsewhere : [{ name: 'the kernel', path: `/dev/${blockName}` }],
+      );
     }
     await delay(POLL_MS);
   }
