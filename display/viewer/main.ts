@@ -3,9 +3,10 @@
 import { elementOf } from '../shared/element.ts';
 import { Clipboard } from './clipboard.ts';
 import { DisplayLink } from './display-link.ts';
+import { Notice } from './notice.ts';
 import type { DisplaySize } from './sized-rfb.ts';
 import { Sound } from './sound.ts';
-import { type Status, StatusChannel } from './status-channel.ts';
+import { type News, StatusChannel } from './status-channel.ts';
 
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 4000;
@@ -24,7 +25,7 @@ const HEADINGS: Readonly<Record<Shown, string>> = {
 };
 
 /** What the page shows: what the server tells, that there is no picture for the moment, or that nobody tells anything more. */
-type Shown = Status['state'] | 'lost' | 'gone';
+type Shown = News['state'] | 'lost' | 'gone';
 
 const card = elementOf('card', HTMLElement);
 const cardTitle = elementOf('card-title', HTMLElement);
@@ -40,7 +41,8 @@ const sizeChoice = elementOf('size', HTMLSelectElement);
 const soundButton = elementOf('sound-button', HTMLButtonElement);
 const againButton = elementOf('again-button', HTMLButtonElement);
 
-let status: Pick<Status, 'state' | 'text'> = { state: 'running', text: '' };
+const notice = new Notice();
+let status: News = { state: 'running' };
 /** What answers at this address now may be another user's program. */
 let isGone = false;
 let waitMs = FIRST_WAIT_MS;
@@ -52,7 +54,7 @@ const link = new DisplayLink(
   {
     onOpen: () => {
       waitMs = FIRST_WAIT_MS;
-      show('running', status.text, true);
+      show('running', '', true);
       sound.connect();
     },
     onClose: (reason) => {
@@ -85,6 +87,7 @@ const channel = new StatusChannel({
     title.textContent = news.title;
     suspendButton.hidden = !news.canSuspend;
     suspendButton.disabled = news.state !== 'running';
+    notice.show(news.state === 'running' ? news.notice : undefined);
     if (news.state === 'running') connect();
     else show(news.state, news.text);
   },

@@ -3,12 +3,22 @@
 /** Says that this page goes by itself. A browser that crashes does not say that, and its desktop goes on for a while. */
 const PAGE_LEFT = 4005;
 
-/** What a server tells: a state, one sentence, and what the page needs to know besides. */
-export interface Status {
-  readonly state: 'running' | 'suspending' | 'suspended' | 'resuming' | 'ended';
-  readonly text: string;
+/** What happens to the desktop. */
+export type News = { readonly state: 'running' } | AwayStatus;
+/** What a server tells: what happens, and what the page needs to know besides. */
+export type Status = About & News;
+
+interface About {
   readonly title: string;
   readonly canSuspend: boolean;
+  /** What has to be known while the desktop runs. */
+  readonly notice?: string;
+}
+
+interface AwayStatus {
+  readonly state: 'suspending' | 'suspended' | 'resuming' | 'ended';
+  /** One sentence. */
+  readonly text: string;
 }
 
 /** What a channel tells. */

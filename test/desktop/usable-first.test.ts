@@ -93,6 +93,13 @@ describe('a desktop that is restored for use first', function () {
           'm',
         ),
       );
+      const { page, browser } = await openBrowser(lab.dir);
+      try {
+        await page.goto((await lab.program.answer<{ url: string }>(['view', ...lab.at(image)])).url);
+        await page.getByRole('alert').getByText(`Bring ${lab.home} back.`).waitFor({ timeout: PATIENCE_MS });
+      } finally {
+        await browser.close();
+      }
       await rename(`${lab.home}.away`, lab.home);
       // it was fetched, which is told like any healing
       assert.equal((await lab.program.run(['verify', ...lab.at(image)])).status, EXIT_STATUS.healed);

@@ -34,7 +34,7 @@ describe('a session whose twin may be started', () => {
           done.push('suspend');
           return suspended;
         },
-        tell: (text) => done.push(text),
+        notify: (notice) => done.push(notice),
       },
     );
   });

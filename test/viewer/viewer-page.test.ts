@@ -269,6 +269,30 @@ describe('the page of the viewer', () => {
     assert.deepEqual(events, ['suspend']);
   });
 
+  it('shows beside the desktop what has to be known, until it is put away, is no more so, or the desktop goes', async () => {
+    await open();
+    const notice = page.locator('#notice-text');
+    assert.equal(await notice.isVisible(), false);
+    await viewer.disconnectAll({ state: 'suspending', text: 'The desktop is being saved to the device.' });
+    await untilState(page, 'suspending');
+    viewer.notify('The desktop could not be suspended: a program holds a socket');
+    viewer.reconnect();
+    await notice.waitFor();
+    await untilState(page, 'running');
+    assert.equal(await notice.textContent(), 'The desktop could not be suspended: a program holds a socket');
+    await assertSamePicture();
+    await page.locator('#notice-button').click();
+    assert.equal(await notice.isVisible(), false);
+    viewer.notify('Bring the home back.');
+    await notice.waitFor();
+    viewer.notify(undefined);
+    await notice.waitFor({ state: 'hidden' });
+    viewer.notify('Bring the home back.');
+    await notice.waitFor();
+    viewer.tell({ state: 'suspended', text: 'The device can be unplugged now.' });
+    await notice.waitFor({ state: 'hidden' });
+  });
+
   it('keeps saying that it is safe to unplug when DeskPod itself has ended', async () => {
     await open();
     await viewer.disconnectAll({ state: 'suspended', text: 'The device can be unplugged now.' });

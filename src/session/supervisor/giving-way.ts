@@ -14,7 +14,7 @@ interface Means {
   turn(): Promise<unknown>;
   suspend(): Promise<void>;
   /** Tells whoever looks at the session. */
-  tell(text: string): void;
+  notify(notice: string): void;
 }
 
 /** Suspends the session of a pod when a lease of its twins has ended. */
@@ -42,7 +42,7 @@ export class GivingWay {
       if (isDeskPodError(error, 'SUPERVISOR_UNREACHABLE')) return;
       const what = `The twin at ${end.url} may be started now, and this session could not be suspended`;
       tell(what, error);
-      this.#means.tell(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+      this.#means.notify(`${what}: ${error instanceof Error ? error.message : String(error)}`);
     });
   }
 

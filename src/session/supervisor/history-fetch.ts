@@ -24,7 +24,7 @@ export interface HistoryWork {
   readonly turns: Turns;
   readonly works: Works;
   /** Tells whoever looks at the session. */
-  readonly tell: (text: string) => void;
+  readonly notify: (notice: string | undefined) => void;
 }
 
 /** Fetches what only older checkpoints need, until nothing is awaited any more. */
@@ -55,6 +55,7 @@ export class HistoryFetch {
       try {
         const waitMs = await turns.take(NAME, fetch, { isPatient: true });
         this.#failure = undefined;
+        this.#work.notify(undefined);
         if (waitMs > 0) await delay(waitMs, undefined, { signal, ref: false });
       } catch (error) {
         // the pod is being freed
@@ -70,8 +71,7 @@ export class HistoryFetch {
   #note(failure: unknown): void {
     tell('fetching the older history', failure);
     const { trace: _trace, ...error } = toWireError(failure);
-    if (this.#failure?.error.message !== error.message)
-      this.#work.tell(error.hint === undefined ? error.message : `${error.message}. ${error.hint}`);
+    this.#work.notify(error.hint === undefined ? error.message : `${error.message}. ${error.hint}`);
     this.#failure = { atMs: Date.now(), error };
   }
 }

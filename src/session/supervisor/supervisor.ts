@@ -32,6 +32,7 @@ import { OpenReads } from './read-stream.ts';
 import { tell } from './record.ts';
 import { type Operation, type StreamOperation, serveSupervisor } from './server.ts';
 import { Turns } from './turns.ts';
+import { ViewerNotices } from './viewer-notices.ts';
 import { ViolationNotes } from './violation-notes.ts';
 import { Works } from './works.ts';
 
@@ -83,17 +84,18 @@ export class Supervisor {
   readonly #givingWay: GivingWay;
   readonly #violations: ViolationNotes;
   readonly #history: HistoryFetch;
+  readonly #notices = new ViewerNotices(() => this.#viewer?.notify(this.#notices.text));
 
   constructor(desktop: Desktop, clock: Clock = HOST_CLOCK) {
     this.#desktop = desktop;
-    const tellViewers = (text: string): void => this.#viewer?.tell({ state: 'running', text });
     this.#givingWay = new GivingWay(desktop.pod, clock, {
       turn: () => this.#turns.take('suspend', async () => undefined),
       suspend: () => this.suspend(),
-      tell: tellViewers,
+      notify: (notice) => this.#notices.set('twin', notice),
     });
     this.#history = new HistoryFetch({
-      ...{ pod: desktop.pod, turns: this.#turns, works: this.#works, tell: tellViewers },
+      ...{ pod: desktop.pod, turns: this.#turns, works: this.#works },
+      notify: (notice) => this.#notices.set('history', notice),
     });
     this.#violations = new ViolationNotes(desktop, this.#turns);
     this.#schedules = new ScheduleRunner(
@@ -285,6 +287,7 @@ export class Supervisor {
 
   /** What is seen and typed meanwhile would be lost; if the session still runs afterwards, viewers come back. */
   async #withoutViewers<Result>(act: () => Promise<Result>): Promise<Result> {
+    this.#notices.set('suspend', undefined);
     await this.#viewer?.disconnectAll({ state: 'suspending', text: 'The desktop is being suspended.' });
     try {
       return await act();
@@ -294,20 +297,22 @@ export class Supervisor {
   }
 
   async #openViewer(): Promise<Viewer> {
-    return serveViewer({
+    const viewer = await serveViewer({
       title: this.#desktop.pod.state.name,
       rfbConnect: async () => openDisplayLink(this.#runningSession()),
       soundConnect: async () => openSoundLink(this.#runningSession()),
       onClose: () => this.#suspendFromViewer(),
       onSuspend: () => this.#suspendFromViewer(),
     });
+    viewer.notify(this.#notices.text);
+    return viewer;
   }
 
   #suspendFromViewer(): void {
     this.suspend().catch((error: unknown) => {
       tell('a viewer asked for a suspend', error);
       const reason = error instanceof Error ? error.message : String(error);
-      this.#viewer?.tell({ state: 'running', text: `It could not be suspended: ${reason}` });
+      this.#notices.set('suspend', `The desktop could not be suspended: ${reason}`);
     });
   }
 

@@ -10,7 +10,7 @@ import { listenOnLoopback, refuseUpgrade } from './loopback.ts';
 import { answerWith } from './page-answers.ts';
 import { pageHeaders, readPageFiles } from './page-files.ts';
 import { type Departure, Presence, type PresenceReport } from './presence.ts';
-import { StatusChannel, type ViewerStatus } from './status-channel.ts';
+import { type AwayStatus, StatusChannel } from './status-channel.ts';
 
 const DISPLAY_MESSAGE_LIMIT_BYTES = 2 * 1024 * 1024; // a clipboard text at its limit, and what is around it
 const STATUS_MESSAGE_LIMIT_BYTES = 1024;
@@ -56,9 +56,11 @@ export interface Viewer {
   /** Another one-time address, for another browser or after the first was used. */
   issueUrl(): string;
   /** Tells every open page what happens now; connections stay as they are. */
-  tell(status: ViewerStatus): void;
+  tell(status: AwayStatus): void;
+  /** What has to be known while the desktop runs: pages show it beside the picture. Undefined if nothing has to be any more. */
+  notify(notice: string | undefined): void;
   /** Tells every page, ends every connection to the display, and admits none. Resolves when all are closed. */
-  disconnectAll(status: ViewerStatus): Promise<void>;
+  disconnectAll(status: AwayStatus): Promise<void>;
   /** The session is back: pages connect again on their own. */
   reconnect(): void;
   /** Ends everything; no event is fired any more. */
@@ -95,6 +97,7 @@ export async function serveViewer(options: ViewerOptions): Promise<Viewer> {
     },
     issueUrl: () => urlOf(access.issueToken()),
     tell: (status) => channel.tell(status),
+    notify: (notice) => channel.notify(notice),
     disconnectAll: async (status) => {
       presence.hold(true);
       channel.tell(status);
@@ -104,7 +107,7 @@ export async function serveViewer(options: ViewerOptions): Promise<Viewer> {
       displays.admit();
       sounds.admit();
       presence.hold(false);
-      channel.tell({ state: 'running', text: 'The desktop is running.' });
+      channel.tell({ state: 'running' });
     },
     close: async () => {
       presence.stop();

@@ -3,9 +3,16 @@
 import type { WebSocket } from 'ws';
 
 /** What happens to the session, for the page. */
-export interface ViewerStatus {
-  /** `running`: connect; the others: keep the last picture away and say `text`. */
-  readonly state: 'running' | 'suspending' | 'suspended' | 'resuming' | 'ended';
+type ViewerStatus = RunningStatus | AwayStatus;
+
+/** The page connects, and shows the desktop. */
+interface RunningStatus {
+  readonly state: 'running';
+}
+
+/** The page keeps the last picture away, and says why. */
+export interface AwayStatus {
+  readonly state: 'suspending' | 'suspended' | 'resuming' | 'ended';
   /** One sentence for the person who looks. */
   readonly text: string;
 }
@@ -21,17 +28,13 @@ export class StatusChannel {
   readonly #pages = new Set<WebSocket>();
   readonly #about: Readonly<Record<string, unknown>>;
   readonly #onWish: (wish: PageWish) => void;
-  #status: ViewerStatus = { state: 'running', text: 'The desktop is running.' };
+  #status: ViewerStatus = { state: 'running' };
+  #notice: string | undefined;
 
   /** `about` is sent along with every status: what the page needs to know besides. */
   constructor(about: Readonly<Record<string, unknown>>, onWish: (wish: PageWish) => void) {
     this.#about = about;
     this.#onWish = onWish;
-  }
-
-  /** The status as it stands. */
-  get status(): ViewerStatus {
-    return this.#status;
   }
 
   /** Takes a new page's WebSocket; it hears the status at once. */
@@ -48,6 +51,17 @@ export class StatusChannel {
   /** Tells all pages. */
   tell(status: ViewerStatus): void {
     this.#status = status;
+    this.#sendAll();
+  }
+
+  /** Has it stand beside the desktop on all pages, those that come later too, until it is put away there or no more so. */
+  notify(notice: string | undefined): void {
+    if (notice === this.#notice) return;
+    this.#notice = notice;
+    this.#sendAll();
+  }
+
+  #sendAll(): void {
     for (const page of this.#pages) this.#send(page);
   }
 
@@ -65,6 +79,6 @@ export class StatusChannel {
 
   #send(page: WebSocket): void {
     if (page.bufferedAmount > UNSENT_LIMIT_BYTES) page.terminate();
-    else page.send(JSON.stringify({ ...this.#about, ...this.#status }));
+    else page.send(JSON.stringify({ ...this.#about, notice: this.#notice, ...this.#status }));
   }
 }
