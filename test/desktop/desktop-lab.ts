@@ -184,8 +184,10 @@ export class DesktopLab {
 
   /** Ends whatever runs, takes everything away, and fails if the program itself had left something. */
   async close(): Promise<void> {
+    const said: string[] = [];
     for (const image of this.#images) {
-      if (existsSync(image)) await this.program.run(['--json', 'stop', ...this.at(image)]);
+      if (existsSync(image))
+        said.push((await this.program.run(['--json', 'stop', ...this.at(image)])).stdout);
     }
     await this.program.close();
     const stagings = [...this.#stagings.values()];
@@ -197,6 +199,7 @@ export class DesktopLab {
       await cleanLeftovers(staging);
     }
     await rm(this.dir, { recursive: true, force: true });
-    assert.deepEqual(left, []);
+    // most pods have no session to be stopped: that it was refused counts if something is left
+    assert.deepEqual(left.length === 0 ? [] : [...left, ...said], []);
   }
 }
