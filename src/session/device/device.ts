@@ -29,6 +29,8 @@ const MOUNT_OPTIONS = 'nosuid,nodev,noexec,nosymfollow,noatime,errors=remount-ro
 const BUSY_TIMEOUT_MS = 2000;
 /** How long the kernel may take to let go of the device after the unmount. */
 const RELEASE_TIMEOUT_MS = 5000;
+/** The same where nobody is found who could let go: a busy kernel closes and writes back by itself, and needs no one's help. */
+const UNNAMED_TIMEOUT_MS = 60_000;
 const POLL_MS = 20;
 
 /** How {@link mountDevice} mounts. */
@@ -294,7 +296,7 @@ async function flush(path: string, mountDir: string): Promise<undefined> {
 }
 
 async function unmountWhenFree(path: string, mountDir: string): Promise<void> {
-  const deadline = performance.now() + BUSY_TIMEOUT_MS;
+  const start = performance.now();
   for (;;) {
     try {
       await run('umount', ['--', mountDir]);
@@ -302,25 +304,32 @@ async function unmountWhenFree(path: string, mountDir: string): Promise<void> {
     } catch (error) {
       if (!(error instanceof ProcessError)) throw error;
       const holders = await findHolders(mountDir);
-      if (performance.now() > deadline) throw inUse(path, holders, error);
+      if (isOver(start, BUSY_TIMEOUT_MS, holders)) throw inUse(path, holders, error);
     }
     await delay(POLL_MS);
   }
 }
 
+/** Whether waiting is over for a device that is held by these. */
+function isOver(startMs: number, timeoutMs: number, holders: readonly Holder[]): boolean {
+  return performance.now() - startMs > (holders.length > 0 ? timeoutMs : UNNAMED_TIMEOUT_MS);
+}
+
 /** An unmounted ext4 lives on while an overlay or another namespace uses it, and a loop device until it is detached. */
 async function waitForRelease(path: string, { target, blockName, deviceNumber }: Grip): Promise<void> {
-  const deadline = performance.now() + RELEASE_TIMEOUT_MS;
+  const start = performance.now();
   // A loop device is held by what is mounted of it. Its name may be another image's right after that.
   const isHeld = async () =>
     target.kind === 'image' ? (await loopsOf(target)).length > 0 : exists(`/sys/fs/ext4/${blockName}`);
   while (await isHeld()) {
-    if (performance.now() > deadline) {
+    // looking for them takes longer than most devices are held
+    if (performance.now() - start > RELEASE_TIMEOUT_MS) {
       const elsewhere = await findMountHolders(deviceNumber);
-      throw inUse(
-        path,
-        elsewhere.length > 0 ? elsewhere : [{ name: 'the kernel', path: `/dev/${blockName}` }],
-      );
+      if (isOver(start, RELEASE_TIMEOUT_MS, elsewhere))
+        throw inUse(
+          path,
+          elsewhere.length > 0 ? elsewhere : [{ name: 'the kernel', path: `/dev/${blockName}` }],
+        );
     }
     await delay(POLL_MS);
   }
