@@ -19,8 +19,29 @@
 
 #define THIS_PROGRAM "/checkout/cost"
 
+static pid_t idle;
+
 static void call(void) { syscall(SYS_getppid); }
-static void send_signal(void) { kill(getpid(), 0); }
+static void ask_itself(void) { kill(getpid(), 0); }
+static void ask_child(void) { kill(idle, 0); }
+static void signal_itself(void) { kill(getpid(), SIGUSR2); }
+
+static void begin_idle(void)
+{
+	idle = fork();
+	if (idle == 0)
+		for (;;)
+			pause();
+}
+
+static void end_idle(void)
+{
+	kill(idle, SIGKILL);
+	waitpid(idle, NULL, 0);
+}
+
+static void handle(int number) { (void)number; }
+static void begin_taking(void) { signal(SIGUSR2, handle); }
 
 static void read_proc(void)
 {
@@ -51,12 +72,17 @@ static const struct work {
 	const char *name;
 	void (*act)(void);
 	int times;
+	/* Before and after all, and not measured. */
+	void (*begin)(void);
+	void (*end)(void);
 } works[] = {
-	{ "getppid", call, 20000 },
-	{ "kill", send_signal, 10000 },
-	{ "open proc/self/stat, close", read_proc, 2000 },
-	{ "fork, exit, wait", begin_process, 100 },
-	{ "fork, exec, wait", run_program, 50 },
+	{ "getppid", call, 20000, NULL, NULL },
+	{ "kill of itself with signal 0", ask_itself, 10000, NULL, NULL },
+	{ "kill of a child with signal 0", ask_child, 10000, begin_idle, end_idle },
+	{ "kill of itself, handled", signal_itself, 5000, begin_taking, NULL },
+	{ "open proc/self/stat, close", read_proc, 2000, NULL, NULL },
+	{ "fork, exit, wait", begin_process, 100, NULL, NULL },
+	{ "fork, exec, wait", run_program, 50, NULL, NULL },
 };
 #define WORK_COUNT ((long)(sizeof(works) / sizeof(works[0])))
 
@@ -72,11 +98,17 @@ static double now(void)
 static long measure(long which)
 {
 	const struct work *work = &works[which];
-	double begin = now();
+	double begin, end;
 
+	if (work->begin)
+		work->begin();
+	begin = now();
 	for (int i = 0; i < work->times; i++)
 		work->act();
-	return (now() - begin) / work->times;
+	end = now();
+	if (work->end)
+		work->end();
+	return (end - begin) / work->times;
 }
 
 static void tell(const char *place, const char *state, long which, long ns)
