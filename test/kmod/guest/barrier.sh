@@ -9,5 +9,7 @@ stty -F /dev/ttyS1 raw -echo
 timeout "$(word limit)" "/checkout/$program" $(word runs) >/dev/ttyS1
 echo "guest: $program ended with exit code $?"
 dmesg --notime --level=emerg,alert,crit,err,warn | sed 's/^/guest: kernel: /'
+# Begun before: the disks go off first, and no program can be read from them then.
+sleep 60 &
 echo o >/proc/sysrq-trigger
-sleep 60
+wait
