@@ -6,62 +6,44 @@
  * Each stands at the first instruction of a function. If its judge says so, the
  * function returns an error without having run, or another runs in its place. This
  * needs no room for each call, as a return probe does, so it cannot run out of it
- * and fail open. All are one user of ftrace, which calls at_check_point() in the
- * context of the probed function's caller: so that may look at what RCU protects,
- * and may not sleep. Nothing that it calls is probed, so it needs no guard against
- * recursion, which would let a call pass.
+ * and fail open. All but that of signals are one user of ftrace, which calls
+ * at_check_point() in the context of the probed function's caller: so that may look
+ * at what RCU protects, and may not sleep. Nothing that it calls is probed, so it
+ * needs no guard against recursion, which would let a call pass.
  *
  * All of them are needed: a kernel that lacks one does not get the module. They are
  * armed while there is a session; until then they cost nothing.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/file.h>
-#include <linux/fs.h>
+#include <linux/delay.h>
 #include <linux/ftrace.h>
 #include <linux/hash.h>
-#include <linux/kprobes.h>
-#include <linux/magic.h>
 #include <linux/module.h>
 #include <linux/preempt.h>
 #include <linux/sched/signal.h>
-#include <linux/slab.h>
 
 #include "compat.h"
 #include "deskpod_int.h"
 #include "judges.h"
 
-/* The watch itself asks to signal a session: by that it sees whether probes are hit. */
+/* The watch itself asks to signal a session: by that it sees whether its probe is hit. */
 static struct task_struct *canary_task;
 static bool canary_was_seen;
 
-/*
- * Where a refused function goes on: to its caller, with the verdict in the
- * register. The kernel has the same for its error injection, and keeps it.
- */
-asm(".pushsection .text, \"ax\"\n"
-	".type deskpod_return, @function\n"
-	".globl deskpod_return\n"
-	"deskpod_return:\n"
-	ANNOTATE_NOENDBR "\n"
-	ASM_RET "\n"
-	".size deskpod_return, .-deskpod_return\n"
-	".popsection\n");
-
-#define PROBE(_symbol, _judge, _operation, _verdict, _event)                                \
+#define PROBE(_symbol, _judge, _operation, _instead, _event)                                \
 	{                                                                                   \
 		.symbol = _symbol, .judge = _judge, .operation = _operation,                \
-		.instead = (unsigned long)deskpod_return, .verdict = _verdict, .event = _event \
+		.instead = (unsigned long)(_instead), .event = _event                       \
 	}
 /* What a session knows by another name than the host: no refusal, and nothing to tell. */
-#define NAME(_symbol, _judge, _instead)                                                     \
-	{                                                                                   \
-		.symbol = _symbol, .judge = _judge, .operation = DESKPOD_OPERATION_COUNT,   \
-		.instead = (unsigned long)(_instead), .event = NO_EVENT                     \
-	}
-#define CHECK(_symbol, _judge, _operation) PROBE(_symbol, _judge, _operation, -EPERM, NO_EVENT)
-#define EVENT(_symbol, _event) \
-	PROBE(_symbol, deskpod_judge_event, DESKPOD_OPERATION_COUNT, 0, _event)
+#define NAME(_symbol, _judge, _instead) \
+	PROBE(_symbol, _judge, DESKPOD_OPERATION_COUNT, _instead, NO_EVENT)
+#define CHECK(_symbol, _judge, _operation) \
+	PROBE(_symbol, _judge, _operation, deskpod_return_eperm, NO_EVENT)
+#define EVENT(_symbol, _event)                                                              \
+	PROBE(_symbol, deskpod_judge_event, DESKPOD_OPERATION_COUNT, deskpod_return_nothing, \
+	      _event)
 /* Functions that the LSM interface has no check point for: all ways into the kernel. */
 #define SYSCALL_64(_name, _operation) CHECK("__x64_sys_" _name, deskpod_judge_inside, _operation)
 #ifdef CONFIG_IA32_EMULATION
@@ -76,6 +58,7 @@ asm(".pushsection .text, \"ax\"\n"
 #endif
 
 static struct deskpod_probe probes[] = {
+	/* The first is called directly, where it can be: see signals.c. */
 	CHECK("security_task_kill", deskpod_judge_signal, DESKPOD_SIGNAL),
 	CHECK("security_file_send_sigiotask", deskpod_judge_async_signal, DESKPOD_SIGNAL),
 	CHECK("security_ptrace_access_check", deskpod_judge_trace, DESKPOD_TRACE),
@@ -92,11 +75,13 @@ static struct deskpod_probe probes[] = {
 	CHECK("security_task_getpgid", deskpod_judge_task, DESKPOD_SCHEDULE),
 	CHECK("security_task_getsid", deskpod_judge_task, DESKPOD_SCHEDULE),
 
-	PROBE("proc_pid_permission", deskpod_judge_proc_permission, DESKPOD_PROCFS, -ENOENT,
+	PROBE("proc_pid_permission", deskpod_judge_proc_permission, DESKPOD_PROCFS,
+	      deskpod_return_enoent, NO_EVENT),
+	PROBE("pid_getattr", deskpod_judge_proc_stat, DESKPOD_PROCFS, deskpod_return_enoent,
 	      NO_EVENT),
-	PROBE("pid_getattr", deskpod_judge_proc_stat, DESKPOD_PROCFS, -ENOENT, NO_EVENT),
 	/* It says that the line was written, and the listing goes on with the next. */
-	PROBE("proc_fill_cache", deskpod_judge_proc_listing, DESKPOD_PROCFS, true, NO_EVENT),
+	PROBE("proc_fill_cache", deskpod_judge_proc_listing, DESKPOD_PROCFS, deskpod_return_true,
+	      NO_EVENT),
 
 	CHECK("pidns_install", deskpod_judge_setns, DESKPOD_NAMESPACE),
 	CHECK("mntns_install", deskpod_judge_setns, DESKPOD_NAMESPACE),
@@ -145,6 +130,7 @@ static struct deskpod_probe probes[] = {
 #define SLOT_BITS 8
 #define SLOTS BIT(SLOT_BITS)
 static struct deskpod_probe *slots[SLOTS];
+static unsigned long ips[ARRAY_SIZE(probes)];
 
 static struct deskpod_probe **slot_of(unsigned long ip)
 {
@@ -156,10 +142,21 @@ static struct deskpod_probe **slot_of(unsigned long ip)
 	return &slots[slot];
 }
 
-/* The kernel itself, which has no side: its threads, and interrupts. */
-static bool is_kernels_own(void)
+/**
+ * deskpod_is_kernels_own - whether a call is the kernel's own, which has no side
+ *
+ * Its threads, and interrupts.
+ *
+ * Context: at a probe.
+ * Return: true if so.
+ */
+bool deskpod_is_kernels_own(void)
 {
-	return !in_task() || current->flags & PF_KTHREAD;
+	if (in_task() && !(current->flags & PF_KTHREAD))
+		return false;
+	if (READ_ONCE(canary_task) == current)
+		WRITE_ONCE(canary_was_seen, true);
+	return true;
 }
 
 static void notrace at_check_point(unsigned long ip, unsigned long parent_ip,
@@ -172,94 +169,30 @@ static void notrace at_check_point(unsigned long ip, unsigned long parent_ip,
 	probe = *slot_of(ip);
 	if (WARN_ON_ONCE(!probe))
 		return;
-	if (is_kernels_own() && probe->judge != deskpod_judge_async_signal) {
-		if (READ_ONCE(canary_task) == current)
-			WRITE_ONCE(canary_was_seen, true);
+	if (deskpod_is_kernels_own() && probe->judge != deskpod_judge_async_signal)
 		return;
-	}
-	/* For RCU it is the same, and this is in the way of every signal. */
+	/* For RCU it is the same, and cheaper. */
 	preempt_disable_notrace();
 	refused = probe->judge(probe, regs);
 	preempt_enable_notrace();
 	if (!refused)
 		return;
-	regs_set_return_value(regs, probe->verdict);
 	instruction_pointer_set(regs, probe->instead);
 }
 
 static struct ftrace_ops ops = {
 	.func = at_check_point,
-	/* Permanent: while it is armed, the kernel does not let ftrace be switched off. */
-	.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT | FTRACE_OPS_FL_RECURSION,
+	/*
+	 * Permanent: while it is armed, the kernel does not let ftrace be switched off,
+	 * nor the direct call with it. FTRACE_OPS_FL_RECURSION would ask for a guard.
+	 */
+	.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT,
 };
 
 static bool is_armed;
 
-/* Whether the kernel lays out the inodes of /proc as compat.h says: asks it for this process's. */
-static int check_proc(void)
+static int index_probes(void)
 {
-	struct file *file = filp_open("/proc/self", O_RDONLY | O_DIRECTORY, 0);
-	int error = 0;
-
-	if (IS_ERR(file)) {
-		pr_err("/proc/self could not be opened: %ld\n", PTR_ERR(file));
-		return PTR_ERR(file);
-	}
-	if (file_inode(file)->i_sb->s_magic != PROC_SUPER_MAGIC ||
-	    deskpod_pid_of_proc_inode(file_inode(file)) != task_tgid(current)) {
-		pr_err("the inodes of /proc are not laid out as this module expects\n");
-		error = -EOPNOTSUPP;
-	}
-	fput(file);
-	return error;
-}
-
-/*
- * Finds out where the functions are: a kprobe that is never armed is the way to ask
- * the kernel for that.
- */
-static int locate(struct kprobe *places, struct kprobe **registered)
-{
-	unsigned int i;
-	int error = 0;
-
-	for (i = 0; i < ARRAY_SIZE(probes); i++) {
-		places[i].symbol_name = probes[i].symbol;
-		places[i].flags = KPROBE_FLAG_DISABLED;
-		registered[i] = &places[i];
-		error = register_kprobe(&places[i]);
-		if (error) {
-			pr_err("%s cannot be probed: %d\n", probes[i].symbol, error);
-			break;
-		}
-		probes[i].ip = (unsigned long)places[i].addr;
-		if (!kprobe_ftrace(&places[i])) {
-			pr_err("%s cannot be probed in its own context\n", probes[i].symbol);
-			error = -EOPNOTSUPP;
-			i++;
-			break;
-		}
-	}
-	unregister_kprobes(registered, i);
-	return error;
-}
-
-static int locate_probes(void)
-{
-	struct kprobe *places = kcalloc(ARRAY_SIZE(probes), sizeof(*places), GFP_KERNEL);
-	struct kprobe **registered = kcalloc(ARRAY_SIZE(probes), sizeof(*registered), GFP_KERNEL);
-	int error = -ENOMEM;
-
-	if (places && registered)
-		error = locate(places, registered);
-	kfree(registered);
-	kfree(places);
-	return error;
-}
-
-static int choose_probes(void)
-{
-	unsigned long ips[ARRAY_SIZE(probes)];
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(probes); i++) {
@@ -272,7 +205,28 @@ static int choose_probes(void)
 		*slot = &probes[i];
 		ips[i] = probes[i].ip;
 	}
-	return ftrace_set_filter_ips(&ops, ips, ARRAY_SIZE(ips), 0, 1);
+	return 0;
+}
+
+/*
+ * Where a bpf program is called directly already, or something redirects the function,
+ * the probe for signals is one of all: ftrace knows how to share it, or refuses.
+ */
+static int arm(void)
+{
+	unsigned int first;
+	int error;
+
+	error = deskpod_signals_arm(&probes[0]);
+	if (error && error != -EBUSY)
+		return error;
+	first = error ? 0 : 1;
+	error = ftrace_set_filter_ips(&ops, ips + first, ARRAY_SIZE(ips) - first, 0, 1);
+	if (!error)
+		error = register_ftrace_function(&ops);
+	if (error)
+		deskpod_signals_disarm();
+	return error;
 }
 
 /**
@@ -288,7 +242,7 @@ int deskpod_barrier_arm(void)
 
 	if (is_armed)
 		return 0;
-	error = register_ftrace_function(&ops);
+	error = arm();
 	if (error) {
 		pr_err("the probes cannot be armed: %d\n", error);
 		return -ENXIO;
@@ -300,14 +254,31 @@ int deskpod_barrier_arm(void)
 /**
  * deskpod_barrier_disarm - have none hit any more
  *
+ * ftrace refuses this when it has found itself broken, and leaves the probes where
+ * they are: then they stay armed, and the module where it is.
+ *
  * Context: under deskpod_lock, or when nobody else can be here; may sleep.
  */
 void deskpod_barrier_disarm(void)
 {
+	int error = 0;
+
 	if (!is_armed)
 		return;
-	WARN_ON(unregister_ftrace_function(&ops));
-	is_armed = false;
+	if (ops.flags & FTRACE_OPS_FL_ENABLED)
+		error = unregister_ftrace_function(&ops);
+	if (!error)
+		error = deskpod_signals_disarm();
+	if (error)
+		pr_alert("the probes cannot be disarmed: %d\n", error);
+	else
+		is_armed = false;
+}
+
+static void forget_functions(void)
+{
+	ftrace_free_filter(&ops);
+	deskpod_signals_forget();
 }
 
 /**
@@ -319,16 +290,14 @@ void deskpod_barrier_disarm(void)
  */
 int deskpod_barrier_raise(void)
 {
-	int error = check_proc();
+	int error = deskpod_locate(probes, ARRAY_SIZE(probes));
 
 	if (!error)
-		error = locate_probes();
-	if (!error)
-		error = choose_probes();
+		error = index_probes();
 	if (!error)
 		error = deskpod_barrier_arm();
 	if (error)
-		ftrace_free_filter(&ops);
+		forget_functions();
 	else
 		deskpod_barrier_disarm();
 	return error;
@@ -338,13 +307,19 @@ int deskpod_barrier_raise(void)
  * deskpod_barrier_lower - take all probes away
  *
  * When this returns nothing runs in the module's text: each task that was on its way
- * through what runs in place of a function, preempted there perhaps, has gone on.
+ * through what runs in place of a function, or through trampoline.S, preempted there
+ * perhaps, has gone on. An interrupt that was is in no task's way: that ends before
+ * the second grace period does.
  */
 void deskpod_barrier_lower(void)
 {
 	deskpod_barrier_disarm();
-	ftrace_free_filter(&ops);
+	/* What is still called cannot be freed: this waits for the machine's end. */
+	while (is_armed)
+		ssleep(60);
+	forget_functions();
 	synchronize_rcu_tasks();
+	synchronize_rcu();
 }
 
 /**
@@ -364,18 +339,32 @@ u64 deskpod_barrier_operations(void)
 	return operations;
 }
 
+/* Whether each function has a call at its beginning, and that leads here. */
+static bool are_all_called(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ips); i++) {
+		if (!deskpod_is_call(ips[i]))
+			return false;
+	}
+	return ops.flags & FTRACE_OPS_FL_ENABLED;
+}
+
 /**
  * deskpod_barrier_is_whole - whether probes are hit
  * @session: that is protected
  *
- * The kernel switches all of ftrace off when it finds it broken, which nothing tells
- * of. So this tries a probe, in the way of the watch only.
+ * Whatever has the rights of the kernel can take them away, which nothing tells of. So
+ * this looks whether they are there, and tries one, in the way of the watch only.
  *
  * Context: one caller at a time; may sleep.
  * Return: false if they are not.
  */
 bool deskpod_barrier_is_whole(struct deskpod_session *session)
 {
+	if (!are_all_called())
+		return false;
 	WRITE_ONCE(canary_was_seen, false);
 	WRITE_ONCE(canary_task, current);
 	/* Signal 0: everything is checked, nothing is sent. */

@@ -9,14 +9,6 @@
 #ifndef DESKPOD_COMPAT_H
 #define DESKPOD_COMPAT_H
 
-#include <linux/fs.h>
-#include <linux/ftrace.h>
-#include <linux/linkage.h>
-#include <linux/ns_common.h>
-#include <linux/objtool.h>
-#include <linux/proc_ns.h>
-#include <linux/ptrace.h>
-#include <linux/rcupdate.h>
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
@@ -31,6 +23,9 @@
 #ifndef CONFIG_DYNAMIC_FTRACE_WITH_ARGS
 #error "DeskPod's module needs CONFIG_DYNAMIC_FTRACE_WITH_ARGS"
 #endif
+#ifndef CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS
+#error "DeskPod's module needs CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS"
+#endif
 #ifndef CONFIG_SECURITY_PATH
 #error "DeskPod's module needs CONFIG_SECURITY_PATH"
 #endif
@@ -38,10 +33,37 @@
 #error "DeskPod's module needs CONFIG_PROC_EVENTS"
 #endif
 
+#ifdef __ASSEMBLER__
+
+#include <asm/asm-offsets.h>
+
+/* Where a processor keeps which task it runs. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0) && LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+#define DESKPOD_CURRENT PER_CPU_VAR(pcpu_hot + X86_current_task)
+#else
+#define DESKPOD_CURRENT PER_CPU_VAR(current_task)
+#endif
+
+/* Counting calls, against Retbleed, came with 6.2. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#define CALL_DEPTH_ACCOUNT
+#endif
+
+#else /* __ASSEMBLER__ */
+
+#include <linux/fs.h>
+#include <linux/ftrace.h>
+#include <linux/ns_common.h>
+#include <linux/proc_ns.h>
+#include <linux/ptrace.h>
+#include <linux/rcupdate.h>
+#include <linux/string.h>
+#include <asm/nops.h>
+
 /*
  * The start of struct proc_inode of fs/proc/internal.h, which modules do not get
  * to see, up to the inode. It is the same from 5.7 on. Whether it is that of the
- * running kernel is proven when the module is loaded: see check_proc().
+ * running kernel is proven when the module is loaded: see places.c.
  */
 struct deskpod_proc_inode {
 	struct pid *pid;
@@ -65,6 +87,40 @@ static __always_inline struct pt_regs *deskpod_regs(struct ftrace_regs *fregs)
 #endif
 }
 
+/* Has the functions of @ops call @address. After an error it can be tried again. */
+static inline int deskpod_register_direct(struct ftrace_ops *ops, unsigned long address)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	return register_ftrace_direct(ops, address);
+#else
+	int error = register_ftrace_direct_multi(ops, address);
+
+	/* These are left behind, and the next try would fail for them. */
+	if (error) {
+		ops->func = NULL;
+		ops->trampoline = 0;
+	}
+	return error;
+#endif
+}
+
+static inline int deskpod_unregister_direct(struct ftrace_ops *ops, unsigned long address)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	return unregister_ftrace_direct(ops, address, false);
+#else
+	return unregister_ftrace_direct_multi(ops, address);
+#endif
+}
+
+/* Whether ftrace has the function at @ip call something. If not, nothing is done there. */
+static inline bool deskpod_is_call(unsigned long ip)
+{
+	static const u8 nothing[MCOUNT_INSN_SIZE] = { BYTES_NOP5 };
+
+	return memcmp((const void *)ip, nothing, sizeof(nothing)) != 0;
+}
+
 static inline struct pid *deskpod_pid_of_proc_inode(const struct inode *inode)
 {
 	return READ_ONCE(container_of(inode, struct deskpod_proc_inode, vfs_inode)->pid);
@@ -79,5 +135,7 @@ static inline int deskpod_ns_type(const struct ns_common *ns)
 	return ns->ops->type;
 #endif
 }
+
+#endif /* __ASSEMBLER__ */
 
 #endif /* DESKPOD_COMPAT_H */

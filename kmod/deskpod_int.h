@@ -155,7 +155,7 @@ void deskpod_ring_pop(struct deskpod_ring *ring);
 bool deskpod_ring_is_empty(struct deskpod_ring *ring);
 
 /* barrier.c */
-void deskpod_return(void);
+bool deskpod_is_kernels_own(void);
 int deskpod_barrier_raise(void);
 void deskpod_barrier_lower(void);
 int deskpod_barrier_arm(void);

@@ -66,16 +66,29 @@ bool deskpod_judge_task(const struct deskpod_probe *probe, struct pt_regs *regs)
 	return is_refused(probe, deskpod_session_of(task_pid(target)), 0, target, false);
 }
 
-/* security_task_kill(target, info, signal, credentials) */
+/**
+ * deskpod_refuses_signal_to - whether the current task may not signal another
+ * @probe: of security_task_kill()
+ * @target: the other
+ * @signal: its number
+ * @credentials: NULL, or whose they are it is to be judged by
+ *
+ * Return: true if so, and it is told.
+ */
+bool deskpod_refuses_signal_to(const struct deskpod_probe *probe, struct task_struct *target,
+			       int signal, const struct cred *credentials)
+{
+	/* With credentials it comes from a driver, for a task that is not the current one. */
+	return !credentials &&
+	       is_refused(probe, deskpod_session_of(task_pid(target)), signal, target, false);
+}
+
+/* security_task_kill(target, info, signal, credentials), where it has no direct call */
 bool deskpod_judge_signal(const struct deskpod_probe *probe, struct pt_regs *regs)
 {
-	struct task_struct *target = (struct task_struct *)argument(regs, 0);
-
-	/* With credentials it comes from a driver, for a task that is not the current one. */
-	if (argument(regs, 3))
-		return false;
-	return is_refused(probe, deskpod_session_of(task_pid(target)), argument(regs, 2), target,
-			  false);
+	return deskpod_refuses_signal_to(probe, (struct task_struct *)argument(regs, 0),
+					 argument(regs, 2),
+					 (const struct cred *)argument(regs, 3));
 }
 
 /*

@@ -10,6 +10,10 @@
 #include <linux/ptrace.h>
 #include <linux/types.h>
 
+struct cred;
+struct kernel_siginfo;
+struct task_struct;
+
 #define NO_EVENT (-1)
 
 /**
@@ -19,7 +23,6 @@
  * @judge: whether the call is refused; under RCU, in a process's context
  * @operation: one of enum deskpod_operation
  * @instead: what runs in place of a refused call
- * @verdict: what a refused call returns
  * @event: of enum deskpod_kind, that the call means; NO_EVENT without one
  */
 struct deskpod_probe {
@@ -28,7 +31,6 @@ struct deskpod_probe {
 	bool (*judge)(const struct deskpod_probe *probe, struct pt_regs *regs);
 	u32 operation;
 	unsigned long instead;
-	long verdict;
 	int event;
 };
 
@@ -49,6 +51,26 @@ bool deskpod_judge_node(const struct deskpod_probe *probe, struct pt_regs *regs)
 bool deskpod_judge_read_file(const struct deskpod_probe *probe, struct pt_regs *regs);
 bool deskpod_judge_load_data(const struct deskpod_probe *probe, struct pt_regs *regs);
 bool deskpod_judge_event(const struct deskpod_probe *probe, struct pt_regs *regs);
+
+bool deskpod_refuses_signal_to(const struct deskpod_probe *probe, struct task_struct *target,
+			       int signal, const struct cred *credentials);
+
+/* places.c */
+int deskpod_locate(struct deskpod_probe *probes, unsigned int count);
+
+/* signals.c: the first is for trampoline.S. */
+bool deskpod_refuses_signal(struct task_struct *target, struct kernel_siginfo *info, int signal,
+			    const struct cred *credentials);
+int deskpod_signals_arm(const struct deskpod_probe *probe);
+int deskpod_signals_disarm(void);
+void deskpod_signals_forget(void);
+
+/* trampoline.S: none is called by its name. */
+void deskpod_return_eperm(void);
+void deskpod_return_enoent(void);
+void deskpod_return_true(void);
+void deskpod_return_nothing(void);
+void deskpod_at_signal(void);
 
 /* names.c */
 bool deskpod_judge_terminal(const struct deskpod_probe *probe, struct pt_regs *regs);

@@ -133,7 +133,7 @@ async function layOutHost({ root, tree }: PackageSources): Promise<void> {
 /** The kernel module's sources: what is built of them, and when, is for the owner of the host to say. */
 async function layOutModule({ root, tree }: PackageSources): Promise<void> {
   for (const name of await readdir(join(root, 'kmod')))
-    if (/^(?:Kbuild|Makefile|dkms\.conf|README\.md|.*\.[ch])$/.test(name))
+    if (/^(?:Kbuild|Makefile|dkms\.conf|README\.md|.*\.[chS])$/.test(name))
       await copy(join(root, 'kmod', name), join(tree, MODULE_DIR, name));
 }
 

@@ -46,6 +46,10 @@ export async function buildModule(release: string, dir: string, program?: 'barri
     await build(`make -C kmod check KERNEL=/usr/src/linux-headers-${kernel}`);
     await cp(join(source, 'kmod/deskpod.ko'), join(dir, 'deskpod.ko'));
     if (program === undefined) return;
+    if (program === 'barrier') {
+      await build(`make -C /usr/src/linux-headers-${kernel} M=${inside}/guest/disarming modules`);
+      await cp(join(source, 'guest/disarming/disarming.ko'), join(dir, 'disarming.ko'));
+    }
     await build(`gcc ${PROGRAM_FLAGS.join(' ')} -o ${program} guest/*.c guest/programs/${program}.c`);
     await cp(join(source, program), join(dir, program));
   } finally {

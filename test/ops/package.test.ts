@@ -59,6 +59,7 @@ describe('the Debian package', function () {
       ['usr/lib/udev/rules.d/70-deskpod.rules', /deskpod-plug@%k\.service/],
       ['usr/src/deskpod-1/dkms.conf', /^PACKAGE_VERSION="1"$/m],
       ['usr/src/deskpod-1/Kbuild', /^obj-m := deskpod\.o$/m],
+      ['usr/src/deskpod-1/trampoline.S', /^SYM_FUNC_END\(deskpod_at_signal\)$/m],
       ['usr/src/deskpod-1/deskpod_ioctl.h', /^#define DESKPOD_ABI 1$/m],
       ['DEBIAN/conffiles', /^\/etc\/deskpod\/plug\.conf$/m],
     ] as const)

@@ -108,6 +108,14 @@ long device_refused_in(long id)
 	return result < 0 ? result : (long)status.refused_in;
 }
 
+long device_alarms(long id)
+{
+	struct deskpod_status status;
+	long result = ask_status(id, &status);
+
+	return result < 0 ? result : (long)status.alarms;
+}
+
 static long read_some(long kind)
 {
 	struct deskpod_record records[16];

@@ -37,6 +37,7 @@ long device_claim_wrongly(long id);
 long device_end(long id);
 long device_state(long id);
 long device_refused_in(long id);
+long device_alarms(long id);
 /* Reads what there is; gives how many records. */
 long device_drain(long unused);
 /* Waits for a record of a kind. */

@@ -28,6 +28,8 @@ const char *failed(const char *format, ...)
 
 long signal_process(long pid) { return outcome(kill(pid, 0)); }
 
+long group_of(long pid) { return outcome(getpgid(pid)); }
+
 long fork_once(long unused)
 {
 	pid_t child = fork();

@@ -46,6 +46,15 @@ const char *connector(void);
 const char *traced_before(void);
 const char *registration_storm(void);
 
+/* beside.c: the first is to be run while there is no session. */
+const char *after_programs(void);
+const char *before_programs(void);
+const char *beside_tracers(void);
+
+/* alarm.c, in this order. */
+const char *without_call(void);
+const char *without_probes(void);
+
 /* pressure.c */
 const char *without_memory(void);
 
@@ -62,6 +71,7 @@ const char *unloading(void);
 /* Deeds and more, for several of them. */
 long fork_once(long unused);
 long signal_process(long pid);
+long group_of(long pid);
 /* 0, or an errno below zero. */
 long write_text(const char *path, const char *text);
 

@@ -36,6 +36,7 @@ int main(void)
 	must(agent_ask(&bare.init, prepare_terminal, 0), "the terminals of a session");
 	must(agent_ask(&guarded.init, prepare_terminal, 0), "the terminals of the other session");
 	open_namespaces_of_both();
+	TEST("protects a session at whose check points bpf programs are called already", after_programs);
 	must(agent_ask(&guarded.supervisor, device_open, 0), "/dev/deskpod");
 	TEST("registers no session while the kernel lets no probe be armed", disarmed_probes);
 	TEST("puts a session under protection", begin);
@@ -56,6 +57,10 @@ int main(void)
 	TEST("counts the records that have no room", overflow_is_counted);
 	TEST("tells of the session's processes", processes_told);
 	TEST("keeps the session's processes out of the process connector", connector);
+	TEST("holds while its check points are traced and probed by others", beside_tracers);
+	TEST("lets bpf programs be called at its check points, but for that of signals", before_programs);
+	TEST("tells when its call is taken away from the check point of signals", without_call);
+	TEST("tells when its other probes are taken away", without_probes);
 	TEST("does not let the kernel's probes be switched off while there is a session", kept_armed);
 	TEST("leads /dev/tty to the controlling terminal, wherever stderr goes", terminal_by_name);
 	TEST("registers nothing without memory, and protects what it has registered", without_memory);
