@@ -2,7 +2,7 @@
 import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DeskPodError, isDeskPodError } from '../core/errors.ts';
-import { type DeviceTarget, describeContents, findTarget } from '../session/device/device-target.ts';
+import type { DeviceTarget } from '../session/device/device-target.ts';
 import type { SeenTarget } from '../session/device/seen-target.ts';
 import { printableLine } from './printable.ts';
 import { formatBytes } from './units.ts';
@@ -27,6 +27,7 @@ export async function confirmErasing(path: string, options: EraseOptions): Promi
   const target = await existingTarget(path);
   if (target === undefined || target.isBlank) return undefined;
   const seen = await seeAsRoot(path);
+  const { describeContents } = await import('../session/device/device-target.ts');
   const contents = (await describeContents(target.path)) ?? 'nothing that is recognized';
   const what = `${formatBytes(target.sizeBytes)}, ${contents}`;
   if (!process.stdin.isTTY) {
@@ -66,6 +67,7 @@ async function seeAsRoot(path: string): Promise<SeenTarget | undefined> {
 }
 
 async function existingTarget(path: string): Promise<DeviceTarget | undefined> {
+  const { findTarget } = await import('../session/device/device-target.ts');
   try {
     return await findTarget(path);
   } catch (error) {

@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
-import { ExecaError, execa } from 'execa';
+import type { ExecaError } from 'execa';
 import { closeDescriptorsOnExec } from './posix/descriptors.ts';
 
 /** How much of a failed program's output is kept in its error. */
@@ -92,6 +92,7 @@ export async function run(
   args: readonly string[] = [],
   options: RunOptions = {},
 ): Promise<RunResult> {
+  const { ExecaError, execa } = await loadExeca();
   closeDescriptorsOnExec();
   try {
     const child = execa(program, args, {
@@ -124,6 +125,7 @@ export async function runAttached(
   args: readonly string[],
   options: { readonly cwd?: string } = {},
 ): Promise<number> {
+  const { ExecaError, execa } = await loadExeca();
   closeDescriptorsOnExec();
   try {
     await execa(program, args, { ...options, env: PLAIN_LOCALE, stdio: 'inherit' });
@@ -166,6 +168,7 @@ export async function spawnDetached(
   args: readonly string[] = [],
   options: DetachedOptions = {},
 ): Promise<DetachedProcess> {
+  const { ExecaError, execa } = await loadExeca();
   closeDescriptorsOnExec();
   const child = execa(program, args, {
     env: { ...options.env } as Record<string, string>,
@@ -188,6 +191,11 @@ export async function spawnDetached(
     pid: child.pid,
     ended: child.then((result) => ({ exitCode: result.exitCode, signal: result.signal })),
   };
+}
+
+/** Most commands on a folder start no program, and loading this is a fifth of a start. */
+function loadExeca() {
+  return import('execa');
 }
 
 function inputOf(input: string | Uint8Array | Readable) {

@@ -9,9 +9,7 @@ import { withHooksOutside } from '../hooks/step-hooks.ts';
 import { steppedDesktop, steppedTree } from '../hooks/steps.ts';
 import { afterwards } from '../pod/afterwards.ts';
 import type { Desktop } from '../pod/desktop.ts';
-import { readSessionNote } from '../pod/session-note.ts';
 import { callSupervisor, supervisorListens } from '../supervisor/client.ts';
-import { launchSupervisor } from '../supervisor/launch.ts';
 import { findTreeSocket } from '../supervisor/tree-socket.ts';
 import type { OperationName, Operations } from './operations.ts';
 import { findPod, type Target } from './target.ts';
@@ -191,7 +189,9 @@ export async function isSupervised(
   options: OperateOptions,
 ): Promise<boolean> {
   if (await supervisorListens(staging.supervisorSocket)) return true;
+  const { readSessionNote } = await import('../pod/session-note.ts');
   if ((await readSessionNote(staging)) === undefined) return false;
+  const { launchSupervisor } = await import('../supervisor/launch.ts');
   options.onProgress({ step: 'taking over the running session from a supervisor that was killed' });
   await launchSupervisor(
     { devicePath: path, credential: await credentialOf(options), mode: 'adopt' },
@@ -208,12 +208,17 @@ export async function operateOnTree<Name extends OperationName>(
   { onProgress }: Pick<OperateOptions, 'onProgress'>,
   signal?: AbortSignal,
 ): Promise<Operations[Name]['answer']> {
+  type Answer = Operations[Name]['answer'];
+  if (name === 'checkpoint') {
+    const { checkpointOpened } = await import('./checkpoint-operation.ts');
+    return (await checkpointOpened(tree, parameters as never, onProgress, signal)) as Answer;
+  }
   const { podOperations } = await import('./pod-operations.ts');
   const operation = podOperations(tree)[name as keyof ReturnType<typeof podOperations>];
   if (operation === undefined) {
     throw hasNoSession(tree.dir);
   }
-  return (await operation(parameters as never, onProgress, signal)) as Operations[Name]['answer'];
+  return (await operation(parameters as never, onProgress, signal)) as Answer;
 }
 
 function hasNoSession(dir: string): DeskPodError {

@@ -26,18 +26,17 @@ import { forkDevice } from '../../sync/pod/fork-device.ts';
 import type { Pod } from '../../sync/pod/pod.ts';
 import { promoteBranch } from '../../sync/pod/promote-branch.ts';
 import { type SyncFailure, type SyncReport, syncHomes } from '../../sync/pod/replicate.ts';
-import type { CheckpointReport, DoubtAnswer } from '../../sync/pod/seal-checkpoint.ts';
 import { listCheckpoints } from '../../sync/retention/list-checkpoints.ts';
 import { pruneDevice } from '../../sync/retention/prune-device.ts';
 import type { RunnerReport } from '../schedule/schedule-runner.ts';
 import { reportScheduling } from '../schedule/scheduling-report.ts';
-import { sealWithRoom } from '../schedule/seal-with-room.ts';
 import { addSchedule, setReserve } from '../schedule/set-schedule.ts';
 import { toWireError } from '../supervisor/wire.ts';
 import { addTwin } from '../twin/add-twin.ts';
 import { leaseTwin, warningsOfRemoval } from '../twin/lease-twin.ts';
 import { lendHomesOf, withHomesOf } from '../twin/lend-homes.ts';
 import { chooseHomeUrl, isTwinHere } from '../twin/twin-place.ts';
+import { type Checkpointable, checkpointOpened } from './checkpoint-operation.ts';
 import type {
   AwaitedFailure,
   HomeBranches,
@@ -89,20 +88,6 @@ export type PodOperationName =
   | 'key-passkey'
   | 'key-remove';
 
-/** An opened pod that can be checkpointed. */
-export interface Checkpointable {
-  readonly pod: Pod;
-  checkpoint(
-    onProgress: ProgressListener,
-    ifDoubtful?: DoubtAnswer,
-    reason?: 'dock',
-  ): Promise<CheckpointReport>;
-  /** Folders of a tree pod that are left out of checkpoints. */
-  notCrossed?(): readonly Uint8Array[];
-  /** What is remembered of the repository is worth nothing any more. */
-  distrust?(): void;
-}
-
 /** What `status` says of a session that runs here. */
 export type SessionReport = Pick<StatusReport, 'rootPid' | 'tier' | 'suspend' | 'viewers'> & {
   /** Why what older checkpoints need does not come. */
@@ -134,14 +119,7 @@ export function podOperations(
     log: async ({ since, until }) => ({ events: await pod.events(since, until), seq: pod.state.seq }),
     timeline: ({ kept = [] }) => readTimeline(pod, kept),
     checkpoints: async ({ policy }) => listCheckpoints(pod.state, policy),
-    checkpoint: (parameters, onProgress, signal) =>
-      sealWithRoom(pod, { onProgress, signal, onThinning: () => opened.distrust?.() }, () =>
-        opened.checkpoint(
-          onProgress,
-          answerOf(parameters),
-          parameters.isForDock === true ? 'dock' : undefined,
-        ),
-      ),
+    checkpoint: (parameters, onProgress, signal) => checkpointOpened(opened, parameters, onProgress, signal),
     'home-add': async ({ url, homePassword, twin }, onProgress) => {
       if (twin !== undefined) return addTwin(pod, { path: url, ...twin }, onProgress);
       rememberHomePassword(url, homePassword);
@@ -202,11 +180,6 @@ export function podOperations(
     'key-passkey': ({ credential, passkey }) => addPasskey(pod, credential, passkey),
     'key-remove': ({ credential, ...removed }) => removeKey(pod, credential, removed),
   };
-}
-
-/** What is done about a checkpoint that looks like a loss, as it was asked for. */
-export function answerOf({ acceptsChanges }: Operations['checkpoint']['parameters']): DoubtAnswer {
-  return acceptsChanges === true ? 'accept' : 'stop';
 }
 
 function toOutcome(outcome: SyncReport | SyncFailure): SyncOutcome {

@@ -4,7 +4,6 @@ import { join, resolve } from 'node:path';
 import { DeskPodError, isDeskPodError } from '../../core/errors.ts';
 import { TREE_POD_DIR } from '../../sync/pod/pod-folder.ts';
 import type { Staging } from '../host/staging.ts';
-import { readSessionNote } from '../pod/session-note.ts';
 import { isCarried } from '../runtime/entry-script.ts';
 
 /** A pod that was found: around a folder, or on a device. */
@@ -60,6 +59,7 @@ async function findPodAt(path: string): Promise<Target> {
 /** The pods whose sessions run on this host. */
 async function devicesInUse(): Promise<readonly Device[]> {
   const { listStagings } = await import('../host/staging.ts');
+  const { readSessionNote } = await import('../pod/session-note.ts');
   const inUse: Device[] = [];
   for (const staging of await listStagings()) {
     const note = await readSessionNote(staging);
