@@ -39,6 +39,8 @@ export class WholeIndexRun implements FileIndexRun {
   #ahead: PassingBlock[] = [];
   #next = 0;
   #isExhausted = false;
+  /** The next blocks, which are read while those before are searched. */
+  #reading: ReturnType<ReturnType<typeof iterateBlocks>['nextv']> | undefined;
   /** What was found and not remembered again yet, and where. */
   readonly #found = new Map<EncodedEntry, { readonly known: KnownPath; readonly block: PassingBlock }>();
   #operations: BlockOperation[] = [];
@@ -101,7 +103,7 @@ export class WholeIndexRun implements FileIndexRun {
   async settle(isOfCheckpoint = false): Promise<void> {
     // what the scan did not come to is gone
     while (this.#ahead.length > 0 || (await this.#fill())) this.#passing.push(...this.#ahead.splice(0));
-    await this.#iterator.close();
+    await this.#endReading();
     for (let block = this.#passing.shift(); block !== undefined; block = this.#passing.shift())
       this.#leave(block);
     await this.#write();
@@ -115,6 +117,11 @@ export class WholeIndexRun implements FileIndexRun {
 
   async abandon(): Promise<void> {
     this.#operations = [];
+    await this.#endReading();
+  }
+
+  async #endReading(): Promise<void> {
+    await Promise.allSettled([this.#reading]);
     await this.#iterator.close();
   }
 
@@ -154,9 +161,11 @@ export class WholeIndexRun implements FileIndexRun {
 
   async #fill(): Promise<boolean> {
     if (this.#isExhausted) return false;
-    const pairs = await this.#iterator.nextv(BLOCKS_AHEAD);
+    const pairs = await (this.#reading ?? this.#iterator.nextv(BLOCKS_AHEAD));
     this.#ahead.push(...pairs.map(([key, value]) => blockOf(key, decodeBlock(value))));
     this.#isExhausted = pairs.length === 0;
+    this.#reading = this.#isExhausted ? undefined : this.#iterator.nextv(BLOCKS_AHEAD);
+    this.#reading?.catch(ignoreUntilAwaited);
     return !this.#isExhausted;
   }
 
@@ -210,6 +219,10 @@ export class WholeIndexRun implements FileIndexRun {
     }
     await blocks.batch(operations);
   }
+}
+
+function ignoreUntilAwaited(): void {
+  // whoever needs these blocks awaits them, and is told
 }
 
 function blockOf(key: Uint8Array, known: readonly KnownPath[]): PassingBlock {

@@ -46,13 +46,28 @@ export interface Unlocked {
   readonly keyring: OpenKeyring;
 }
 
+/** A repository's head and the keyring that it names, as they lie there: nothing is proven. */
+export interface Locked {
+  readonly dir: string;
+  readonly headBytes: Uint8Array;
+  readonly keyringBytes: Uint8Array;
+}
+
 /**
  * Opens the keyring that a repository's head names, and proves both with the secrets in it.
  *
- * @throws DeskPodError POD_NOT_FOUND if nothing was ever committed; PASSPHRASE_WRONG or KEYRING_NO_IDENTITY;
- * KEYRING_DAMAGED, HEAD_DAMAGED, OBJECT_MISSING, OBJECT_DAMAGED
+ * @throws DeskPodError as {@link readLocked} and {@link unlock}
  */
 export async function unlockRepository(repository: Repository, credential: Credential): Promise<Unlocked> {
+  return unlock(await readLocked(repository), credential);
+}
+
+/**
+ * Reads what {@link unlock} opens.
+ *
+ * @throws DeskPodError POD_NOT_FOUND if nothing was ever committed; HEAD_DAMAGED, OBJECT_MISSING, OBJECT_DAMAGED
+ */
+export async function readLocked(repository: Repository): Promise<Locked> {
   const headBytes = await repository.readHead();
   if (headBytes === undefined) {
     const hasPacks = (await repository.listObjects('packs')).length > 0;
@@ -64,10 +79,20 @@ export async function unlockRepository(repository: Repository, credential: Crede
     });
   }
   const keyringBytes = await repository.readObject('keyrings', toHex(peekHead(headBytes).keyring));
+  return { dir: repository.dir, headBytes, keyringBytes };
+}
+
+/**
+ * Opens a keyring and proves the head with it. A passphrase is stretched beside this thread, which is free meanwhile.
+ *
+ * @throws DeskPodError PASSPHRASE_WRONG or KEYRING_NO_IDENTITY; KEYRING_DAMAGED, HEAD_DAMAGED
+ */
+export async function unlock(locked: Locked, credential: Credential): Promise<Unlocked> {
+  const { dir, headBytes, keyringBytes } = locked;
   const keyring = await openKeyring(keyringBytes, credential);
   const head = decodeHead(headBytes, { hashing, logKey: keyring.secrets.logKey });
   if (!equalBytes(head.podId, keyring.secrets.podId)) {
-    throw new DeskPodError('HEAD_DAMAGED', `${repository.dir}: head and keyring are of two pods`);
+    throw new DeskPodError('HEAD_DAMAGED', `${dir}: head and keyring are of two pods`);
   }
   return { head, keyring };
 }

@@ -8,7 +8,7 @@ import { bothNotices, takeNote } from '../dock/note-file.ts';
 import { foreignMounts } from '../files/inner-mounts.ts';
 import { ScanAhead } from '../files/scan-ahead.ts';
 import { SourcePlace } from '../files/source-place.ts';
-import { type Credential, readMarker, unlockRepository } from '../keyring/unlock.ts';
+import { type Credential, readLocked, readMarker, unlock } from '../keyring/unlock.ts';
 import { type FileLock, lockHolder, tryLock } from '../posix/flock.ts';
 import { exists } from '../posix/path-status.ts';
 import { isSystemError, syncFolder } from '../repository/durable-file.ts';
@@ -178,14 +178,16 @@ export async function openTree(
   await requireFolder(join(dir, TREE_POD_DIR));
   const place = new SourcePlace(dir);
   const lock = await lockTree(dir);
-  const ahead = scansAhead ? new ScanAhead(dir, { isExcluded: isOfPod }) : undefined;
+  let ahead: ScanAhead | undefined;
   let opening: Promise<Projections> | undefined;
   try {
     if (await isTwinAt({ ...folder, place: dir })) throw onlyFollows(dir);
-    // while the passphrase is worked on: there is nothing in them that needs a key
+    const unlocking = unlock(await readLocked(await Repository.open(folder.repositoryDir)), credential);
+    // While the passphrase is worked on, and not before: that takes longest. There is nothing in them that needs a key.
     opening = openProjections(folder.projectionsDir);
     opening.catch(ignoreUntilAwaited);
-    const { keyring } = await unlockRepository(await Repository.open(folder.repositoryDir), credential);
+    if (scansAhead) ahead = new ScanAhead(dir, { isExcluded: isOfPod });
+    const { keyring } = await unlocking;
     const marker = await readMarker({ ...folder, place: dir }, keyring);
     await endRestore(dir);
     const pod = await Pod.open(folder, keyring.secrets, opening);
