@@ -1,17 +1,13 @@
 // The recovery key as people meet it: printed in groups, typed from paper, and its typing errors found.
+import { bech32Holds, BECH32_LETTERS as LETTERS } from './bech32.ts';
 import { DeskPodError } from './errors.ts';
 
 /** How every recovery key begins; the same for all, so that it may be left out when it is typed. */
 export const RECOVERY_KEY_PREFIX = 'AGE-SECRET-KEY-1';
 const PREFIX_TYPED = /^AGESECRETKEY[1IL]/;
-/** The letters after the prefix, each worth five bits; 1, B, I and O are none of them. */
-const LETTERS = 'QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L';
 const LETTER_COUNT = 58;
 const GROUP_LETTERS = 4;
 const GROUPS_A_LINE = 5;
-const GENERATORS: readonly number[] = [0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3];
-/** The checksum as it stands after the prefix, which counts as the upper bits of its characters and then their lower. */
-const PREFIX_CHECKSUM = prefixValues().reduce(checksumAfter, 1);
 /** What can only have been meant one way, as the other is no letter of a key. */
 const MEANT: Readonly<Record<string, string>> = { O: '0', I: 'L', '1': 'L' };
 
@@ -53,23 +49,8 @@ export function normalizeRecoveryKey(typed: string): string {
     : mistyped(`its checksum does not hold; the error is in group ${groupAt(wrong)}`, wrong);
 }
 
-/** The checksum of Bech32: the last six letters hold it, and any four errors in a key are found. */
 function checksumHolds(values: readonly number[]): boolean {
-  return values.reduce(checksumAfter, PREFIX_CHECKSUM) === 1;
-}
-
-function checksumAfter(sum: number, value: number): number {
-  const top = sum >>> 25;
-  let next = ((sum & 0x1ffffff) << 5) ^ value;
-  for (let bit = 0; bit < GENERATORS.length; bit++) {
-    if (((top >>> bit) & 1) === 1) next ^= GENERATORS[bit] ?? 0;
-  }
-  return next;
-}
-
-function prefixValues(): number[] {
-  const codes = [...RECOVERY_KEY_PREFIX.slice(0, -1).toLowerCase()].map((letter) => letter.charCodeAt(0));
-  return [...codes.map((code) => code >>> 5), 0, ...codes.map((code) => code & 31)];
+  return bech32Holds(RECOVERY_KEY_PREFIX.slice(0, -1), values);
 }
 
 /** Where one letter was mistyped, or two neighbours exchanged; undefined if neither explains it. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Decrypter, Encrypter } from 'age-encryption';
+import { Decrypter, Encrypter, Stanza } from 'age-encryption';
 import {
   bytesAccess,
   generateIdentity,
@@ -12,6 +12,7 @@ import {
   SealedFile,
   seal,
 } from '../../src/sync/age/age.ts';
+import { encodeHeader } from '../../src/sync/age/age-header.ts';
 import { run } from '../../src/sync/process.ts';
 import { expectCode } from './expect-code.ts';
 import { scratchFolder } from './scratch.ts';
@@ -80,6 +81,20 @@ describe('an age file', () => {
     await expectCode('KEYRING_NO_IDENTITY', () => open(byIdentity, { identity: other }));
     await expectCode('PASSPHRASE_WRONG', () => open(byIdentity, { passphrase: 'a' }));
     await expectCode('KEYRING_NO_IDENTITY', () => open(byPassphrase, { identity }));
+  });
+
+  it('is damaged if its share is no point, or of so low an order that the secret would be none', async () => {
+    for (const share of [
+      new Uint8Array(31),
+      new Uint8Array(33),
+      new Uint8Array(32),
+      Uint8Array.of(1, ...new Uint8Array(31)),
+    ]) {
+      const text = Buffer.from(share).toString('base64').replaceAll('=', '');
+      const header = encodeHeader([new Stanza(['X25519', text], new Uint8Array(32))], new Uint8Array(16));
+      const file = Buffer.concat([header, new Uint8Array(32)]);
+      await expectCode('OBJECT_DAMAGED', () => open(file, { identity }));
+    }
   });
 
   it('refuses work factors that would fill the memory', async () => {

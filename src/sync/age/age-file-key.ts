@@ -3,7 +3,8 @@ import { createCipheriv, createDecipheriv } from 'node:crypto';
 
 const CIPHER = 'chacha20-poly1305';
 const NONCE = new Uint8Array(12);
-const FILE_KEY_BYTES = 16;
+/** The length of the key of a file. */
+export const FILE_KEY_BYTES = 16;
 const TAG_BYTES = 16;
 /** Of the body of a stanza. */
 export const SEALED_FILE_KEY_BYTES = FILE_KEY_BYTES + TAG_BYTES;

@@ -1,14 +1,15 @@
-// Standard age files: the header by the age library, the payload by node:crypto.
+// Standard age files: headers are read by the age library; whatever takes keys, and the payload, is node:crypto's.
+import { randomBytes } from 'node:crypto';
 import {
   Decrypter,
-  Encrypter,
   generateX25519Identity,
   type Identity,
   identityToRecipient,
   type Recipient,
 } from 'age-encryption';
-import { concatBytes } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
+import { FILE_KEY_BYTES } from './age-file-key.ts';
+import { encodeHeader } from './age-header.ts';
 import { PasskeyIdentity, PasskeyRecipient } from './age-passkey.ts';
 import { PassphraseIdentity, PassphraseRecipient } from './age-scrypt.ts';
 import {
@@ -21,10 +22,9 @@ import {
   sealedPieceAt,
   sealPayload,
 } from './age-stream.ts';
+import { X25519Identity, X25519Recipient } from './age-x25519.ts';
 
 const HEADER_MAX_BYTES = 16 * 1024;
-/** Nonce and tag of the empty payload that the library writes after a header. */
-const EMPTY_PAYLOAD_BYTES = PAYLOAD_NONCE_BYTES + 16;
 
 /** What a file is sealed to: the recipient of an identity (`age1…`), a passphrase, or a passkey's answer to a nonce. */
 export type SealTo =
@@ -67,38 +67,17 @@ export async function seal(plaintext: Uint8Array, to: SealTo): Promise<Uint8Arra
   return sealPayload(header, fileKey, plaintext);
 }
 
-/** Makes the header of a new age file, whose payload may be sealed elsewhere. */
+/** Makes the header of a new age file, whose payload may be sealed elsewhere. Rejects for what is no recipient. */
 export async function sealHeader(to: SealTo): Promise<SealHeader> {
-  const encrypter = new Encrypter();
-  let captured: Uint8Array | undefined;
-  const capture: Recipient = {
-    wrapFileKey: (fileKey) => {
-      captured = fileKey.slice();
-      return [];
-    },
-  };
-  encrypter.addRecipient(recipientFor(to));
-  encrypter.addRecipient(capture);
-  const empty = await bytesOf(await encrypter.encrypt(nothing()));
-  if (captured === undefined) throw new Error('the age library did not ask for a stanza');
-  return { header: empty.slice(0, empty.length - EMPTY_PAYLOAD_BYTES), fileKey: captured };
+  const fileKey = new Uint8Array(randomBytes(FILE_KEY_BYTES));
+  const stanzas = await recipientFor(to).wrapFileKey(fileKey);
+  return { header: encodeHeader(stanzas, fileKey), fileKey };
 }
 
-function recipientFor(to: SealTo): Recipient | string {
-  if ('recipient' in to) return to.recipient;
+function recipientFor(to: SealTo): Recipient {
+  if ('recipient' in to) return new X25519Recipient(to.recipient);
   if ('prf' in to) return new PasskeyRecipient(to.nonce, to.prf);
   return new PassphraseRecipient(to.passphrase, to.workFactor);
-}
-
-/** As a stream: given bytes, the library would collect what it makes of them by the means of `fetch`, which take long to load. */
-function nothing(): ReadableStream<Uint8Array> {
-  return new ReadableStream({ start: (controller) => controller.close() });
-}
-
-async function bytesOf(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  for await (const piece of stream) pieces.push(piece);
-  return concatBytes(pieces);
 }
 
 /**
@@ -214,8 +193,8 @@ async function fileKeyOf(header: Uint8Array, openWith: OpenWith): Promise<Uint8A
   }
 }
 
-function identityFor(openWith: OpenWith): Identity | string {
-  if ('identity' in openWith) return openWith.identity;
+function identityFor(openWith: OpenWith): Identity {
+  if ('identity' in openWith) return new X25519Identity(openWith.identity);
   if ('prf' in openWith) return new PasskeyIdentity(openWith.prf);
   return new PassphraseIdentity(openWith.passphrase);
 }
