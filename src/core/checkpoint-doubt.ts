@@ -43,8 +43,7 @@ export interface Doubt {
 const MOST = 0.5;
 /**
  * Fewer files than these are no mass deletion, whatever their share: who deletes nine of ten files by hand knows it. In a
- * large pod it is one of five hundred, so that a day's edits need not be compared. That nothing at all is left is asked
- * about in a pod of any size.
+ * large pod it is one of five hundred. That nothing at all is left is asked about in a pod of any size.
  */
 const LOSS_MIN = 10;
 const LOSS_SHARE_MIN = 0.002;
@@ -64,7 +63,7 @@ export function judgeLoss(facts: LossFacts): DoubtCause[] {
   const causes: DoubtCause[] = [];
   if (presentFiles === 0 && formerFiles > 0) causes.push('empty');
   if (goneCount >= lossMin(formerFiles) && goneCount > formerCount * MOST) causes.push('gone');
-  const isMany = noiseCount >= Math.max(NOISE_MIN, formerFiles * NOISE_SHARE_MIN);
+  const isMany = noiseCount >= noiseMin(formerFiles);
   const isMost = noiseCount >= NOISE_FEW && noiseCount > formerFiles * MOST;
   if ((isMany && noiseCount > replacedCount * MOST) || isMost) causes.push('noise');
   if (facts.hiddenCount > 0) causes.push('hidden');
@@ -72,20 +71,38 @@ export function judgeLoss(facts: LossFacts): DoubtCause[] {
   return causes;
 }
 
+/** What a capture knows of its files without comparing them with those of the checkpoint before. */
+export interface CapturedFiles {
+  /** All of them. */
+  readonly files: number;
+  /** Those that are counted. */
+  readonly countedFiles: number;
+  /** Those that are certainly as they were in the checkpoint before. */
+  readonly unchangedFiles: number;
+}
+
 /**
  * True unless it can be told from numbers alone that {@link judgeLoss} would find no loss but one by mounts: then nobody
  * needs to compare.
  *
  * @param formerFiles files of the checkpoint before, all of them
- * @param unchangedFiles those that are certainly as they were in it
  */
-export function mayBeLoss(formerFiles: number, unchangedFiles: number): boolean {
+export function mayBeLoss(formerFiles: number, present: CapturedFiles): boolean {
+  const { files, countedFiles, unchangedFiles } = present;
   const differing = formerFiles - unchangedFiles;
-  return differing >= lossMin(formerFiles) || differing > formerFiles * MOST;
+  if (differing > formerFiles * MOST) return true;
+  // those may all be counted; of what is unchanged, at least what is counted and neither new nor changed
+  const unchangedCount = countedFiles - (files - unchangedFiles);
+  const mayBeGone = differing >= lossMin(formerFiles) && differing * (1 - MOST) > unchangedCount * MOST;
+  return mayBeGone || differing >= noiseMin(formerFiles);
 }
 
 function lossMin(formerFiles: number): number {
   return Math.max(LOSS_MIN, formerFiles * LOSS_SHARE_MIN);
+}
+
+function noiseMin(formerFiles: number): number {
+  return Math.max(NOISE_MIN, formerFiles * NOISE_SHARE_MIN);
 }
 
 /** A doubt in a clause, for people: `compared with checkpoint 7, 412 of 500 files are gone or were emptied`. */

@@ -1,6 +1,7 @@
 // Counts what one manifest lost that another had: names that are gone with their content, files that became noise or all but
 // empty.
 import type { LossFacts } from './checkpoint-doubt.ts';
+import { isMadeAgain, MadeAgain } from './made-again.ts';
 import type { ManifestEntry } from './manifest.ts';
 import type { Change } from './manifest-diff.ts';
 import { isWithin } from './path-order.ts';
@@ -42,19 +43,6 @@ const SLASH = 0x2f;
 
 /** Endings that people's own programs give to what they compress or encrypt. */
 const PACKERS = new Set('.gz .bz2 .xz .zst .lz4 .lzma .br .Z .zip .7z .rar .age .gpg .asc .pgp'.split(' '));
-
-/**
- * Folders whose files programs make again: nobody misses them, and they come and go by the thousand (`npm ci`, `git gc`,
- * an emptied trash). Each is a run of names.
- */
-const MADE_AGAIN = [
-  ['node_modules'],
-  ['.cache'],
-  ['__pycache__'],
-  ['.git', 'objects'],
-  ['Trash'],
-  ['var', 'cache'],
-].map((names) => new TextEncoder().encode(`/${names.join('/')}/`));
 
 /** What is counted of every entry, changed or not. */
 type CountedEntry = Pick<ManifestEntry, 'path' | 'kind' | 'hardlinkGroup' | 'chunkIds'>;
@@ -253,14 +241,12 @@ class Side {
   countedFiles = 0;
   /** Of a hardlink group only the first name carries its chunks. */
   readonly #groups = new Map<number, number>();
-  /** The folder of the last file with its slash, or nothing. */
-  #folder: Uint8Array = new Uint8Array(0);
-  #isFolderMadeAgain = false;
+  readonly #madeAgain = new MadeAgain();
 
   see(entry: CountedEntry): void {
     if (entry.kind !== 'file') return;
     this.files++;
-    if (!this.#isMadeAgain(entry.path)) this.countedFiles++;
+    if (!this.#madeAgain.has(entry.path)) this.countedFiles++;
     const { hardlinkGroup } = entry;
     if (hardlinkGroup !== 0 && !this.#groups.has(hardlinkGroup))
       this.#groups.set(hardlinkGroup, contentKey(entry));
@@ -269,33 +255,10 @@ class Side {
   keyOf(entry: ManifestEntry): number {
     return this.#groups.get(entry.hardlinkGroup) ?? contentKey(entry);
   }
-
-  /** Only the folders above a file count, and most files lie in that of the last one. */
-  #isMadeAgain(path: Uint8Array): boolean {
-    const folderLength = path.lastIndexOf(SLASH) + 1;
-    if (folderLength !== this.#folder.length || !startsWith(path, this.#folder)) {
-      this.#folder = path.subarray(0, folderLength);
-      this.#isFolderMadeAgain = isMadeAgain(path);
-    }
-    return this.#isFolderMadeAgain;
-  }
 }
 
 function counts({ kind, path }: ManifestEntry): boolean {
   return kind === 'file' && !isMadeAgain(path);
-}
-
-function isMadeAgain(path: Uint8Array): boolean {
-  return MADE_AGAIN.some((names) => passesThrough(path, names));
-}
-
-/** True if the folders above a path include a run of names, which is given as `/a/b/`. */
-function passesThrough(path: Uint8Array, names: Uint8Array): boolean {
-  const inner = names.subarray(1);
-  if (startsWith(path, inner)) return true;
-  for (let at = path.indexOf(SLASH); at >= 0; at = path.indexOf(SLASH, at + 1))
-    if (startsWith(path.subarray(at + 1), inner)) return true;
-  return false;
 }
 
 function startsWith(path: Uint8Array, prefix: Uint8Array): boolean {

@@ -72,22 +72,35 @@ describe('a checkpoint', () => {
 
   it('is never doubtful where the numbers of the capture had ruled it out', () => {
     fc.assert(
-      fc.property(facts, fc.nat(), (found, other) => {
+      fc.property(facts, fc.nat(), fc.nat(), fc.nat(), (found, other, apart, fresh) => {
+        const { formerFiles, formerCount, goneCount, replacedCount } = found;
         // names that are gone and names that were replaced may be the same or others
-        const leastDiffering = Math.max(found.goneCount, found.replacedCount);
-        const differing = leastDiffering + (other % (found.formerFiles - leastDiffering + 1));
-        if (mayBeLoss(found.formerFiles, found.formerFiles - differing)) return;
+        const leastDiffering = Math.max(goneCount, replacedCount);
+        const differing = leastDiffering + (other % (formerFiles - leastDiffering + 1));
+        // those of them that are counted: at least what is gone or replaced, and what there are no others for
+        const least = Math.max(leastDiffering, differing - (formerFiles - formerCount));
+        const differingCount = least + (apart % (Math.min(differing, formerCount) - least + 1));
+        const unchangedFiles = formerFiles - differing;
+        const files = Math.max(found.presentFiles, unchangedFiles);
+        const countedFiles = formerCount - differingCount + (fresh % (files - unchangedFiles + 1));
+        if (mayBeLoss(formerFiles, { files, countedFiles, unchangedFiles })) return;
         assert.deepEqual(judgeLoss(found), []);
       }),
       { numRuns: 2000 },
     );
   });
 
-  it('is compared with the one before if few files of a large pod may be lost, and not for a single one', () => {
-    assert.equal(mayBeLoss(35_000, 35_000 - 70), true);
-    assert.equal(mayBeLoss(35_000, 35_000 - 69), false);
-    assert.equal(mayBeLoss(3, 1), true);
-    assert.equal(mayBeLoss(3, 2), false);
+  it('is compared with the one before if that many may be lost, and not for a day’s edits of a large pod', () => {
+    const mayBeLost = (formerFiles: number, unchangedFiles: number, countedFiles = formerFiles) =>
+      mayBeLoss(formerFiles, { files: formerFiles, countedFiles, unchangedFiles });
+    assert.equal(mayBeLost(35_000, 35_000 - 350), true);
+    assert.equal(mayBeLost(35_000, 35_000 - 349), false);
+    assert.equal(mayBeLost(3, 1), true);
+    assert.equal(mayBeLost(3, 2), false);
+    // with so few that are not made again, most of those may be gone
+    assert.equal(mayBeLost(35_000, 35_000 - 70, 139), true);
+    assert.equal(mayBeLost(35_000, 35_000 - 70, 140), false);
+    assert.equal(mayBeLost(35_000, 35_000 - 69, 100), false);
   });
 
   it('stays doubtful if even more is gone', () => {

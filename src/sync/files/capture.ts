@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { concatBytes } from '../../core/bytes.ts';
 import { EncodedEntry } from '../../core/encoded-entry.ts';
+import { MadeAgain } from '../../core/made-again.ts';
 import { ManifestEncoder, type ManifestEntry } from '../../core/manifest.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Root } from '../../core/root.ts';
@@ -47,6 +48,8 @@ export interface CaptureOptions extends ScanOptions {
 /** What a capture found and did. */
 export interface CaptureStats {
   readonly files: number;
+  /** Those of them that programs do not make again. */
+  readonly countedFiles: number;
   readonly directories: number;
   /** Every entry of the manifest, of whatever kind. */
   readonly entries: number;
@@ -136,6 +139,8 @@ class TreeCapture {
   readonly #pieces: Uint8Array[] = [];
   #pieceBytes = 0;
   #files = 0;
+  #countedFiles = 0;
+  readonly #madeAgain = new MadeAgain();
   #directories = 0;
   #entries = 0;
   #bytes = 0;
@@ -159,6 +164,7 @@ class TreeCapture {
   stats(): CaptureStats {
     return {
       files: this.#files,
+      countedFiles: this.#countedFiles,
       directories: this.#directories,
       entries: this.#entries,
       bytes: this.#bytes,
@@ -268,7 +274,7 @@ class TreeCapture {
     if (first !== undefined) {
       this.#push(this.#encoder.entry({ ...first, path, chunkIds: [] }));
       if (link !== undefined && this.#unchangedLinks.has(link)) this.#unchangedFiles++;
-      this.#count(first.kind, 0);
+      this.#count(first.kind, path, 0);
       return undefined;
     }
     if (told !== undefined && !(told instanceof Promise)) return this.#emit(inode, told);
@@ -291,7 +297,7 @@ class TreeCapture {
       this.#links.set(link, { ...member, chunkIds: [] });
       this.#push(this.#encoder.entry(member));
     }
-    this.#count(entry.kind, entry.sizeBytes);
+    this.#count(entry.kind, entry.path, entry.sizeBytes);
     return stamp === undefined ? undefined : this.#run?.remember(stamp, entry);
   }
 
@@ -307,11 +313,12 @@ class TreeCapture {
     return concatBytes(this.#pieces.splice(0));
   }
 
-  #count(kind: ManifestEntry['kind'], contentBytes: number): void {
+  #count(kind: ManifestEntry['kind'], path: Uint8Array, contentBytes: number): void {
     this.#entries++;
     if (kind === 'directory') this.#directories++;
     if (kind !== 'file') return;
     this.#files++;
+    if (!this.#madeAgain.has(path)) this.#countedFiles++;
     this.#bytes += contentBytes;
   }
 }

@@ -28,7 +28,7 @@ export async function findDoubt(pod: Pod, files: CapturedTree): Promise<Doubt | 
   if (reference === undefined || isSameRoot(reference.files, files.root)) return undefined;
   const mounts = changesOf(pod.state.mounts, files.mounts);
   const hasMountChanged = mounts.hidden.length + mounts.unmounted.length > 0;
-  if (!hasMountChanged && !mayBeLoss(reference.stats.fileCount, files.stats.unchangedFiles)) return undefined;
+  if (!hasMountChanged && !mayBeLoss(reference.stats.fileCount, files.stats)) return undefined;
   const { facts, examples } = await compare(pod, reference, files, mounts);
   const causes = judgeLoss(facts);
   if (causes.length === 0) return undefined;

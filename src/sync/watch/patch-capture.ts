@@ -1,6 +1,7 @@
 // A capture of what was found at the dirty paths: the manifest is the last one, patched.
 import { concatBytes } from '../../core/bytes.ts';
 import { EncodedEntry } from '../../core/encoded-entry.ts';
+import { MadeAgain } from '../../core/made-again.ts';
 import { ManifestEncoder, type ManifestEntry } from '../../core/manifest.ts';
 import type { EncodedStream } from '../../core/manifest-diff.ts';
 import { type FreshEntry, type FreshPart, PatchMismatch, patchManifest } from '../../core/manifest-patch.ts';
@@ -85,6 +86,8 @@ class PatchCapture {
   readonly #readers = new Slots(READERS);
   readonly #changed: Uint8Array[] = [];
   #files = 0;
+  #countedFiles = 0;
+  readonly #madeAgain = new MadeAgain();
   #directories = 0;
   #entries = 0;
   #bytes = 0;
@@ -98,6 +101,7 @@ class PatchCapture {
   stats({ differingFiles, notCrossed }: Omit<PatchBase, 'entries'>): CaptureStats {
     return {
       files: this.#files,
+      countedFiles: this.#countedFiles,
       directories: this.#directories,
       entries: this.#entries,
       bytes: this.#bytes,
@@ -203,6 +207,7 @@ class PatchCapture {
     if (!chunkIds.every((id) => writer.hasChunk?.(id) ?? true))
       throw new PatchMismatch('a chunk of the last manifest is gone');
     this.#files++;
+    if (!this.#madeAgain.has(entry.path)) this.#countedFiles++;
     if (entry.hardlinkGroup === 0 || chunkIds.length > 0) this.#bytes += entry.sizeBytes;
   }
 }
