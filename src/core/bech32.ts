@@ -5,12 +5,32 @@ export const BECH32_LETTERS = 'QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L';
 const CHECKSUM_LETTERS = 6;
 const GENERATORS: readonly number[] = [0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3];
 
+/** The text that stands for bytes, in lower case. */
+export function encodeBech32(prefix: string, bytes: Uint8Array): string {
+  const values: number[] = [];
+  let bits = 0;
+  let held = 0;
+  for (const byte of bytes) {
+    bits = ((bits << 8) | byte) & 0xfff;
+    for (held += 8; held >= 5; held -= 5) values.push((bits >>> (held - 5)) & 31);
+  }
+  if (held > 0) values.push((bits << (5 - held)) & 31);
+  const sum =
+    [...values, ...new Uint8Array(CHECKSUM_LETTERS)].reduce(checksumAfter, prefixChecksum(prefix)) ^ 1;
+  for (let i = CHECKSUM_LETTERS - 1; i >= 0; i--) values.push((sum >>> (5 * i)) & 31);
+  const letters = values.map((value) => BECH32_LETTERS[value]).join('');
+  return `${prefix}1${letters}`.toLowerCase();
+}
+
 /** True if the checksum at the end of `values` holds after a prefix, such as `age`: any four errors in a key are found. */
 export function bech32Holds(prefix: string, values: readonly number[]): boolean {
+  return values.reduce(checksumAfter, prefixChecksum(prefix)) === 1;
+}
+
+/** The checksum as it stands after a prefix, which counts as the upper bits of its characters and then their lower. */
+function prefixChecksum(prefix: string): number {
   const codes = [...prefix.toLowerCase()].map((letter) => letter.charCodeAt(0));
-  // it counts as the upper bits of its characters and then their lower
-  const prefixValues = [...codes.map((code) => code >>> 5), 0, ...codes.map((code) => code & 31)];
-  return values.reduce(checksumAfter, prefixValues.reduce(checksumAfter, 1)) === 1;
+  return [...codes.map((code) => code >>> 5), 0, ...codes.map((code) => code & 31)].reduce(checksumAfter, 1);
 }
 
 /** The bytes of a text in one case that begins with `prefix` and a 1; undefined if it is no such text. */

@@ -1,6 +1,6 @@
 // Bech32, in which age writes its keys.
 import assert from 'node:assert/strict';
-import { decodeBech32 } from '../../src/core/bech32.ts';
+import { decodeBech32, encodeBech32 } from '../../src/core/bech32.ts';
 
 /** An identity, and its recipient by `age-keygen -y`. */
 const RECIPIENT = 'age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj';
@@ -14,6 +14,14 @@ describe('a key in Bech32', () => {
       Buffer.from(bytes).toString('hex'),
       '132c442be010fbd57e72603328aa76e71fccc1503aae219327d14d9c9993f472',
     );
+  });
+
+  it('comes from its bytes, whatever their length', () => {
+    assert.equal(encodeBech32('AGE-SECRET-KEY-', new Uint8Array(32).fill(0x42)).toUpperCase(), IDENTITY);
+    for (let length = 0; length < 40; length++) {
+      const bytes = Uint8Array.from({ length }, (_, i) => (i * 37 + length) & 0xff);
+      assert.deepEqual(decodeBech32('age', encodeBech32('age', bytes)), bytes);
+    }
   });
 
   it('is written in one case, whichever that is', () => {

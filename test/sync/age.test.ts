@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Decrypter, Encrypter, Stanza } from 'age-encryption';
+import { Decrypter, Encrypter, identityToRecipient } from 'age-encryption';
 import {
   bytesAccess,
   generateIdentity,
@@ -28,6 +28,15 @@ describe('an age file', () => {
   before(async () => {
     identity = await generateIdentity();
     recipient = await recipientOf(identity);
+  });
+
+  it('is sealed to the recipient that age has for an identity', async () => {
+    assert.equal(recipient, await identityToRecipient(identity));
+    await assert.rejects(
+      recipientOf(identity.replace(/.$/, (last) => (last === 'Q' ? 'P' : 'Q'))),
+      TypeError,
+    );
+    await assert.rejects(seal(new Uint8Array(1), { recipient: `${recipient}q` }), TypeError);
   });
 
   it('opens to what was sealed, at every length around its pieces', async () => {
@@ -91,7 +100,7 @@ describe('an age file', () => {
       Uint8Array.of(1, ...new Uint8Array(31)),
     ]) {
       const text = Buffer.from(share).toString('base64').replaceAll('=', '');
-      const header = encodeHeader([new Stanza(['X25519', text], new Uint8Array(32))], new Uint8Array(16));
+      const header = encodeHeader([{ args: ['X25519', text], body: new Uint8Array(32) }], new Uint8Array(16));
       const file = Buffer.concat([header, new Uint8Array(32)]);
       await expectCode('OBJECT_DAMAGED', () => open(file, { identity }));
     }

@@ -1,9 +1,9 @@
 // age's passkey recipient and identity (fido2prf), for what a browser's authenticator has answered already.
 import { createHmac } from 'node:crypto';
-import { type Identity, type Recipient, Stanza } from 'age-encryption';
 import { concatBytes, utf8 } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import { base64Unpadded, openFileKey, SEALED_FILE_KEY_BYTES, sealFileKey } from './age-file-key.ts';
+import type { Identity, Recipient, Stanza } from './age-header.ts';
 
 const LABEL = 'age-encryption.org/fido2prf';
 /** Chosen at random for each file. */
@@ -47,7 +47,7 @@ export class PasskeyRecipient implements Recipient {
   }
 
   wrapFileKey(fileKey: Uint8Array): Stanza[] {
-    return [new Stanza([LABEL, base64Unpadded(this.#nonce)], sealFileKey(this.#key, fileKey))];
+    return [{ args: [LABEL, base64Unpadded(this.#nonce)], body: sealFileKey(this.#key, fileKey) }];
   }
 }
 
@@ -60,7 +60,7 @@ export class PasskeyIdentity implements Identity {
     this.#key = keyOf(prf);
   }
 
-  unwrapFileKey(stanzas: Stanza[]): Uint8Array | null {
+  unwrapFileKey(stanzas: readonly Stanza[]): Uint8Array | null {
     const stanza = stanzas.find((one) => one.args[0] === LABEL);
     if (stanza === undefined) return null;
     const [, nonceText = ''] = stanza.args;

@@ -1,8 +1,8 @@
 // age's passphrase recipient and identity, with the scrypt of node:crypto.
 import { randomBytes, scrypt } from 'node:crypto';
-import { type Identity, type Recipient, Stanza } from 'age-encryption';
 import { DeskPodError } from '../../core/errors.ts';
 import { base64Unpadded, openFileKey, SEALED_FILE_KEY_BYTES, sealFileKey } from './age-file-key.ts';
+import type { Identity, Recipient, Stanza } from './age-header.ts';
 
 const LABEL = 'age-encryption.org/v1/scrypt';
 const SALT_BYTES = 16;
@@ -32,7 +32,7 @@ export class PassphraseRecipient implements Recipient {
     const salt = randomBytes(SALT_BYTES);
     const key = await stretch(this.#passphrase, salt, this.#workFactor);
     const body = sealFileKey(key, fileKey);
-    return [new Stanza(['scrypt', base64Unpadded(salt), String(this.#workFactor)], body)];
+    return [{ args: ['scrypt', base64Unpadded(salt), String(this.#workFactor)], body }];
   }
 }
 
@@ -44,7 +44,7 @@ export class PassphraseIdentity implements Identity {
     this.#passphrase = passphrase;
   }
 
-  async unwrapFileKey(stanzas: Stanza[]): Promise<Uint8Array | null> {
+  async unwrapFileKey(stanzas: readonly Stanza[]): Promise<Uint8Array | null> {
     const stanza = stanzas.find((one) => one.args[0] === 'scrypt');
     if (stanza === undefined) return null;
     const [, saltText = '', factorText = ''] = stanza.args;

@@ -8,15 +8,19 @@ import {
   hkdfSync,
   type KeyObject,
 } from 'node:crypto';
-import { type Identity, type Recipient, Stanza } from 'age-encryption';
 import { decodeBech32 } from '../../core/bech32.ts';
 import { concatBytes } from '../../core/bytes.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import { base64Unpadded, openFileKey, SEALED_FILE_KEY_BYTES, sealFileKey } from './age-file-key.ts';
+import type { Identity, Recipient, Stanza } from './age-header.ts';
 
 const TYPE = 'X25519';
 const LABEL = 'age-encryption.org/v1/X25519';
-const KEY_BYTES = 32;
+/** How texts of both begin, before a 1. */
+export const RECIPIENT_PREFIX = 'age';
+export const IDENTITY_PREFIX = 'AGE-SECRET-KEY-';
+/** The length of a key, either one. */
+export const KEY_BYTES = 32;
 /** What stands before the 32 bytes of a key in DER, as RFC 8410 has it. */
 const PRIVATE_DER = Buffer.from('302e020100300506032b656e04220420', 'hex');
 const PUBLIC_DER = Buffer.from('302a300506032b656e032100', 'hex');
@@ -28,7 +32,7 @@ export class X25519Recipient implements Recipient {
 
   /** @throws TypeError for what is no recipient */
   constructor(recipient: string) {
-    this.#bytes = keyBytes('age', recipient);
+    this.#bytes = keyBytes(RECIPIENT_PREFIX, recipient);
     this.#key = publicKeyOf(this.#bytes);
   }
 
@@ -36,29 +40,30 @@ export class X25519Recipient implements Recipient {
     const { privateKey, publicKey } = generateKeyPairSync('x25519');
     const share = rawPublic(publicKey);
     const key = wrappingKey(diffieHellman({ privateKey, publicKey: this.#key }), share, this.#bytes);
-    return [new Stanza([TYPE, base64Unpadded(share)], sealFileKey(key, fileKey))];
+    return [{ args: [TYPE, base64Unpadded(share)], body: sealFileKey(key, fileKey) }];
   }
 }
 
 /** Opens files that were sealed to an identity (`AGE-SECRET-KEY-1…`). */
 export class X25519Identity implements Identity {
+  /** The bytes of its recipient. */
+  readonly recipient: Uint8Array;
   readonly #key: KeyObject;
-  readonly #recipient: Uint8Array;
 
   /** @throws TypeError for what is no identity */
   constructor(identity: string) {
-    const der = concatBytes([PRIVATE_DER, keyBytes('AGE-SECRET-KEY-', identity)]);
+    const der = concatBytes([PRIVATE_DER, keyBytes(IDENTITY_PREFIX, identity)]);
     this.#key = createPrivateKey({ key: Buffer.from(der), format: 'der', type: 'pkcs8' });
-    this.#recipient = rawPublic(createPublicKey(this.#key));
+    this.recipient = rawPublic(createPublicKey(this.#key));
   }
 
-  unwrapFileKey(stanzas: Stanza[]): Uint8Array | null {
+  unwrapFileKey(stanzas: readonly Stanza[]): Uint8Array | null {
     for (const { args, body } of stanzas) {
       if (args[0] !== TYPE) continue;
       const share = args.length === 2 ? shareOf(args[1] ?? '') : undefined;
       if (share === undefined || body.length !== SEALED_FILE_KEY_BYTES)
         throw new DeskPodError('OBJECT_DAMAGED', 'age file: expected an X25519 stanza, got another');
-      const key = openFileKey(wrappingKey(this.#agree(share), share, this.#recipient), body);
+      const key = openFileKey(wrappingKey(this.#agree(share), share, this.recipient), body);
       if (key !== null) return key;
     }
     return null;

@@ -1,15 +1,9 @@
-// Standard age files: headers are read by the age library; whatever takes keys, and the payload, is node:crypto's.
+// Standard age files, with the ciphers of node:crypto.
 import { randomBytes } from 'node:crypto';
-import {
-  Decrypter,
-  generateX25519Identity,
-  type Identity,
-  identityToRecipient,
-  type Recipient,
-} from 'age-encryption';
+import { encodeBech32 } from '../../core/bech32.ts';
 import { DeskPodError } from '../../core/errors.ts';
 import { FILE_KEY_BYTES } from './age-file-key.ts';
-import { encodeHeader } from './age-header.ts';
+import { decodeHeader, encodeHeader, type Identity, type Recipient } from './age-header.ts';
 import { PasskeyIdentity, PasskeyRecipient } from './age-passkey.ts';
 import { PassphraseIdentity, PassphraseRecipient } from './age-scrypt.ts';
 import {
@@ -22,7 +16,13 @@ import {
   sealedPieceAt,
   sealPayload,
 } from './age-stream.ts';
-import { X25519Identity, X25519Recipient } from './age-x25519.ts';
+import {
+  IDENTITY_PREFIX,
+  KEY_BYTES,
+  RECIPIENT_PREFIX,
+  X25519Identity,
+  X25519Recipient,
+} from './age-x25519.ts';
 
 const HEADER_MAX_BYTES = 16 * 1024;
 
@@ -46,13 +46,13 @@ export interface RandomAccess {
 }
 
 /** A new X25519 identity, from the system's randomness. */
-export function generateIdentity(): Promise<string> {
-  return generateX25519Identity();
+export async function generateIdentity(): Promise<string> {
+  return encodeBech32(IDENTITY_PREFIX, randomBytes(KEY_BYTES)).toUpperCase();
 }
 
 /** The recipient of an identity. Rejects if the identity's own checksum does not hold. */
-export function recipientOf(identity: string): Promise<string> {
-  return identityToRecipient(identity);
+export async function recipientOf(identity: string): Promise<string> {
+  return encodeBech32(RECIPIENT_PREFIX, new X25519Identity(identity).recipient);
 }
 
 /** The header of an age file, and the key that its payload is to be sealed with. For one file only. */
@@ -168,29 +168,15 @@ export function bytesAccess(bytes: Uint8Array): RandomAccess {
 }
 
 async function fileKeyOf(header: Uint8Array, openWith: OpenWith): Promise<Uint8Array> {
-  const decrypter = new Decrypter();
-  const isPassphrase = 'passphrase' in openWith;
-  let isUnmatched = false;
-  decrypter.addIdentity(identityFor(openWith));
-  // asked only when the identity before it opened no stanza
-  decrypter.addIdentity({
-    unwrapFileKey: () => {
-      isUnmatched = true;
-      return null;
-    },
-  });
-  try {
-    return await decrypter.decryptHeader(header);
-  } catch (cause) {
-    if (cause instanceof DeskPodError) throw cause;
-    if (!isUnmatched) throw damaged('expected a header that was sealed, got another', cause);
-    if (isPassphrase) {
-      throw new DeskPodError('PASSPHRASE_WRONG', 'age file: the passphrase does not open it', { cause });
-    }
-    throw new DeskPodError('KEYRING_NO_IDENTITY', 'age file: expected one for this identity, got another', {
-      cause,
-    });
+  const { stanzas, isProvenBy } = decodeHeader(header);
+  const fileKey = await identityFor(openWith).unwrapFileKey(stanzas);
+  if (fileKey !== null) {
+    if (isProvenBy(fileKey)) return fileKey;
+    throw damaged('expected a header that was sealed, got another');
   }
+  if ('passphrase' in openWith)
+    throw new DeskPodError('PASSPHRASE_WRONG', 'age file: the passphrase does not open it');
+  throw new DeskPodError('KEYRING_NO_IDENTITY', 'age file: expected one for this identity, got another');
 }
 
 function identityFor(openWith: OpenWith): Identity {
@@ -208,6 +194,6 @@ function headerLengthOf(start: Uint8Array): number {
   return end + 1;
 }
 
-function damaged(what: string, cause?: unknown): DeskPodError {
-  return new DeskPodError('OBJECT_DAMAGED', `age file: ${what}`, { cause });
+function damaged(what: string): DeskPodError {
+  return new DeskPodError('OBJECT_DAMAGED', `age file: ${what}`);
 }
