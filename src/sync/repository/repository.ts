@@ -221,10 +221,10 @@ export class Repository {
     const files = await readFolder(join(this.dir, kind));
     if (kind !== 'packs') for (const file of files) take(file);
     else {
-      for (const folder of files) {
-        if (!/^[0-9a-f]{2}$/.test(folder)) continue;
-        for (const file of await readFolder(join(this.dir, kind, folder))) take(file, folder);
-      }
+      const folders = files.filter((folder) => /^[0-9a-f]{2}$/.test(folder));
+      const list = (folder: string): Promise<string[]> => readFolder(join(this.dir, kind, folder));
+      for (const [i, found] of (await Promise.all(folders.map(list))).entries())
+        for (const file of found) take(file, folders[i]);
     }
     return names.sort();
   }
