@@ -46,7 +46,7 @@ export async function operate<Name extends OperationName>(
   return withHooksOutside<Answer>(name, options, (inside) =>
     withPod(path, options, {
       needsSession: NEEDS_SESSION.has(name),
-      scansAhead: name === 'checkpoint',
+      capturesAhead: name === 'checkpoint',
       // whoever answers has the hooks run
       ask: (socketPath) => callSupervisor(socketPath, name, parameters, options.onProgress),
       onTree: (tree) => inside(steppedTree(tree), () => operateOnTree(tree, name, parameters, options)),
@@ -70,8 +70,8 @@ export async function operate<Name extends OperationName>(
 interface Ways<Answer> {
   /** False for what can be done here, too. */
   readonly needsSession: boolean;
-  /** True if all of a tree pod's files will be looked at. */
-  readonly scansAhead?: boolean;
+  /** True if a tree pod will be checkpointed. */
+  readonly capturesAhead?: boolean;
   ask(socketPath: string): Promise<Answer>;
   onTree(tree: Tree): Promise<Answer>;
   onDesktop(desktop: Desktop): Promise<Answer>;
@@ -136,8 +136,8 @@ async function withTree<Answer>(dir: string, options: OperateOptions, ways: Ways
   }
   const { openTree } = await import('../../sync/pod/tree.ts');
   const credential = await credentialOf(options);
-  const { scansAhead = false } = ways;
-  const tree = await openTree(dir, credential, { scansAhead }).catch(unlessTwin);
+  const { capturesAhead = false } = ways;
+  const tree = await openTree(dir, credential, { capturesAhead }).catch(unlessTwin);
   if (tree === undefined) return lookIntoTwin(dir, credential, ways);
   if (tree.notice !== undefined) options.onNotice?.(tree.notice);
   try {

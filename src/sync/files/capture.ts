@@ -25,9 +25,14 @@ export interface ContentWriter {
   writeRoot(pieces: AsyncIterable<Uint8Array>): Promise<Root>;
   /** True if a chunk is stored. With it a file that the index knows is read all the same if one of its chunks is gone. */
   hasChunk?(id: Uint8Array): boolean;
+  /** True while nothing can be written yet: what is to be read waits, and what is known goes on. */
+  readonly isAwaited?: boolean;
   /** How many bytes of content were new to the repository so far. */
   readonly newBytes: number;
 }
+
+/** One that can do all of it, now. */
+export type ReadyWriter = Required<Omit<ContentWriter, 'isAwaited'>>;
 
 /** What a capture covers and uses. */
 export interface CaptureOptions extends ScanOptions {
@@ -82,6 +87,9 @@ const READERS = 4;
 const ENTRIES_PER_TURN = 256;
 /** Entries that may wait for an earlier one to be read. */
 const WINDOW_ENTRIES = 512;
+/** The same while there is no writer yet, and of how many files: some 10 MB. */
+const AWAITING_ENTRIES = 16_384;
+const AWAITING_FILES = 1024;
 const MANIFEST_PIECE_BYTES = 64 * 1024;
 
 /**
@@ -182,6 +190,11 @@ class TreeCapture {
     const window: Pending[] = [];
     const seenLinks = new Set<string>();
     let scannedCount = 0;
+    let pendingCount = 0;
+    const isFull = (): boolean =>
+      this.#writer.isAwaited === true
+        ? window.length > AWAITING_ENTRIES || pendingCount > AWAITING_FILES
+        : window.length > WINDOW_ENTRIES;
     try {
       for (const inode of this.#scan()) {
         if (++scannedCount % ENTRIES_PER_TURN === 0) await setImmediate();
@@ -194,9 +207,11 @@ class TreeCapture {
           const found = this.#run?.find(inode.path, inode.stamp);
           const told = this.#tell(inode, found instanceof Promise ? await found : found);
           if (told !== undefined) window.push({ inode, told });
+          if (told instanceof Promise) pendingCount++;
         }
-        for (let first = window[0]; isReady(first) || window.length > WINDOW_ENTRIES; first = window[0]) {
+        for (let first = window[0]; isReady(first) || isFull(); first = window[0]) {
           window.shift();
+          if (first?.told instanceof Promise) pendingCount--;
           const noting = first === undefined ? undefined : this.#finish(first);
           if (noting !== undefined) await noting;
           if (this.#pieceBytes >= MANIFEST_PIECE_BYTES) yield this.#takePiece();

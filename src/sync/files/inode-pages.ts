@@ -14,6 +14,8 @@ interface Page {
 /** Inodes in the order in which they came. */
 export class InodePages {
   readonly #pages: Page[] = [];
+  /** Where in the first page the next one begins that is to be taken. */
+  #at = 0;
   /** How many it was given. */
   count = 0;
 
@@ -37,26 +39,29 @@ export class InodePages {
     bytes.writeUInt8(facts.isSmallerOnDisk ? 1 : 0, at);
   }
 
-  /** All of them; what was given is let go of. */
-  *take(): Generator<ScannedInode> {
-    for (let page = this.#pages.shift(); page !== undefined; page = this.#pages.shift()) {
-      const { bytes, length } = page;
-      for (let at = 0; at < length; ) {
-        const end = at + PATH_AT + bytes.readUInt32LE(at);
-        const facts = {
-          mode: bytes.readUInt16LE(at + 4),
-          uid: bytes.readUInt32LE(at + 6),
-          gid: bytes.readUInt32LE(at + 10),
-          linkCount: bytes.readUInt32LE(at + 14),
-          rdevMajor: bytes.readUInt32LE(at + 18),
-          rdevMinor: bytes.readUInt32LE(at + 22),
-          isSmallerOnDisk: bytes[at + 26] === 1,
-        };
-        const stamp = bytes.subarray(at + STAMP_AT, at + PATH_AT);
-        yield new ScannedInode(bytes.subarray(at + PATH_AT, end), stamp, facts);
-        at = end;
-      }
+  /** The first of them, which is let go of; undefined if there is none. */
+  shift(): ScannedInode | undefined {
+    let page = this.#pages[0];
+    if (page !== undefined && this.#at >= page.length) {
+      this.#pages.shift();
+      this.#at = 0;
+      page = this.#pages[0];
     }
+    if (page === undefined) return undefined;
+    const { bytes } = page;
+    const at = this.#at;
+    this.#at = at + PATH_AT + bytes.readUInt32LE(at);
+    const facts = {
+      mode: bytes.readUInt16LE(at + 4),
+      uid: bytes.readUInt32LE(at + 6),
+      gid: bytes.readUInt32LE(at + 10),
+      linkCount: bytes.readUInt32LE(at + 14),
+      rdevMajor: bytes.readUInt32LE(at + 18),
+      rdevMinor: bytes.readUInt32LE(at + 22),
+      isSmallerOnDisk: bytes[at + 26] === 1,
+    };
+    const stamp = bytes.subarray(at + STAMP_AT, at + PATH_AT);
+    return new ScannedInode(bytes.subarray(at + PATH_AT, this.#at), stamp, facts);
   }
 
   #pageFor(length: number): Page {

@@ -30,20 +30,23 @@ export class ScanAhead {
   }
 
   /**
-   * All inodes of the tree, those first that were found; can be asked for once. `onMount` is told what a scan tells.
+   * All inodes of the tree, those first that were found; can be asked for once. While nobody asks for the next one the scan
+   * goes on, until it is stopped. `onMount` is told what a scan tells.
    * @throws DeskPodError SOURCE_UNREADABLE
    */
   *inodes(onMount: (path: Uint8Array) => void): Generator<ScannedInode> {
-    this.stop();
-    for (const inode of this.#found.take()) {
+    for (let inode = this.#next(); inode !== undefined; inode = this.#next()) {
       this.#tellMounts(onMount, inode);
       yield inode;
     }
+  }
+
+  #next(): ScannedInode | undefined {
+    const found = this.#found.shift();
+    if (found !== undefined) return found;
     if (this.#failure !== undefined) throw this.#failure.error;
-    for (const inode of this.#scan) {
-      this.#tellMounts(onMount, inode);
-      yield inode;
-    }
+    const { value, done } = this.#scan.next();
+    return done === true ? undefined : value;
   }
 
   async #run(): Promise<void> {

@@ -5,10 +5,10 @@ import type { ProgressListener } from '../../core/progress.ts';
 import type { Root } from '../../core/root.ts';
 
 import { displayPath } from '../files/byte-path.ts';
-import { type CaptureStats, type ContentWriter, captureTree } from '../files/capture.ts';
+import { type CaptureStats, captureTree, type ReadyWriter } from '../files/capture.ts';
+import type { CaptureAhead } from '../files/capture-ahead.ts';
 import type { FileIndex } from '../files/file-index.ts';
 import { innerMounts, notCrossedText } from '../files/inner-mounts.ts';
-import type { ScanAhead } from '../files/scan-ahead.ts';
 import type { ScannedInode } from '../files/scanner.ts';
 import type { Content, ContentKind } from '../repository/content.ts';
 import { doubtfulCheckpoint, findDoubt, noteDoubt } from './doubt.ts';
@@ -29,8 +29,8 @@ export interface CapturedTree {
 export interface TreeOptions {
   readonly index?: FileIndex;
   readonly isExcluded?: (path: Uint8Array) => boolean;
-  /** A scan of the tree that has begun already, with the same exclusions. */
-  readonly ahead?: ScanAhead;
+  /** A capture of the tree that has begun already, with the same exclusions: of other options it heeds `onProgress`. */
+  readonly ahead?: CaptureAhead;
   /** Told of every inode as it is found. */
   readonly onScanned?: (inode: ScannedInode) => void;
   /** Told of every folder on which another file system is mounted. */
@@ -47,12 +47,15 @@ export async function captureInto(
   kind: ContentKind,
   options: TreeOptions,
 ): Promise<CapturedTree> {
-  const captured = await captureTree(dir, writerInto(content, kind), options);
+  const { ahead, ...others } = options;
+  const writer = writerInto(content, kind);
+  const begun = await ahead?.finish(writer, options.onProgress);
+  const captured = begun ?? (await captureTree(dir, writer, others));
   return { ...captured, mounts: innerMounts(dir) };
 }
 
 /** What a capture hands its bytes to: they go into the repository's packs of one `kind`, manifests into their own. */
-export function writerInto(content: Content, kind: ContentKind): Required<ContentWriter> {
+export function writerInto(content: Content, kind: ContentKind): ReadyWriter {
   let newBytes = 0;
   return {
     writeFile: async (pieces) => {

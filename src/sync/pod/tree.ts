@@ -5,8 +5,8 @@ import { DeskPodError } from '../../core/errors.ts';
 import { isWithin } from '../../core/path-order.ts';
 import type { ProgressListener } from '../../core/progress.ts';
 import { bothNotices, takeNote } from '../dock/note-file.ts';
+import { CaptureAhead } from '../files/capture-ahead.ts';
 import { foreignMounts } from '../files/inner-mounts.ts';
-import { ScanAhead } from '../files/scan-ahead.ts';
 import { SourcePlace } from '../files/source-place.ts';
 import { type Credential, readLocked, readMarker, unlock } from '../keyring/unlock.ts';
 import { type FileLock, lockHolder, tryLock } from '../posix/flock.ts';
@@ -90,7 +90,7 @@ interface TreeParts {
   readonly place: SourcePlace;
   readonly lock: FileLock;
   readonly notice: string | undefined;
-  readonly ahead: ScanAhead | undefined;
+  readonly ahead: CaptureAhead | undefined;
 }
 
 /** A tree pod that this process has open. */
@@ -103,7 +103,7 @@ export class Tree {
   readonly notice: string | undefined;
   readonly #lock: FileLock;
   /** For the first capture. */
-  #ahead: ScanAhead | undefined;
+  #ahead: CaptureAhead | undefined;
 
   constructor(pod: Pod, parts: TreeParts) {
     this.dir = parts.dir;
@@ -151,7 +151,7 @@ export class Tree {
 
   /** Closes it. */
   async close(): Promise<void> {
-    this.#ahead?.stop();
+    await this.#ahead?.stop();
     await this.pod.close();
     this.#lock.release();
   }
@@ -159,8 +159,8 @@ export class Tree {
 
 /** How a tree pod is opened. */
 export interface OpenTreeOptions {
-  /** Begins to scan the folder while the passphrase is worked on: a capture will follow. */
-  readonly scansAhead?: boolean;
+  /** Begins to capture the folder while the passphrase is worked on: a checkpoint will follow. */
+  readonly capturesAhead?: boolean;
 }
 
 /**
@@ -172,13 +172,13 @@ export interface OpenTreeOptions {
 export async function openTree(
   dir: string,
   credential: Credential,
-  { scansAhead = false }: OpenTreeOptions = {},
+  { capturesAhead = false }: OpenTreeOptions = {},
 ): Promise<Tree> {
   const folder = treePodFolder(dir);
   await requireFolder(join(dir, TREE_POD_DIR));
   const place = new SourcePlace(dir);
   const lock = await lockTree(dir);
-  let ahead: ScanAhead | undefined;
+  let ahead: CaptureAhead | undefined;
   let opening: Promise<Projections> | undefined;
   try {
     if (await isTwinAt({ ...folder, place: dir })) throw onlyFollows(dir);
@@ -186,7 +186,7 @@ export async function openTree(
     // While the passphrase is worked on, and not before: that takes longest. There is nothing in them that needs a key.
     opening = openProjections(folder.projectionsDir);
     opening.catch(ignoreUntilAwaited);
-    if (scansAhead) ahead = new ScanAhead(dir, { isExcluded: isOfPod });
+    if (capturesAhead) ahead = new CaptureAhead(dir, opening, { isExcluded: isOfPod });
     const { keyring } = await unlocking;
     const marker = await readMarker({ ...folder, place: dir }, keyring);
     await endRestore(dir);
@@ -200,7 +200,7 @@ export async function openTree(
       throw error;
     }
   } catch (error) {
-    ahead?.stop();
+    await ahead?.stop();
     const [opened] = await Promise.allSettled([opening]);
     if (opened?.status === 'fulfilled') await opened.value?.close();
     lock.release();

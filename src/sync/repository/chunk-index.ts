@@ -23,6 +23,8 @@ export interface ChunkIndex {
   has(id: Uint8Array): boolean;
   /** The names of the packs that it reflects. */
   packs(): ReadonlySet<string>;
+  /** How often something was forgotten since it was opened: as long as that stays, what it has it keeps. */
+  readonly removals: number;
   /** How many chunks it says lie in each of the packs that it reflects. */
   countChunks(): Promise<ReadonlyMap<string, number>>;
   /** Takes in the index of a pack, which must be in the repository already. */
@@ -44,6 +46,7 @@ export class MemoryChunkIndex implements ChunkIndex {
   #names: string[] = [];
   readonly #numbers = new Map<string, number>();
   readonly #packs = new Set<string>();
+  removals = 0;
 
   locate(id: Uint8Array): ChunkLocation | undefined {
     const place = this.#table.find(id);
@@ -90,6 +93,7 @@ export class MemoryChunkIndex implements ChunkIndex {
 
   removePack(pack: string): Promise<void> {
     this.#packs.delete(pack);
+    this.removals++;
     return Promise.resolve();
   }
 
@@ -98,6 +102,7 @@ export class MemoryChunkIndex implements ChunkIndex {
     this.#names = [];
     this.#numbers.clear();
     this.#packs.clear();
+    this.removals++;
     return Promise.resolve();
   }
 
@@ -161,6 +166,10 @@ export class LevelChunkIndex implements ChunkIndex {
 
   packs(): ReadonlySet<string> {
     return this.#memory.packs();
+  }
+
+  get removals(): number {
+    return this.#memory.removals;
   }
 
   countChunks(): Promise<ReadonlyMap<string, number>> {
