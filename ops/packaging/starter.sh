@@ -16,4 +16,5 @@ elif [ -n "${XDG_CACHE_HOME:-${HOME:-}}" ]; then
   export NODE_COMPILE_CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/deskpod"
 fi
 export MALLOC_ARENA_MAX=2
-exec "$home/node" --disable-warning=ExperimentalWarning --single-threaded-gc --max-semi-space-size=16 "$home/build/deskpod.js" "$@"
+exec "$home/node" --disable-warning=ExperimentalWarning --single-threaded-gc --max-semi-space-size=16 \
+  --invocation-count-for-turbofan=30000 "$home/build/deskpod.js" "$@"
