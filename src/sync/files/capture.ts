@@ -10,6 +10,7 @@ import { findMappedInodes } from '../posix/open-writers.ts';
 import type { FileSource } from '../workers/messages.ts';
 import { pathBytes } from './byte-path.ts';
 import { type CapturedFile, captureFile } from './capture-file.ts';
+import { CaptureQueue } from './capture-queue.ts';
 import type { FileIndex, FileIndexRun } from './file-index.ts';
 import type { ScanAhead } from './scan-ahead.ts';
 import { type ScannedEntry, type ScannedInode, type ScanOptions, scanTree } from './scanner.ts';
@@ -187,13 +188,12 @@ class TreeCapture {
   /** The manifest in pieces. Files are read ahead of the entry that is waited for; at its end none is open any more. */
   async *manifest(): AsyncGenerator<Uint8Array> {
     this.#push(this.#encoder.start());
-    const window: Pending[] = [];
+    const window = new CaptureQueue<Pending>();
     const seenLinks = new Set<string>();
     let scannedCount = 0;
-    let pendingCount = 0;
     const isFull = (): boolean =>
       this.#writer.isAwaited === true
-        ? window.length > AWAITING_ENTRIES || pendingCount > AWAITING_FILES
+        ? window.length > AWAITING_ENTRIES || window.waitingCount > AWAITING_FILES
         : window.length > WINDOW_ENTRIES;
     try {
       for (const inode of this.#scan()) {
@@ -207,11 +207,9 @@ class TreeCapture {
           const found = this.#run?.find(inode.path, inode.stamp);
           const told = this.#tell(inode, found instanceof Promise ? await found : found);
           if (told !== undefined) window.push({ inode, told });
-          if (told instanceof Promise) pendingCount++;
         }
-        for (let first = window[0]; isReady(first) || isFull(); first = window[0]) {
+        for (let { first } = window; isReady(first) || isFull(); first = window.first) {
           window.shift();
-          if (first?.told instanceof Promise) pendingCount--;
           const noting = first === undefined ? undefined : this.#finish(first);
           if (noting !== undefined) await noting;
           if (this.#pieceBytes >= MANIFEST_PIECE_BYTES) yield this.#takePiece();
@@ -222,7 +220,7 @@ class TreeCapture {
         if (this.#pieceBytes >= MANIFEST_PIECE_BYTES) yield this.#takePiece();
       }
     } finally {
-      await Promise.allSettled(window.map(({ told }) => told));
+      await Promise.allSettled(window.told());
     }
     this.#push(this.#encoder.end());
     yield this.#takePiece();
