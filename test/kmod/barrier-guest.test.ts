@@ -13,6 +13,8 @@ const RELEASES = ['bookworm', 'trixie'] as const;
 /** Any warning is a panic, and a panic ends the guest before its tests do. */
 const STRICT_WORDS = ['panic_on_warn=1', 'oops=panic'];
 const COMPLAINT = /WARNING:|BUG:|Oops|Call Trace|panic/;
+/** A task can be preempted in the module's text, which Debian's kernels do not do by default. */
+const PREEMPTIBLE = 'preempt=full';
 /** A control group has no memory left: one of the tests is about that. */
 const WITHOUT_MEMORY = /invoked oom-killer[\s\S]*?no killable processes/g;
 /** How often the module is unloaded and loaded at the end. */
@@ -89,6 +91,7 @@ async function tryBarrier(release: string): Promise<Tried> {
         'program=barrier',
         `limit=${BOOT_TIMEOUT_MS / 1000 - BOOT_SECONDS}`,
         ...STRICT_WORDS,
+        PREEMPTIBLE,
         `cycles=${CYCLES}`,
       ],
       memoryMebibytes: 512,

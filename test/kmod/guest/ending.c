@@ -67,16 +67,30 @@ const char *owner_ends_it(void)
 	return NULL;
 }
 
-const char *unloading(void)
+static const char *load_and_unload(int times)
 {
-	const char *cycles = getenv("CYCLES");
-
-	close(heir.socket);
-	waitpid(heir.pid, NULL, 0);
-	for (int i = 0; i < (cycles ? atoi(cycles) : 2); i++) {
+	for (int i = 0; i < times; i++) {
 		EXPECT(module_unload(), 0);
 		EXPECT(module_load(), 0);
 	}
 	EXPECT(module_unload(), 0);
 	return NULL;
+}
+
+/* While a process is in the module's text again and again: each load arms the probes for a moment. */
+const char *unloading(void)
+{
+	const char *cycles = getenv("CYCLES"), *failure;
+	pid_t storm;
+
+	close(heir.socket);
+	waitpid(heir.pid, NULL, 0);
+	storm = fork();
+	if (storm == 0)
+		for (;;)
+			kill(getppid(), 0);
+	failure = load_and_unload(cycles ? atoi(cycles) : 2);
+	kill(storm, SIGKILL);
+	waitpid(storm, NULL, 0);
+	return failure;
 }

@@ -28,28 +28,32 @@ static long unload(const char *name)
 long module_load(void) { return load("/checkout/deskpod.ko", ""); }
 long module_unload(void) { return unload("deskpod"); }
 
-/* Where the kernel says that a variable of the module's is; 0 if it does not. */
-static unsigned long place_of(const char *variable)
+/* Where the kernel says that something is, of a module's if one is named; 0 if it does not. */
+static unsigned long place_of(const char *wanted, const char *whose)
 {
 	char line[512], name[256], module[64];
 	unsigned long address, found = 0;
 	FILE *symbols = fopen("/proc/kallsyms", "re");
 
-	while (symbols && !found && fgets(line, sizeof(line), symbols))
-		if (sscanf(line, "%lx %*c %255s [%63[^]]]", &address, name, module) == 3 &&
-		    strcmp(name, variable) == 0 && strcmp(module, "deskpod") == 0)
+	while (symbols && !found && fgets(line, sizeof(line), symbols)) {
+		module[0] = 0;
+		if (sscanf(line, "%lx %*c %255s [%63[^]]]", &address, name, module) >= 2 &&
+		    strcmp(name, wanted) == 0 && strcmp(module, whose) == 0)
 			found = address;
+	}
 	if (symbols)
 		fclose(symbols);
 	return found;
 }
 
-long disarming_load(const char *variable)
+static long load_disarming(const char *parameter, unsigned long place)
 {
 	char parameters[64];
 
-	snprintf(parameters, sizeof(parameters), "place=%lu", place_of(variable));
+	snprintf(parameters, sizeof(parameters), "%s=%lu", parameter, place);
 	return load("/checkout/disarming.ko", parameters);
 }
 
+long disarming_load(const char *variable) { return load_disarming("place", place_of(variable, "deskpod")); }
+long disarming_break(void) { return load_disarming("end", place_of("ftrace_kill", "")); }
 long disarming_unload(void) { return unload("disarming"); }

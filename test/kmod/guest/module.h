@@ -10,5 +10,7 @@ long module_unload(void);
 /* Takes the probes that a variable of the module's stands for away, and gives them back. */
 long disarming_load(const char *variable);
 long disarming_unload(void);
+/* Has ftrace change nothing any more, as after what it takes for a bug of its own. For the rest of the machine's life. */
+long disarming_break(void);
 
 #endif

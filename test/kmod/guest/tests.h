@@ -51,9 +51,10 @@ const char *after_programs(void);
 const char *before_programs(void);
 const char *beside_tracers(void);
 
-/* alarm.c, in this order. */
+/* alarm.c, in this order; the last is to be run last of all. */
 const char *without_call(void);
 const char *without_probes(void);
+const char *without_ftrace(void);
 
 /* pressure.c */
 const char *without_memory(void);

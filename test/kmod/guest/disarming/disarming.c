@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What another module can do to probes: while it is loaded, one user of ftrace's is
- * none any more.
+ * What else can become of probes: while this is loaded, one user of ftrace's is none
+ * any more; or ftrace changes nothing any more, as if the kernel had found it broken.
  */
 #include <linux/ftrace.h>
 #include <linux/module.h>
@@ -10,14 +10,23 @@ static unsigned long place;
 module_param(place, ulong, 0);
 MODULE_PARM_DESC(place, "where the struct ftrace_ops is");
 
+static unsigned long end;
+module_param(end, ulong, 0);
+MODULE_PARM_DESC(end, "where ftrace_kill() is");
+
 static int __init disarming_init(void)
 {
-	return place ? unregister_ftrace_function((struct ftrace_ops *)place) : -EINVAL;
+	if (end)
+		((void (*)(void))end)();
+	else if (place)
+		return unregister_ftrace_function((struct ftrace_ops *)place);
+	return end ? 0 : -EINVAL;
 }
 
 static void __exit disarming_exit(void)
 {
-	WARN_ON(register_ftrace_function((struct ftrace_ops *)place));
+	if (place)
+		WARN_ON(register_ftrace_function((struct ftrace_ops *)place));
 }
 
 module_init(disarming_init);

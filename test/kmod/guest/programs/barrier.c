@@ -68,7 +68,8 @@ int main(void)
 	TEST("leaves no tracer in while a session forks and strangers trace", registration_storm);
 	TEST("protects a session whose supervisor died, until it is claimed with the token", supervisor_dies);
 	TEST("lets the machine's owner end a session, and tells so", owner_ends_it);
-	TEST("can be unloaded and loaded again when no session is left", unloading);
+	TEST("can be unloaded and loaded again when no session is left, while signals are sent", unloading);
+	TEST("stays, and holds, when the kernel finds its own ftrace broken", without_ftrace);
 	printf("{\"testCount\":%d}\n", test_count);
 	return 0;
 }
