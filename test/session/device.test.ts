@@ -4,12 +4,13 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { access, mkdir, open, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { formatDevice, mountDevice, unmountDevice } from '../../src/session/device/device.ts';
+import { abandonDevice, formatDevice, mountDevice, unmountDevice } from '../../src/session/device/device.ts';
 import { isOutOfSpace, reportDeviceFull } from '../../src/session/device/device-full.ts';
 import { findTarget, findUses } from '../../src/session/device/device-target.ts';
 import { findLeftovers } from '../../src/session/host/leftovers.ts';
 import { mountAt, readMounts } from '../../src/session/host/mount-table.ts';
 import { run } from '../../src/sync/process.ts';
+import { PulledDrive } from '../desktop/pulled-drive.ts';
 import { DeviceBench, failureOf, holdOpen, kill, MEBIBYTE } from './device-bench.ts';
 
 describe('mountDevice', () => {
@@ -175,6 +176,20 @@ describe('mountDevice', () => {
     bench.atEnd(() => mended.unmount());
     assert.notEqual(mended.repair, undefined);
     assert.equal(await readFile(`${mended.mountDir}/deskpod.pod`, 'utf8'), 'marker');
+  });
+
+  it('has gone with its drive also when that was noticed only after it was let go of', async () => {
+    const drive = await PulledDrive.make(300);
+    bench.atEnd(() => drive.close());
+    const path = `${drive.dir}/pod.img`;
+    await formatDevice({ path, sizeBytes: 200 * MEBIBYTE });
+    const device = await mountDevice(path, { isFresh: true });
+    await device.unmount();
+    assert.equal(await abandonDevice(device), false);
+    await drive.pull();
+    assert.equal(await abandonDevice(device), true);
+    const { mountPoints, loopDevices } = await findLeftovers(device.staging);
+    assert.deepEqual([...mountPoints, ...loopDevices], []);
   });
 
   it('names the process that has a file open instead of letting go, and lets go later', async () => {

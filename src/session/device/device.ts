@@ -155,18 +155,21 @@ export async function seemsPulledOut(device: MountedDevice): Promise<boolean> {
 export async function abandonDevice(device: MountedDevice): Promise<boolean> {
   const grip = grips.get(device);
   if (grip === undefined) throw new TypeError(`${device.path}: was not mounted by mountDevice`);
-  if (grip.isReleased) {
-    // What waited in memory for the drive is of no use without it.
-    if (grip.isAbandoned) await cleanLeftovers(device.staging, { isPulledOut: true });
-    return grip.isAbandoned;
-  }
-  const mount = await mountOf(device);
-  if ((await exists(grip.target.path)) && (mount === undefined || !(await isDriveGone(mount)))) return false;
-  grip.isReleased = true;
+  // One that was pulled out as it was let go of may have failed before the kernel knew why.
+  if (!grip.isAbandoned && !(await hasGone(device, grip))) return false;
   grip.isAbandoned = true;
-  grip.lock.release();
+  if (!grip.isReleased) grip.lock.release();
+  grip.isReleased = true;
+  // What waited in memory for the drive is of no use without it.
   await cleanLeftovers(device.staging, { isPulledOut: true });
   return true;
+}
+
+async function hasGone(device: MountedDevice, { target, deviceNumber, isReleased }: Grip): Promise<boolean> {
+  if (!(await exists(target.path))) return true;
+  if (!isReleased) return isPulledOut(device);
+  // of an image the loop device is free again, and perhaps another's
+  return target.kind !== 'image' && (await isDriveGone({ deviceNumber }));
 }
 
 /** What is said of a drive that was pulled out while it was worked with. */

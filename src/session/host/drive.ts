@@ -26,7 +26,7 @@ export async function looksGone(mount: Mount): Promise<boolean> {
  * False for what has no block device; and if that could not be found out, as the drive gives no answer within 5 s, or
  * there is no dd.
  */
-export async function isDriveGone(mount: Mount): Promise<boolean> {
+export async function isDriveGone(mount: Pick<Mount, 'deviceNumber'>): Promise<boolean> {
   if (mount.deviceNumber.startsWith('0:')) return false;
   const name = await nameOf(mount);
   if (name === undefined) return true;
@@ -46,7 +46,7 @@ async function isKnown(mount: Mount): Promise<boolean> {
 }
 
 /** What the kernel calls a mount's block device, as in /dev; undefined if it knows it no more. */
-async function nameOf({ deviceNumber }: Mount): Promise<string | undefined> {
+async function nameOf({ deviceNumber }: Pick<Mount, 'deviceNumber'>): Promise<string | undefined> {
   try {
     return basename(await readlink(`/sys/dev/block/${deviceNumber}`));
   } catch (error) {
