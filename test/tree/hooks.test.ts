@@ -59,6 +59,15 @@ describe('a hook', () => {
     assert.equal(await readFile(join(hooksDir, 'before-checkpoint.pwd'), 'utf8'), '/\n');
   });
 
+  it('before a checkpoint may change files: they are sealed as it leaves them', async () => {
+    await program.answer(['checkpoint', ...lab.at]);
+    await write('before-checkpoint', `rm ${lab.dir}/letter.txt; echo all rows > ${lab.dir}/dump.sql`);
+    const { fileCount } = await program.answer<CheckpointReport>(['checkpoint', ...lab.at]);
+    assert.equal(fileCount, 2);
+    const { stdout } = await program.run(['cat', 'latest', 'dump.sql', ...lab.at]);
+    assert.equal(stdout, 'all rows\n');
+  });
+
   it('that fails before a step stops it: nothing has changed, and those that come after know', async () => {
     await write('before-checkpoint', 'echo the database is busy; exit 3');
     await write('after-checkpoint', TAKE);

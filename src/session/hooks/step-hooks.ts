@@ -31,8 +31,11 @@ export interface HookOptions {
 
 /** Work with the hooks that come before it, and then those that come after it. */
 export interface HookedStep {
-  /** @throws DeskPodError HOOK_FAILED, HOOK_REFUSED: the step must not be taken */
-  before(): Promise<void>;
+  /**
+   * @returns true if any was run
+   * @throws DeskPodError HOOK_FAILED, HOOK_REFUSED: the step must not be taken
+   */
+  before(): Promise<boolean>;
   /** To be called whatever became of the step, and of `before`. @returns what is to be told of hooks, in sentences */
   after(outcome: StepOutcome): Promise<string[]>;
 }
@@ -44,6 +47,7 @@ export function hooksOf(pod: SteppedPod, step: Step, options: HookOptions): Hook
   const [host, user] = hookFolders();
   const folders = pod.kind === 'tree' ? [host, user] : [host];
   const warnings: string[] = [];
+  let hasRun = false;
 
   /** Runs all of a phase, up to the first that fails if that is to stop the step. */
   async function runAll(phase: Phase, outcome?: StepOutcome): Promise<DeskPodError | undefined> {
@@ -65,6 +69,7 @@ export function hooksOf(pod: SteppedPod, step: Step, options: HookOptions): Hook
     if (hook.standing === 'refused') return refusedHook(hook);
     const { runHook } = await import('./run-hook.ts');
     const { hookRecordPath, recordRun } = await import('./hook-record.ts');
+    hasRun = true;
     const run = await runHook(hook.program, event, limitMs);
     await recordRun(event, { ...run, path: hook.path }).catch((error: Error) => {
       warnings.push(`What the hook ${hook.path} printed could not be kept: ${error.message}.`);
@@ -81,6 +86,7 @@ export function hooksOf(pod: SteppedPod, step: Step, options: HookOptions): Hook
     before: async () => {
       const failure = await runAll('before');
       if (failure !== undefined && hurriesMs === undefined) throw failure;
+      return hasRun;
     },
     after: async (outcome) => {
       try {
@@ -95,8 +101,11 @@ export function hooksOf(pod: SteppedPod, step: Step, options: HookOptions): Hook
   };
 }
 
-/** Takes the step with a pod that is open: what stands before it has been run then. */
-export type TakeInside<Answer> = (pod: SteppedPod, act: () => Promise<Answer>) => Promise<Answer>;
+/** Takes the step with a pod that is open: what stands before it has been run then, and `act` is told if there was any. */
+export type TakeInside<Answer> = (
+  pod: SteppedPod,
+  act: (haveHooksRun: boolean) => Promise<Answer>,
+) => Promise<Answer>;
 
 /**
  * Takes a step between its hooks.
@@ -122,11 +131,9 @@ export async function withHooksOutside<Answer>(
 ): Promise<Answer> {
   const begun: { hooks?: HookedStep } = {};
   const inside: TakeInside<Answer> = async (pod, take) => {
-    if (isStep(name)) {
-      begun.hooks = hooksOf(pod, name, options);
-      await begun.hooks.before();
-    }
-    return take();
+    if (!isStep(name)) return take(false);
+    begun.hooks = hooksOf(pod, name, options);
+    return take(await begun.hooks.before());
   };
   let answer: Answer;
   try {

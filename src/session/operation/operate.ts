@@ -49,7 +49,12 @@ export async function operate<Name extends OperationName>(
       capturesAhead: name === 'checkpoint',
       // whoever answers has the hooks run
       ask: (socketPath) => callSupervisor(socketPath, name, parameters, options.onProgress),
-      onTree: (tree) => inside(steppedTree(tree), () => operateOnTree(tree, name, parameters, options)),
+      onTree: (tree) =>
+        inside(steppedTree(tree), async (haveHooksRun) => {
+          // what they did to the files belongs into a checkpoint
+          if (haveHooksRun) await tree.captureAnew();
+          return operateOnTree(tree, name, parameters, options);
+        }),
       onTwin: async (pod, place) => {
         const { operateOnTwin } = await import('./twin-operations.ts');
         return operateOnTwin(pod, place, name, parameters, options.onProgress);

@@ -144,6 +144,12 @@ export class Tree {
     return captured;
   }
 
+  /** Gives up a capture that began when it was opened: what changed since then is to be in the first one, too. */
+  async captureAnew(): Promise<void> {
+    await this.#ahead?.stop();
+    this.#ahead = undefined;
+  }
+
   /** Folders in it that no checkpoint looks into, as other file systems are mounted there. */
   notCrossed(): Uint8Array[] {
     return foreignMounts(this.dir).filter((path) => !isOfPod(path) && !isWithin(path, TREE_POD_PATH));
@@ -151,7 +157,7 @@ export class Tree {
 
   /** Closes it. */
   async close(): Promise<void> {
-    await this.#ahead?.stop();
+    await this.captureAnew();
     await this.pod.close();
     this.#lock.release();
   }
