@@ -1,12 +1,23 @@
 // What a capture makes that began before there was a writer.
 import assert from 'node:assert/strict';
-import { linkSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { isDeskPodError } from '../../src/core/errors.ts';
 import { captureTree, type ReadyWriter } from '../../src/sync/files/capture.ts';
 import { CaptureAhead, type KnownIndexes } from '../../src/sync/files/capture-ahead.ts';
 import { LevelFileIndex, RACY_MARGIN_MS } from '../../src/sync/files/file-index.ts';
+import { createTree, openTree } from '../../src/sync/pod/tree.ts';
 import { MemoryContent } from './support/memory-content.ts';
 import { makeTempFolder } from './support/temp-folder.ts';
 
@@ -94,8 +105,13 @@ describe('a capture that begins before its writer is there', () => {
     chunks.removals++;
     assert.equal(await first.finish(writer(), undefined), undefined);
     content.chunks.clear();
-    const second = begin();
-    for (let turn = 0; turn < 100; turn++) await setImmediate();
+    const asked = Promise.withResolvers<void>();
+    const has = (id: Uint8Array): boolean => {
+      asked.resolve();
+      return content.hasChunk(id);
+    };
+    const second = begin(Promise.resolve({ files: index, chunks: { removals: 0, has } }));
+    await asked.promise;
     assert.equal(await second.finish(writer(), undefined), undefined);
     const { root, stats } = await captureTree(source, content, { index });
     assert.deepEqual(root, (await captureTree(source, content)).root);
@@ -124,4 +140,29 @@ describe('a capture that begins before its writer is there', () => {
     const { stats } = await captureTree(source, content, { index });
     assert.equal(stats.readFiles, 0);
   });
+
+  it('has let go of everything when its pod is closed, though another folder took the place of the tree', async () => {
+    const options = { dir: source, name: 'tree', passphrase: 'correct horse battery', workFactor: 2 };
+    await createTree(options);
+    truncateSync(join(source, 'many', '0'), 1 << 20);
+    const tree = await openTree(source, options, { capturesAhead: true });
+    const elsewhere = `${source}-elsewhere`;
+    renameSync(source, elsewhere);
+    mkdirSync(source);
+    await assert.rejects(tree.capture({}), (error) => isDeskPodError(error, 'SOURCE_UNMOUNTED'));
+    await tree.close();
+    assert.deepEqual(openBelow(elsewhere), []);
+  });
 });
+
+/** The files below a folder that this process has open. */
+function openBelow(dir: string): string[] {
+  const targets = readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${fd}`)];
+    } catch {
+      return []; // that of the listing itself
+    }
+  });
+  return targets.filter((target) => target.startsWith(`${dir}/`));
+}

@@ -131,9 +131,9 @@ export class Tree {
    */
   async capture(options: Omit<TreeOptions, 'isExcluded'>): Promise<CapturedTree> {
     const { content, projections } = this.pod;
+    this.place.requireInPlace();
     const ahead = this.#ahead;
     this.#ahead = undefined;
-    this.place.requireInPlace();
     const captured = await captureInto(content, this.dir, 'data', {
       index: projections.files,
       ...options,
