@@ -72,6 +72,12 @@ describe('a checkpoint that looks like a loss', () => {
     mounted.splice(mounted.indexOf(place), 1);
   }
 
+  /** Opens the pod as a command that makes a checkpoint does. */
+  async function reopenAhead(): Promise<void> {
+    await tree.close();
+    tree = await openTree(dir, { passphrase: PASSPHRASE }, { capturesAhead: true });
+  }
+
   const documents = Array.from({ length: 60 }, (_, i) => `documents/${i % 4}/${i}.txt`);
 
   /** Their folders stay: the repository that is open relies on them. */
@@ -349,6 +355,24 @@ describe('a checkpoint that looks like a loss', () => {
       unmount(join(dir, 'beneath'));
       unmount(join(dir, 'empty'));
       await tree.checkpoint(SILENT);
+    });
+
+    it('is not sealed though the mount came or went after the capture had begun', async () => {
+      const elsewhere = join(temp.path, 'elsewhere');
+      const place = join(dir, 'bound here');
+      for (const folder of [elsewhere, place, join(dir, 'beneath')]) mkdirSync(folder);
+      // of files without content a capture says what they were when it came by
+      for (const folder of [elsewhere, join(dir, 'beneath')]) writeFileSync(join(folder, 'file'), '');
+      write(documents);
+      mount('--bind', elsewhere, place);
+      await tree.checkpoint(SILENT);
+      await reopenAhead();
+      unmount(place);
+      assert.deepEqual((await question()).details.causes, ['unmounted']);
+      mount('--bind', elsewhere, place);
+      await reopenAhead();
+      mount('-t', 'tmpfs', 'none', join(dir, 'beneath'));
+      assert.deepEqual((await question()).details.causes, ['hidden']);
     });
 
     it('is not sealed of an empty mount point, once the file system of the whole pod is not mounted any more', async () => {

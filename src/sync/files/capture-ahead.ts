@@ -2,8 +2,10 @@
 import type { ProgressListener } from '../../core/progress.ts';
 import type { Root } from '../../core/root.ts';
 import type { ChunkIndex } from '../repository/chunk-index.ts';
+import { pathKey } from './byte-path.ts';
 import { type Capture, type ContentWriter, captureTree, type ReadyWriter } from './capture.ts';
 import type { FileIndex } from './file-index.ts';
+import { innerMounts } from './inner-mounts.ts';
 import { ScanAhead } from './scan-ahead.ts';
 import type { ScanOptions } from './scanner.ts';
 
@@ -20,6 +22,9 @@ export interface KnownIndexes {
 
 /** Captures a tree as far as that goes without a writer. Whoever begins it ends it by {@link finish} or {@link stop}. */
 export class CaptureAhead {
+  readonly #root: string;
+  /** As they were before the scan began. */
+  readonly #mounts: string | undefined;
   readonly #scan: ScanAhead;
   readonly #abort = new AbortController();
   readonly #given = Promise.withResolvers<ReadyWriter>();
@@ -32,6 +37,8 @@ export class CaptureAhead {
 
   /** Begins with the tree under `root`, and with what is known as soon as `opening` has it. */
   constructor(root: string, opening: Promise<KnownIndexes>, options: Pick<ScanOptions, 'isExcluded'>) {
+    this.#root = root;
+    this.#mounts = mountsIn(root);
     this.#scan = new ScanAhead(root, options);
     this.#given.promise.catch(ignoreUntilAwaited);
     this.#capturing = this.#begin(root, opening);
@@ -39,13 +46,13 @@ export class CaptureAhead {
   }
 
   /**
-   * Goes on with a writer. Undefined if chunks that it counted on may be gone: then nothing was captured, and the tree is to be
-   * captured anew.
+   * Goes on with a writer. Undefined if chunks that it counted on may be gone, or something was mounted in the tree since it
+   * began, or unmounted: then nothing was captured, and the tree is to be captured anew.
    * @throws what `captureTree` throws
    */
   async finish(writer: ReadyWriter, onProgress: ProgressListener | undefined): Promise<Capture | undefined> {
     const removals = this.#chunks?.removals ?? this.#removals;
-    if (this.#isLacking || removals !== this.#removals) {
+    if (this.#isLacking || removals !== this.#removals || mountsIn(this.#root) !== this.#mounts) {
       await this.stop();
       return undefined;
     }
@@ -124,6 +131,15 @@ async function* joined(
 ): AsyncGenerator<Uint8Array> {
   yield* held;
   yield* { [Symbol.asyncIterator]: () => rest };
+}
+
+/** What is mounted in a tree; undefined if it is not there, which the scan tells. */
+function mountsIn(root: string): string | undefined {
+  try {
+    return innerMounts(root).map(pathKey).join('\0');
+  } catch {
+    return undefined;
+  }
 }
 
 function ignoreUntilAwaited(): void {
