@@ -30,6 +30,11 @@ describe('a key in Bech32', () => {
       decodeBech32('AGE-SECRET-KEY-', IDENTITY),
     );
     assert.equal(decodeBech32('age', RECIPIENT.replace('z', 'Z')), undefined);
+    // a long s, which is an S in upper case
+    assert.equal(
+      decodeBech32('AGE-SECRET-KEY-', IDENTITY.toLowerCase().replaceAll('s', '\u017f')),
+      undefined,
+    );
   });
 
   it('is none with a letter changed, left out or added, or with the prefix of another', () => {
