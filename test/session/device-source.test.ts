@@ -111,6 +111,28 @@ describe('a place where devices are looked for', () => {
     assert.deepEqual(await looks.ask('drive', look), { found: 'a pod' });
     assert.equal(askedCount, 1);
   });
+
+  it('has what it answered late looked at once more if something changed meanwhile, and only then', async () => {
+    const looks = new PatientLooks<string>(1);
+    const askLate = async (answered: string, meanwhile: () => void): Promise<number> => {
+      const answer = Promise.withResolvers<string>();
+      assert.equal(await looks.ask('folder', () => answer.promise), undefined);
+      meanwhile();
+      const late = firstValueFrom(looks.late);
+      answer.resolve(answered);
+      await late;
+      let hintCount = 0;
+      const hints = looks.late.subscribe(() => {
+        hintCount += 1;
+      });
+      assert.deepEqual(await looks.ask('folder', () => answer.promise), { found: answered });
+      hints.unsubscribe();
+      return hintCount;
+    };
+    assert.equal(await askLate('nothing', () => undefined), 0);
+    assert.equal(await askLate('nothing yet', () => looks.noteChange()), 1);
+    assert.deepEqual(await looks.ask('folder', async () => 'a pod'), { found: 'a pod' });
+  });
 });
 
 describe('a folder with far more files than may be open at a time', () => {

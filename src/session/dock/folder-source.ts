@@ -49,7 +49,12 @@ export function folderSource(dirs: readonly string[], answerTimeoutMs?: number):
     },
     hints: merge(
       new Observable<string>((subscriber) => {
-        const stops = dirs.map((dir) => hintsOf(dir, () => subscriber.next(dir)));
+        const onHint = (dir: string): void => {
+          folders.noteChange();
+          entries.noteChange();
+          subscriber.next(dir);
+        };
+        const stops = dirs.map((dir) => hintsOf(dir, () => onHint(dir)));
         return () => {
           for (const stop of stops) stop();
         };

@@ -10,21 +10,27 @@ export class PatientLooks<Found> {
   /** Something has answered that nobody waited for any more: whoever asks next is told. */
   readonly late = new Subject<void>();
   readonly #timeoutMs: number;
-  /** Looks whose answer nobody has been told yet. */
-  readonly #pending = new Map<string, Promise<Found>>();
+  /** Looks whose answer nobody has been told yet, and how many changes there had been when they began. */
+  readonly #pending = new Map<string, { readonly answer: Promise<Found>; readonly changeCount: number }>();
+  #changeCount = 0;
 
   constructor(timeoutMs = ANSWER_TIMEOUT_MS) {
     this.#timeoutMs = timeoutMs;
   }
 
+  /** Something has changed: what a look that goes on finds may be how it was before. */
+  noteChange(): void {
+    this.#changeCount++;
+  }
+
   /** What a look finds; undefined as long as it does not end. @throws what it throws */
   async ask(name: string, look: () => Promise<Found>): Promise<{ readonly found: Found } | undefined> {
     const before = this.#pending.get(name);
-    const pending = before ?? look();
+    const pending = before ?? { answer: look(), changeCount: this.#changeCount };
     this.#pending.set(name, pending);
     try {
-      if (!(await endsWithin(pending, before === undefined ? this.#timeoutMs : 0))) {
-        if (before === undefined) pending.catch(() => undefined).then(() => this.late.next());
+      if (!(await endsWithin(pending.answer, before === undefined ? this.#timeoutMs : 0))) {
+        if (before === undefined) void pending.answer.catch(() => undefined).then(() => this.late.next());
         return undefined;
       }
     } catch (error) {
@@ -32,6 +38,8 @@ export class PatientLooks<Found> {
       throw error;
     }
     this.#pending.delete(name);
-    return { found: await pending };
+    // the change had its look, which was told this: there has to be another
+    if (before !== undefined && before.changeCount !== this.#changeCount) this.late.next();
+    return { found: await pending.answer };
   }
 }
