@@ -299,7 +299,7 @@ async function flush(path: string, mountDir: string): Promise<undefined> {
 }
 
 async function unmountWhenFree(path: string, mountDir: string): Promise<void> {
-  const start = performance.now();
+  const startMs = performance.now();
   for (;;) {
     try {
       await run('umount', ['--', mountDir]);
@@ -307,7 +307,7 @@ async function unmountWhenFree(path: string, mountDir: string): Promise<void> {
     } catch (error) {
       if (!(error instanceof ProcessError)) throw error;
       const holders = await findHolders(mountDir);
-      if (isOver(start, BUSY_TIMEOUT_MS, holders)) throw inUse(path, holders, error);
+      if (isOver(startMs, BUSY_TIMEOUT_MS, holders)) throw inUse(path, holders, error);
     }
     await delay(POLL_MS);
   }
@@ -320,15 +320,15 @@ function isOver(startMs: number, timeoutMs: number, holders: readonly Holder[]):
 
 /** An unmounted ext4 lives on while an overlay or another namespace uses it, and a loop device until it is detached. */
 async function waitForRelease(path: string, { target, blockName, deviceNumber }: Grip): Promise<void> {
-  const start = performance.now();
+  const startMs = performance.now();
   // A loop device is held by what is mounted of it. Its name may be another image's right after that.
   const isHeld = async () =>
     target.kind === 'image' ? (await loopsOf(target)).length > 0 : exists(`/sys/fs/ext4/${blockName}`);
   while (await isHeld()) {
     // looking for them takes longer than most devices are held
-    if (performance.now() - start > RELEASE_TIMEOUT_MS) {
+    if (performance.now() - startMs > RELEASE_TIMEOUT_MS) {
       const elsewhere = await findMountHolders(deviceNumber);
-      if (isOver(start, RELEASE_TIMEOUT_MS, elsewhere))
+      if (isOver(startMs, RELEASE_TIMEOUT_MS, elsewhere))
         throw inUse(
           path,
           elsewhere.length > 0 ? elsewhere : [{ name: 'the kernel', path: `/dev/${blockName}` }],
