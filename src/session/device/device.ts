@@ -32,6 +32,8 @@ const RELEASE_TIMEOUT_MS = 5000;
 /** The same where nobody is found who could let go: a busy kernel closes and writes back by itself, and needs no one's help. */
 const UNNAMED_TIMEOUT_MS = 60_000;
 const POLL_MS = 20;
+/** The same once all processes are looked through for a holder, which is work for a host that is busy already. */
+const SEARCH_EVERY_MS = 500;
 
 /** How {@link mountDevice} mounts. */
 export interface MountOptions {
@@ -326,15 +328,17 @@ async function waitForRelease(path: string, { target, blockName, deviceNumber }:
     target.kind === 'image' ? (await loopsOf(target)).length > 0 : exists(`/sys/fs/ext4/${blockName}`);
   while (await isHeld()) {
     // looking for them takes longer than most devices are held
-    if (performance.now() - startMs > RELEASE_TIMEOUT_MS) {
-      const elsewhere = await findMountHolders(deviceNumber);
-      if (isOver(startMs, RELEASE_TIMEOUT_MS, elsewhere))
-        throw inUse(
-          path,
-          elsewhere.length > 0 ? elsewhere : [{ name: 'the kernel', path: `/dev/${blockName}` }],
-        );
+    if (performance.now() - startMs <= RELEASE_TIMEOUT_MS) {
+      await delay(POLL_MS);
+      continue;
     }
-    await delay(POLL_MS);
+    const elsewhere = await findMountHolders(deviceNumber);
+    if (isOver(startMs, RELEASE_TIMEOUT_MS, elsewhere))
+      throw inUse(
+        path,
+        elsewhere.length > 0 ? elsewhere : [{ name: 'the kernel', path: `/dev/${blockName}` }],
+      );
+    await delay(SEARCH_EVERY_MS);
   }
 }
 
