@@ -7,7 +7,8 @@
 # --check makes nothing, and succeeds if FOLDER is whole and new enough.
 #
 # The programs and their libraries come from Debian's unstable release, fetched by apt with its own signature checks
-# into a private state folder. FOLDER appears complete or not at all, and may be moved or carried to another host.
+# into a private state folder. One library of CRIU's is our own, and compiled here. FOLDER appears complete or not at all,
+# and may be moved or carried to another host.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -30,6 +31,8 @@ readonly CARRIED=(
 readonly CARRIED_LINKS=(mkfs.ext4=mke2fs pasta=passt modprobe=kmod)
 # the oldest that work; src/session/host/runtime.ts has them too
 readonly CRIU_NEEDED=4.2 RUNC_NEEDED=1.3.6 EROFS_NEEDED=1.8
+# what CRIU has besides its own libraries, and the name that it goes by
+readonly POLL_SOURCE=src/session/process/poll-anew.c POLL_LIBRARY=libpoll-anew.so.1
 readonly KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
 say() { printf 'runtime: %s\n' "$*" >&2; }
@@ -116,6 +119,16 @@ copy_program() {
   copy_libraries "$folder/$name"
 }
 
+# CRIU comes to need a library of ours before all others, and so finds it wherever it is started.
+add_poll_library() {
+  cc -O2 -Wall -Wextra -Werror -shared -fPIC -s -Wl,-soname,"$POLL_LIBRARY" -o "$new/lib/$POLL_LIBRARY" "$here/../$POLL_SOURCE" ||
+    fail "$POLL_SOURCE could not be compiled"
+  cp "$here/../$POLL_SOURCE" "$new/doc/"
+  patchelf --add-needed "$POLL_LIBRARY" "$new/libexec/criu"
+  "$new/lib/$loader_name" --library-path "$new/lib" --list "$new/libexec/criu" | head -n 2 | grep -qF "$POLL_LIBRARY" ||
+    fail "patchelf did not have CRIU load $POLL_LIBRARY first"
+}
+
 write_wrapper_through_loader() {
   local name=$1 environment=$2 arguments=$3
   cat >"$new/bin/$name" <<WRAPPER
@@ -155,6 +168,8 @@ is_whole() {
     found=$(sed -n 's/.*"'"$name"'":"\([0-9.]*\)".*/\1/p' "$folder/versions.json")
     [[ -n $found ]] && dpkg --compare-versions "$found" ge "$needed" || return 1
   done
+  # the source lies beside what was compiled of it
+  [[ -r $folder/lib/$POLL_LIBRARY ]] && cmp -s "$here/../$POLL_SOURCE" "$folder/doc/${POLL_SOURCE##*/}" || return 1
   for program in "${CARRIED[@]}" "${CARRIED_LINKS[@]%%=*}"; do [[ -x $folder/carried/$program ]] || return 1; done
 }
 
@@ -207,6 +222,7 @@ main() {
     cp -L "$(find "$work/root" -path "$work/root/*lib/$triplet/$program" | head -n 1)" "$new/lib/"
   done
   cp -L "$loader" "$new/lib/$loader_name"
+  add_poll_library
   (cd "$work/root/usr/share/doc" && for program in */copyright; do
     # some are links to another package's that is not here
     if [[ -r $program ]]; then cp -L "$program" "$new/doc/${program%/copyright}.copyright"; fi
