@@ -11,8 +11,8 @@ import { UsbStick } from './usb-stick.ts';
 const GUESTS_DIR = '/var/lib/deskpod/guests';
 /** The whole of a guest's life. What hangs in it is ended by it first, and told. */
 const TIMEOUT_MS = 360_000;
-/** One processor: emulated, two meet code that the kernel is changing, and it panics. */
-const MACHINE = ['-M', 'q35', '-accel', 'tcg', '-smp', '1', '-nodefaults'];
+/** Processors by turns: emulated side by side, two meet code that the kernel is changing, and it panics. */
+const MACHINE = ['-M', 'q35', '-accel', 'tcg,thread=single', '-nodefaults'];
 /** Newer ones have more to emulate: wider registers, five levels of pages. */
 const PROCESSOR = 'Nehalem';
 /** What an emulated machine has no use for, and pays for at every call and every page. */
@@ -49,6 +49,8 @@ interface Machine {
   /** As QEMU names them. */
   readonly processor?: string;
   readonly memoryMebibytes?: number;
+  /** 1 if it is not said. They take turns, so that it only becomes slower. */
+  readonly processorCount?: number;
   /** For much work: machine code is made of JavaScript, which costs a few seconds first. */
   readonly isBusy?: boolean;
 }
@@ -166,7 +168,7 @@ async function runSuite(
  */
 export async function bootGuest(release: string, boot: Boot): Promise<string> {
   const { dir, checkout, program, words = [], disk: data } = boot;
-  const { processor = PROCESSOR, memoryMebibytes = 1536, timeoutMs = TIMEOUT_MS } = boot;
+  const { processor = PROCESSOR, processorCount = 1, memoryMebibytes = 1536, timeoutMs = TIMEOUT_MS } = boot;
   const guestDir = guestDirOf(release);
   const disk = (file: string, mode = ',readonly=on') => [
     '-drive',
@@ -180,7 +182,7 @@ export async function bootGuest(release: string, boot: Boot): Promise<string> {
     const ended = run(
       'qemu-system-x86_64',
       [
-        ...[...MACHINE, '-cpu', processor, '-m', `${memoryMebibytes}M`],
+        ...[...MACHINE, '-cpu', processor, '-smp', `${processorCount}`, '-m', `${memoryMebibytes}M`],
         ...(boot.countsInstructions === true ? ['-icount', 'shift=0,sleep=off'] : []),
         ...['-display', 'none', '-no-reboot', ...serial('console'), ...serial('outcomes')],
         ...['-kernel', join(guestDir, 'vmlinuz'), '-initrd', join(guestDir, 'initrd')],
