@@ -19,6 +19,11 @@ export const FILE_CHUNKS: ChunkSizes = {
   averageBytes: 512 * 1024,
   maxBytes: 2 * 1024 * 1024,
 };
+/**
+ * A file is cut anew after so many bytes, a multiple of all others: several threads can work on a long one then. Where something was
+ * put into it, two chunks more are new in each stretch that follows.
+ */
+export const STRETCH_BYTES = 32 * 1024 * 1024;
 /** For process images: a page that changed should cost little more than itself. */
 export const IMAGE_CHUNKS: ChunkSizes = {
   minBytes: 16 * 1024,

@@ -32,6 +32,8 @@ export interface WorkWidth {
   readonly workers: number;
   /** Objects that are looked at side by side, so that no thread waits for the next one. */
   readonly lanes: number;
+  /** Stretches of one long file that are read side by side. */
+  readonly stretches: number;
   /** In a few words. */
   readonly reason: string;
 }
@@ -74,7 +76,8 @@ export function fitWork(medium: Medium, { processors, availableMemory }: HostFac
   const byMedium = medium === 'turns' ? WORKERS_IN_TURNS : WORKERS_MAX;
   const workers = Math.max(1, Math.min(processors, byMedium, byMemory));
   const lanes = medium === 'turns' ? workers : Math.max(workers, LANES);
-  return { workers, lanes, reason: reasonOf(workers, { processors, byMedium, byMemory }) };
+  const stretches = medium === 'turns' ? 1 : workers;
+  return { workers, lanes, stretches, reason: reasonOf(workers, { processors, byMedium, byMemory }) };
 }
 
 function reasonOf(

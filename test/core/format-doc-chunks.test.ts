@@ -1,11 +1,13 @@
 // docs/FORMAT.md on chunks: its sizes, table and cuts, computed from what it says and compared with the chunker.
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
-import { Chunker, FILE_CHUNKS, gearTable, IMAGE_CHUNKS } from '../../src/core/chunker.ts';
+import { readFileSync } from 'node:fs';
+import { Chunker, FILE_CHUNKS, gearTable, IMAGE_CHUNKS, STRETCH_BYTES } from '../../src/core/chunker.ts';
 import { hashing } from '../../src/sync/hashing.ts';
 import { FormatDocument } from './support/format-document.ts';
 
-const document = new FormatDocument();
+const text = readFileSync(new URL('../../docs/FORMAT.md', import.meta.url), 'utf8');
+const document = new FormatDocument(text);
 
 describe('docs/FORMAT.md, on chunks', () => {
   const values = new Map(document.rows('values: chunker').map(([name = '', value = '']) => [name, value]));
@@ -19,6 +21,7 @@ describe('docs/FORMAT.md, on chunks', () => {
       known.maxBytes,
     ]);
     assert.deepEqual(sizes, known);
+    assert.match(text, new RegExp(`in stretches of ${STRETCH_BYTES} bytes`));
   });
 
   it('gives the table and the cuts of the chunker', () => {

@@ -59,6 +59,8 @@ describe('the threads that work on a repository', () => {
     it(`are ${workers} on ${medium} with ${computer.processors} processors and ${memory} free`, () => {
       const fit = fitWork(medium, computer);
       assert.deepEqual([fit.workers, fit.lanes], [workers, lanes]);
+      // a head that moves between two stretches of a file is slower than one thread
+      assert.equal(fit.stretches, medium === 'turns' ? 1 : workers);
       assert.match(fit.reason, reason);
     });
   }

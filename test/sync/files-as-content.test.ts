@@ -14,6 +14,7 @@ import {
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { toHex } from '../../src/core/bytes.ts';
+import { STRETCH_BYTES } from '../../src/core/chunker.ts';
 import { examine } from '../../src/sync/files/scanner.ts';
 import { createKeyring } from '../../src/sync/keyring/keyring-file.ts';
 import { makeFifo } from '../../src/sync/posix/nodes.ts';
@@ -23,7 +24,10 @@ import { Repository } from '../../src/sync/repository/repository.ts';
 import type { FileSource } from '../../src/sync/workers/messages.ts';
 import { scratchFolder } from './scratch.ts';
 
-const LENGTHS = [1, 100, 131_072, 131_073, 1_048_575, 1_048_576, 1_048_577, 2_097_152, 9_000_000];
+const LENGTHS = [
+  ...[1, 100, 131_072, 131_073, 1_048_575, 1_048_576, 1_048_577, 2_097_152, 9_000_000],
+  ...[STRETCH_BYTES, STRETCH_BYTES + 1, 2 * STRETCH_BYTES + 3_000_000],
+];
 
 function noise(length: number, seed: string): Buffer {
   return createHash('shake256', { outputLength: length }).update(seed).digest();
@@ -107,7 +111,7 @@ describe('a file that the crew reads', () => {
     }
   });
 
-  for (const length of [1000, 3_000_000]) {
+  for (const length of [1000, 3_000_000, STRETCH_BYTES + 3_000_000]) {
     describe(`of ${length} bytes`, () => {
       let source: FileSource;
       let path: string;

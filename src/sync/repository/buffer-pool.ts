@@ -2,7 +2,7 @@
 
 /** Long enough that a message costs little beside the work on it. */
 const BUFFER_BYTES = 1024 * 1024;
-const BUFFERS_MAX = 16;
+const BUFFERS_MAX = 8;
 
 /** Lends buffers. */
 export class BufferPool {

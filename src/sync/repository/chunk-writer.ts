@@ -1,6 +1,6 @@
 // Writes byte strings as chunks into packs: the crew cuts, hashes, compresses and seals; here is decided what is new.
 import type { Transferable } from 'node:worker_threads';
-import { type ChunkSizes, FILE_CHUNKS, IMAGE_CHUNKS } from '../../core/chunker.ts';
+import { type ChunkSizes, FILE_CHUNKS, IMAGE_CHUNKS, STRETCH_BYTES } from '../../core/chunker.ts';
 import { HASH_BYTES } from '../../core/hashing.ts';
 import { sealHeader } from '../age/age.ts';
 import type { AnswerTo, Crew, Hand } from '../workers/crew.ts';
@@ -47,6 +47,8 @@ export interface WriteTarget {
   /** The pod's recipient. */
   readonly recipient: string;
   readonly crew: Crew;
+  /** How many stretches of a long file are read side by side. */
+  readonly stretches: number;
   /** True once for each chunk that is neither stored nor on its way. */
   readonly claim: (id: Uint8Array) => boolean;
   /** Is told the index of each pack once its chunks are durable and found. */
@@ -62,7 +64,7 @@ const LEVELS: Readonly<Record<ContentKind, number>> = { data: 1, metadata: 3, im
 /** So much content is worked on by this thread before others are started for it. Manifests are never worth starting one. */
 const INLINE_BYTES = 2 * 1024 * 1024;
 /** Packs that are written at the same time; while there are more, nobody gets a buffer. */
-const STORING_MAX = 3;
+const STORING_MAX = 2;
 /** What is on its way to the drive at the same time: a kill takes it, and it is stored again. */
 const WRITING_MAX_BYTES = 16 * 1024 * 1024;
 /** One for each sort, so that a worker never waits for one. */
@@ -103,7 +105,8 @@ export class ChunkWriter {
   /** Writes a byte string. Resolves when its ids are known; its chunks are stored by {@link flush} at the latest. */
   async write(pieces: Pieces, kind: ContentKind): Promise<WrittenChunks> {
     this.#take();
-    const string = ++this.#number;
+    let string = ++this.#number;
+    let stretchBytes = 0;
     const decided: Promise<Decided>[] = [];
     let hand: Hand | undefined;
     let buffer: Uint8Array | undefined;
@@ -114,11 +117,21 @@ export class ChunkWriter {
       part.catch(ignoreUntilAwaited);
       decided.push(part);
     };
+    /** Sends a full buffer, of which more is to follow. */
+    const sendOn = (full: Uint8Array): void => {
+      stretchBytes += length;
+      const isStretchOver = kind === 'data' && stretchBytes >= STRETCH_BYTES;
+      send(full, isStretchOver);
+      if (!isStretchOver) return;
+      string = ++this.#number;
+      stretchBytes = 0;
+      hand = undefined;
+    };
     try {
       for await (const piece of pieces) {
         for (let from = 0; from < piece.length; ) {
           if (buffer !== undefined && length === buffer.length) {
-            send(buffer, false);
+            sendOn(buffer);
             buffer = undefined;
           }
           if (buffer === undefined) {
@@ -198,6 +211,7 @@ export class ChunkWriter {
       isOpen: () => this.#failure !== undefined || this.#storing.size < STORING_MAX,
       isAtWork: () => this.#keeping.size > 0 || this.#storing.size > 0,
       nextNumber: () => ++this.#number,
+      stretches: this.#target.stretches,
     });
     this.#files.set(kind, files);
     return files;

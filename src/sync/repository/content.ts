@@ -62,11 +62,13 @@ export class Content {
     this.#index = target.index;
     this.#secrets = secrets;
     const setUp = { chunkIdKey, table: gearTable(hashing, chunkerKey) };
-    this.#crew = new Crew(setUp, workWidth(target.repository.dir).workers);
+    const { workers, stretches } = workWidth(target.repository.dir);
+    this.#crew = new Crew(setUp, workers);
     this.#reader = new PackReader({ ...target, identity, chunkIdKey, crew: this.#crew });
     this.#target = {
       ...target,
       crew: this.#crew,
+      stretches,
       claim: (id) => {
         if (this.hasChunk(id)) return false;
         this.#pending.add(keyOf(id));

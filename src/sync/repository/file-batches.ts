@@ -1,5 +1,6 @@
 // Files on their way to the crew: small ones go together, long ones in parts, and never more than are soon read.
 import { setImmediate } from 'node:timers';
+import { STRETCH_BYTES } from '../../core/chunker.ts';
 import { FILE_BATCH_BYTES } from '../workers/bench.ts';
 import type { Hand } from '../workers/crew.ts';
 import { encodeFileRun } from '../workers/file-runs.ts';
@@ -34,6 +35,8 @@ export interface FileCrew {
   isOpen(): boolean;
   /** True if something is under way whose end {@link FileBatches.pump} is told of. */
   isAtWork(): boolean;
+  /** How many stretches of a long file are read side by side. */
+  readonly stretches: number;
   nextNumber(): number;
 }
 
@@ -108,24 +111,47 @@ export class FileBatches {
     return read;
   }
 
+  /** Whoever is done with a stretch takes the next one, so that it is read from its start to its end, and few stretches at a time. */
   async #readLong(source: FileSource): Promise<FileChunks[] | undefined> {
     const { sizeBytes } = source;
-    const hand = this.#crew.hand(sizeBytes);
+    const parts: Promise<DecidedFiles>[][] = [];
+    let next = 0;
+    const readStretches = async (): Promise<void> => {
+      while (next < sizeBytes) {
+        const start = next;
+        next += STRETCH_BYTES;
+        const stretch: Promise<DecidedFiles>[] = [];
+        parts.push(stretch);
+        await this.#readStretch(source, start, Math.min(next, sizeBytes), stretch);
+      }
+    };
+    await Promise.all(Array.from({ length: this.#crew.stretches }, readStretches));
+    const decided = await Promise.all(parts.flat());
+    if (decided.some(({ answer }) => answer.counts[0] === UNREAD)) return undefined;
+    return decided.map((each) => ({ ...each, from: 0, to: each.isNew.length }));
+  }
+
+  /** Has the bytes from `start` to `end` begun, part by part, each as soon as that may be. */
+  async #readStretch(
+    source: FileSource,
+    start: number,
+    end: number,
+    parts: Promise<DecidedFiles>[],
+  ): Promise<void> {
+    let hand = this.#crew.hand(end - start);
     const string = this.#crew.nextNumber();
-    const parts: Promise<DecidedFiles>[] = [];
-    for (let offset = 0; offset < sizeBytes; offset += FILE_BATCH_BYTES) {
-      while (!this.#crew.isOpen() || this.#mustWait(hand, ORDERS_AHEAD))
+    for (let offset = start; offset < end; offset += FILE_BATCH_BYTES) {
+      while (!this.#crew.isOpen() || this.#mustWait(hand, ORDERS_AHEAD)) {
         await new Promise<void>((resolve) => this.#parts.push(resolve));
-      const length = Math.min(FILE_BATCH_BYTES, sizeBytes - offset);
-      const isLast = offset + length === sizeBytes;
-      const run = encodeFileRun({ string, offset, length, isLast }, source);
+        // whoever is free by now: two stretches that came at the same time would go to one hand
+        if (offset === start) hand = this.#crew.hand(end - start);
+      }
+      const length = Math.min(FILE_BATCH_BYTES, end - offset);
+      const run = encodeFileRun({ string, offset, length, isLast: offset + length === end }, source);
       const part = this.#crew.work(hand, run, length);
       part.catch(ignoreUntilAwaited);
       parts.push(part);
     }
-    const decided = await Promise.all(parts);
-    if (decided.some(({ answer }) => answer.counts[0] === UNREAD)) return undefined;
-    return decided.map((each) => ({ ...each, from: 0, to: each.isNew.length }));
   }
 
   /** What waits goes to a hand as soon as one is idle; until then it grows. */

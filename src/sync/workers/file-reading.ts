@@ -4,7 +4,7 @@ import { openQuietly } from '../posix/open-quietly.ts';
 import { StatReader } from '../posix/statx.ts';
 import type { FileRun } from './file-runs.ts';
 
-/** Files of which not all runs have been read; whoever began one reads it to its last run. */
+/** Files, or stretches of them, of which not all runs have been read; whoever began one reads it to its last run. */
 export class FileReading {
   readonly #stats = new StatReader();
   /** By string; undefined for what turned out to be another file. */
@@ -12,7 +12,7 @@ export class FileReading {
 
   /** Reads a run into the front of `target`; false, and so for all further runs of the file, if it is not as it must be. */
   read(run: FileRun, target: Uint8Array): boolean {
-    const fd = run.offset === 0 ? this.#begin(run) : this.#open.get(run.string);
+    const fd = this.#open.has(run.string) ? this.#open.get(run.string) : this.#begin(run);
     const isRead = fd !== undefined && this.#isRead(fd, run, target);
     if (run.isLast || !isRead) {
       if (fd !== undefined) closeSync(fd);

@@ -4,7 +4,7 @@ import type { FileSource } from './messages.ts';
 
 /** One run of a file. */
 export interface FileRun {
-  /** Runs of one file carry the same number and go to the same worker, in order. */
+  /** Runs of one file, or of one stretch of a long one, carry the same number and go to the same worker, in order. */
   readonly string: number;
   readonly place: Uint8Array;
   readonly stamp: Uint8Array;
