@@ -10,6 +10,7 @@ import { itIfThorough } from '../exhaustive.ts';
 import { openTreeLab, PASSPHRASE, type TreeLab } from '../tree/tree-lab.ts';
 import { openBrowser, type TestBrowser } from './browser.ts';
 import { DashboardLab } from './dashboard-lab.ts';
+import { until } from './desktop.ts';
 
 /** A name that is no UTF-8. */
 const ODD_NAME = Buffer.from('caf\xe9.txt', 'latin1');
@@ -172,8 +173,12 @@ describe('the pages of the dashboard', () => {
       const chart = page.getByRole('region', { name: 'Files' });
       await chart.getByRole('img', { name: /^How many files there are/ }).waitFor();
       await chart.getByText('As a table').click();
-      const rows = await chart.getByRole('row').allTextContents();
-      assert.match(String(rows.at(-1)), /23$/, 'two checkpoints, three files in the last');
+      const lastRow = async () => String(await chart.getByRole('row').last().textContent());
+      assert.match(
+        await until(lastRow, (text) => /23$/.test(text)),
+        /23$/,
+        'three files in the second checkpoint',
+      );
     });
 
     it('say where nothing is yet what to do', async () => {
